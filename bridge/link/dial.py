@@ -1,0 +1,174 @@
+"""From a host name and a port to a connected socket, within a time limit.
+
+Resolves the name and races all its addresses as RFC 8305 (Happy Eyeballs 2) describes:
+families interleaved, a new attempt every 250 ms or as soon as one fails, the first
+that connects wins. Must not know what the connection is for.
+
+The resolver runs on a thread of its own, because a mute one takes ten seconds whatever
+time-out the socket has.
+
+Use: `sock = Dialer("localhost", 8000).dial()`; raises LinkError with the reason in words.
+"""
+
+from __future__ import annotations
+
+import errno
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable
+from itertools import chain, zip_longest
+
+from bridge.errors import LinkError
+
+__all__ = ["Dialer"]
+
+_STAGGER = 0.25  # RFC 8305, section 5: recommended connection attempt delay
+
+_Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+
+_REASONS = {
+    errno.ECONNREFUSED: ("refused", "nothing listens on {server} (connection refused)"),
+    errno.EHOSTUNREACH: ("unreachable", "no route to {server} (host unreachable)"),
+    errno.ENETUNREACH: ("unreachable", "no network to {server} (network unreachable)"),
+    errno.EMFILE: ("no-files", "this process has no file descriptors left for {server}"),
+}
+
+
+class Dialer:
+    """Connects to one server. `timeout`: seconds for everything, name resolution included."""
+
+    def __init__(self, host: str, port: int, timeout: float = 5.0) -> None:
+        self._host, self._port, self._timeout = host, port, timeout
+        self._server = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def dial(self) -> socket.socket:
+        """A connected socket, blocking, without a time-out. Raises LinkError."""
+        deadline = time.monotonic() + self._timeout
+        return self._race(self._resolve(deadline), deadline)
+
+    def _resolve(self, deadline: float) -> list[_Address]:
+        answers: queue.Queue[list[_Address] | OSError | UnicodeError] = queue.Queue(1)
+
+        def look_up() -> None:
+            try:
+                answers.put(_lookup(self._host, self._port))
+            except (OSError, UnicodeError) as error:
+                answers.put(error)
+
+        _start(look_up, "resolve")
+        try:
+            answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            reason = f"the resolver did not answer for {self._host} within {self._timeout:g} s"
+            raise LinkError("resolver-timeout", reason) from None
+        if isinstance(answer, BaseException):
+            raise LinkError("unknown-host", f"the name {self._host} does not resolve ({_words(answer)})")
+        return answer
+
+    def _race(self, addresses: list[_Address], deadline: float) -> socket.socket:
+        """Start attempts one after another, take the first that connects, let the others close."""
+        race = _Race(deadline)
+        waiting = list(reversed(addresses))
+        running = 0
+        error: OSError = TimeoutError()
+        while waiting or running:
+            now = time.monotonic()
+            if now >= deadline:
+                break
+            if waiting:
+                race.attempt(waiting.pop())
+                running += 1
+            try:
+                outcome = race.outcomes.get(timeout=min(_STAGGER, deadline - now) if waiting else deadline - now)
+            except queue.Empty:
+                continue
+            if isinstance(outcome, socket.socket):
+                race.over()
+                return outcome
+            running -= 1
+            error = outcome
+        race.over()
+        raise self._failure(error)
+
+    def _failure(self, error: OSError) -> LinkError:
+        if isinstance(error, TimeoutError):
+            return LinkError("timeout", f"{self._server} did not answer within {self._timeout:g} s")
+        code, reason = _REASONS.get(error.errno or 0, ("failed", "{server}: " + _words(error)))
+        return LinkError(code, reason.format(server=self._server))
+
+
+class _Race:
+    """The attempts to connect that run at the same time. Exactly one socket gets out."""
+
+    def __init__(self, deadline: float) -> None:
+        self.outcomes: queue.Queue[socket.socket | OSError] = queue.Queue()
+        self._deadline = deadline
+        self._lock = threading.Lock()
+        self._over = False
+
+    def attempt(self, address: _Address) -> None:
+        """Connect on a thread of its own; the outcome is a socket or an OSError."""
+        _start(lambda: self._report(_connect(address, self._deadline)), "connect")
+
+    def _report(self, outcome: socket.socket | OSError) -> None:
+        with self._lock:
+            if not self._over:
+                self.outcomes.put(outcome)
+                return
+        if isinstance(outcome, socket.socket):
+            outcome.close()
+
+    def over(self) -> None:
+        """The race is decided: close what connected just now, or will later."""
+        with self._lock:
+            self._over = True
+        while not self.outcomes.empty():
+            outcome = self.outcomes.get()
+            if isinstance(outcome, socket.socket):
+                outcome.close()
+
+
+def _start(target: Callable[[], None], name: str) -> None:
+    threading.Thread(target=target, name=f"bridge-{name}", daemon=True).start()
+
+
+def _lookup(host: str, port: int) -> list[_Address]:
+    found: list[_Address] = []
+    for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        entry = (socket.AddressFamily(family), address)
+        if entry not in found:
+            found.append(entry)  # type: ignore[arg-type]
+    return _interleave(found)
+
+
+def _interleave(addresses: list[_Address]) -> list[_Address]:
+    """The families in turn, the resolver's first family first (RFC 8305, section 4)."""
+    first = [a for a in addresses if a[0] == addresses[0][0]]
+    other = [a for a in addresses if a[0] != addresses[0][0]]
+    return [a for a in chain.from_iterable(zip_longest(first, other)) if a is not None]
+
+
+def _connect(address: _Address, deadline: float) -> socket.socket | OSError:
+    family, target = address
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        return error
+    try:
+        sock.settimeout(max(0.001, deadline - time.monotonic()))
+        sock.connect(target)
+        if sock.getsockname() == sock.getpeername():
+            # A free port of this machine can be its own peer (TCP's simultaneous open), and the
+            # bridge would then hear itself.
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself")
+        sock.settimeout(None)
+    except OSError as error:
+        sock.close()
+        return error
+    return sock
+
+
+def _words(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

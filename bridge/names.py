@@ -1,0 +1,75 @@
+"""Which names may be used: of events, and of users.
+
+Knows the rules of Socket.IO and of the contract; must not know who asks.
+
+Use: `check_event("chat")` returns None or raises Refused("bad-event").
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+
+from bridge.errors import Refused
+
+__all__ = ["MAX_NAME", "RESERVED_EVENTS", "check_event", "clean_user", "event_problem"]
+
+#: Longest event or user name, in characters. Names label counters and keys; longer ones are mistakes.
+MAX_NAME = 128
+
+#: Socket.IO's clients and servers give these a meaning of their own (socket.io's RESERVED_EVENTS,
+#: and python-socketio's catch-all `*`).
+RESERVED_EVENTS = frozenset(
+    {"*", "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+)
+
+OWN_PREFIX = "bridge:"
+
+
+def has_control(text: str) -> bool:
+    """Whether a control character, a lone surrogate or a line separator is in the text."""
+    return any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in text)
+
+
+def event_problem(name: object, also_reserved: Collection[str] = ()) -> str | None:
+    """What is wrong with an event name, in words, or None."""
+    if not isinstance(name, str):
+        return "an event name is a string"
+    if not name:
+        return "an event name can't be empty"
+    if len(name) > MAX_NAME:
+        return f"an event name has at most {MAX_NAME} characters, this one {len(name)}"
+    if name in RESERVED_EVENTS or name in also_reserved:
+        return f"the event name {name!r} is reserved"
+    if name.startswith(OWN_PREFIX):
+        return f"event names starting with {OWN_PREFIX!r} are the bridge's own"
+    if not name.isprintable() and has_control(name):
+        return "an event name has no control characters"
+    return None
+
+
+def check_event(name: object, also_reserved: Collection[str] = ()) -> None:
+    """Raise Refused("bad-event") unless the name may be used."""
+    problem = event_problem(name, also_reserved)
+    if problem:
+        raise Refused("bad-event", problem)
+
+
+def clean_user(name: object) -> str:
+    """The user name as it is used: NFC, trimmed, 1 to 128 characters, none of them a control.
+
+    Raises Refused("bad-user"). Normalisation comes first, so that two ways to type one name are
+    one user (Unicode Standard Annex 15).
+    """
+    if not isinstance(name, str):
+        raise Refused("bad-user", "a user name is a string")
+    if len(name) > MAX_NAME * 8:  # no work on a megabyte of it
+        raise Refused("bad-user", f"a user name has at most {MAX_NAME} characters, this one {len(name)}")
+    clean = unicodedata.normalize("NFC", name).strip()
+    if not clean:
+        raise Refused("bad-user", "a user name can't be empty")
+    if len(clean) > MAX_NAME:
+        raise Refused("bad-user", f"a user name has at most {MAX_NAME} characters, this one {len(clean)}")
+    if has_control(clean):
+        raise Refused("bad-user", "a user name has no control characters")
+    return clean

@@ -1,0 +1,187 @@
+"""Which message to whom, as what; which event as which message.
+
+Two tables without state: `Inbound` turns a client's event into the message for the server,
+`Outbound` turns the server's frames into deliveries. Must not know sockets, clients' connections
+or the queue; decoding, encoding and the users are given.
+
+Use: `outbound.route(frame)` -> [Delivery, …]; `inbound.message("ann", "move", [{"x": 1}])` -> dict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.errors import BridgeError
+from bridge.messages import Delivery, Payload
+from bridge.names import event_problem
+from bridge.tally import Tally, shorten
+
+__all__ = ["Decode", "Inbound", "Message", "Outbound", "OutboundRules"]
+
+#: What a handler's on_message is given: str, a JSON value, or bytes, by the setting `payload`.
+Message = Any
+
+
+class Inbound:
+    """Events of clients as messages for the server."""
+
+    def __init__(self, user_key: str | None, action_key: str, reserved: Iterable[str], tally: Tally) -> None:
+        """`user_key` None: no user key is written. `reserved`: keys that no client may set."""
+        self._user_key, self._action_key = user_key, action_key
+        self._reserved, self._tally = frozenset(reserved), tally
+
+    def message(self, user: str | None, name: str, args: Sequence[object]) -> dict[str, object]:
+        """The message of one event; its keys in the order in which they are written."""
+        message: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
+        message[self._action_key] = name
+        if len(args) > 1:
+            message["args"] = list(args)
+        elif args:
+            only = args[0]
+            if isinstance(only, dict):
+                self._merge(message, only)
+            else:
+                message["data"] = only
+        return message
+
+    def presence(self, user: str, action: str) -> dict[str, object]:
+        """The notice that a user came or went."""
+        message: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
+        message[self._action_key] = action
+        return message
+
+    def _merge(self, message: dict[str, object], payload: dict[str, object]) -> None:
+        for key, value in payload.items():
+            if key in self._reserved:
+                self._tally.count("keys_stripped")
+            else:
+                message[key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """codec.py's functions, as routing needs them."""
+
+    to_text: Callable[[bytes], tuple[str, bool]]
+    strict: Callable[[bytes], object]
+    lenient: Callable[[str], object]
+    not_json: type[BridgeError]
+    too_deep: type[BridgeError]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundRules:
+    """The settings that decide about the server's messages. `user_key` None: everything to all."""
+
+    payload: str
+    event: str
+    event_key: str | None
+    user_key: str | None
+
+
+class _Drop(Exception):
+    """This frame goes to nobody; it has been counted."""
+
+
+class Outbound:
+    """The server's frames as deliveries."""
+
+    def __init__(
+        self,
+        rules: OutboundRules,
+        decode: Decode,
+        sids: Callable[[Iterable[str]], tuple[tuple[str, ...], int]],
+        tally: Tally,
+    ) -> None:
+        self._rules, self._decode, self._sids, self._tally = rules, decode, sids, tally
+        keys = [key for key in (rules.user_key, rules.event_key) if key is not None]
+        self._keys = [f'"{key}"'.encode() for key in keys]
+        # A key can hide behind an escape: any letter as \uXXXX, and / " \ behind a backslash.
+        self._escape = b"\\u" if all(key.isalnum() for key in "".join(keys).replace("_", "a")) else b"\\"
+
+    def route(self, frame: bytes) -> list[Delivery]:
+        """To whom a frame goes and as what. Empty if to nobody; then it has been counted."""
+        try:
+            return self.default(*self.decode(frame))
+        except _Drop:
+            return []
+
+    def decode_or_none(self, frame: bytes) -> tuple[Message, Payload, object] | None:
+        """`decode`, or None for a frame that is refused."""
+        try:
+            return self.decode(frame)
+        except _Drop:
+            return None
+
+    def decode(self, frame: bytes) -> tuple[Message, Payload, object]:
+        """A frame as (message for handlers, payload for clients, JSON value for its keys or None)."""
+        if self._rules.payload == "json":
+            value = self._json(frame)
+            return value, Payload.verbatim(frame), value
+        text, replaced = self._decode.to_text(frame)
+        if replaced:
+            self._tally.note("not_utf8", "! a frame is not UTF-8: %s", shorten(frame))
+        value = self._keyed(frame, text)
+        if self._rules.payload == "bytes":
+            return frame, Payload.binary(frame), value
+        return text, Payload.text(text), value
+
+    def default(self, message: Message, payload: Payload, value: object) -> list[Delivery]:
+        """The delivery by the settings alone."""
+        if not isinstance(value, dict):
+            return [Delivery(self._rules.event, payload)]
+        try:
+            to = self._to(value)
+        except _Drop:
+            return []
+        if to == ():
+            return []
+        return [Delivery(self._event(value), payload, to)]
+
+    def _json(self, frame: bytes) -> object:
+        try:
+            return self._decode.strict(frame)
+        except self._decode.not_json as error:
+            if self._decode.to_text(frame)[1]:
+                self._tally.note("not_utf8", "! refused a frame that is not UTF-8: %s", shorten(frame))
+            else:
+                self._tally.note("not_json", "! refused a frame: %s: %s", error, shorten(frame))
+            raise _Drop from None
+
+    def _keyed(self, frame: bytes, text: str) -> object:
+        """The frame's value if it may hold one of the keys that matter; parsing is the dear part."""
+        if not (self._escape in frame or any(key in frame for key in self._keys)):
+            return None
+        try:
+            return self._decode.lenient(text)
+        except self._decode.too_deep:
+            # It may be meant for one user; whom, can't be read. To all would be the wrong guess.
+            self._tally.note("not_json", "! refused a frame that is nested too deeply: %s", shorten(frame))
+            raise _Drop from None
+        except self._decode.not_json:
+            return None
+
+    def _to(self, value: dict[str, object]) -> tuple[str, ...] | None:
+        key = self._rules.user_key
+        if key is None or key not in value:
+            return None
+        users = value[key]
+        if isinstance(users, str):
+            users = [users]
+        if not isinstance(users, list) or not all(isinstance(user, str) for user in users):
+            self._tally.note(
+                "bad_user_key", "! refused a message: %r is neither a string nor a list of strings: %s",
+                key, shorten(users),
+            )  # fmt: skip
+            raise _Drop
+        sids, missing = self._sids(users)
+        if missing:
+            self._tally.count("unknown_users", missing)
+        return sids
+
+    def _event(self, value: dict[str, object]) -> str:
+        key = self._rules.event_key
+        name = value.get(key) if key is not None else None
+        return name if isinstance(name, str) and event_problem(name) is None else self._rules.event

@@ -1,0 +1,101 @@
+"""Counters by name, and the log lines that go with them.
+
+What is refused, dropped or replaced is always both counted and said, so the two are one call.
+A line of one kind is logged at most once in `quiet` seconds, with how many were left out.
+Must not know what the names stand for beyond the catalogue below.
+
+Use: `tally.count("frames_in", 12)`; `tally.note("not_utf8", "frame %r is not UTF-8", head)`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+__all__ = ["COUNTERS", "Tally", "shorten"]
+
+log = logging.getLogger("bridge")
+
+#: Counter -> what it counts. Every name that is ever counted is here; the documents list them.
+COUNTERS: dict[str, str] = {
+    "link_connects": "times the link was established",
+    "link_failures": "attempts to connect that failed",
+    "link_drops": "established links that broke or were dropped",
+    "frames_in": "frames read from the server",
+    "bytes_in": "bytes read from the server, framing included",
+    "frames_out": "frames handed whole to the link's socket",
+    "bytes_out": "bytes handed to the link's socket, framing included",
+    "frames_unconfirmed": "frames in flight when the link broke: they may or may not have arrived",
+    "frames_skipped": "frames from the server over the limit, skipped",
+    "frames_truncated": "connections that ended inside a frame",
+    "framing_errors": "links dropped because of bytes that are no frame",
+    "not_utf8": "frames whose bytes were replaced by U+FFFD, or that were refused for it",
+    "not_json": "frames refused because they are not JSON",
+    "bad_user_key": "frames refused because their user key is neither a string nor a list of strings",
+    "unknown_users": "addressees that were not there",
+    "presence_overflow": "links made anew because presence piled up unread",
+    "deliveries": "messages times the clients they were sent to",
+    "events_in": "events from clients",
+    "events_ok": "events that were acked ok, or would have been",
+    "keys_stripped": "keys of a client's object that would have replaced the bridge's own",
+    "handler_errors": "exceptions in handlers",
+    "bad_packets": "packets from clients that are not Socket.IO's",
+    "old_clients": "requests of socket.io clients 1.x and 2.x",
+    "refused_bad_event": "events refused: bad-event",
+    "refused_too_big": "events refused: too-big",
+    "refused_not_json": "events refused: not-json",
+    "refused_delimiter_in_frame": "events refused: delimiter-in-frame",
+    "refused_not_registered": "events refused: not-registered",
+    "refused_bad_user": "events refused: bad-user",
+    "refused_link_down": "events refused: link-down",
+    "refused_link_busy": "events refused: link-busy",
+    "refused_gone": "events refused: gone",
+    "refused_no_reply": "events refused: no-reply",
+    "refused_handler_error": "events refused: handler-error",
+}
+
+
+def shorten(data: object, limit: int = 75) -> str:
+    """A payload as a log line shows it: its repr, at most `limit` characters."""
+    if isinstance(data, (str, bytes)):
+        data = data[: limit + 1]
+    text = repr(data)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class Tally:
+    """The counters of one process. Not for per-message log lines above DEBUG."""
+
+    def __init__(self, quiet: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._counts = dict.fromkeys(COUNTERS, 0)
+        self._quiet, self._clock = quiet, clock
+        self._said: dict[str, float] = {}
+        self._unsaid: dict[str, int] = {}
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Add n to a counter of the catalogue."""
+        self._counts[name] += n
+
+    def __getitem__(self, name: str) -> int:
+        return self._counts[name]
+
+    def snapshot(self) -> dict[str, int]:
+        """Every counter by name."""
+        return dict(self._counts)
+
+    def note(self, name: str, text: str, *args: object, quiet: float | None = None) -> None:
+        """Count one, and log the warning unless the same kind was logged within `quiet` seconds."""
+        self.count(name)
+        now = self._clock()
+        last = self._said.get(name)
+        if last is not None and now - last < (self._quiet if quiet is None else quiet):
+            self._unsaid[name] = self._unsaid.get(name, 0) + 1
+            return
+        self._said[name] = now
+        more = self._unsaid.pop(name, 0)
+        log.warning(text + (f" ({more} more like it since)" if more else ""), *args)
+
+    def refuse(self, code: str, who: str, detail: str) -> None:
+        """Count and log one refused event by its ack code."""
+        self.note("refused_" + code.replace("-", "_"), "! refused %s from %s: %s", code, who, shorten(detail, 200))
