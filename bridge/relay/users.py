@@ -3,7 +3,7 @@
 A user is announced when its first client comes and taken leave of when its last has gone.
 State only: must not know how presence is written, sent or timed.
 
-Use: `for change in users.register(client, "ann"): tell(change)`.
+Use: `for change in users.join(client, "ann", registered=True): tell(change)`.
 """
 
 from __future__ import annotations
@@ -76,12 +76,10 @@ class Users:
         """A client has connected; who it is is not known yet."""
         self._clients[client.sid] = client
 
-    def assign(self, client: Client, name: str, registered: bool) -> list[Change]:
-        """Make the client one of the user's; an old user's leaving comes before the new one's coming."""
-        if client.user == name:
-            return []
-        changes = self.release(client)
+    def join(self, client: Client, name: str, registered: bool) -> list[Change]:
+        """Make the client, released before, one of the user's, who has come if it is the first."""
         user = self._users.get(name)
+        changes = []
         if user is None:
             user = self._users[name] = User(name, registered)
             changes.append(Change(user, client, here=True))

@@ -1,0 +1,12 @@
+"""The web side: the Flask app with its pages and status, and the layer around it.
+
+`pages.py`    create_app(): the pages, static files, templates, a user's own site
+`status.py`   /healthz, /readyz, /bridge/status from one source
+`outside.py`  what has to be answered before Flask-SocketIO sees it
+"""
+
+from bridge.web.outside import Outside
+from bridge.web.pages import PageSettings, add_folder, add_index, create_app
+from bridge.web.status import Sources, add_status
+
+__all__ = ["Outside", "PageSettings", "Sources", "add_folder", "add_index", "add_status", "create_app"]

@@ -1,0 +1,91 @@
+"""A setting, as its line in a group declares it and as the outside sees it.
+
+`setting(…)` is what stands behind the `=` of a group's line; `settings_of(group)` reads
+the lines back: name, flag, variable, default, help, reason. It must not know which
+settings there are.
+
+Use: `class Web(Group): port: ListenPort = setting(8080, "the port to listen on", "needs no rights")`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from bridge.config_values import Kind
+
+__all__ = ["PREFIX", "Group", "Setting", "setting", "settings_of"]
+
+#: What the names of all variables start with.
+PREFIX = "BRIDGE_"
+
+T = TypeVar("T")
+
+
+class Group(BaseModel):
+    """Settings that belong together. Frozen; its docstring's first line is its heading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def setting(default: T, help: str, reason: str) -> T:
+    """One line of a group. `help`: what it does; `reason`: why `default` is the default."""
+    return Field(default, description=help, json_schema_extra={"reason": reason})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as the outside sees it."""
+
+    name: str
+    group: type[Group]
+    kind: Kind
+    default: object
+    help: str
+    reason: str
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+    @property
+    def heading(self) -> str:
+        return (self.group.__doc__ or "").partition("\n")[0]
+
+    def parse(self, value: object, base: Path) -> object:
+        """`value` as the tree holds it. Relative paths start at `base`. Raises ValidationError."""
+        group = self.group.model_validate({self.name: value}, context=base)
+        parsed: object = getattr(group, self.name)
+        return parsed
+
+    def problems(self, error: ValidationError, value: object) -> Iterator[tuple[object, str]]:
+        """What `parse` found wrong: each bad value, of a list only its items, with what would do."""
+        for found in error.errors(include_url=False):
+            item = found["loc"][-1]
+            cause = found.get("ctx", {}).get("error")
+            bad = value[item] if isinstance(item, int) and isinstance(value, list) else value
+            yield bad, str(cause or "") or f"needs {self.kind.wants}"
+
+
+def settings_of(group: type[Group]) -> Iterator[Setting]:
+    """The settings that a group declares, in its order."""
+    for key, field in group.model_fields.items():
+        extra = field.json_schema_extra
+        reason = extra.get("reason") if isinstance(extra, dict) else None
+        yield Setting(key, group, _kind(field), field.default, field.description or "", str(reason or ""))
+
+
+def _kind(field: FieldInfo) -> Kind:
+    """The Kind in the field's type; a choice of words speaks for itself."""
+    words = [str(word) for word in get_args(field.annotation)]
+    choice = Kind("|".join(words), f"{', '.join(words[:-1])} or {words[-1]}" if words else "")
+    return next((item for item in field.metadata if isinstance(item, Kind)), choice)

@@ -1,0 +1,93 @@
+"""What is printed about settings: the help, what --check prints, the block of problems.
+
+Everything here is made from the settings' own lines and values; it must not know a
+single setting by name, but for the pair of the demo and one's own server.
+
+Use: `print(problems_block(error), file=sys.stderr)`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+
+from bridge.config_fields import Setting
+from bridge.config_sources import COMMANDS, shown
+from bridge.errors import SettingsError
+
+__all__ = ["describe", "help_text", "problems_block", "toml"]
+
+_INTRODUCTION = """\
+usage: python app.py [--flag VALUE ...]
+
+Every setting is a flag, a BRIDGE_ variable and a key of a TOML file: --log-level,
+BRIDGE_LOG_LEVEL and log_level. Flags win over variables, variables over the file."""
+
+
+def toml(value: object) -> str:
+    """A setting's value as TOML. None, which TOML lacks, is an empty text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(toml(item) for item in value)}]"
+    if isinstance(value, int | float):
+        return str(value).removesuffix(".0")
+    return f'"{_escaped("" if value is None else str(value))}"'
+
+
+def _escaped(text: str) -> str:
+    """The inside of a TOML basic string; surrogates, in paths that are not UTF-8, stay visible as escapes."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
+
+
+def _plain(value: object) -> str:
+    """A default as the help shows it."""
+    if value is None or value == ():
+        return "none"
+    return toml(value).strip('"')
+
+
+def help_text(settings: Mapping[str, Setting]) -> str:
+    """What --help prints: every flag in its group, with its default and its variable."""
+    blocks = [_INTRODUCTION]
+    for heading, group in groupby(settings.values(), key=lambda item: item.heading):
+        blocks.append("\n".join([f"{heading}:", *(_help_entry(item) for item in group)]))
+    commands = (_entry(f"--{name} {metavar}", help) for name, (metavar, help) in COMMANDS.items())
+    blocks.append("\n".join(["Besides:", *commands]))
+    return "\n\n".join(blocks)
+
+
+def _help_entry(item: Setting) -> str:
+    flag = item.flag if item.kind.switch else f"{item.flag} {item.kind.metavar}"
+    return _entry(flag, f"{item.help} [default: {_plain(item.default)}; {item.variable}]")
+
+
+def _entry(flag: str, text: str) -> str:
+    return textwrap.fill(
+        text, 88, initial_indent=f"  {flag:<28} ", subsequent_indent=" " * 31, break_on_hyphens=False
+    )
+
+
+def describe(settings: Mapping[str, Setting], values: Mapping[str, object], origins: Mapping[str, str]) -> str:
+    """Every setting, its value and its origin, aligned; the whole is a TOML file that gives the same."""
+    lines = {name: f"{name:<{_widest(settings)}} = {toml(values[name])}" for name in settings}
+    if values.get("demo"):
+        lines["server"] = f"# {lines['server']}, not used: the demo server is"
+    width = min(60, _widest(lines.values()))
+    return "\n\n".join(
+        "\n".join([f"# {heading}", *(f"{lines[i.name]:<{width}}  # {shown(origins[i.name])}" for i in group)])
+        for heading, group in groupby(settings.values(), key=lambda item: item.heading)
+    )
+
+
+def _widest(texts: Iterator[str] | Mapping[str, object]) -> int:
+    return max(len(text) for text in texts)
+
+
+def problems_block(error: SettingsError) -> str:
+    """All problems as one block to print."""
+    count = "1 problem" if len(error.problems) == 1 else f"{len(error.problems)} problems"
+    lines = [f"bridge: {count} in the settings:", *(f"  {problem}" for problem in error.problems)]
+    return "\n".join([*lines, "See --help."])

@@ -1,0 +1,293 @@
+"""What a setting's value may be: the types, each with what would do.
+
+A type is an `Annotated` alias that pydantic reads: how text becomes a value, the
+limits, and a `Kind` that says the same in words for the help and the problems.
+Validators raise ValueError with the problem in words, or an empty one where the
+kind's `wants` says enough. They take their own result unchanged. Of which settings
+there are, and of where a value comes from, this module knows nothing.
+
+Use: `port: Port = 8080` in a pydantic model.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
+
+__all__ = [
+    "RESERVED_EVENTS",
+    "Address",
+    "EventName",
+    "FieldName",
+    "Framing",
+    "HandlerFiles",
+    "Identity",
+    "Interval",
+    "Kind",
+    "ListenHost",
+    "ListenPort",
+    "LogFormat",
+    "LogLevel",
+    "Name",
+    "OptionalFolder",
+    "OptionalName",
+    "Origins",
+    "Pause",
+    "Payload",
+    "ServerAddress",
+    "Size",
+    "Switch",
+    "Unhandled",
+]
+
+#: Event names of Socket.IO's own; names that start with `bridge:` are the bridge's.
+RESERVED_EVENTS = frozenset(
+    {"*", "connect", "disconnect", "connect_error", "newListener", "removeListener"}
+)
+
+_SIZE = re.compile(r"(\d{1,18}) ?(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*://)(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
+_NO_PORT_NEEDED = {("http://", 80), ("https://", 443)}
+_SWITCH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type in words. `metavar` stands for the value in the help; `wants` ends "needs …"."""
+
+    metavar: str
+    wants: str
+    switch: bool = False
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a TCP server listens. `host`: a name or an address, IPv6 without brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _port(text: str) -> int | None:
+    """A port that can be connected to, or None."""
+    number = int(text) if re.fullmatch(r"\d{1,5}", text, re.ASCII) else 0
+    return number if 1 <= number <= 65535 else None
+
+
+def _bad_address(text: str) -> str:
+    """What is wrong with an address that `_address` can't take, and what would do."""
+    host = text.rpartition(":")[0]
+    if "://" in text:
+        return f"needs HOST:PORT without {text.partition('://')[0]}://, such as localhost:8000"
+    if _port(text):
+        return f"is a port without its host; localhost:{text} would do"
+    if _is_ipv6(text) or _is_ipv6(host):
+        return "needs the IPv6 address in brackets, then the port, such as [::1]:8000"
+    if _host_fits(text):
+        return f"has no port; {text}:8000 would do"
+    if _host_fits(host):
+        return f"needs a port from 1 to 65535; {host}:8000 would do"
+    return f"has no host; localhost{text} would do" if not host and _port(text[1:]) else ""
+
+
+def _host_fits(host: str) -> bool:
+    """Whether a host, IPv6 in brackets, can be one: only its shape is looked at."""
+    if host.startswith("["):
+        return host.endswith("]") and _is_ipv6(host[1:-1])
+    return bool(re.fullmatch(r"[^\s:/@\[\]?#\\]{1,253}", host)) and host.isprintable()
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _address(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError
+    host, _, port_text = value.rpartition(":")
+    port = _port(port_text)
+    if port is None or not _host_fits(host):
+        raise ValueError(_bad_address(value))
+    return Address(host.strip("[]"), port)
+
+
+def _listen_host(text: str) -> str:
+    if _is_ipv6(text):
+        return text
+    if text.startswith("[") and _is_ipv6(text.strip("[]")):
+        raise ValueError(f"needs no brackets here; {text.strip('[]')} would do")
+    if not _host_fits(text):
+        raise ValueError("has a port, which --port takes" if re.search(r":\d+$", text) else "")
+    return text
+
+
+def _whole(value: object) -> int:
+    """An int, or one in text. A bool is none, although Python takes it for one."""
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        raise ValueError from None
+
+
+def _size(value: object) -> int:
+    """Bytes: `65536`, `64k`, `64KiB`. The suffixes are powers of 1024, which is what a limit is set in."""
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return _whole(value)
+    return int(match[1]) * 1024 ** " kmg".index((match[2] or " ").lower())
+
+
+def _switch(value: object) -> bool:
+    if isinstance(value, str | int) and str(value).lower() in _SWITCH:
+        return _SWITCH[str(value).lower()]
+    raise ValueError
+
+
+def _encodable(text: str) -> str:
+    """Text that UTF-8 can write: a variable's bytes that are not UTF-8 arrive as surrogates."""
+    if any(unicodedata.category(char) == "Cs" for char in text):
+        raise ValueError("is not UTF-8")
+    return text
+
+
+def _name(text: str) -> str:
+    if not 1 <= len(text) <= 128 or any(unicodedata.category(char) == "Cc" for char in text):
+        raise ValueError
+    return text
+
+
+def _event(text: str) -> str:
+    if text in RESERVED_EVENTS or text.startswith("bridge:"):
+        raise ValueError("is a reserved event name; another one is needed, such as message")
+    return text
+
+
+def _field(text: str) -> str:
+    if text in ("data", "args"):
+        raise ValueError("is where an event's arguments go; another name is needed")
+    return text
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+def _path(value: object, info: ValidationInfo) -> Path:
+    """An absolute path. A relative one starts at the context, a folder, where there is one."""
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise ValueError
+    base = info.context if isinstance(info.context, Path) else Path()
+    return Path(os.path.abspath(base / os.path.expanduser(value)))
+
+
+def _folder(path: Path) -> Path:
+    if not os.path.isdir(path):
+        raise ValueError(f"is a file; {path.parent} is its folder" if os.path.isfile(path) else "")
+    return path
+
+
+def _file(path: Path) -> Path:
+    if not os.path.isfile(path):
+        raise ValueError("is a folder; a file in it is needed" if os.path.isdir(path) else "")
+    return path
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers write it (RFC 6454, section 6.2): lower case, no usual port."""
+    if text == "*":
+        return text
+    match = _ORIGIN.fullmatch(text.lower())
+    if match is None:
+        head = _ORIGIN.match(text.lower())
+        raise ValueError(f"has a path; {head[0]} would do" if head and text[head.end()] == "/" else "")
+    scheme, host, port_text = match.groups()
+    port = _port(port_text or "1")
+    if port is None or not _host_fits(host):
+        raise ValueError
+    return f"{scheme}{host}" if not port_text or (scheme, port) in _NO_PORT_NEEDED else match[0]
+
+
+_Text = Annotated[str, AfterValidator(_encodable)]
+_Named = Annotated[_Text, AfterValidator(_name)]
+_AbsolutePath = Annotated[Path, BeforeValidator(_path)]
+_NAMES = "a name of 1 to 128 characters, none of them a control character"
+
+Identity = Literal["sid", "register", "none"]
+Payload = Literal["text", "json", "bytes"]
+Unhandled = Literal["relay", "drop"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
+
+ServerAddress = Annotated[
+    Address, PlainValidator(_address), Kind("HOST:PORT", "HOST:PORT, such as localhost:8000 or [::1]:8000")
+]
+ListenHost = Annotated[
+    _Text, AfterValidator(_listen_host), Kind("HOST", "an address or a name, such as 127.0.0.1, 0.0.0.0 or ::1")
+]
+ListenPort = Annotated[
+    int, BeforeValidator(_whole), Field(ge=0, le=65535), Kind("PORT", "a whole number from 0 to 65535")
+]
+Switch = Annotated[bool, BeforeValidator(_switch), Kind("YES", "true or false", switch=True)]
+Framing = Annotated[_Text, Kind("FRAMING", "a framing, such as ~, \\n, json or length:4be")]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    Field(ge=1, le=1 << 30),
+    Kind("SIZE", "a number of bytes from 1 to 1 GiB, such as 65536, 64k or 1MiB"),
+]
+Pause = Annotated[
+    float,
+    BeforeValidator(_number),
+    Field(ge=0, le=10, allow_inf_nan=False),
+    Kind("SECONDS", "a number of seconds from 0 to 10"),
+]
+Interval = Annotated[
+    float,
+    BeforeValidator(_number),
+    Field(gt=0, le=86400, allow_inf_nan=False),
+    Kind("SECONDS", "a number of seconds over 0, at most 86400"),
+]
+Name = Annotated[_Named, Kind("NAME", _NAMES)]
+EventName = Annotated[_Named, AfterValidator(_event), Kind("NAME", _NAMES)]
+FieldName = Annotated[_Named, AfterValidator(_field), Kind("FIELD", _NAMES)]
+OptionalName = Annotated[_Named | None, BeforeValidator(_empty_is_none), Kind("FIELD", f"{_NAMES}, or nothing")]
+OptionalFolder = Annotated[
+    Annotated[_AbsolutePath, AfterValidator(_folder)] | None,
+    BeforeValidator(_empty_is_none),
+    Kind("DIR", "a folder that exists, or nothing"),
+]
+HandlerFiles = Annotated[
+    tuple[Annotated[_AbsolutePath, AfterValidator(_file)], ...],
+    Kind("FILE", "a Python file that exists", many=True),
+]
+Origins = Annotated[
+    tuple[Annotated[_Text, AfterValidator(_origin)], ...],
+    Kind("ORIGIN", "an origin, such as http://localhost:5173, or *", many=True),
+]

@@ -1,0 +1,56 @@
+"""From the path of a handlers file to its `setup(bridge)` having run.
+
+Whatever is wrong in the file becomes one HandlersError with file, line and reason.
+Must not know what the hooks do.
+
+Use: `load(Path("game.py"), bridge)`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from bridge.errors import HandlersError
+
+__all__ = ["load"]
+
+
+def load(path: Path, bridge: Any) -> None:
+    """Run the file and its `setup(bridge)`. Raises HandlersError."""
+    path = path.resolve()
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.append(folder)  # last, so that a file beside it can be imported but hides nothing
+    name = f"bridge_handlers_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise HandlersError(str(path), 0, "this is no Python file (its name has to end in .py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+        setup = getattr(module, "setup", None)
+        if not callable(setup):
+            raise HandlersError(str(path), 0, "there is no function setup(bridge) in it")
+        setup(bridge)
+    except HandlersError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise HandlersError(str(path), _line(error, path), _reason(error)) from error
+
+
+def _line(error: BaseException, path: Path) -> int:
+    """The line of the file at which it went wrong: the innermost one that is in the file itself."""
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename) == path:
+        return error.lineno or 0
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == path]
+    return (lines[-1] if lines else 0) or 0
+
+
+def _reason(error: BaseException) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

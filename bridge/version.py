@@ -1,0 +1,5 @@
+"""The version, in one place: `from bridge.version import VERSION`."""
+
+__all__ = ["VERSION"]
+
+VERSION = "0.1.0"

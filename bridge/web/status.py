@@ -1,0 +1,57 @@
+"""What can be asked of the running bridge: /healthz, /readyz and /bridge/status.
+
+All three read the same source. Must not know where it gets its numbers.
+
+Use: `add_status(app, Sources(link=…, server="localhost:8000", …))`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask, Response, jsonify
+
+__all__ = ["Sources", "add_status"]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """`link()` is {state, reason, since (epoch s), next_try_s}; the others are counts."""
+
+    server: str
+    version: str
+    link: Callable[[], dict[str, object]]
+    clients: Callable[[], int]
+    users: Callable[[], int]
+    counters: Callable[[], dict[str, int]]
+
+
+def add_status(app: Flask, sources: Sources) -> None:
+    """Add the three routes."""
+    app.add_url_rule("/healthz", "healthz", lambda: _answer(200, {"status": "ok"}))
+    app.add_url_rule("/readyz", "readyz", lambda: _ready(sources.link()))
+    app.add_url_rule("/bridge/status", "bridge_status", lambda: _answer(200, _status(sources)))
+
+
+def _status(sources: Sources) -> dict[str, object]:
+    return {
+        "version": sources.version,
+        "link": {"server": sources.server, **sources.link()},
+        "clients": sources.clients(),
+        "users": sources.users(),
+        "counters": sources.counters(),
+    }
+
+
+def _ready(link: dict[str, object]) -> Response:
+    if link["state"] == "connected":
+        return _answer(200, {"status": "ok"})
+    return _answer(503, {"status": link["state"], "reason": link["reason"] or f"the link is {link['state']}"})
+
+
+def _answer(code: int, body: dict[str, object]) -> Response:
+    response = jsonify(body)
+    response.status_code = code
+    response.headers["Cache-Control"] = "no-store"
+    return response
