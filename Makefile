@@ -1,0 +1,45 @@
+# Every target does its own set-up. Python 3.10 or newer and make are enough for `make run`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SERVER ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run run-scala test lint bench clean system-packages
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/.run ## the bridge with its demo server; SERVER=host:port for your own, ARGS="--port 9000" for more
+	@$(BIN)/python app.py $(if $(SERVER),--server $(SERVER),--demo) $(ARGS)
+
+run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in front
+	@tools/need.sh mvn java
+	@tools/run-scala.sh $(BIN)/python $(ARGS)
+
+test: $(VENV)/.dev ## every test; installs Chromium, Node, JDK and Maven where they are missing
+	@tools/need.sh chromium node npm java mvn
+	@tools/node-clients.sh
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev ## measure the framing; bench/README.md says what the figures mean
+	$(BIN)/python -m bench.framing $(ARGS)
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build node_modules tests/node/node_modules examples/scala-server/target
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.run: requirements.txt
+	@tools/venv.sh $(PYTHON) $(VENV) requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt
+	@tools/venv.sh $(PYTHON) $(VENV) requirements-dev.txt
+	@touch $(VENV)/.run $@

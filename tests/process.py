@@ -1,0 +1,94 @@
+"""The bridge as its users run it: app.py in a process of its own, on a free port.
+
+Use: `with Bridge("--server", server.address) as bridge: requests.get(bridge.url + "/healthz")`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.waiting import PATIENCE, Log
+
+__all__ = ["ROOT", "Bridge", "run_app"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """This process's environment without settings of a bridge."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("BRIDGE_")}
+    return {**clean, "PYTHONUNBUFFERED": "1", **extra}
+
+
+def run_app(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run app.py to its end."""
+    command = [sys.executable, str(ROOT / "app.py"), *args]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=environment(**env), cwd=ROOT, check=False
+    )
+
+
+class Bridge:
+    """A running bridge. `url`: where it serves; `log`: its lines so far, stdout and stderr."""
+
+    def __init__(self, *args: str, cwd: Path | None = None, **env: str) -> None:
+        self.log: Log[str] = Log()
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py"), "--port", "0", *args],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=environment(**env), cwd=cwd or ROOT,
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        line = self.log.wait(lambda line: "http://" in line, timeout=60)
+        found = re.search(r"http://localhost:(\d+)", line)
+        assert found, line
+        self.port = int(found[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def status(self) -> dict[str, Any]:
+        """What /bridge/status says."""
+        answer: dict[str, Any] = requests.get(f"{self.url}/bridge/status", timeout=PATIENCE).json()
+        return answer
+
+    def counter(self, name: str) -> int:
+        """One counter of /bridge/status."""
+        return int(self.status()["counters"][name])
+
+    def said(self, text: str) -> str:
+        """Wait for a line of the log that has this text in it."""
+        return self.log.wait(lambda line: text in line)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        if self.process.stdout:
+            self.process.stdout.close()
+        return code
+
+    def __enter__(self) -> Bridge:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.stop()
+        text = "\n".join(self.log.entries)
+        assert "Traceback" not in text or "handler" in text, text
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.log.add(line.rstrip("\n"))
+        self.log.add("(the process has ended)")

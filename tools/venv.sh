@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Make a virtual environment and install requirements into it: venv.sh PYTHON FOLDER REQUIREMENTS
+set -euo pipefail
+python=$1 folder=$2 requirements=$3
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
+  echo "The bridge needs Python 3.10 or newer; $("$python" --version) was found. Set PYTHON=…" >&2
+  exit 1
+}
+if [ ! -x "$folder/bin/pip" ]; then
+  # Debian has ensurepip in a package of its own.
+  "$python" -m venv "$folder" 2>/dev/null || {
+    rm -rf "$folder"
+    "$(dirname "$0")/need.sh" python3-venv
+    "$python" -m venv "$folder"
+  }
+fi
+echo "Installing $requirements into $folder …"
+"$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
