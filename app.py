@@ -73,7 +73,7 @@ class Process:
         """Serve until a signal; returns the exit code. Raises ServeError."""
         web = self.settings.web
         listener = listen(web.host, web.port)
-        host, port = (self.demo.start() if self.demo else (self.server.host, self.server.port))
+        host, port = self.demo.start() if self.demo else (self.server.host, self.server.port)
         self._wire(host, port)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled())

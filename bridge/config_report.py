@@ -9,7 +9,7 @@ Use: `print(problems_block(error), file=sys.stderr)`.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from bridge.config_fields import Setting
@@ -65,9 +65,7 @@ def _help_entry(item: Setting) -> str:
 
 
 def _entry(flag: str, text: str) -> str:
-    return textwrap.fill(
-        text, 88, initial_indent=f"  {flag:<28} ", subsequent_indent=" " * 31, break_on_hyphens=False
-    )
+    return textwrap.fill(text, 88, initial_indent=f"  {flag:<28} ", subsequent_indent=" " * 31, break_on_hyphens=False)
 
 
 def describe(settings: Mapping[str, Setting], values: Mapping[str, object], origins: Mapping[str, str]) -> str:
@@ -82,7 +80,7 @@ def describe(settings: Mapping[str, Setting], values: Mapping[str, object], orig
     )
 
 
-def _widest(texts: Iterator[str] | Mapping[str, object]) -> int:
+def _widest(texts: Iterable[str]) -> int:
     return max(len(text) for text in texts)
 
 

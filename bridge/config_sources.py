@@ -41,8 +41,9 @@ _LONGEST = 75
 
 def shown(value: object) -> str:
     """A value on one line: characters that don't print as escapes, shortened to 75."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value)[:_LONGEST])
-    return text if len(str(value)) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    text = str(value)
+    short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _path(file: str) -> Path:
 
 
 def _toml(content: bytes) -> dict[str, object]:
-    """TOML text as a dict. Raises ValueError with line and reason; a byte order mark is not TOML but harmless."""
+    """TOML text as a dict. Raises ValueError with line and reason. A byte order mark does no harm."""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -114,7 +115,8 @@ def _take_key(source: Source, file: str, key: str, value: object, settings: Mapp
         origin, written = f"file {file}", lambda part: f"{name} = {_as_toml(part)} in {shown(file)}"
         source.given.append(Given(key, value, origin, written, base))
     elif isinstance(value, dict):
-        source.problems.append(f"[{name}] in {shown(file)}: settings are written without tables, such as port = 8080")
+        advice = "settings are written without tables, such as port = 8080"
+        source.problems.append(f"[{name}] in {shown(file)}: {advice}")
     else:
         near = _nearest(key, settings, lambda name: name)
         source.problems.append(f"{name} in {shown(file)}: there is no such setting; {near}")
@@ -153,7 +155,7 @@ def _from_variable(setting: Setting, text: str) -> Given:
 
 
 def read_flags(argv: Sequence[str], settings: Mapping[str, Setting]) -> Source:
-    """The settings in flags, `--name value` or `--name=value`. Given twice, the later one counts; lists add up."""
+    """The settings in flags, `--name value` or `--name=value`. Of two the later counts; lists add up."""
     source = Source()
     texts: dict[str, list[str]] = {}
     for name, text in _scan(argv, settings, source.problems):
@@ -168,14 +170,18 @@ def read_flags(argv: Sequence[str], settings: Mapping[str, Setting]) -> Source:
 
 def _from_flags(setting: Setting, texts: list[str]) -> Iterator[Given]:
     """One Given for a list's flags together, else one each, so that none goes unread."""
-    origin, written = f"flag {setting.flag}", lambda part: f"{setting.flag} {shown(part)}".rstrip()
+
+    def written(part: object) -> str:
+        return setting.flag if setting.kind.switch and part == "true" else f"{setting.flag}={shown(part)}"
+
     for value in [[text for text in texts if text]] if setting.kind.many else texts:
-        yield Given(setting.name, value, origin, written)
+        yield Given(setting.name, value, f"flag {setting.flag}", written)
 
 
 def _scan(argv: Sequence[str], settings: Mapping[str, Setting], problems: list[str]) -> Iterator[tuple[str, str]]:
     """Each flag's name with its text; what is no flag, or lacks its value, goes to `problems`."""
-    flags = {setting.flag: setting.name for setting in settings.values()} | {f"--{name}": name for name in COMMANDS}
+    flags = {setting.flag: setting.name for setting in settings.values()}
+    flags |= {f"--{name}": name for name in COMMANDS}
     words = deque("--help" if word == "-h" else word for word in argv)
     while words:
         flag, equals, text = words.popleft().partition("=")

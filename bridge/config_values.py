@@ -48,9 +48,7 @@ __all__ = [
 ]
 
 #: Event names of Socket.IO's own; names that start with `bridge:` are the bridge's.
-RESERVED_EVENTS = frozenset(
-    {"*", "connect", "disconnect", "connect_error", "newListener", "removeListener"}
-)
+RESERVED_EVENTS = frozenset({"*", "connect", "disconnect", "connect_error", "newListener", "removeListener"})
 
 _SIZE = re.compile(r"(\d{1,18}) ?(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*://)(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
@@ -161,7 +159,7 @@ def _size(value: object) -> int:
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return _whole(value)
-    return int(match[1]) * 1024 ** " kmg".index((match[2] or " ").lower())
+    return int(match[1]) << 10 * " kmg".index((match[2] or " ").lower())
 
 
 def _switch(value: object) -> bool:
@@ -249,7 +247,9 @@ ServerAddress = Annotated[
     Address, PlainValidator(_address), Kind("HOST:PORT", "HOST:PORT, such as localhost:8000 or [::1]:8000")
 ]
 ListenHost = Annotated[
-    _Text, AfterValidator(_listen_host), Kind("HOST", "an address or a name, such as 127.0.0.1, 0.0.0.0 or ::1")
+    _Text,
+    AfterValidator(_listen_host),
+    Kind("HOST", "an address or a name, such as 127.0.0.1, 0.0.0.0 or ::1"),
 ]
 ListenPort = Annotated[
     int, BeforeValidator(_whole), Field(ge=0, le=65535), Kind("PORT", "a whole number from 0 to 65535")

@@ -156,10 +156,10 @@ class Link:
                 self._tally.count("link_failures")
                 self._pause(error, delays.next())
                 continue
-            error = self._connection(sock)
+            cause = self._connection(sock)
             if time.monotonic() - started > STABLE:
                 delays.reset()
-            self._pause(error, delays.next())
+            self._pause(cause, delays.next())
         self._enter(LinkState.CLOSED, "the bridge is stopping")
 
     def close(self) -> None:
@@ -284,7 +284,11 @@ class Link:
         self._state, self._reason, self._since = state, reason, time.time()
         status = self.status
         level = logging.WARNING if state is LinkState.WAITING else logging.INFO
-        log.log(logging.DEBUG if state is LinkState.CONNECTING else level, "= %s", _sentence(self._options.server, status))
+        log.log(
+            logging.DEBUG if state is LinkState.CONNECTING else level,
+            "= %s",
+            _sentence(self._options.server, status),
+        )
         self._on_state(status)
 
 

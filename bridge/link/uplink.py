@@ -137,9 +137,7 @@ class Uplink:
     def drained(self, timeout: float) -> bool:
         """Wait until nothing waits or the link is down; False after `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: not self._open or not (self._queue or self._taken), timeout
-            )
+            return self._changed.wait_for(lambda: not self._open or not (self._queue or self._taken), timeout)
 
     def _presence_frames(self, payloads: Sequence[bytes]) -> list[bytes]:
         frames = []

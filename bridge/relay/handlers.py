@@ -45,7 +45,7 @@ class Emit:
 
     event: str
     payload: object = None
-    to: None | str | Client | Sequence[str | Client] = None
+    to: str | Client | Sequence[str | Client] | None = None
 
     def __post_init__(self) -> None:
         problem = event_problem(self.event)
@@ -80,6 +80,9 @@ class Hooks:
     disconnect: _Hook | None = None
 
 
+_Emit = Emit  # inside Bridge, Emit is the attribute that handlers files use
+
+
 def _not_running(*_: object) -> Any:
     raise RuntimeError("the bridge is not running yet: send and emit from a hook, not from setup()")
 
@@ -95,9 +98,9 @@ class Bridge:
         self.app = app
         self._hooks, self._users = hooks, users
         self._send: Callable[[object], None] = _not_running
-        self._emit: Callable[[Emit], None] = _not_running
+        self._emit: Callable[[_Emit], None] = _not_running
 
-    def run(self, *, send: Callable[[object], None], emit: Callable[[Emit], None]) -> None:
+    def run(self, *, send: Callable[[object], None], emit: Callable[[_Emit], None]) -> None:
         """From now on `send` and `emit` work. Called by the bridge."""
         self._send, self._emit = send, emit
 
@@ -190,8 +193,7 @@ def frames_of(result: object, encode: Callable[[object], bytes], limit: int) -> 
     if isinstance(result, (bytes, bytearray, memoryview)):
         return [bytes(result)]
     raise TypeError(
-        "a handler returns None, a dict, a list, str, bytes or an iterator of these, "
-        f"not {type(result).__name__}"
+        f"a handler returns None, a dict, a list, str, bytes or an iterator of these, not {type(result).__name__}"
     )
 
 

@@ -50,7 +50,7 @@ def add_folder(app: Flask, folder: Path) -> None:
     """Find templates/ and static/ beside a handlers file, before the bridge's own."""
     templates, static = folder / "templates", folder / "static"
     if templates.is_dir():
-        app.jinja_loader = ChoiceLoader([FileSystemLoader(templates), *_loaders(app)])  # type: ignore[misc]
+        app.jinja_loader = ChoiceLoader([FileSystemLoader(templates), *_loaders(app)])
     if static.is_dir() and static not in app.extensions[_FOLDERS]:
         app.extensions[_FOLDERS].insert(0, static)
 
@@ -79,7 +79,7 @@ def _static(app: Flask, filename: str) -> Response:
         found = safe_join(str(folder), filename)
         if found is not None and Path(found).is_file():
             return send_from_directory(folder, filename)
-    abort(404)
+    return abort(404)
 
 
 def _site(site: Path, path: str) -> Response:

@@ -36,5 +36,5 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
             count, self.data = 0, None
         if self.packet_type in (packet.EVENT, packet.BINARY_EVENT) and self.namespace in (None, "/"):
             self.data = [EVENT, self.id, self.data]
-            self.id = None
+            self.id: int | None = None
         return count

@@ -28,9 +28,7 @@ MAX_CONNECTIONS = 15_000  # of 20,000 open files that a process commonly may hav
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises ServeError."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         # reuse_port=False: else a port that another bridge has is bound without a word
         listener: socket.socket = eventlet.listen(address, family, backlog=BACKLOG, reuse_port=False)
     except OSError as error:
@@ -41,9 +39,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(listener: socket.socket, app: Any) -> None:
     """Serve until the calling green thread is killed."""
-    eventlet.wsgi.server(
-        listener, app, max_size=MAX_CONNECTIONS, log=log, log_output=False, debug=False, keepalive=75
-    )
+    eventlet.wsgi.server(listener, app, max_size=MAX_CONNECTIONS, log=log, log_output=False, debug=False, keepalive=75)
 
 
 def addresses(host: str, port: int) -> list[str]:

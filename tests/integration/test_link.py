@@ -1,0 +1,285 @@
+"""The link: it is lost in every way there is, says so, and comes back; the pages stay."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+import requests
+
+from tests.client import Client
+from tests.process import Bridge
+from tests.tcpserver import TcpServer
+from tests.waiting import PATIENCE
+
+
+def free_port() -> int:
+    """A port on which nothing listens just now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def cpu_seconds(bridge: Bridge) -> float:
+    """Processor time that the process has used."""
+    with open(f"/proc/{bridge.process.pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def test_a_server_that_starts_later_is_found() -> None:
+    port = free_port()
+    with Bridge("--server", f"127.0.0.1:{port}") as bridge, Client(bridge.url) as ann:
+        down = ann.linked("waiting")
+        assert f"nothing listens on 127.0.0.1:{port}" in down["reason"]
+        assert 0 < down["next_try_s"] <= 12.5
+        assert requests.get(f"{bridge.url}/healthz", timeout=PATIENCE).status_code == 200
+        ready = requests.get(f"{bridge.url}/readyz", timeout=PATIENCE)
+        assert (ready.status_code, ready.json()["reason"]) == (503, down["reason"])
+        with TcpServer(port) as server:
+            peer = server.accept()
+            assert peer.message(action="connected")["username"] == ann.sid
+            up = ann.linked()
+            assert up["reason"] is None
+            assert up["next_try_s"] is None
+            assert abs(up["since"] - time.time()) < 60
+            assert requests.get(f"{bridge.url}/readyz", timeout=PATIENCE).status_code == 200
+        bridge.said(f"connected to 127.0.0.1:{port}")
+        bridge.said(f"127.0.0.1:{port} closed the connection")
+
+
+@pytest.mark.parametrize(("how", "words"), [("close", "closed the connection"), ("reset", "reset the connection")])
+def test_after_the_server_has_gone_everybody_is_announced_anew_first(how: str, words: str) -> None:
+    with TcpServer() as server, Bridge("--server", server.address, "--identity", "register") as bridge:
+        peer = server.accept()
+        with Client(bridge.url) as ann, Client(bridge.url) as bob, Client(bridge.url) as unknown:
+            assert ann.ask("register", "ann")["ok"]
+            assert bob.ask("register", "bob")["ok"]
+            unknown.linked()
+            peer.message(username="bob", action="connected")
+            getattr(peer, how)()
+            assert words in ann.linked("waiting")["reason"]
+            again = server.accept()
+            again.message(username="bob", action="connected")
+            assert bob.ask("move", 1)["ok"]
+            assert [(m["username"], m["action"]) for m in again.messages] == [
+                ("ann", "connected"), ("bob", "connected"), ("bob", "move"),
+            ]  # fmt: skip
+            again.send(b"hello again~")
+            assert ann.got("message") == "hello again"
+
+
+def test_presence_of_the_past_is_never_told() -> None:
+    port = free_port()
+    with Bridge("--server", f"127.0.0.1:{port}", "--identity", "register") as bridge:
+        with Client(bridge.url) as gone:
+            assert gone.ask("register", "gone")["ok"]
+        with Client(bridge.url) as ann:
+            assert ann.ask("register", "ann")["ok"]
+            with TcpServer(port) as server:
+                peer = server.accept()
+                peer.message(username="ann", action="connected")
+                assert ann.ask("x")["ok"]
+                assert [(m["username"], m["action"]) for m in peer.messages] == [
+                    ("ann", "connected"),
+                    ("ann", "x"),
+                ]
+
+
+def test_a_half_frame_of_the_old_connection_never_joins_the_new_one() -> None:
+    with TcpServer() as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
+        peer = server.accept()
+        ann.linked()
+        peer.send(b"whole~hal")
+        ann.got("message", "whole")
+        peer.close()
+        bridge.said("inside a frame")
+        server.accept().send(b"new~")
+        ann.got("message", "new")
+        assert ann.all("message") == ["whole", "new"]
+        assert bridge.counter("frames_truncated") == 1
+
+
+def test_a_server_that_accepts_and_closes_at_once_is_not_called_in_a_loop() -> None:
+    with TcpServer() as server, Bridge("--server", server.address) as bridge:
+        for _ in range(4):
+            server.accept().close()
+        assert bridge.counter("link_connects") <= 6
+        assert requests.get(f"{bridge.url}/healthz", timeout=PATIENCE).ok
+
+
+def test_a_link_that_is_down_or_silent_costs_no_cpu() -> None:
+    with (
+        TcpServer() as silent,
+        Bridge("--server", silent.address) as quiet,
+        Bridge("--server", f"127.0.0.1:{free_port()}") as down,
+    ):
+        silent.accept()
+        with Client(quiet.url) as a, Client(down.url) as b:
+            a.linked()
+            b.linked("waiting")
+            before = cpu_seconds(quiet), cpu_seconds(down)
+            started = time.monotonic()
+            b.gone.wait(3)  # nothing happens for three seconds
+            passed = time.monotonic() - started
+            assert (cpu_seconds(quiet) - before[0]) / passed < 0.1
+            assert (cpu_seconds(down) - before[1]) / passed < 0.1
+
+
+def test_a_name_that_does_not_resolve_is_said_and_the_pages_stay() -> None:
+    with Bridge("--server", "no-such-host.invalid:8000") as bridge, Client(bridge.url) as ann:
+        started = time.monotonic()
+        assert requests.get(f"{bridge.url}/healthz", timeout=PATIENCE).ok
+        assert time.monotonic() - started < 3
+        assert "no-such-host.invalid" in ann.linked("waiting")["reason"]
+        assert bridge.status()["link"]["state"] in ("waiting", "connecting")
+
+
+def test_every_address_of_a_name_is_tried_ipv6_too() -> None:
+    with TcpServer(host="::1") as server, Bridge("--server", f"localhost:{server.port}"):
+        server.accept()
+    with TcpServer(host="::1") as server, Bridge("--server", server.address):
+        server.accept()
+
+
+def test_a_frame_over_the_limit_is_skipped_and_one_of_the_limit_is_not() -> None:
+    with (
+        TcpServer() as server,
+        Bridge("--server", server.address, "--max-frame", "100") as bridge,
+        Client(bridge.url) as ann,
+    ):
+        peer = server.accept()
+        ann.linked()
+        peer.send(b"a" * 100 + b"~" + b"b" * 101 + b"~" + b"c" * 1_000_000 + b"~end~")
+        ann.got("message", "end")
+        assert ann.all("message") == ["a" * 100, "end"]
+        assert bridge.counter("frames_skipped") == 2
+        bridge.said("it starts b'bbbb")
+        assert ann.ask("x", "y" * 100)["error"] == "too-big"
+        assert ann.ask("x")["ok"]
+
+
+@pytest.mark.parametrize(
+    ("framing", "junk", "words"),
+    [
+        ("length:4", b"\xff\xff\xff\xff", "over the limit"),
+        ("netstring", b"5:abcdeX", "no frame"),
+        ("varint", b"\xff" * 11, "no frame"),
+        ("json", b'{"a":1}}', "no frame"),
+        ("json", b"[" * 513, "no frame"),
+    ],
+)
+def test_bytes_that_are_no_frame_drop_the_link_which_is_made_anew(framing: str, junk: bytes, words: str) -> None:
+    with (
+        TcpServer() as server,
+        Bridge("--server", server.address, "--framing-in", framing) as bridge,
+        Client(bridge.url) as ann,
+    ):
+        peer = server.accept()
+        ann.linked()
+        peer.send(junk)
+        assert words in ann.linked("waiting")["reason"]
+        server.accept()
+        assert bridge.counter("framing_errors") == 1
+
+
+def test_a_delimiter_in_a_string_cannot_forge_a_frame_either_way() -> None:
+    with TcpServer() as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
+        peer = server.accept()
+        ann.linked()
+        assert ann.ask("say~", {"text": 'a~{"username":"root","action":"x"}~', "k~": 1})["ok"]
+        frame = peer.frames.wait(lambda f: b"say" in f)
+        assert b"\\u007e" in frame
+        assert peer.message(action="say~") == {
+            "username": ann.sid, "action": "say~", "text": 'a~{"username":"root","action":"x"}~', "k~": 1,
+        }  # fmt: skip
+        peer.send(b'{"text":"a\\u007eb"}~')
+        assert ann.got("message") == '{"text":"a\\u007eb"}'
+
+
+def test_when_the_server_does_not_read_events_are_refused_as_busy_and_presence_is_kept() -> None:
+    with TcpServer(stalled=True) as server:
+        with Bridge("--server", server.address, "--link-queue", "20000") as bridge, Client(bridge.url) as ann:
+            peer = server.accept()
+            ann.linked()
+            filler = "x" * 10_000
+            for _ in range(2000):  # more than the kernel's buffers and the queue take
+                ann.emit("fill", filler)
+            assert ann.ask("more", filler)["error"] == "link-busy"
+            with Client(bridge.url) as bob:
+                bob.got("bridge:user")
+                sid = bob.sid
+                peer.resume()
+                peer.message(username=sid, action="connected")
+        peer.message(username=sid, action="disconnected")
+        fills = [m for m in peer.messages if m["action"] == "fill"]
+        assert all(m["data"] == filler for m in fills)
+        assert len(fills) < 2000
+
+
+def test_what_waited_when_the_link_broke_is_answered_link_down() -> None:
+    with (
+        TcpServer(stalled=True) as server,
+        Bridge("--server", server.address, "--link-queue", "4M") as bridge,
+        Client(bridge.url) as ann,
+    ):
+        peer = server.accept()
+        ann.linked()
+        answers: list[dict[str, object]] = []
+        all_there = threading.Event()
+
+        def answer(value: dict[str, object]) -> None:
+            answers.append(value)
+            if len(answers) == 300:
+                all_there.set()
+
+        for _ in range(300):
+            ann.sio.emit("fill", "x" * 50_000, callback=answer)
+        bridge.counter("events_in")
+        peer.reset()
+        assert all_there.wait(PATIENCE)
+        codes = [value.get("error", "ok") for value in answers]
+        assert set(codes) <= {"ok", "link-down", "link-busy"}
+        assert "link-down" in codes
+        assert bridge.counter("frames_unconfirmed") > 0
+
+
+def test_framing_none_sends_one_message_at_a_time_with_a_gap() -> None:
+    with (
+        TcpServer() as server,
+        Bridge("--server", server.address, "--framing-out", "none", "--send-gap", "0.05") as bridge,
+    ):
+        peer = server.accept()
+        with Client(bridge.url) as ann:
+            ann.linked()
+            started = time.monotonic()
+            for n in range(5):
+                ann.emit("n", n)
+            assert ann.ask("end")["ok"]
+            assert time.monotonic() - started >= 6 * 0.05
+            reads = peer.raw.wait_count(7)
+            assert all(data.startswith(b"{") and data.endswith(b"}") and data.count(b"{") == 1 for data in reads)
+
+
+@pytest.mark.parametrize("framing", ["\\n", "|", "\\0", "END\\r\\n", "length:2le", "netstring", "varint", "json"])
+def test_every_framing_works_end_to_end_both_ways(framing: str) -> None:
+    from bridge.link.framing import framing_in, framing_out
+
+    frame = b'{"n":1}'
+    with (
+        TcpServer() as server,
+        Bridge("--server", server.address, "--framing-in", framing, "--framing-out", framing) as bridge,
+    ):
+        peer = server.accept()
+        with Client(bridge.url) as ann:
+            peer.send(framing_out(framing, 1000).frame(frame) * 2)
+            ann.events.wait(lambda e: e == ("message", '{"n":1}'))
+            assert ann.ask("move", {"x": "~|\x00é"})["ok"]
+            decoder = framing_in(framing, 1000)
+            peer.raw.wait(lambda _: b"move" in b"".join(peer.raw.entries))
+            got = decoder.feed(b"".join(peer.raw.entries))
+            assert got[-1] == f'{{"username":"{ann.sid}","action":"move","x":"~|\\u0000é"}}'.encode().replace(
+                b"|", b"\\u007c" if framing == "|" else b"|"
+            )
+            assert ann.all("message") == ['{"n":1}'] * 2

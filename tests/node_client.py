@@ -1,0 +1,76 @@
+"""Node's stock socket.io-client in a process of its own, driven line by line.
+
+Use: `with NodeClient(bridge.url) as client: client.ask("move", {"x": 1})`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from itertools import count
+from typing import Any
+
+from tests.process import ROOT, environment
+from tests.waiting import PATIENCE, Log
+
+__all__ = ["FOLDER", "NodeClient"]
+
+FOLDER = ROOT / "tests" / "node"
+
+
+class NodeClient:
+    """One client. `said`: what it printed, parsed; see tests/node/client.js."""
+
+    def __init__(self, url: str, options: dict[str, object] | None = None, version: str = "4") -> None:
+        self.said: Log[dict[str, Any]] = Log()
+        self._ids = count()
+        self.process = subprocess.Popen(
+            ["node", "client.js", url, json.dumps(options or {})],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=FOLDER, env=environment(SOCKET_IO_CLIENT=version),
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def connected(self) -> str:
+        """Wait for the connection; its id."""
+        return str(self.said.wait(lambda line: "connect" in line)["connect"])
+
+    def tell(self, command: dict[str, object]) -> None:
+        """Send one command."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+
+    def ask(self, *emit: object) -> dict[str, Any]:
+        """Emit and wait for the ack."""
+        number = next(self._ids)
+        self.tell({"emit": list(emit), "ack": number})
+        answer = self.said.wait(lambda line: line.get("ack") == number)["answer"]
+        assert isinstance(answer, dict)
+        return answer
+
+    def got(self, event: str, *args: object) -> dict[str, Any]:
+        """Wait for an event, with these arguments if any are given."""
+        return self.said.wait(lambda line: line.get("event") == event and (not args or line["args"] == list(args)))
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        self.process.stdout.close()
+
+    def __enter__(self) -> NodeClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.add(json.loads(line))
