@@ -1,0 +1,149 @@
+"""Every setting there is, one line each, and the frozen tree that holds their values.
+
+A setting is one line in its group: name, type, default, what it does, why the default is
+what it is. Flag, variable, key, help and checks follow from that line; the tables in
+`docs/configuration.md` and the lines of `bridge.example.toml` are compared to it by
+tests. How values are read and merged is not known here.
+
+Use: `Settings().web.port`; `SETTINGS["port"].flag`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from bridge import config_values as kinds
+from bridge.config_fields import Group, Setting, setting, settings_of
+from bridge.config_values import Address
+
+__all__ = ["DIFFERENT", "GROUPS", "SETTINGS", "Link", "Log", "Relay", "Settings", "Web"]
+
+
+class Link(Group):
+    """The link: towards the server"""
+
+    server: kinds.ServerAddress = setting(
+        Address("localhost", 8000), "where the TCP server listens", "where the Scala example listens"
+    )
+    demo: kinds.Switch = setting(
+        False, "start the embedded demo server and connect to it", "it takes the place of one's own server"
+    )
+    framing_in: kinds.Framing = setting(
+        "~", "how frames from the server are separated", "as small Scala servers commonly do it"
+    )
+    framing_out: kinds.Framing = setting("~", "how frames to the server are separated", "the same as from the server")
+    max_frame: kinds.Size = setting(
+        1048576,
+        "the largest frame, both ways, without its framing",
+        "1 MiB, about what NATS and Socket.IO allow",
+    )
+    send_gap: kinds.Pause = setting(
+        0.01,
+        "the pause between two messages under framing_out none",
+        "5 ms kept 100 of 100 apart, so twice that",
+    )
+    link_queue: kinds.Size = setting(
+        1048576,
+        "what may wait for the link before events are refused",
+        "1 MiB, Centrifugo's queue of one client",
+    )
+
+
+class Relay(Group):
+    """The relay: which message to whom, as what"""
+
+    identity: kinds.Identity = setting(
+        "sid",
+        "who a client is to the server: its id, the name it registers, or nobody",
+        "asks nothing of the page",
+    )
+    payload: kinds.Payload = setting(
+        "text", "what a page is given of a message", "passes every message on as the server wrote it"
+    )
+    event: kinds.EventName = setting(
+        "message", "the event that a message arrives as", "what Socket.IO itself calls a plain message"
+    )
+    event_key: kinds.OptionalName = setting(
+        None, "the field of a message that names its event", "few servers name their events"
+    )
+    user_key: kinds.FieldName = setting(
+        "username", "the field that names the user, both ways", "what the Scala example uses"
+    )
+    action_key: kinds.FieldName = setting(
+        "action", "the field that names the event, towards the server", "what the Scala example uses"
+    )
+    connected: kinds.Name = setting(
+        "connected", "the action that tells the server of a new user", "what the Scala example expects"
+    )
+    disconnected: kinds.Name = setting(
+        "disconnected",
+        "the action that tells the server that a user has gone",
+        "what the Scala example expects",
+    )
+    unhandled: kinds.Unhandled = setting(
+        "relay", "what becomes of an event that no handler takes", "works without any handlers"
+    )
+    handlers: kinds.HandlerFiles = setting(
+        (), "a Python file of handlers; several are allowed", "the usual case needs no code"
+    )
+
+
+class Web(Group):
+    """The web: towards the browsers"""
+
+    host: kinds.ListenHost = setting(
+        "127.0.0.1",
+        "the address to listen on; 0.0.0.0 is all of this machine's",
+        "lets nobody else in unasked",
+    )
+    port: kinds.ListenPort = setting(
+        8080, "the port to listen on; 0 takes a free one", "the usual one that needs no special rights"
+    )
+    site: kinds.OptionalFolder = setting(
+        None, "a folder of one's own pages, served at /", "the bridge's own page works at once"
+    )
+    allowed_origins: kinds.Origins = setting(
+        (),
+        "an origin besides the bridge's own whose pages may connect; several are allowed",
+        "no other page may",
+    )
+    ping_interval: kinds.Interval = setting(
+        25.0, "how often a client is pinged", "Socket.IO's default, under the idle limit of most proxies"
+    )
+    ping_timeout: kinds.Interval = setting(20.0, "how long a client may take to answer a ping", "Socket.IO's default")
+
+
+class Log(Group):
+    """The log"""
+
+    log_level: kinds.LogLevel = setting(
+        "info", "the least level that is logged", "debug writes a line for each message"
+    )
+    log_format: kinds.LogFormat = setting("text", "how a line is written", "most logs are read by people")
+
+
+class Settings(BaseModel):
+    """Everything that can be set. `origins`: setting -> where its value came from, in words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    link: Link = Link()
+    relay: Relay = Relay()
+    web: Web = Web()
+    log: Log = Log()
+    check: bool = False
+    origins: Annotated[Mapping[str, str], AfterValidator(MappingProxyType)] = MappingProxyType({})
+
+
+#: The tree's branches, in the order of the help.
+GROUPS: Mapping[str, type[Group]] = {"link": Link, "relay": Relay, "web": Web, "log": Log}
+
+#: Every setting by its name, in the order of the help.
+SETTINGS: Mapping[str, Setting] = {item.name: item for group in GROUPS.values() for item in settings_of(group)}
+
+#: Pairs that would be taken for each other if they were the same.
+DIFFERENT = (("user_key", "action_key"), ("connected", "disconnected"))
