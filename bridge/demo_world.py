@@ -211,9 +211,9 @@ def _to(who: str | list[str], **fields: Any) -> Message:
 
 def _number(value: object) -> float:
     """A steering value between -1 and 1; 0 for anything that is no number."""
-    if not isinstance(value, (int, float)) or value != value:  # NaN is the one value that differs from itself
+    if not isinstance(value, (int, float)) or math.isnan(value):
         return 0.0
-    return float(max(-1, min(1, value)))  # compared before it is converted: an int may be too large for a float
+    return float(max(-1, min(1, value)))  # compared first: an int may be too large for a float
 
 
 def _direction(message: Message) -> tuple[float, float]:
