@@ -9,6 +9,7 @@ Use: `Delivery("message", Payload.text("hi"), None)` is "hi" to all clients.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 
 import orjson
@@ -77,6 +78,8 @@ def _take_out(value: object, attachments: list[bytes]) -> object:
         return {key: _take_out(item, attachments) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_take_out(item, attachments) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # orjson would write null too, json.dumps would not
     return value
 
 
