@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 __all__ = ["COUNTERS", "Tally", "shorten"]
 
@@ -58,10 +58,33 @@ COUNTERS: dict[str, str] = {
 
 def shorten(data: object, limit: int = 75) -> str:
     """A payload as a log line shows it: its repr, at most `limit` characters."""
+    text = ""
+    for part in _repr_parts(data, limit):
+        text += part
+        if len(text) > limit:
+            return text[: limit - 1] + "…"
+    return text
+
+
+def _repr_parts(data: object, limit: int) -> Iterator[str]:
+    """repr(data) piece by piece: of a megabyte only the start is looked at, and as each level
+    gives a character, what is nested too deeply for repr() itself ends in time too."""
     if isinstance(data, (str, bytes)):
-        data = data[: limit + 1]
-    text = repr(data)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+        yield repr(data[: limit + 1])
+    elif isinstance(data, list):
+        yield "["
+        for i, item in enumerate(data):
+            yield ", " * (i > 0)
+            yield from _repr_parts(item, limit)
+        yield "]"
+    elif isinstance(data, dict):
+        yield "{"
+        for i, (key, item) in enumerate(data.items()):
+            yield ", " * (i > 0) + shorten(key, limit) + ": "
+            yield from _repr_parts(item, limit)
+        yield "}"
+    else:
+        yield repr(data)
 
 
 class Tally:
