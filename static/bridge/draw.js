@@ -1,0 +1,165 @@
+// Painting the world on the canvas, sharp at any pixel density, in the page's own colours.
+
+const RADIUS = { user: 18, bot: 18, coin: 9 };
+const SMALLEST = { user: 7, bot: 7, coin: 4 };
+
+export class Painter {
+  #canvas;
+  #context;
+  #colours = {};
+  #trails;
+
+  constructor(canvas, { trails }) {
+    this.#canvas = canvas;
+    this.#context = canvas.getContext("2d");
+    this.#trails = trails;
+    this.#readColours();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#readColours());
+    new ResizeObserver(() => (this.#outdated = true)).observe(canvas.parentElement);
+  }
+
+  /** The page's colours or size have changed: paint, even if the world has not. */
+  get outdated() {
+    return this.#outdated;
+  }
+
+  #outdated = true;
+
+  // A canvas can't use the style sheet's variables by itself.
+  #readColours() {
+    this.#outdated = true;
+    const style = getComputedStyle(this.#canvas);
+    for (const name of ["ink", "soft", "field", "grid", "accent"]) {
+      this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
+    }
+  }
+
+  /** Units of the field to pixels of the page. */
+  get scale() {
+    return this.#scale;
+  }
+
+  #scale = 1;
+
+  paint({ width, height }, bodies, me) {
+    this.#outdated = false;
+    this.#fit(width, height);
+    const context = this.#context;
+    context.fillStyle = this.#colours.field;
+    context.fillRect(0, 0, width * this.#scale, height * this.#scale);
+    this.#grid(width, height);
+    if (this.#trails) for (const body of bodies) this.#trail(body);
+    for (const body of bodies) this.#body(body, body.kind === "user" && body.name === me);
+  }
+
+  #fit(width, height) {
+    const ratio = devicePixelRatio || 1;
+    // As wide as there is room, but never so high that the whole of it can't be seen at once.
+    const shown = Math.floor(Math.min(this.#canvas.parentElement.clientWidth, (innerHeight * 0.85 * width) / height));
+    const wide = Math.round(shown * ratio);
+    const high = Math.round((wide * height) / width);
+    // Setting a canvas's size clears it and costs; so only when it has changed.
+    if (this.#canvas.width !== wide || this.#canvas.height !== high) {
+      this.#canvas.width = wide;
+      this.#canvas.height = high;
+      this.#canvas.style.width = `${shown}px`;
+    }
+    this.#scale = shown / width;
+    this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  }
+
+  #grid(width, height) {
+    const context = this.#context;
+    context.strokeStyle = this.#colours.grid;
+    context.lineWidth = 1;
+    context.beginPath();
+    // Little crosses, as on a surveyor's sheet: enough to see speed by, not a cage.
+    for (let x = 60; x < width; x += 60) {
+      for (let y = 60; y < height; y += 60) this.#cross(x * this.#scale, y * this.#scale);
+    }
+    context.stroke();
+  }
+
+  #cross(x, y) {
+    this.#context.moveTo(x - 3, y);
+    this.#context.lineTo(x + 3, y);
+    this.#context.moveTo(x, y - 3);
+    this.#context.lineTo(x, y + 3);
+  }
+
+  #trail(body) {
+    const context = this.#context;
+    context.fillStyle = body.colour;
+    body.trail.forEach((spot, i) => {
+      context.globalAlpha = (0.22 * (i + 1)) / body.trail.length;
+      this.#circle(spot.x, spot.y, this.#radius(body) * (0.3 + (0.6 * i) / body.trail.length));
+      context.fill();
+    });
+    context.globalAlpha = 1;
+  }
+
+  #body(body, mine) {
+    const context = this.#context;
+    const radius = this.#radius(body);
+    context.fillStyle = context.strokeStyle = body.colour;
+    if (body.kind === "coin") return this.#coin(body, radius);
+    this.#circle(body.x, body.y, radius);
+    if (body.kind === "bot") this.#outline(body, radius);
+    else context.fill();
+    if (mine) this.#ring(body, radius);
+    return this.#label(body, radius, mine);
+  }
+
+  #coin(body, radius) {
+    const context = this.#context;
+    const [x, y] = [body.x * this.#scale, body.y * this.#scale];
+    context.beginPath();
+    context.moveTo(x, y - radius);
+    context.lineTo(x + radius, y);
+    context.lineTo(x, y + radius);
+    context.lineTo(x - radius, y);
+    context.closePath();
+    context.fill();
+  }
+
+  #outline(body, radius) {
+    this.#context.lineWidth = Math.max(2, radius / 5);
+    this.#context.fillStyle = this.#colours.field;
+    this.#context.fill();
+    this.#context.stroke();
+  }
+
+  #ring(body, radius) {
+    this.#context.strokeStyle = this.#colours.ink;
+    this.#context.lineWidth = 2;
+    this.#circle(body.x, body.y, radius + 4);
+    this.#context.stroke();
+  }
+
+  #label(body, radius, mine) {
+    const context = this.#context;
+    const name = mine ? "you" : short(body.name);
+    context.font = `${mine ? "700" : "500"} 12px system-ui, sans-serif`;
+    context.textAlign = "center";
+    context.fillStyle = mine ? this.#colours.ink : this.#colours.soft;
+    const below = body.y * this.#scale + radius + 17;
+    const room = below < this.#canvas.clientHeight - 4;
+    context.fillText(`${name} ${body.score || ""}`.trim(), body.x * this.#scale, room ? below : below - 2 * radius - 28);
+  }
+
+  #circle(x, y, radius) {
+    this.#context.beginPath();
+    this.#context.arc(x * this.#scale, y * this.#scale, radius, 0, 2 * Math.PI);
+  }
+
+  #radius({ kind }) {
+    const known = kind in RADIUS ? kind : "user";
+    return Math.max(SMALLEST[known], RADIUS[known] * this.#scale);
+  }
+}
+
+// A Socket.IO id is 20 characters of noise; its beginning tells two of them apart.
+function short(name) {
+  const text = String(name);
+  return text.length > 14 ? `${text.slice(0, 5)}…` : text;
+}

@@ -1,0 +1,153 @@
+// The page, wired together: one stock Socket.IO client, and a part for each thing that is shown.
+
+import { Painter } from "./draw.js";
+import { EmitForm, wireValue } from "./emitform.js";
+import { MessageList, bytes } from "./list.js";
+import { Status } from "./status.js";
+import { Steering } from "./steer.js";
+import { Stream } from "./stream.js";
+import { Who } from "./who.js";
+import { World } from "./world.js";
+
+const settings = JSON.parse(document.querySelector("#settings").textContent);
+const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const canvas = document.querySelector("#world");
+const field = document.querySelector("#field");
+const STALE_MS = 1500;
+const FIGURES_MS = 250;
+
+const socket = globalThis.io();
+const stream = new Stream();
+const list = new MessageList(stream);
+const status = new Status(settings.server);
+const world = new World({ glides: !still });
+const painter = new Painter(canvas, { trails: !still });
+const who = new Who(settings.identity, emitWithAck);
+const form = new EmitForm(emitWithAck, (event, args) => wireValue(settings, who.user, event, args));
+const steering = new Steering(canvas, (direction) => socket.connected && socket.emit("move", direction), steeredFrom);
+
+for (const part of [list, status, who, form, steering]) part.run();
+listen();
+requestAnimationFrame(frame);
+
+// For the console, and for whoever tests the page.
+globalThis.bridgePage = {
+  socket,
+  settings,
+  get counts() {
+    return stream.counts;
+  },
+  get user() {
+    return who.user;
+  },
+  get bodies() {
+    return world.bodies.map(({ name, kind, x, y, score }) => ({ name, kind, x, y, score }));
+  },
+};
+
+function listen() {
+  socket.on("connect", connected);
+  socket.on("disconnect", disconnected);
+  socket.on("connect_error", (error) => status.browser("stop", "no connection", error.message));
+  socket.on("bridge:link", linkChanged);
+  socket.on("bridge:user", ({ user }) => nowUser(user));
+  socket.on("bridge:closing", ({ code }) => (closing = code));
+  socket.onAny((event, ...args) => received(event, args));
+  socket.onAnyOutgoing((event, ...args) => noted("out", event, args));
+}
+
+function connected() {
+  const transport = () => status.browser("go", "connected", `by ${socket.io.engine.transport.name}`);
+  transport();
+  socket.io.engine.on("upgrade", transport);
+  who.connected();
+  steering.again();
+}
+
+let closing = "";
+
+// The client connects again by itself, except where the server ended the Socket.IO connection for good.
+function disconnected(reason) {
+  const why = closing ? `the bridge said ${closing}` : reason;
+  closing = "";
+  if (socket.active) status.browser("wait", "reconnecting", why);
+  else status.browser("stop", "disconnected", why);
+}
+
+function linkChanged(link) {
+  status.link(link);
+  if (link.state === "connected") steering.again();
+}
+
+function nowUser(user) {
+  who.is(user);
+  form.preview();
+}
+
+function received(event, args) {
+  const entry = noted("in", event, args);
+  if (entry.world) world.offer(entry.value, performance.now());
+}
+
+function noted(way, event, args) {
+  list.changed();
+  return stream.add(way, event, args);
+}
+
+/** Emit when there is a connection, and only then: an event that waits for one would be acted on much later. */
+function emitWithAck(event, ms, ...rest) {
+  if (!socket.connected) return false;
+  const answer = rest.pop();
+  socket.timeout(ms).emit(event, ...rest, (error, ...values) => {
+    if (!error) noted("ack", event, values);
+    if (!error && event === "register") form.preview();
+    answer(error, values[0]);
+  });
+  return true;
+}
+
+function steeredFrom() {
+  const body = world.body(who.user);
+  if (body) return { x: body.x * painter.scale, y: body.y * painter.scale };
+  return { x: canvas.clientWidth / 2, y: canvas.clientHeight / 2 };
+}
+
+let figuresAt = 0;
+
+function frame(now) {
+  requestAnimationFrame(frame);
+  if (world.advance(now) || (world.size && painter.outdated)) painter.paint(world.size, world.bodies, who.user);
+  steering.frame(now);
+  list.frame(now);
+  if (now - figuresAt < FIGURES_MS) return;
+  figuresAt = now;
+  figures(now);
+}
+
+function figures(now) {
+  const { in: came, out, bytes: size } = stream.rates(now);
+  document.querySelector("#rate-in").textContent = `${whole(came)} in/s`;
+  document.querySelector("#rate-bytes").textContent = `${bytes(size)}/s`;
+  document.querySelector("#rate-out").textContent = `${whole(out)} out/s`;
+  document.querySelector("#span").dataset.in = String(Math.min(2, Math.ceil(Math.log10(1 + came))));
+  document.querySelector("#span").dataset.out = String(out > 0 ? 1 : 0);
+  worldFigures(now);
+}
+
+function worldFigures(now) {
+  const age = world.age(now);
+  field.dataset.state = age === null ? "empty" : age > STALE_MS ? "stale" : "live";
+  document.querySelector("#world-empty").hidden = age !== null;
+  document.querySelector("#world-stale").textContent = age > STALE_MS ? `Standing still for ${Math.floor(age / 1000)} s` : "";
+  document.querySelector("#world-figures").textContent = age === null ? "" : scoreWords();
+}
+
+function scoreWords() {
+  const users = world.bodies.filter((body) => body.kind === "user").length;
+  const mine = world.body(who.user);
+  return `${users} ${users === 1 ? "user" : "users"}${mine ? `, your score ${mine.score ?? 0}` : ""}`;
+}
+
+function whole(value) {
+  return Math.round(value).toLocaleString("en");
+}
