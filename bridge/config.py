@@ -23,10 +23,10 @@ from bridge.config_sources import Given, Source, read_environment, read_file, re
 from bridge.config_tree import DIFFERENT, GROUPS, SETTINGS, Link, Log, Relay, Settings, Web
 from bridge.config_values import Address
 from bridge.errors import SettingsError
+from bridge.version import VERSION
 
 __all__ = [
     "SETTINGS",
-    "VERSION",
     "Address",
     "Link",
     "Log",
@@ -37,8 +37,6 @@ __all__ = [
     "load",
     "problems_block",
 ]
-
-VERSION = "0.1.0"
 
 Checks = Mapping[str, Callable[[str], None]]
 _NO_CHECKS: Checks = MappingProxyType({})
@@ -66,7 +64,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], *, checks: Checks = _N
     flags = read_flags(argv, SETTINGS)
     _answer(flags)
     variables = read_environment(environ, SETTINGS)
-    file = read_file((variables.commands | flags.commands).get("config", ""), SETTINGS)
+    file = read_file((variables.commands | flags.commands).get("config"), SETTINGS)
     chosen: dict[str, _Chosen] = {}
     problems = [*chain.from_iterable(_choose(source, checks, chosen) for source in (file, variables, flags))]
     problems += chain(_clashes(chosen), _settle_demo(chosen))

@@ -24,6 +24,8 @@ usage: python app.py [--flag VALUE ...]
 Every setting is a flag, a BRIDGE_ variable and a key of a TOML file: --log-level,
 BRIDGE_LOG_LEVEL and log_level. Flags win over variables, variables over the file."""
 
+_INDENT = 31
+
 
 def toml(value: object) -> str:
     """A setting's value as TOML. None, which TOML lacks, is an empty text."""
@@ -61,11 +63,15 @@ def help_text(settings: Mapping[str, Setting]) -> str:
 
 def _help_entry(item: Setting) -> str:
     flag = item.flag if item.kind.switch else f"{item.flag} {item.kind.metavar}"
-    return _entry(flag, f"{item.help} [default: {_plain(item.default)}; {item.variable}]")
+    return f"{_entry(flag, item.help)}\n{' ' * _INDENT}[{item.variable}, default {_plain(item.default)}]"
 
 
 def _entry(flag: str, text: str) -> str:
-    return textwrap.fill(text, 88, initial_indent=f"  {flag:<28} ", subsequent_indent=" " * 31, break_on_hyphens=False)
+    """A flag and what it does, side by side; under each other where the flag is long."""
+    lines = textwrap.wrap(text, 90 - _INDENT, break_on_hyphens=False)
+    head = f"  {flag}".ljust(_INDENT - 1)
+    first = f"{head} {lines.pop(0)}" if len(head) < _INDENT else head
+    return "\n".join([first, *(" " * _INDENT + line for line in lines)])
 
 
 def describe(settings: Mapping[str, Setting], values: Mapping[str, object], origins: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ import os
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,16 +68,19 @@ class Source:
 
     given: list[Given] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    commands: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, Given] = field(default_factory=dict)
 
 
-def read_file(file: str, settings: Mapping[str, Setting]) -> Source:
-    """The settings in a TOML file, and one problem if it can't be read. "" is no file."""
+def read_file(asked: Given | None, settings: Mapping[str, Setting]) -> Source:
+    """The settings in the TOML file asked for, and one problem if it can't be read. "" is no file."""
     source = Source()
+    if asked is None or not asked.value:
+        return source
+    file = str(asked.value)
     try:
-        content = _toml(_path(file).read_bytes()) if file else {}
+        content = _toml(_path(file).read_bytes())
     except OSError as error:
-        source.problems.append(f"{shown(file)}: this settings file can't be read: {error.strerror}")
+        source.problems.append(f"{asked.written(file)}: can't be read: {error.strerror}")
     except ValueError as error:
         source.problems.append(f"{shown(file)}: {error}")
     else:
@@ -118,8 +121,7 @@ def _take_key(source: Source, file: str, key: str, value: object, settings: Mapp
         advice = "settings are written without tables, such as port = 8080"
         source.problems.append(f"[{name}] in {shown(file)}: {advice}")
     else:
-        near = _nearest(key, settings, lambda name: name)
-        source.problems.append(f"{name} in {shown(file)}: there is no such setting; {near}")
+        source.problems.append(f"{name} in {shown(file)}: {_no_setting(key, settings)}")
 
 
 def _as_toml(value: object) -> str:
@@ -137,68 +139,77 @@ def read_environment(environ: Mapping[str, str], settings: Mapping[str, Setting]
     variables = {setting.variable: setting for setting in settings.values()}
     for variable, text in sorted(environ.items()):
         if variable == PREFIX + "CONFIG":
-            source.commands["config"] = text
+            source.commands["config"] = _from_variable("config", variable, text)
         elif variable in variables:
-            source.given.append(_from_variable(variables[variable], text))
+            setting = variables[variable]
+            value = _items(text.split(",")) if setting.kind.many else text
+            source.given.append(_from_variable(setting.name, variable, value))
         elif variable.startswith(PREFIX):
-            name = variable.removeprefix(PREFIX)
-            near = _nearest(name, settings, lambda name: PREFIX + name.upper())
-            source.problems.append(f"{shown(variable)}: there is no such setting; {near}")
+            source.problems.append(f"{shown(variable)}: {_no_setting(variable, variables)}")
     return source
 
 
-def _from_variable(setting: Setting, text: str) -> Given:
-    items = [item.strip() for item in text.split(",") if item.strip()]
-    value = items if setting.kind.many else text
-    origin, written = f"environment {setting.variable}", lambda part: f"{setting.variable}={shown(part)}"
-    return Given(setting.name, value, origin, written)
+def _from_variable(name: str, variable: str, value: object) -> Given:
+    return Given(name, value, f"environment {variable}", lambda part: f"{variable}={shown(part)}")
+
+
+def _items(texts: Iterable[str]) -> list[str]:
+    """The items of a list; an empty one is none, so that an empty value empties the list."""
+    return [text.strip() for text in texts if text.strip()]
 
 
 def read_flags(argv: Sequence[str], settings: Mapping[str, Setting]) -> Source:
     """The settings in flags, `--name value` or `--name=value`. Of two the later counts; lists add up."""
     source = Source()
-    texts: dict[str, list[str]] = {}
-    for name, text in _scan(argv, settings, source.problems):
-        texts.setdefault(name, []).append(text)
-    for name, values in texts.items():
-        if name in COMMANDS:
-            source.commands[name] = values[-1]
+    values: dict[str, list[object]] = {}
+    flags = {item.flag: _Flag(item.name, item.kind.switch, item.kind.wants) for item in settings.values()}
+    flags |= {f"--{name}": _Flag(name, not metavar, "a file") for name, (metavar, _) in COMMANDS.items()}
+    words = deque("--help" if word == "-h" else word for word in argv)
+    while words:
+        try:
+            name, value = _take_flag(words, flags)
+        except ValueError as error:
+            source.problems.append(str(error))
         else:
-            source.given.extend(_from_flags(settings[name], values))
+            values.setdefault(name, []).append(value)
+    for name, given in values.items():
+        _take_values(source, name, given, name in settings and settings[name].kind.many)
     return source
 
 
-def _from_flags(setting: Setting, texts: list[str]) -> Iterator[Given]:
-    """One Given for a list's flags together, else one each, so that none goes unread."""
+@dataclass(frozen=True)
+class _Flag:
+    """What a flag gives a value to, and what value; a switch needs none."""
 
-    def written(part: object) -> str:
-        return setting.flag if setting.kind.switch and part == "true" else f"{setting.flag}={shown(part)}"
-
-    for value in [[text for text in texts if text]] if setting.kind.many else texts:
-        yield Given(setting.name, value, f"flag {setting.flag}", written)
+    name: str
+    switch: bool
+    wants: str
 
 
-def _scan(argv: Sequence[str], settings: Mapping[str, Setting], problems: list[str]) -> Iterator[tuple[str, str]]:
-    """Each flag's name with its text; what is no flag, or lacks its value, goes to `problems`."""
-    flags = {setting.flag: setting.name for setting in settings.values()}
-    flags |= {f"--{name}": name for name in COMMANDS}
-    words = deque("--help" if word == "-h" else word for word in argv)
-    while words:
-        flag, equals, text = words.popleft().partition("=")
-        name = flags.get(flag)
-        if name is None:
-            problems.append(_unknown_flag(flag, settings))
-            if flag.startswith("-") and not equals and _value_follows(words):
-                words.popleft()
-        elif equals:
-            yield name, text
-        elif settings[name].kind.switch if name in settings else not COMMANDS[name][0]:
-            yield name, "true"
-        elif _value_follows(words):
-            yield name, words.popleft()
-        else:
-            wants = settings[name].kind.wants if name in settings else "a file"
-            problems.append(f"{flag}: has no value; needs {wants}")
+def _take_flag(words: deque[str], flags: Mapping[str, _Flag]) -> tuple[str, object]:
+    """The next flag's name and value, True for a switch alone. Raises ValueError with the problem."""
+    word = words.popleft()
+    flag, equals, text = word.partition("=")
+    known = flags.get(flag)
+    if known is None:
+        raise ValueError(_unknown_flag(word, words, flags))
+    if equals and known.switch and known.name in COMMANDS:
+        raise ValueError(f"{shown(word)}: takes no value")
+    if equals or known.switch:
+        return known.name, text if equals else True
+    if not _value_follows(words):
+        raise ValueError(f"{flag}: has no value; needs {known.wants}")
+    return known.name, words.popleft()
+
+
+def _unknown_flag(word: str, words: deque[str], flags: Mapping[str, _Flag]) -> str:
+    """The problem with a word that is no flag; the value of a misspelt one is dropped with it."""
+    if not word.startswith("-"):
+        return f"{shown(word)}: is no flag, and belongs to none; --help shows them all"
+    flag, equals, _ = word.partition("=")
+    if not equals and _value_follows(words):
+        words.popleft()
+    return f"{shown(flag)}: there is no such setting; {_nearest(flag, flags)}"
 
 
 def _value_follows(words: deque[str]) -> bool:
@@ -206,19 +217,34 @@ def _value_follows(words: deque[str]) -> bool:
     return bool(words) and not re.match(r"--[A-Za-z]", words[0])
 
 
-def _unknown_flag(flag: str, settings: Mapping[str, Setting]) -> str:
-    if not flag.startswith("-"):
-        return f"{shown(flag)}: is no flag, and belongs to none; --help shows them all"
-    near = _nearest(flag, settings, lambda name: "--" + name.replace("_", "-"))
-    return f"{shown(flag)}: there is no such setting; {near}"
+def _take_values(source: Source, name: str, values: list[object], many: bool) -> None:
+    """One Given for a list's flags together, else one each, so that no value goes unread."""
+    flag = "--" + name.replace("_", "-")
+    whole = [[value for value in values if value]] if many else values
+    for value in whole:
+        given = Given(name, value, f"flag {flag}", lambda part: flag if part is True else f"{flag} {shown(part)}")
+        if name in COMMANDS:
+            source.commands[name] = given
+        else:
+            source.given.append(given)
 
 
-def _nearest(wrong: str, settings: Mapping[str, Setting], spell: Callable[[str], str]) -> str:
-    """`did you mean …?` for a wrong name, spelled as its source spells names."""
-    wanted = wrong[:_LONGEST].strip("-").replace("-", "_").lower()
-    if wanted in COMMANDS and not wrong.startswith("-"):
-        return f"it is no setting but a flag, --{wanted}"
-    names = [*settings, *COMMANDS] if wrong.startswith("-") else [*settings]
-    longer = [name for name in names if wanted and name.startswith(wanted)]
-    near = difflib.get_close_matches(wanted, longer or names, n=1, cutoff=0.0 if longer else 0.6)
-    return f"did you mean {spell(near[0])}?" if near else "--help shows them all"
+def _nearest(wrong: str, names: Iterable[str]) -> str:
+    """`did you mean …?`: the name that starts with the wrong one, or is most like it."""
+    plain = {_plain(name): name for name in names}
+    wanted = _plain(wrong[:_LONGEST])
+    longer = [name for name in plain if wanted and name.startswith(wanted)]
+    near = difflib.get_close_matches(wanted, longer or plain, n=1, cutoff=0.0 if longer else 0.6)
+    return f"did you mean {plain[near[0]]}?" if near else "--help shows them all"
+
+
+def _plain(name: str) -> str:
+    """A name as all three sources would agree on it, so that `--framing_in` is near `--framing-in`."""
+    return name.strip("-").replace("-", "_").lower().removeprefix(PREFIX.lower())
+
+
+def _no_setting(name: str, names: Iterable[str]) -> str:
+    """What to say of a name in a file or a variable."""
+    if _plain(name) in COMMANDS:
+        return f"this is no setting but a flag, --{_plain(name)}"
+    return f"there is no such setting; {_nearest(name, names)}"

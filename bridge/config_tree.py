@@ -24,37 +24,44 @@ __all__ = ["DIFFERENT", "GROUPS", "SETTINGS", "Link", "Log", "Relay", "Settings"
 
 
 class Link(Group):
-    """The link: towards the server"""
+    """The link, towards the server"""
 
     server: kinds.ServerAddress = setting(
-        Address("localhost", 8000), "where the TCP server listens", "where the Scala example listens"
+        Address("localhost", 8000), "where the TCP server listens", "the Scala example listens there"
     )
     demo: kinds.Switch = setting(
         False, "start the embedded demo server and connect to it", "it takes the place of one's own server"
     )
     framing_in: kinds.Framing = setting(
-        "~", "how frames from the server are separated", "as small Scala servers commonly do it"
+        "~",
+        "where frames from the server end: a delimiter such as ~ or \\n, several with a space between, or json, "
+        "length:4be, netstring, varint",
+        "the delimiter that the Scala example uses",
     )
-    framing_out: kinds.Framing = setting("~", "how frames to the server are separated", "the same as from the server")
+    framing_out: kinds.Framing = setting(
+        "~",
+        "the same for frames to the server: one delimiter, json, length:4be, netstring, varint, or none",
+        "the same as from the server",
+    )
     max_frame: kinds.Size = setting(
         1048576,
-        "the largest frame, both ways, without its framing",
+        "the largest frame, in bytes without its framing, both ways",
         "1 MiB, about what NATS and Socket.IO allow",
     )
     send_gap: kinds.Pause = setting(
         0.01,
-        "the pause between two messages under framing_out none",
+        "the least pause between two frames when framing_out is none",
         "5 ms kept 100 of 100 apart, so twice that",
     )
     link_queue: kinds.Size = setting(
         1048576,
-        "what may wait for the link before events are refused",
+        "how many bytes may wait for the link before events are refused",
         "1 MiB, Centrifugo's queue of one client",
     )
 
 
 class Relay(Group):
-    """The relay: which message to whom, as what"""
+    """The relay: what goes to whom, and as what"""
 
     identity: kinds.Identity = setting(
         "sid",
@@ -62,7 +69,9 @@ class Relay(Group):
         "asks nothing of the page",
     )
     payload: kinds.Payload = setting(
-        "text", "what a page is given of a message", "passes every message on as the server wrote it"
+        "text",
+        "what a page is given of a message: its text, its JSON value, or its bytes",
+        "passes every message on as the server wrote it",
     )
     event: kinds.EventName = setting(
         "message", "the event that a message arrives as", "what Socket.IO itself calls a plain message"
@@ -93,7 +102,7 @@ class Relay(Group):
 
 
 class Web(Group):
-    """The web: towards the browsers"""
+    """The web, towards the browsers"""
 
     host: kinds.ListenHost = setting(
         "127.0.0.1",
@@ -120,9 +129,7 @@ class Web(Group):
 class Log(Group):
     """The log"""
 
-    log_level: kinds.LogLevel = setting(
-        "info", "the least level that is logged", "debug writes a line for each message"
-    )
+    log_level: kinds.LogLevel = setting("info", "the least level that is logged", "at debug each message is a line")
     log_format: kinds.LogFormat = setting("text", "how a line is written", "most logs are read by people")
 
 

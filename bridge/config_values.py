@@ -21,8 +21,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
 
+from bridge.names import MAX_NAME, event_problem, has_control
+
 __all__ = [
-    "RESERVED_EVENTS",
     "Address",
     "EventName",
     "FieldName",
@@ -46,9 +47,6 @@ __all__ = [
     "Switch",
     "Unhandled",
 ]
-
-#: Event names of Socket.IO's own; names that start with `bridge:` are the bridge's.
-RESERVED_EVENTS = frozenset({"*", "connect", "disconnect", "connect_error", "newListener", "removeListener"})
 
 _SIZE = re.compile(r"(\d{1,18}) ?(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*://)(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
@@ -90,6 +88,8 @@ def _bad_address(text: str) -> str:
         return f"needs HOST:PORT without {text.partition('://')[0]}://, such as localhost:8000"
     if _port(text):
         return f"is a port without its host; localhost:{text} would do"
+    if text.isdigit():
+        return ""
     if _is_ipv6(text) or _is_ipv6(host):
         return "needs the IPv6 address in brackets, then the port, such as [::1]:8000"
     if _host_fits(text):
@@ -176,13 +176,13 @@ def _encodable(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    if not 1 <= len(text) <= 128 or any(unicodedata.category(char) == "Cc" for char in text):
+    if not 1 <= len(text) <= MAX_NAME or has_control(text):
         raise ValueError
     return text
 
 
 def _event(text: str) -> str:
-    if text in RESERVED_EVENTS or text.startswith("bridge:"):
+    if event_problem(text):  # a name that `_name` took, so what is left is that it is reserved
         raise ValueError("is a reserved event name; another one is needed, such as message")
     return text
 
@@ -221,10 +221,11 @@ def _origin(text: str) -> str:
     """An origin as browsers write it (RFC 6454, section 6.2): lower case, no usual port."""
     if text == "*":
         return text
-    match = _ORIGIN.fullmatch(text.lower())
+    lower = text.lower() if text.isascii() else ""
+    match = _ORIGIN.fullmatch(lower)
     if match is None:
-        head = _ORIGIN.match(text.lower())
-        raise ValueError(f"has a path; {head[0]} would do" if head and text[head.end()] == "/" else "")
+        head = _ORIGIN.match(lower)
+        raise ValueError(f"has a path; {head[0]} would do" if head and lower[head.end()] == "/" else "")
     scheme, host, port_text = match.groups()
     port = _port(port_text or "1")
     if port is None or not _host_fits(host):
@@ -235,7 +236,7 @@ def _origin(text: str) -> str:
 _Text = Annotated[str, AfterValidator(_encodable)]
 _Named = Annotated[_Text, AfterValidator(_name)]
 _AbsolutePath = Annotated[Path, BeforeValidator(_path)]
-_NAMES = "a name of 1 to 128 characters, none of them a control character"
+_NAMES = f"a name of 1 to {MAX_NAME} characters, none of them a control character"
 
 Identity = Literal["sid", "register", "none"]
 Payload = Literal["text", "json", "bytes"]
