@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
 
 from bridge import config_values as kinds
 from bridge.config_fields import Group, Setting, setting, settings_of
@@ -143,7 +143,9 @@ class Settings(BaseModel):
     web: Web = Web()
     log: Log = Log()
     check: bool = False
-    origins: Annotated[Mapping[str, str], AfterValidator(MappingProxyType)] = MappingProxyType({})
+    origins: Annotated[Mapping[str, str], AfterValidator(MappingProxyType), PlainSerializer(dict)] = MappingProxyType(
+        {}
+    )
 
 
 #: The tree's branches, in the order of the help.

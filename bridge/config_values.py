@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from bridge.names import MAX_NAME, event_problem, has_control
 
@@ -245,7 +245,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
 ServerAddress = Annotated[
-    Address, PlainValidator(_address), Kind("HOST:PORT", "HOST:PORT, such as localhost:8000 or [::1]:8000")
+    Address, BeforeValidator(_address), Kind("HOST:PORT", "HOST:PORT, such as localhost:8000 or [::1]:8000")
 ]
 ListenHost = Annotated[
     _Text,

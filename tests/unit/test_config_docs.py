@@ -1,0 +1,96 @@
+"""What is written about the settings elsewhere agrees with the settings: docs, example, help."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bridge.config import SETTINGS, load
+from bridge.config_fields import Setting
+from bridge.config_report import help_text, toml
+from bridge.config_sources import COMMANDS
+from tests.process import ROOT
+
+PAGE = ROOT / "docs" / "configuration.md"
+EXAMPLE = ROOT / "bridge.example.toml"
+HEAD = "| Flag | Variable | Key | Value | Default | Meaning | Why this default |"
+EVERY = pytest.mark.parametrize("item", SETTINGS.values(), ids=SETTINGS)
+
+
+def row(item: Setting) -> str:
+    """The line that docs/configuration.md has to have for a setting."""
+    value = f"{item.kind.wants}; repeatable" if item.kind.many else item.kind.wants
+    default = f"`{toml(item.default)}`"
+    names = [f"`{name}`" for name in (item.flag, item.variable, item.name)]
+    return f"| {' | '.join([*names, value, default, item.help, item.reason])} |"
+
+
+def rows_of_the_page() -> list[str]:
+    """The settings' tables on the page, without their heads."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.startswith("| `--") and line.count(" | ") == HEAD.count(" | ")]
+
+
+def uncommented() -> dict[str, str]:
+    """Key -> value of the example's commented settings."""
+    return dict(re.findall(r"^#(\w+) = (.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@EVERY
+def test_the_page_has_a_row_for_the_setting_that_says_what_the_code_says(item: Setting) -> None:
+    assert row(item) in rows_of_the_page(), f"docs/configuration.md needs this row:\n{row(item)}"
+
+
+def test_the_page_has_no_other_rows_and_keeps_the_order_of_the_help() -> None:
+    assert rows_of_the_page() == [row(item) for item in SETTINGS.values()]
+
+
+def test_every_group_has_its_heading_on_the_page() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    assert {f"## {item.heading}" for item in SETTINGS.values()} <= set(lines)
+
+
+def test_the_page_lists_the_flags_that_are_no_settings() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for name, (metavar, meaning) in COMMANDS.items():
+        assert re.search(rf"^\| `--{name}{' ' * bool(metavar)}{metavar}` \|.*\| {re.escape(meaning)} \|$", text, re.M)
+
+
+@EVERY
+def test_the_help_says_the_settings_meaning_default_and_variable(item: Setting) -> None:
+    text = " ".join(help_text(SETTINGS).split())
+    head = item.flag if item.kind.switch else f"{item.flag} {item.kind.metavar}"
+    default = "none" if item.default in (None, ()) else toml(item.default).strip('"')
+    assert f" {head} {item.help} [{item.variable}, default {default}]" in text
+
+
+def test_the_help_is_in_the_settings_order_and_fits_a_terminal() -> None:
+    lines = help_text(SETTINGS).splitlines()
+    flags = [line.split()[0] for line in lines if line.startswith("  --")]
+    assert flags == [item.flag for item in SETTINGS.values()] + [f"--{name}" for name in COMMANDS]
+    assert max(map(len, lines)) <= 92
+
+
+def test_the_example_has_every_setting_once_in_order_and_nothing_else() -> None:
+    assert list(uncommented()) == list(SETTINGS)
+
+
+@EVERY
+def test_the_example_has_the_settings_default_and_meaning(item: Setting) -> None:
+    assert uncommented()[item.name] == toml(item.default), f"it needs the line #{item.name} = {toml(item.default)}"
+    prose = " ".join(EXAMPLE.read_text(encoding="utf-8").replace("\n# ", " ").split())
+    assert f"{item.help[:1].upper()}{item.help[1:]}. #{item.name} = " in prose
+
+
+def test_the_example_is_a_file_of_comments_that_changes_nothing() -> None:
+    assert load(["--config", str(EXAMPLE)], {}).link == load([], {}).link
+
+
+def test_the_example_uncommented_gives_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "bridge.toml"
+    file.write_text("\n".join(f"{key} = {value}" for key, value in uncommented().items()), encoding="utf-8")
+    settings, defaults = load(["--config", str(file)], {}), load([], {})
+    assert settings.model_dump(exclude={"origins"}) == defaults.model_dump(exclude={"origins"})
+    assert set(settings.origins.values()) == {f"file {file}"}
