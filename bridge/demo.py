@@ -24,12 +24,14 @@ from bridge.errors import BridgeError, FramingError
 from bridge.link.codec import JsonEncoder
 from bridge.link.framing import framing_in, framing_out
 
-__all__ = ["DemoServer"]
+__all__ = ["MAX_CONNECTIONS", "MAX_WAITING", "Connection", "DemoServer"]
 
 HOST = "127.0.0.1"
 DELIMITER = "~"
 #: No honest event is longer; what is gets skipped by the framing.
 MAX_FRAME = 65_536
+#: A full field whose users have the longest names there are is a tenth of it.
+MAX_OUT = 1_048_576
 #: What one connection may have waiting besides the newest world: some thousand answers.
 MAX_WAITING = 262_144
 #: What the kernel may hold for a bridge that pauses, so that it is not shown an old world for long.
@@ -47,21 +49,27 @@ class DemoServer:
 
     def __init__(self, hz: float = 30.0) -> None:
         self._period = 1.0 / hz
-        self._encoder = framing_out(DELIMITER)
+        self._encoder = framing_out(DELIMITER, MAX_OUT)
         self._json = JsonEncoder(self._encoder.escape)
         self._world = World(Random())  # noqa: S311 (a game's coins, no secret)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._listener: socket.socket | None = None
         self._threads: list[threading.Thread] = []
-        self._connections: set[_Connection] = set()
-        self._owners: dict[str, _Connection] = {}
+        self._connections: set[Connection] = set()
+        self._owners: dict[str, Connection] = {}
 
     def start(self) -> tuple[str, int]:
         """Listen and set the world in motion; returns the address. OSError if no port is free."""
         self._listener = socket.create_server((HOST, 0))
         self._threads = [_thread("accept", self._accept, self._listener), _thread("world", self._run)]
         return HOST, self._listener.getsockname()[1]
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Those that are open now."""
+        with self._lock:
+            return list(self._connections)
 
     def close(self) -> None:
         """Stop, and wait for every thread. May be called again, and before `start`."""
@@ -70,9 +78,7 @@ class DemoServer:
             _shut(self._listener)
         for thread in self._threads:
             thread.join()
-        with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
+        for connection in self.connections:
             connection.close()
             connection.reader.join()
         if self._listener is not None:
@@ -94,7 +100,7 @@ class DemoServer:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STALE)
-            connection = _Connection(sock, self._received, self._gone)
+            connection = Connection(sock, self._received, self._gone)
             self._connections.add(connection)
             connection.start()
 
@@ -109,13 +115,13 @@ class DemoServer:
                     connection.show(world)
             due = max(due + self._period, time.monotonic() - MAX_LAG)
 
-    def _received(self, connection: _Connection, frame: bytes) -> None:
+    def _received(self, connection: Connection, frame: bytes) -> None:
         message = _decoded(frame)
         with self._lock:
             self._note_owner(connection, message)
             self._send(self._world.handle(message))
 
-    def _note_owner(self, connection: _Connection, message: object) -> None:
+    def _note_owner(self, connection: Connection, message: object) -> None:
         """A user's messages go to the connection it was last heard on."""
         if not isinstance(message, dict) or not isinstance(name := message.get("username", EVERYBODY), str):
             return
@@ -124,7 +130,7 @@ class DemoServer:
         elif len(self._owners) < MAX_OWNERS:
             self._owners[name] = connection
 
-    def _gone(self, connection: _Connection) -> None:
+    def _gone(self, connection: Connection) -> None:
         """The bridge went away, and with it everybody who came through it."""
         with self._lock:
             self._connections.discard(connection)
@@ -134,14 +140,11 @@ class DemoServer:
 
     def _send(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            try:
-                frame = self._frame(message)
-            except BridgeError:  # an echo that is nested deeper than can be written
-                continue
+            frame = self._frame(message)
             for connection in self._audience(message):
                 connection.say(frame)
 
-    def _audience(self, message: Message) -> set[_Connection]:
+    def _audience(self, message: Message) -> set[Connection]:
         to = message.get("username")
         if to is None:
             return self._connections
@@ -149,10 +152,14 @@ class DemoServer:
         return {self._owners[name] for name in names if name in self._owners}
 
     def _frame(self, message: Message) -> bytes:
-        return self._encoder.frame(self._json.encode(message))
+        """The message's bytes; none at all for an echo that is nested deeper than can be written."""
+        try:
+            return self._encoder.frame(self._json.encode(message))
+        except BridgeError:
+            return b""
 
 
-class _Connection:
+class Connection:
     """One bridge: a reader and a writer thread, and between world and writer a bounded place to wait.
 
     A bridge that does not read blocks its own writer only: worlds replace one another,
@@ -162,8 +169,8 @@ class _Connection:
     def __init__(
         self,
         sock: socket.socket,
-        received: Callable[[_Connection, bytes], None],
-        gone: Callable[[_Connection], None],
+        received: Callable[[Connection, bytes], None],
+        gone: Callable[[Connection], None],
     ) -> None:
         self._sock = sock
         self._received, self._gone = received, gone
@@ -184,6 +191,11 @@ class _Connection:
             self._closed = True
             self._ready.notify()
         _shut(self._sock)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of answers that wait for the bridge to read."""
+        return self._waiting
 
     def say(self, frame: bytes) -> None:
         """One more answer, unless too much waits already."""
