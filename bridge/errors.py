@@ -130,8 +130,13 @@ class LinkError(BridgeError):
 
 
 class Refused(BridgeError):
-    """One event or outgoing frame that is not accepted. `code` is a key of REFUSALS."""
+    """One event or outgoing frame that is not accepted. `code` is a key of REFUSALS.
+
+    Raises ValueError for any other: pages and counters know these.
+    """
 
     def __init__(self, code: str, message: str = "") -> None:
+        if code not in REFUSALS:
+            raise ValueError(f"{code!r} is no code of a refusal; there are {', '.join(REFUSALS)}")
         self.code, self.message = code, message or REFUSALS[code]
         super().__init__(f"{code}: {self.message}")
