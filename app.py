@@ -7,7 +7,7 @@ in bridge/, and this file only says which part hears from which.
 import warnings
 
 # eventlet says at import that it is for maintenance only; docs/decisions.md says why it is here.
-warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated", category=DeprecationWarning)
+warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated")
 import eventlet
 
 eventlet.monkey_patch()
@@ -53,7 +53,10 @@ class Process:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.tally = Tally()
-        self.stopped = threading.Event()
+        # A pipe, because a signal does not wake the hub from its poll, and a byte in a pipe does.
+        self.ends, self.end = os.pipe()
+        os.set_blocking(self.end, False)
+        self.ending = False
         self.exit_code = 0
         self.demo = DemoServer() if settings.link.demo else None
         self.server = settings.link.server
@@ -75,12 +78,13 @@ class Process:
         listener = listen(web.host, web.port)
         host, port = self.demo.start() if self.demo else (self.server.host, self.server.port)
         self._wire(host, port)
+        signal.set_wakeup_fd(self.end)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled())
         eventlet.spawn(serve, listener, Outside(self.app.wsgi_app, self.flask_app, self.tally))
         threading.Thread(target=self._run_link, name="bridge-link", daemon=True).start()
         self._say(addresses(web.host, listener.getsockname()[1]), f"{host}:{port}")
-        self.stopped.wait()
+        os.read(self.ends, 1)
         listener.close()
         self._stop()
         return self.exit_code
@@ -140,7 +144,7 @@ class Process:
             # A bug, and a bridge without its link is none: better to be restarted than to pretend.
             log.critical("! the link's thread failed; the bridge stops", exc_info=True)
             self.exit_code = 1
-            self.stopped.set()
+            os.write(self.end, b"!")
 
     def _link_state(self, status: LinkStatus) -> None:
         if status.state is LinkState.CONNECTED:
@@ -155,9 +159,9 @@ class Process:
         self.link.drop(LinkError("busy", "the server does not read; presence piled up"))
 
     def _signalled(self) -> None:
-        if self.stopped.is_set():
+        if self.ending:
             os._exit(1)  # a second signal: at once
-        self.stopped.set()
+        self.ending = True
 
     def _stop(self) -> None:
         log.info("= stopping")

@@ -125,7 +125,7 @@ def test_presence_under_sid_comes_first_and_goes_last(server: TcpServer) -> None
             sid = ann.sid
             ann.got("bridge:user", {"user": sid})
             ann.emit("a")
-            ann.emit("b", {"n": 2})
+            assert ann.ask("b", {"n": 2})["ok"]
         at.peer.message(action="disconnected")
         assert at.peer.messages == [
             {"username": sid, "action": "connected"},
