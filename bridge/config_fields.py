@@ -4,7 +4,7 @@
 the lines back: name, flag, variable, default, help, reason. It must not know which
 settings there are.
 
-Use: `class Web(Group): port: ListenPort = setting(8080, "the port to listen on", "needs no rights")`.
+Use: `class Web(Group, frozen=True): port: ListenPort = setting(8080, "the port to listen on", "needs no rights")`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from bridge.config_values import Kind
@@ -27,10 +27,8 @@ PREFIX = "BRIDGE_"
 T = TypeVar("T")
 
 
-class Group(BaseModel):
+class Group(BaseModel, frozen=True, extra="forbid"):
     """Settings that belong together. Frozen; its docstring's first line is its heading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def setting(default: T, help: str, reason: str) -> T:

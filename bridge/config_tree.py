@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, PlainSerializer
 
 from bridge import config_values as kinds
 from bridge.config_fields import Group, Setting, setting, settings_of
@@ -23,7 +23,7 @@ from bridge.config_values import Address
 __all__ = ["DIFFERENT", "GROUPS", "SETTINGS", "Link", "Log", "Relay", "Settings", "Web"]
 
 
-class Link(Group):
+class Link(Group, frozen=True):
     """The link, towards the server"""
 
     server: kinds.ServerAddress = setting(
@@ -60,7 +60,7 @@ class Link(Group):
     )
 
 
-class Relay(Group):
+class Relay(Group, frozen=True):
     """The relay: what goes to whom, and as what"""
 
     identity: kinds.Identity = setting(
@@ -101,7 +101,7 @@ class Relay(Group):
     )
 
 
-class Web(Group):
+class Web(Group, frozen=True):
     """The web, towards the browsers"""
 
     host: kinds.ListenHost = setting(
@@ -126,17 +126,15 @@ class Web(Group):
     ping_timeout: kinds.Interval = setting(20.0, "how long a client may take to answer a ping", "Socket.IO's default")
 
 
-class Log(Group):
+class Log(Group, frozen=True):
     """The log"""
 
     log_level: kinds.LogLevel = setting("info", "the least level that is logged", "at debug each message is a line")
     log_format: kinds.LogFormat = setting("text", "how a line is written", "most logs are read by people")
 
 
-class Settings(BaseModel):
+class Settings(BaseModel, frozen=True, extra="forbid"):
     """Everything that can be set. `origins`: setting -> where its value came from, in words."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     link: Link = Link()
     relay: Relay = Relay()
