@@ -11,7 +11,6 @@ Use: `Link(dialer.dial, decoder, options, tally).run(on_burst=…, on_state=…,
 
 from __future__ import annotations
 
-import enum
 import logging
 import random
 import socket
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.errors import FrameTooBig, FramingError, LinkError, TruncatedFrame
+from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, sentence
 from bridge.tally import Tally, shorten
 
 __all__ = ["TRANSITIONS", "Link", "LinkOptions", "LinkState", "LinkStatus", "Outgoing"]
@@ -39,42 +39,6 @@ KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
     (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 25_000),  # ms; keepalive is silent while data is unacknowledged
 )
-
-
-class LinkState(enum.Enum):
-    """Where the link is. The transitions are in TRANSITIONS, the picture in docs/architecture.md."""
-
-    CLOSED = "closed"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    WAITING = "waiting"
-
-
-TRANSITIONS: dict[LinkState, frozenset[LinkState]] = {
-    LinkState.CLOSED: frozenset({LinkState.CONNECTING}),
-    LinkState.CONNECTING: frozenset({LinkState.CONNECTED, LinkState.WAITING, LinkState.CLOSED}),
-    LinkState.CONNECTED: frozenset({LinkState.WAITING, LinkState.CLOSED}),
-    LinkState.WAITING: frozenset({LinkState.CONNECTING, LinkState.CLOSED}),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class LinkStatus:
-    """What can be said of the link now. `since`: epoch seconds; `next_try_s`: seconds, when waiting."""
-
-    state: LinkState
-    reason: str | None
-    since: float
-    next_try_s: float | None
-
-    def as_json(self) -> dict[str, object]:
-        """The form of the event `bridge:link`."""
-        return {
-            "state": self.state.value,
-            "reason": self.reason,
-            "next_try_s": self.next_try_s,
-            "since": self.since,
-        }
 
 
 class Outgoing(Protocol):
@@ -287,7 +251,7 @@ class Link:
         log.log(
             logging.DEBUG if state is LinkState.CONNECTING else level,
             "= %s",
-            _sentence(self._options.server, status),
+            sentence(self._options.server, status),
         )
         self._on_state(status)
 
@@ -313,13 +277,3 @@ def _configure(sock: socket.socket) -> None:
     for level, name, value in KEEPALIVE:
         if hasattr(socket, name):  # they are Linux's; elsewhere keepalive has the system's times
             sock.setsockopt(level, getattr(socket, name), value)
-
-
-def _sentence(server: str, status: LinkStatus) -> str:
-    if status.state is LinkState.CONNECTED:
-        return f"connected to {server}"
-    if status.state is LinkState.CONNECTING:
-        return f"connecting to {server}"
-    if status.state is LinkState.WAITING:
-        return f"link down: {status.reason}; next try in {status.next_try_s:.1f} s"
-    return f"link closed: {status.reason}"

@@ -1,0 +1,60 @@
+"""The states of the link, which follows which, and each in words.
+
+Must not know sockets. The picture is in docs/architecture.md.
+
+Use: `LinkStatus(LinkState.WAITING, "reset", time.time(), 0.4).as_json()`.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+__all__ = ["TRANSITIONS", "LinkState", "LinkStatus", "sentence"]
+
+
+class LinkState(enum.Enum):
+    """Where the link is."""
+
+    CLOSED = "closed"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    WAITING = "waiting"
+
+
+TRANSITIONS: dict[LinkState, frozenset[LinkState]] = {
+    LinkState.CLOSED: frozenset({LinkState.CONNECTING}),
+    LinkState.CONNECTING: frozenset({LinkState.CONNECTED, LinkState.WAITING, LinkState.CLOSED}),
+    LinkState.CONNECTED: frozenset({LinkState.WAITING, LinkState.CLOSED}),
+    LinkState.WAITING: frozenset({LinkState.CONNECTING, LinkState.CLOSED}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """What can be said of the link now. `since`: epoch seconds; `next_try_s`: seconds, when waiting."""
+
+    state: LinkState
+    reason: str | None
+    since: float
+    next_try_s: float | None
+
+    def as_json(self) -> dict[str, object]:
+        """The form of the event `bridge:link`."""
+        return {
+            "state": self.state.value,
+            "reason": self.reason,
+            "next_try_s": self.next_try_s,
+            "since": self.since,
+        }
+
+
+def sentence(server: str, status: LinkStatus) -> str:
+    """The status as a line of the log."""
+    if status.state is LinkState.CONNECTED:
+        return f"connected to {server}"
+    if status.state is LinkState.CONNECTING:
+        return f"connecting to {server}"
+    if status.state is LinkState.WAITING:
+        return f"link down: {status.reason}; next try in {status.next_try_s:.1f} s"
+    return f"link closed: {status.reason}"
