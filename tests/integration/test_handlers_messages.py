@@ -190,13 +190,12 @@ def test_a_thread_sends_and_emits(both: Both) -> None:
 
 
 def test_sending_while_the_link_is_down_is_refused_where_it_is_tried(path: Path) -> None:
-    with TcpServer() as server:
-        with Handled(server, [path]) as at, at.client() as ann:
-            server.close()
-            ann.linked("waiting")
-            answer = requests.post(f"{at.bridge.url}/route/ann", timeout=PATIENCE)
-            assert (answer.status_code, answer.json()) == (503, {"error": "link-down"})
-            assert ann.ask("answer", 1) == {"ok": True}  # nothing for the server, so nothing to refuse
+    with TcpServer() as server, Handled(server, [path]) as at, at.client() as ann:
+        server.close()
+        ann.linked("waiting")
+        answer = requests.post(f"{at.bridge.url}/route/ann", timeout=PATIENCE)
+        assert (answer.status_code, answer.json()) == (503, {"error": "link-down"})
+        assert ann.ask("answer", 1) == {"ok": True}  # nothing for the server, so nothing to refuse
 
 
 @pytest.mark.parametrize(("payload", "got"), [("text", '{"n": 1}'), ("bytes", b'{"n": 1}'), ("json", {"n": 1})])
