@@ -12,15 +12,15 @@ Use: `Link(dialer.dial, decoder, options, tally).run(on_burst=…, on_state=…,
 from __future__ import annotations
 
 import logging
-import random
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bridge.errors import FrameTooBig, FramingError, LinkError, TruncatedFrame
+from bridge.link.delays import Delays
 from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, sentence
 from bridge.tally import Tally, shorten
 
@@ -30,7 +30,6 @@ log = logging.getLogger("bridge.link")
 
 READ_SIZE = 256 * 1024  # one read is one burst; measured: 41 M deliveries/s at 16 KiB, 68 M at this
 JOIN_SIZE = 256 * 1024  # what the writer joins into one sendall, so that an ack is not late by megabytes
-FIRST_DELAY, LAST_DELAY = 0.2, 10.0  # seconds between attempts; Node-RED's TCP node waits 10
 STABLE = 5.0  # seconds a connection lasts before the delays start anew: a server that accepts and
 # closes at once would otherwise be called five times a second for ever
 KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s
@@ -73,6 +72,15 @@ class LinkOptions:
     send_gap: float = 0.01
 
 
+class _Now(NamedTuple):
+    """Where the link is. `since`: epoch seconds; `next_try`: by the monotonic clock."""
+
+    state: LinkState
+    reason: str
+    since: float
+    next_try: float | None
+
+
 class Link:
     """One link, made anew for ever until `close()`. Every method may be called from any thread."""
 
@@ -84,8 +92,7 @@ class Link:
         tally: Tally,
     ) -> None:
         self._dial, self._decoder, self._options, self._tally = dial, decoder, options, tally
-        self._state, self._reason, self._since = LinkState.CLOSED, "not started yet", time.time()
-        self._next_try: float | None = None
+        self._now = _Now(LinkState.CLOSED, "not started yet", time.time(), None)
         self._sock: socket.socket | None = None
         self._cause: LinkError | None = None
         self._closing = threading.Event()
@@ -93,9 +100,9 @@ class Link:
     @property
     def status(self) -> LinkStatus:
         """The state with its reason, the same for the log, the page and /bridge/status."""
-        wait = None if self._next_try is None else round(max(0.0, self._next_try - time.monotonic()), 3)
-        reason = self._reason or None
-        return LinkStatus(self._state, reason, round(self._since, 3), wait)
+        now = self._now  # replaced as a whole, so that no thread sees half of a change
+        wait = None if now.next_try is None else round(max(0.0, now.next_try - time.monotonic()), 3)
+        return LinkStatus(now.state, now.reason or None, round(now.since, 3), wait)
 
     def run(
         self,
@@ -110,21 +117,25 @@ class Link:
         CONNECTED before anything is read or written.
         """
         self._on_burst, self._on_state, self._outgoing = on_burst, on_state, outgoing
-        delays = _Delays()
+        delays = Delays()
         while not self._closing.is_set():
-            self._enter(LinkState.CONNECTING, self._reason if self._state is LinkState.WAITING else "")
-            started = time.monotonic()
+            self._enter(LinkState.CONNECTING, self._now.reason if self._now.state is LinkState.WAITING else "")
             try:
-                sock = self._dial()
+                sock = self._dialled()
             except LinkError as error:
                 self._tally.count("link_failures")
                 self._pause(error, delays.next())
                 continue
+            if self._closing.is_set():  # it is too late to tell the server anything
+                sock.close()
+                break
+            started = time.monotonic()
             cause = self._connection(sock)
             if time.monotonic() - started > STABLE:
                 delays.reset()
             self._pause(cause, delays.next())
-        self._enter(LinkState.CLOSED, "the bridge is stopping")
+        if self._now.state is not LinkState.CLOSED:
+            self._enter(LinkState.CLOSED, "the bridge is stopping")
 
     def close(self) -> None:
         """End the connection and `run()`. May be called twice."""
@@ -133,14 +144,24 @@ class Link:
 
     def drop(self, cause: LinkError) -> None:
         """Break the present connection, if there is one; it is made anew."""
-        if self._sock is not None:
-            self._break(self._sock, cause)
+        sock = self._sock
+        if sock is not None:
+            self._break(sock, cause)
+
+    def _dialled(self) -> socket.socket:
+        """A socket that is ready for use. Raises LinkError."""
+        sock = self._dial()
+        try:
+            _configure(sock)
+        except OSError as error:  # some systems refuse options for a socket that was reset already
+            sock.close()
+            raise self._broken(error) from None
+        return sock
 
     def _connection(self, sock: socket.socket) -> LinkError:
         """One connection from its first byte to its end; returns why it ended."""
         self._cause = None
         self._sock = sock
-        _configure(sock)
         self._tally.count("link_connects")
         self._enter(LinkState.CONNECTED, "")
         writer = threading.Thread(target=self._write, args=(sock,), name="bridge-writer", daemon=True)
@@ -203,6 +224,16 @@ class Link:
             self._tally.note("frames_skipped", "! %s; it is skipped (--max-frame sets the limit)", error.reason)
 
     def _write(self, sock: socket.socket) -> None:
+        cause = LinkError("broken", f"sending to {self._options.server} failed")
+        try:
+            cause = self._send(sock) or cause
+        finally:
+            # However it ended, also by a bug: a link that seems up and never sends would be worse.
+            self._outgoing.down(in_flight=True)
+            self._break(sock, cause)
+
+    def _send(self, sock: socket.socket) -> LinkError | None:
+        """Send until the connection is over; why, if it was sending that failed."""
         separate = self._options.separate
         while frames := self._outgoing.take(1 if separate else JOIN_SIZE):
             data = b"".join(frames)
@@ -211,9 +242,7 @@ class Link:
             except OSError as error:
                 self._tally.count("frames_unconfirmed", len(frames))
                 log.warning("! %d frames were in flight when the link broke", len(frames))
-                self._outgoing.down(in_flight=True)
-                self._break(sock, self._broken(error))
-                return
+                return self._broken(error)
             self._tally.count("frames_out", len(frames))
             self._tally.count("bytes_out", len(data))
             if log.isEnabledFor(logging.DEBUG):
@@ -221,7 +250,8 @@ class Link:
                     log.debug("> %s", shorten(frame))
             self._outgoing.sent()
             if separate and self._closing.wait(self._options.send_gap):
-                return
+                break
+        return None
 
     def _broken(self, error: OSError) -> LinkError:
         server = self._options.server
@@ -237,15 +267,13 @@ class Link:
         """Wait for the next attempt, saying why and how long."""
         if self._closing.is_set():
             return
-        self._next_try = time.monotonic() + delay
-        self._enter(LinkState.WAITING, error.reason)
+        self._enter(LinkState.WAITING, error.reason, time.monotonic() + delay)
         self._closing.wait(delay)
-        self._next_try = None
 
-    def _enter(self, state: LinkState, reason: str) -> None:
-        if state not in TRANSITIONS[self._state]:
-            raise AssertionError(f"the link can't go from {self._state.value} to {state.value}")
-        self._state, self._reason, self._since = state, reason, time.time()
+    def _enter(self, state: LinkState, reason: str, next_try: float | None = None) -> None:
+        if state not in TRANSITIONS[self._now.state]:
+            raise AssertionError(f"the link can't go from {self._now.state.value} to {state.value}")
+        self._now = _Now(state, reason, time.time(), next_try)
         status = self.status
         level = logging.WARNING if state is LinkState.WAITING else logging.INFO
         log.log(
@@ -254,21 +282,6 @@ class Link:
             sentence(self._options.server, status),
         )
         self._on_state(status)
-
-
-class _Delays:
-    """The seconds before each attempt: exponential, with jitter so that many bridges spread out."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self._base = FIRST_DELAY
-
-    def next(self) -> float:
-        delay = self._base * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
-        self._base = min(self._base * 2, LAST_DELAY)
-        return min(max(delay, FIRST_DELAY), LAST_DELAY)
 
 
 def _configure(sock: socket.socket) -> None:

@@ -1,0 +1,98 @@
+"""A link with everything around it recorded, for the tests of connection.py.
+
+Use: `with Linked(server.port) as linked: linked.state("connected")`.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from bridge.errors import LinkError
+from bridge.link.connection import Link, LinkOptions, LinkStatus, Outgoing
+from bridge.link.dial import Dialer
+from bridge.link.framing import framing_in, framing_out
+from bridge.link.uplink import Uplink
+from bridge.tally import Tally
+from tests.waiting import PATIENCE, Log
+
+__all__ = ["Linked", "closed_port"]
+
+MAX_FRAME = 1 << 20
+
+
+class Linked:
+    """A running link. `states`, `bursts` and `frames`: what it has told so far."""
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        framing: str = "~",
+        max_frame: int = MAX_FRAME,
+        dial: Callable[[], socket.socket] | None = None,
+        outgoing: Outgoing | None = None,
+        limit: int = 1 << 26,
+        gap: float = 0.01,
+    ) -> None:
+        self.tally = Tally()
+        self.states: Log[LinkStatus] = Log()
+        self.bursts: Log[list[bytes]] = Log()
+        self.frames: Log[bytes] = Log()
+        self.announce: list[bytes] = []
+        encoder = framing_out(framing, max_frame)
+        self.uplink = Uplink(encoder, limit, self._overflow, self.tally)
+        self._outgoing = outgoing or self.uplink
+        self.link = Link(
+            dial or Dialer("127.0.0.1", port).dial,
+            partial(framing_in, "~" if framing == "none" else framing, max_frame),
+            LinkOptions(f"127.0.0.1:{port}", encoder.separate, gap),
+            self.tally,
+        )
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def state(self, name: str, start: int = 0) -> LinkStatus:
+        """Wait for a state by its name."""
+        return self.states.wait(lambda status: status.state.value == name, start=start)
+
+    def names(self) -> list[str]:
+        """The states so far."""
+        return [status.state.value for status in self.states.entries]
+
+    def end(self) -> None:
+        """Close the link and wait until its thread has ended."""
+        self.link.close()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+
+    def __enter__(self) -> Linked:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def _run(self) -> None:
+        self.link.run(on_burst=self._burst, on_state=self._state, outgoing=self._outgoing)
+
+    def _state(self, status: LinkStatus) -> None:
+        if status.state.value == "connected":
+            self.uplink.up(self.announce)
+        self.states.add(status)
+
+    def _burst(self, frames: list[bytes]) -> None:
+        self.bursts.add(frames)
+        for frame in frames:
+            self.frames.add(frame)
+
+    def _overflow(self) -> None:
+        self.link.drop(LinkError("busy", "presence piled up"))
+
+
+def closed_port() -> int:
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
