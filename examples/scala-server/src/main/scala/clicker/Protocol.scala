@@ -1,0 +1,86 @@
+package clicker
+
+import scala.util.Try
+
+/** What users do, as this server understands it. */
+sealed trait Action { def user: String }
+
+object Action {
+  final case class Connected(user: String) extends Action
+  final case class Disconnected(user: String) extends Action
+  final case class ClickGold(user: String) extends Action
+  final case class Buy(user: String, equipment: String) extends Action
+
+  /** @param text the whole message, as it came */
+  final case class Echo(user: String, text: String) extends Action
+  final case class Unknown(user: String, action: String) extends Action
+}
+
+/** The game's messages as JSON text, both ways. No I/O, no state.
+  *
+  * What comes has the user, put in by the bridge, and an action: the name of the
+  * event that the page emitted. What goes with a `username` reaches that user
+  * only; without one, everybody.
+  */
+object Protocol {
+  import Action._
+
+  /** How many the list of players holds: a message to everybody must stay short. */
+  val MaximumPlayersListed = 100
+
+  /** The action in `message`, or what is wrong with it. Takes any text. */
+  def read(message: String): Either[String, Action] =
+    for {
+      json <- Try(ujson.read(message)).toEither.left.map(error => s"not JSON (${error.getMessage})")
+      fields <- json.objOpt.toRight("not a JSON object")
+      user <- string(fields.get("username")).filter(_.nonEmpty).toRight("it has no username")
+      name <- string(fields.get("action")).toRight("it has no action")
+    } yield name match {
+      case "connected"    => Connected(user)
+      case "disconnected" => Disconnected(user)
+      case "clickGold"    => ClickGold(user)
+      case "buy"          => Buy(user, string(fields.get("data")).getOrElse(""))
+      case "buyEquipment" => Buy(user, string(fields.get("equipmentID")).getOrElse(""))
+      case "echo"         => Echo(user, message)
+      case other          => Unknown(user, other)
+    }
+
+  /** To one user: all that its page shows. */
+  def gameState(user: String, player: Player): String =
+    ujson.write(
+      ujson.Obj(
+        "username" -> user,
+        "action" -> "gameState",
+        "gold" -> number(player.gold),
+        "goldPerClick" -> number(player.perClick),
+        "goldPerSecond" -> number(player.perSecond),
+        "equipment" -> ujson.Obj.from(Equipment.all.map(e => e.id -> equipment(e, player)))
+      )
+    )
+
+  /** To one user: why nothing came of what it did. */
+  def refused(user: String, reason: String): String =
+    ujson.write(ujson.Obj("username" -> user, "action" -> "refused", "reason" -> reason))
+
+  /** To all: who is here, the richest first. */
+  def players(game: Game): String = {
+    val richest = game.online.toVector.sortBy { case (user, player) => (-player.gold, user) }
+    val listed = richest.take(MaximumPlayersListed).map { case (user, player) =>
+      ujson.Obj("name" -> user, "gold" -> number(player.gold))
+    }
+    ujson.write(ujson.Obj("action" -> "players", "online" -> richest.size, "players" -> ujson.Arr.from(listed)))
+  }
+
+  private def equipment(equipment: Equipment, player: Player): ujson.Obj =
+    ujson.Obj(
+      "name" -> equipment.name,
+      "count" -> player.count(equipment),
+      "price" -> number(player.price(equipment))
+    )
+
+  private def string(value: Option[ujson.Value]): Option[String] = value.flatMap(_.strOpt)
+
+  // A plain Long would become a JSON string, as JavaScript's numbers are exact
+  // only up to 2^53; the page is better off with a number all the same.
+  private def number(value: Long): ujson.Num = ujson.Num(value.toDouble)
+}
