@@ -72,10 +72,11 @@ class Dialer:
         race = _Race(deadline)
         waiting = list(reversed(addresses))
         running = 0
-        error: OSError = TimeoutError()
+        errors: list[OSError] = []
         while waiting or running:
             now = time.monotonic()
             if now >= deadline:
+                errors.append(TimeoutError())
                 break
             if waiting:
                 race.attempt(waiting.pop())
@@ -88,9 +89,9 @@ class Dialer:
                 race.over()
                 return outcome
             running -= 1
-            error = outcome
+            errors.append(outcome)
         race.over()
-        raise self._failure(error)
+        raise self._failure(min(errors, key=_rank))
 
     def _failure(self, error: OSError) -> LinkError:
         if isinstance(error, TimeoutError):
@@ -168,6 +169,16 @@ def _connect(address: _Address, deadline: float) -> socket.socket | OSError:
         sock.close()
         return error
     return sock
+
+
+def _rank(error: OSError) -> int:
+    """Of several failures the one of least rank is told: what the server's machine did, rather
+    than that this one has, say, no IPv6."""
+    if isinstance(error, ConnectionRefusedError):
+        return 0
+    if isinstance(error, TimeoutError):
+        return 1
+    return 2 if error.errno in _REASONS else 3
 
 
 def _words(error: BaseException) -> str:
