@@ -1,4 +1,4 @@
-# Every target does its own set-up. Python 3.10 or newer and make are enough for `make run`.
+# Every target does its own set-up. Python 3.11 or newer and make are enough for `make run`.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv

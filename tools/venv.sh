@@ -2,8 +2,8 @@
 # Make a virtual environment and install requirements into it: venv.sh PYTHON FOLDER REQUIREMENTS
 set -euo pipefail
 python=$1 folder=$2 requirements=$3
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
-  echo "The bridge needs Python 3.10 or newer; $("$python" --version) was found. Set PYTHON=…" >&2
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+  echo "The bridge needs Python 3.11 or newer; $("$python" --version) was found. Set PYTHON=…" >&2
   exit 1
 }
 if [ ! -x "$folder/bin/pip" ]; then

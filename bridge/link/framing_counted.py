@@ -1,0 +1,137 @@
+"""Frames whose length stands before them: fixed-size lengths, netstrings, protobuf's varints.
+
+Sans-IO. A length over the limit is refused as soon as it is read, before anything of its frame is held.
+
+Use: `LengthDecoder(1024, 2, "big").feed(b"\\x00\\x01a")` -> [b"a"].
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+from bridge.errors import BadFrame, FrameTooBig, FramingError, TruncatedFrame
+
+__all__ = ["ByteOrder", "LengthDecoder", "NetstringDecoder", "VarintDecoder", "varint"]
+
+ByteOrder = Literal["big", "little"]
+
+_VARINT_BYTES = 10  # 64 bits at 7 a byte (Protocol Buffers, "Encoding")
+
+
+class CountedDecoder(ABC):
+    """A stream of headers, each followed by as many bytes as it says and by `_trailer`."""
+
+    _trailer = b""
+
+    def __init__(self, max_frame: int) -> None:
+        self._max = max_frame
+        self._buffer = bytearray()
+        self._wanted = 1  # bytes in the buffer from which on a look at it is worth while
+        self.skipped: list[FrameTooBig] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """See framing.Decoder."""
+        self._buffer += data
+        if len(self._buffer) < self._wanted:
+            return []
+        view = bytes(self._buffer)
+        frames: list[bytes] = []
+        at = 0
+        try:
+            while (frame_end := self._frame(view, at)) is not None:
+                start, end = frame_end
+                frames.append(view[start:end])
+                at = end + len(self._trailer)
+        except FramingError as error:
+            error.frames = frames
+            raise
+        del self._buffer[:at]
+        self._wanted -= at
+        return frames
+
+    def eof(self) -> list[bytes]:
+        """See framing.Decoder."""
+        if self._buffer:
+            raise TruncatedFrame(len(self._buffer))
+        return []
+
+    def _frame(self, view: bytes, at: int) -> tuple[int, int] | None:
+        """Where the frame whose header is at `at` starts and ends, or None if it is not all there."""
+        header = self._header(view, at)
+        if header is None:
+            self._wanted = len(view) + 1
+            return None
+        start, size = header
+        if size > self._max:
+            raise FrameTooBig(self._max, view[start : start + 64])
+        end = start + size
+        if len(view) < end + len(self._trailer):
+            self._wanted = end + len(self._trailer)
+            return None
+        if view[end : end + len(self._trailer)] != self._trailer:
+            raise BadFrame(f"a frame of {size} bytes is not followed by {self._trailer!r}")
+        return start, end
+
+    @abstractmethod
+    def _header(self, view: bytes, at: int) -> tuple[int, int] | None:
+        """The header at `at` as (where its frame starts, the frame's size), or None if it is not all there."""
+
+
+class LengthDecoder(CountedDecoder):
+    """The length as an unsigned integer of 1, 2, 4 or 8 bytes."""
+
+    def __init__(self, max_frame: int, size: int, order: ByteOrder) -> None:
+        super().__init__(max_frame)
+        self._size, self._order = size, order
+
+    def _header(self, view: bytes, at: int) -> tuple[int, int] | None:
+        start = at + self._size
+        return None if len(view) < start else (start, int.from_bytes(view[at:start], self._order))
+
+
+class NetstringDecoder(CountedDecoder):
+    """Netstrings: `5:hello,` (D. J. Bernstein, "Netstrings", 1997). Strict: no leading zeros."""
+
+    _trailer = b","
+
+    def __init__(self, max_frame: int) -> None:
+        super().__init__(max_frame)
+        self._digits = len(str(max_frame))
+
+    def _header(self, view: bytes, at: int) -> tuple[int, int] | None:
+        colon = view.find(b":", at, at + self._digits + 1)
+        digits = view[at:colon] if colon >= 0 else view[at : at + self._digits + 1]
+        if (digits and not digits.isdigit()) or (digits[:1] == b"0" and len(digits) > 1) or colon == at:
+            raise BadFrame(f"{digits[:20]!r} is no netstring's length")
+        if colon >= 0:
+            return colon + 1, int(digits)
+        if len(digits) > self._digits:
+            raise FrameTooBig(self._max, digits)
+        return None
+
+
+class VarintDecoder(CountedDecoder):
+    """The length as protobuf's base-128 varint, as in its delimited streams."""
+
+    def _header(self, view: bytes, at: int) -> tuple[int, int] | None:
+        size = 0
+        for index, byte in enumerate(view[at : at + _VARINT_BYTES]):
+            size |= (byte & 0x7F) << (7 * index)
+            if byte < 0x80:
+                if size >> 64:
+                    raise BadFrame("a varint is over 64 bits")
+                return at + index + 1, size
+        if len(view) >= at + _VARINT_BYTES:
+            raise BadFrame("a varint has more than 10 bytes")
+        return None
+
+
+def varint(number: int) -> bytes:
+    """A number from 0 up as a varint."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
