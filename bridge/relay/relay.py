@@ -244,7 +244,7 @@ class Relay:
         if result is None:
             return []
         if isinstance(result, Default):
-            return self._parts.outbound.default(*decoded)
+            return self._parts.outbound.unhandled(*decoded)
         if isinstance(result, Emit):
             return self._of_emit(result)
         raise TypeError(f"on_message returns None, Emit, DEFAULT or a list of these, not {type(result).__name__}")

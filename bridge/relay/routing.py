@@ -121,12 +121,11 @@ class Outbound:
             value = self._json(frame)
             return value, Payload.verbatim(frame), value
         text, replaced = self._decode.to_text(frame)
+        if self._rules.payload == "bytes":  # which need not be UTF-8, and are passed on as they are
+            return frame, Payload.binary(frame), self._keyed(frame, text)
         if replaced:
             self._tally.note("not_utf8", "! a frame is not UTF-8: %s", shorten(frame))
-        value = self._keyed(frame, text)
-        if self._rules.payload == "bytes":
-            return frame, Payload.binary(frame), value
-        return text, Payload.text(text), value
+        return text, Payload.text(text), self._keyed(frame, text)
 
     def default(self, message: Message, payload: Payload, value: object) -> list[Delivery]:
         """The delivery by the settings alone."""
@@ -140,6 +139,12 @@ class Outbound:
             return []
         return [Delivery(self._event(value), payload, to)]
 
+    def unhandled(self, message: Message, payload: Payload, value: object) -> list[Delivery]:
+        """`default`, for a message that a handler had in its hands and may have changed."""
+        if message is value:
+            value = self._decode.strict(payload.json)
+        return self.default(message, payload, value)
+
     def _json(self, frame: bytes) -> object:
         try:
             return self._decode.strict(frame)
@@ -152,7 +157,7 @@ class Outbound:
 
     def _keyed(self, frame: bytes, text: str) -> object:
         """The frame's value if it may hold one of the keys that matter; parsing is the dear part."""
-        if not (self._escape in frame or any(key in frame for key in self._keys)):
+        if not self._keys or not (self._escape in frame or any(key in frame for key in self._keys)):
             return None
         try:
             return self._decode.lenient(text)
