@@ -5,6 +5,8 @@ Use: `with Handled(server, [path], "--payload", "json") as at, at.client() as an
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -13,7 +15,7 @@ from tests.client import Client
 from tests.process import ROOT, Bridge
 from tests.tcpserver import Peer, TcpServer
 
-__all__ = ["EXAMPLES", "Handled", "written"]
+__all__ = ["EXAMPLES", "Handled", "OwnServer", "written"]
 
 EXAMPLES = ROOT / "examples" / "handlers"
 
@@ -61,3 +63,20 @@ class Handled:
         assert client.ask(name)["ok"]
         frame = self.peer.frames.wait(lambda f: f'"{name}"'.encode() in f)
         return self.peer.frames.entries.index(frame) + 1
+
+
+class OwnServer:
+    """The server.py of an example, in a process of its own."""
+
+    def __init__(self, example: str) -> None:
+        command = [sys.executable, str(EXAMPLES / example / "server.py"), "0"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.address = self._process.stdout.readline().removeprefix("listening on ").strip()
+
+    def __enter__(self) -> OwnServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate()

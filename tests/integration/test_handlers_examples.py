@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import pytest
 import requests
 
 from tests.client import Client
-from tests.handlers import EXAMPLES, Handled
+from tests.handlers import EXAMPLES, Handled, OwnServer
 from tests.process import Bridge
 from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE
@@ -30,23 +28,6 @@ NO_DELIMITER = ("--framing-in", "json", "--framing-out", "none")
 def server() -> Iterator[TcpServer]:
     with TcpServer() as server:
         yield server
-
-
-class OwnServer:
-    """The server.py of an example, in a process of its own."""
-
-    def __init__(self, example: str) -> None:
-        command = [sys.executable, str(EXAMPLES / example / "server.py"), "0"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.address = self._process.stdout.readline().removeprefix("listening on ").strip()
-
-    def __enter__(self) -> OwnServer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.communicate()
 
 
 def until(client: Client, event: str, wanted: Callable[[Any], object]) -> Any:

@@ -76,7 +76,8 @@ class Table:
     def over(self) -> list[dict[str, Any]]:
         """The game has ended."""
         self.round = 0
-        winner = max(self.scores, key=lambda player: self.scores[player], default=None)
+        best = [player for player, score in self.scores.items() if score == max(self.scores.values())]
+        winner = best[0] if len(best) == 1 else None
         return [{"type": "over", "winner": winner, "scores": self.scores}]
 
 

@@ -18,7 +18,8 @@ function login(wanted) {
   ask("login", wanted, () => {
     name = wanted;
     find("login").hidden = true;
-    find("ready").hidden = find("chat").hidden = false;
+    find("chat").hidden = false;
+    showPlayers();
   });
 }
 
@@ -37,6 +38,7 @@ find("chat").addEventListener("submit", (event) => {
 
 let scores = {};
 let players = [];
+let playing = false;
 
 // After a lost connection the bridge may not know this page any more.
 socket.on("connect", () => name && login(name));
@@ -48,21 +50,20 @@ socket.on("bridge:link", (link) => {
 socket.on("bridge:user", ({ user }) => (find("ready").dataset.user = user));
 
 socket.on("lobby", (lobby) => {
-  players = lobby.players;
-  find("game").hidden = !lobby.playing;
-  if (!lobby.playing) find("card").textContent = "none";
+  ({ players, playing } = lobby);
+  if (!playing) find("card").textContent = "none";
   showPlayers();
 });
 socket.on("state", (state) => {
   scores = state.scores;
+  playing = true;
   find("over").textContent = "";
-  find("game").hidden = false;
   find("round").textContent = state.round;
   find("left").textContent = state.left;
   showPlayers();
 });
 socket.on("hand", ({ card }) => (find("card").textContent = card));
-socket.on("over", ({ winner }) => (find("over").textContent = winner === null ? "No winner" : `${winner} has won`));
+socket.on("over", ({ winner }) => (find("over").textContent = winner === null ? "Nobody has won" : `${winner} has won`));
 socket.on("history", (lines) => {
   find("lines").replaceChildren();
   lines.forEach(say);
@@ -71,6 +72,8 @@ socket.on("chat", say);
 socket.on("message", (other) => console.log("the server says", other));
 
 function showPlayers() {
+  find("game").hidden = !playing;
+  find("ready").hidden = playing || !name;
   find("nobody").hidden = players.length > 0;
   find("players").replaceChildren(...players.map((player) => {
     const points = player.name in scores ? `${scores[player.name]} points, ` : "";
