@@ -1,0 +1,166 @@
+"""The page through what happens to its connections: the server gone and back, the bridge too, two tabs, a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenTab, Tab
+from tests.process import Bridge
+from tests.tcpserver import Peer, TcpServer
+
+
+@pytest.fixture
+def registering(server: TcpServer) -> Iterator[Bridge]:
+    with Bridge("--server", server.address, "--identity", "register") as bridge:
+        yield bridge
+
+
+def mark(tab: Tab) -> None:
+    """Something that a reload would lose."""
+    tab.page.evaluate("window.marked = true")
+
+
+def not_reloaded(tab: Tab) -> bool:
+    return bool(tab.page.evaluate("window.marked === true"))
+
+
+def test_the_link_down_and_up_again_is_shown_without_a_reload(
+    server: TcpServer, bridge: Bridge, peer: Peer, open_tab: OpenTab
+) -> None:
+    tab = open_tab(bridge.url).connected()
+    user = tab.state()["user"]
+    peer.message(username=user, action="connected")
+    mark(tab)
+    server.close()
+    state, notice = tab.page.locator("#far-state strong"), tab.page.locator("#notice")
+    expect(state).to_have_text("down")
+    expect(notice).to_contain_text(f"The link to {server.address} is down: ")
+    expect(notice).to_contain_text(re.compile(r"Next try in \d+ s\."))
+    expect(tab.page.locator("#near-state strong")).to_have_text("connected")
+    tab.page.click("#emit-form button[type=submit]")
+    expect(tab.page.locator("#ack-value")).to_contain_text("link-down")
+    tab.screenshot("link-down-1280")
+    with TcpServer(server.port) as again:
+        again.accept().message(username=user, action="connected")
+        tab.connected()
+        expect(notice).to_be_hidden()
+    assert not_reloaded(tab)
+
+
+def test_the_count_down_to_the_next_try_counts(
+    bridge: Bridge, server: TcpServer, peer: Peer, open_tab: OpenTab
+) -> None:
+    tab = open_tab(bridge.url).connected()
+    server.close()
+    # The back-off grows to seconds; then a number is shown, and the one below it.
+    shown = tab.page.locator("#notice-next")
+    expect(shown).to_have_text(re.compile(r"Next try in [3-9] s\."), timeout=60_000)
+    number = int(re.sub(r"\D", "", shown.inner_text()))
+    expect(shown).to_have_text(f"Next try in {number - 1} s.")
+
+
+def test_the_bridge_gone_and_back_is_shown_without_a_reload(server: TcpServer, open_tab: OpenTab) -> None:
+    with Bridge("--server", server.address) as bridge:
+        tab = open_tab(bridge.url).connected()
+        mark(tab)
+    expect(tab.page.locator("#near-state strong")).to_have_text(re.compile("reconnecting|no connection"))
+    expect(tab.page.locator("#far-state strong")).to_have_text("unknown")
+    expect(tab.page.locator("#notice")).to_contain_text("not connected to the bridge")
+    tab.page.click("#emit-form button[type=submit]")
+    expect(tab.page.locator("#ack")).to_contain_text("nothing was sent")
+    tab.screenshot("bridge-gone-1280")
+    with Bridge("--server", server.address, "--port", str(bridge.port)):
+        tab.connected()
+        expect(tab.page.locator("#notice")).to_be_hidden()
+    assert not_reloaded(tab)
+    tab.problems.clear()  # Chromium itself logs each refused connection
+
+
+def test_two_tabs_see_each_other_and_one_leaves(demo: Bridge, open_tab: OpenTab) -> None:
+    one, two = open_tab(demo.url).connected(), open_tab(demo.url).connected()
+    names = [one.state()["user"], two.state()["user"]]
+    assert names[0] != names[1]
+    both = "(names) => names.every((name) => bridgePage.bodies.some((body) => body.name === name))"
+    one.page.wait_for_function(both, arg=names)
+    two.page.wait_for_function(both, arg=names)
+    two.page.click("#emit-form button[type=submit]")
+    expect(one.page.locator("#list li:visible", has_text='"chat"').first).to_contain_text(names[1])
+    two.close()
+    one.page.wait_for_function("(name) => !bridgePage.bodies.some((body) => body.name === name)", arg=names[1])
+
+
+def test_the_page_asks_who_you_are_and_registers(server: TcpServer, registering: Bridge, open_tab: OpenTab) -> None:
+    peer = server.accept()
+    tab = open_tab(registering.url).connected()
+    expect(tab.page.locator("#register-title")).to_be_visible()
+    tab.page.click("#emit-form button[type=submit]")
+    expect(tab.page.locator("#ack-value")).to_contain_text("not-registered")
+    tab.page.fill("#register-name", "   ")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#register-error")).not_to_be_empty()
+    expect(tab.page.locator("#register-name")).to_have_attribute("aria-invalid", "true")
+    tab.screenshot("register-1280")
+    tab.page.fill("#register-name", "Ada ~ L.")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#user")).to_have_text("Ada ~ L.")
+    expect(tab.page.locator("#register")).to_be_hidden()
+    expect(tab.page.locator("#world")).to_be_focused()
+    peer.message(username="Ada ~ L.", action="connected")
+    tab.page.click("#emit-form button[type=submit]")
+    assert peer.message(action="chat")["username"] == "Ada ~ L."
+
+
+def test_a_registered_name_can_be_changed(server: TcpServer, registering: Bridge, open_tab: OpenTab) -> None:
+    peer = server.accept()
+    tab = registered(open_tab, registering, "ada")
+    tab.page.click("#rename")
+    expect(tab.page.locator("#register-name")).to_be_focused()
+    tab.page.fill("#register-name", "grace")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#user")).to_have_text("grace")
+    peer.message(username="ada", action="disconnected")
+    peer.message(username="grace", action="connected")
+
+
+def test_a_reload_registers_the_remembered_name(server: TcpServer, registering: Bridge, open_tab: OpenTab) -> None:
+    server.accept()
+    tab = registered(open_tab, registering, "ada")
+    tab.page.reload()
+    expect(tab.page.locator("#user")).to_have_text("ada")
+    expect(tab.page.locator("#register")).to_be_hidden()
+
+
+def test_after_a_restart_of_the_bridge_the_page_registers_again(server: TcpServer, open_tab: OpenTab) -> None:
+    flags = ("--server", server.address, "--identity", "register")
+    with Bridge(*flags) as bridge:
+        server.accept()
+        tab = registered(open_tab, bridge, "ada")
+    with Bridge(*flags, "--port", str(bridge.port)):
+        peer = server.accept()
+        peer.message(username="ada", action="connected")
+        tab.connected().page.click("#emit-form button[type=submit]")
+        assert peer.message(action="chat")["username"] == "ada"
+    tab.problems.clear()  # Chromium itself logs each refused connection
+
+
+def registered(open_tab: OpenTab, bridge: Bridge, name: str) -> Tab:
+    tab = open_tab(bridge.url).connected()
+    tab.page.fill("#register-name", name)
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#user")).to_have_text(name)
+    return tab
+
+
+def test_without_identities_the_page_has_no_name_and_still_works(server: TcpServer, open_tab: OpenTab) -> None:
+    with Bridge("--server", server.address, "--identity", "none") as bridge:
+        peer = server.accept()
+        tab = open_tab(bridge.url).connected()
+        expect(tab.page.locator("#user")).to_have_text("a page without a name")
+        tab.page.click("#emit-form button[type=submit]")
+        assert peer.message(action="chat") == {"action": "chat", "data": "hello"}
+        assert tab.page.locator("#emit-wire").inner_text() == '{"action":"chat","data":"hello"}'
+        tab.close()
