@@ -40,6 +40,7 @@ object NoFraming {
       else if (c == '}') { depth -= 1; if (depth == 0) whole += 1 }
     }
     val verdict = (whole, depth == 0 && !inString) match {
+      case (0, true)  => "no message at all"
       case (1, true)  => "one message in one read: as hoped"
       case (n, true)  => s"$n messages in one read: they are one text now, and no JSON"
       case (0, false) => "a piece of a message: the rest is in another read"

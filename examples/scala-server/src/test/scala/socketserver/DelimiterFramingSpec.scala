@@ -33,13 +33,18 @@ class DelimiterFramingSpec extends AnyFunSuite {
   }
 
   test("every way to cut a stream skips the same frame over the limit, and reports it once") {
-    for (chunks <- everyChunking(ByteString("abc~abcd~é~abcde~x~"))) {
+    for (chunks <- everyChunking(ByteString("ab~abc~é~abcd~x~"))) {
       var skipped = 0
-      val framing = new DelimiterFraming(ByteString("~"), 3, _ => skipped += 1)
-      assert(texts(framing, chunks) == Vector("abc", "é", "x"))
+      val framing = new DelimiterFraming(ByteString("~"), 2, _ => skipped += 1)
+      assert(texts(framing, chunks) == Vector("ab", "é", "x"))
       assert(skipped == 2)
       assert(framing.unfinished == 0)
     }
+  }
+
+  test("every way to cut a stream keeps a frame at the limit, when its delimiter of several bytes is cut, too") {
+    for (chunks <- everyChunking(ByteString("a|b||~abcd||~c|||~")))
+      assert(texts(new DelimiterFraming(ByteString("||~"), 3), chunks) == Vector("a|b", "c|"))
   }
 
   test("random streams in random chunks give what splitting the whole text gives") {
