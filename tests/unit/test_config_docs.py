@@ -73,6 +73,15 @@ def test_the_help_is_in_the_settings_order_and_fits_a_terminal() -> None:
     assert max(map(len, lines)) <= 92
 
 
+def test_the_help_has_flag_and_meaning_side_by_side_and_a_long_flag_on_a_line_of_its_own() -> None:
+    lines = help_text(SETTINGS).splitlines()
+    (short,) = (line for line in lines if line.startswith("  --port "))
+    (long,) = (line for line in lines if line.startswith("  --log-level "))
+    assert short.index(SETTINGS["port"].help) == 31
+    assert long.endswith(SETTINGS["log_level"].kind.metavar)
+    assert lines[lines.index(long) + 1] == " " * 31 + SETTINGS["log_level"].help
+
+
 def test_the_example_has_every_setting_once_in_order_and_nothing_else() -> None:
     assert list(uncommented()) == list(SETTINGS)
 

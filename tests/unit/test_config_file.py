@@ -74,6 +74,7 @@ def test_a_file_that_can_not_be_read_does_not_hide_other_problems() -> None:
         (b"\n\nport = ", "line 3: this is not TOML: "),
         (b"a = 1\nevent = '''\nx", "line 3: this is not TOML: "),
         (b"port = 1\n\nevent = '\xff'\n", "line 3: this is not UTF-8"),
+        (b"\n\xff", "line 2: this is not UTF-8"),
         (b"a = " + b"[" * 100_000, "this is nested too deeply"),
         (b"port = " + b"1" * 10_000, ""),
     ],
