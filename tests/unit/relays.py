@@ -1,0 +1,128 @@
+"""A relay with everything real around it but the sockets, for the tests of relay.py.
+
+Use: `at = At("sid"); at.up(); at.come("a"); at.ask("a", "move", 1)` -> the ack; `at.said()` -> what S got.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bridge.link import codec
+from bridge.link.framing import framing_out
+from bridge.link.uplink import Uplink
+from bridge.messages import Delivery
+from bridge.relay.handlers import Bridge, Hooks
+from bridge.relay.relay import Parts, Relay, Rules, Wires
+from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
+from bridge.relay.users import Users
+from bridge.tally import Tally
+
+__all__ = ["At", "notice"]
+
+Setup = Callable[[Bridge], object]
+
+
+def notice(user: str, action: str) -> dict[str, object]:
+    """What S is told of a user."""
+    return {"username": user, "action": action}
+
+
+class At:
+    """`batches`: what was published so far, call by call. `acks`: one list an event, of its answers."""
+
+    def __init__(
+        self,
+        identity: str = "sid",
+        setup: Setup | None = None,
+        *,
+        payload: str = "text",
+        unhandled: str = "relay",
+        framing: str = "~",
+        limit: int = 1 << 20,
+        presence: tuple[str, str] = ("connected", "disconnected"),
+    ) -> None:
+        self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
+        self.batches: list[list[Delivery]] = []
+        self.acks: list[list[dict[str, object]]] = []
+        self.link: dict[str, object] = {"state": "connecting"}
+        encoder = framing_out(framing, 1 << 20)
+        self.uplink = Uplink(encoder, limit, lambda: None, self.tally)
+        self.bridge = Bridge(None, self.hooks, self.users)
+        if setup is not None:
+            setup(self.bridge)
+        user_key = None if identity == "none" else "username"
+        decode = Decode(codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+        parts = Parts(
+            users=self.users,
+            inbound=Inbound(user_key, "action", {"username", "action"}, self.tally),
+            outbound=Outbound(OutboundRules(payload, "message", None, user_key), decode, self.users.sids, self.tally),
+            hooks=self.hooks,
+            encode=codec.JsonEncoder(encoder.escape).encode,
+        )
+        self.relay = Relay(Rules(identity, "username", presence, unhandled, limit), parts, self.tally)
+        up = self.uplink
+        self.relay.run(Wires(up.send, up.tell, up.up, self.publish, lambda: self.link), self.bridge)
+
+    def publish(self, deliveries: Sequence[Delivery]) -> None:
+        """What the clients' side is given."""
+        self.batches.append(list(deliveries))
+
+    @property
+    def published(self) -> list[Delivery]:
+        """Every delivery so far."""
+        return [delivery for batch in self.batches for delivery in batch]
+
+    def up(self) -> None:
+        """The link comes up, which everybody is told of."""
+        self.link = {"state": "connected"}
+        self.relay.link_up()
+        self.relay.link_changed(self.link)
+
+    def down(self) -> None:
+        """The link breaks."""
+        self.link = {"state": "waiting"}
+        self.uplink.down(in_flight=False)
+        self.relay.link_changed(self.link)
+
+    def come(self, *sids: str) -> None:
+        """Clients connect."""
+        for sid in sids:
+            self.relay.connected(sid, "127.0.0.1")
+
+    def go(self, *sids: str) -> None:
+        """Clients disconnect."""
+        for sid in sids:
+            self.relay.disconnected(sid)
+
+    def emit(self, sid: str, name: object, *args: object) -> list[dict[str, object]]:
+        """An event of a client; the list that its ack will be in."""
+        answers: list[dict[str, object]] = []
+        self.acks.append(answers)
+        self.relay.event(sid, name, args, answers.append)
+        return answers
+
+    def ask(self, sid: str, name: object, *args: object) -> dict[str, object]:
+        """An event of a client and its ack, after everything that waits was sent."""
+        answers = self.emit(sid, name, *args)
+        self.raw()
+        (answer,) = answers
+        return answer
+
+    def raw(self) -> list[bytes]:
+        """What waited for the link, frame by frame, which is now sent."""
+        if self.uplink.drained(0):
+            return []
+        data = b"".join(self.uplink.take(1 << 30))
+        self.uplink.sent()
+        return data.split(b"~")[:-1]
+
+    def said(self) -> list[Any]:
+        """`raw`, parsed."""
+        return [json.loads(frame) for frame in self.raw()]
+
+    def told(self, sid: str | None, event: str) -> list[Any]:
+        """What a client (None: everybody) was sent as this event, so far."""
+        to = None if sid is None else (sid,)
+        return [json.loads(d.payload.json) for d in self.published if d.event == event and d.to == to]

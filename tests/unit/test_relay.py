@@ -1,0 +1,262 @@
+"""relay.py: events of clients and their acks; messages of the server. Presence is in test_relay_presence.py."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.messages import Delivery, Payload
+from tests.unit.relays import At, notice
+
+OK = {"ok": True}
+
+
+def code(answer: dict[str, object]) -> object:
+    assert answer["ok"] is False
+    assert isinstance(answer["message"], str)
+    assert answer["message"]
+    assert set(answer) == {"ok", "error", "message"}
+    return answer["error"]
+
+
+def ready(identity: str = "sid", **rules: object) -> At:
+    """A relay with the link up and one client `a`, whose notice is already sent."""
+    at = At(identity, **rules)  # type: ignore[arg-type]
+    at.up()
+    at.come("a")
+    if identity == "register":
+        assert at.ask("a", "register", "ann")["ok"]
+    at.raw()
+    return at
+
+
+def test_an_event_is_one_message_and_acked_when_it_was_sent_not_before() -> None:
+    at = ready()
+    answers = at.emit("a", "move", {"x": 1})
+    assert answers == []
+    assert at.raw() == [b'{"username":"a","action":"move","x":1}']
+    assert answers == [OK]
+    assert at.tally["events_in"] == at.tally["events_ok"] == 1
+
+
+def test_events_of_a_client_keep_their_order() -> None:
+    at = ready()
+    for n in range(100):
+        at.emit("a", "n", n)
+    assert [message["data"] for message in at.said()] == list(range(100))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", "x" * 129, "x" * 10_000, "a\nb", "*", "connect", "disconnect", "connect_error", "newListener",
+        "removeListener", "bridge:link", "connected", "disconnected", None, 5, ["move"], {"a": 1}, b"move",
+    ],
+)  # fmt: skip
+def test_a_bad_name_is_refused_before_anything_else_sees_it(name: object) -> None:
+    seen: list[object] = []
+    at = ready()
+    at.hooks.events[name if isinstance(name, str) else "x"] = lambda client, *args: seen.append(args)
+    assert code(at.ask("a", name, 1)) == "bad-event"
+    assert seen == []
+    assert at.raw() == []
+    assert at.tally["refused_bad_event"] == 1
+    assert at.ask("a", "next") == OK
+
+
+def test_a_name_that_can_not_be_shown_is_refused_all_the_same() -> None:
+    name: list[object] = []
+    for _ in range(100_000):
+        name = [name]
+    assert code(ready().ask("a", name)) == "bad-event"
+
+
+def test_the_presence_actions_are_names_like_others_under_identity_none() -> None:
+    at = ready("none")
+    assert at.ask("a", "connected") == at.ask("a", "disconnected") == OK
+    assert code(at.ask("a", "connect")) == "bad-event"
+
+
+def test_renamed_presence_actions_are_the_ones_that_are_reserved() -> None:
+    at = ready(presence=("join", "leave"))
+    assert code(at.ask("a", "join")) == code(at.ask("a", "leave")) == "bad-event"
+    assert at.ask("a", "connected") == OK
+
+
+def test_register_is_an_ordinary_event_under_sid_and_none() -> None:
+    for identity, user in (("sid", {"username": "a"}), ("none", {})):
+        at = ready(identity)
+        at.emit("a", "register", "ann")
+        assert at.said() == [{**user, "action": "register", "data": "ann"}]
+        assert at.told("a", "bridge:user") == ([{"user": "a"}] if identity == "sid" else [])
+
+
+def test_before_register_every_other_event_is_refused() -> None:
+    at = At("register")
+    at.up()
+    at.come("a")
+    assert code(at.ask("a", "move")) == "not-registered"
+    assert code(at.ask("a", "connect")) == "bad-event"
+    assert at.raw() == []
+
+
+def test_while_the_link_is_down_an_event_is_refused_at_once() -> None:
+    at = At()
+    at.come("a")
+    assert code(at.ask("a", "move")) == "link-down"
+    at.up()
+    assert at.ask("a", "move") == OK
+    at.down()
+    assert code(at.ask("a", "move")) == "link-down"
+
+
+def test_what_waited_when_the_link_broke_is_answered_then() -> None:
+    at = ready()
+    answers = [at.emit("a", "n", n) for n in range(3)]
+    at.down()
+    assert [code(answer) for (answer,) in answers] == ["link-down"] * 3
+    assert at.tally["refused_link_down"] == 3
+
+
+def test_a_full_queue_refuses_at_once_and_takes_more_when_it_is_empty() -> None:
+    at = ready(limit=100)
+    answers = [at.emit("a", "n", "x" * 30) for _ in range(3)]
+    assert [code(answer[0]) if answer else None for answer in answers] == [None, "link-busy", "link-busy"]
+    at.raw()
+    assert at.ask("a", "n") == OK
+
+
+@pytest.mark.parametrize(("args", "why"), [([math.nan], "not-json"), ([{"x": [math.inf]}], "not-json")])
+def test_what_json_can_not_say_is_refused(args: list[object], why: str) -> None:
+    at = ready()
+    assert code(at.ask("a", "move", *args)) == why
+    assert at.raw() == []
+
+
+def test_what_is_over_the_frame_limit_is_refused() -> None:
+    at = ready(limit=1 << 30)
+    assert code(at.ask("a", "move", "x" * (1 << 20))) == "too-big"
+    assert at.raw() == []
+
+
+def test_arguments_that_are_nested_too_deeply_are_refused() -> None:
+    value: list[object] = []
+    for _ in range(100_000):
+        value = [value]
+    assert code(ready().ask("a", "move", value)) == "not-json"
+
+
+def test_a_delimiter_in_a_string_can_not_forge_a_frame() -> None:
+    at = ready()
+    at.emit("a", "m~n", {"~": "~{}~"})
+    assert at.said() == [{"username": "a", "action": "m~n", "~": "~{}~"}]
+
+
+def test_binary_arguments_leave_as_base64() -> None:
+    at = ready()
+    at.emit("a", "photo", b"\x00\xff")
+    assert at.said() == [{"username": "a", "action": "photo", "data": {"_binary": "AP8="}}]
+
+
+def test_an_event_of_a_client_that_is_not_there_is_refused_as_gone() -> None:
+    at = ready()
+    at.go("a")
+    assert code(at.ask("a", "move")) == "gone"
+    assert code(at.ask("never there", "move")) == "gone"
+
+
+def test_what_is_dropped_because_no_handler_takes_it_is_refused_as_bad_event() -> None:
+    at = ready(unhandled="drop")
+    assert code(at.ask("a", "move")) == "bad-event"
+    assert at.raw() == []
+    at = ready("register", unhandled="drop")
+    assert at.ask("a", "register", "bob")["ok"]
+
+
+_NAMES = st.text(max_size=12) | st.sampled_from(["register", "connect", "bridge:x"]) | st.none() | st.integers()
+_ARGS = st.lists(st.none() | st.floats() | st.text(max_size=9) | st.binary(max_size=9), max_size=3)
+
+
+@given(st.sampled_from(["sid", "register", "none"]), st.lists(st.tuples(_NAMES, _ARGS), max_size=5), st.booleans())
+def test_every_event_is_answered_exactly_once(
+    identity: str, events: list[tuple[object, list[object]]], breaks: bool
+) -> None:
+    at = ready(identity)
+    for name, args in events:
+        at.emit("a", name, *args)
+    at.down() if breaks else at.raw()
+    assert all(len(answers) == 1 for answers in at.acks)
+    refused = sum(count for name, count in at.tally.snapshot().items() if name.startswith("refused_"))
+    assert at.tally["events_in"] == at.tally["events_ok"] + refused
+
+
+# What the server sends.
+
+
+def test_a_burst_is_published_at_once_and_in_order() -> None:
+    at = At("register")
+    at.up()
+    at.come("a", "b")
+    at.emit("a", "register", "ann")
+    at.relay.burst([b"one", b'{"username":"ann"}', b'{"username":"zoe"}', b"two"])
+    assert [(d.to, json.loads(d.payload.json)) for d in at.batches[-1]] == [
+        (None, "one"),
+        (("a",), '{"username":"ann"}'),
+        (None, "two"),
+    ]
+    assert at.tally["unknown_users"] == 1
+
+
+def test_a_burst_of_which_nothing_is_for_anybody_is_nothing_to_publish() -> None:
+    at = ready()
+    before = len(at.batches)
+    at.relay.burst([b'{"username":"zoe"}', b'{"username":[]}', b'{"username":5}'])
+    at.relay.burst([])
+    assert len(at.batches) == before
+
+
+def test_under_sid_a_message_to_a_sid_goes_to_that_client() -> None:
+    at = ready()
+    at.come("b")
+    at.relay.burst([b'{"username":"b"}'])
+    assert at.published[-1] == Delivery("message", Payload.text('{"username":"b"}'), ("b",))
+
+
+def test_a_client_is_told_of_the_link_when_it_connects_and_everybody_at_each_change() -> None:
+    at = At()
+    at.come("a")
+    assert at.told("a", "bridge:link") == [{"state": "connecting"}]
+    at.up()
+    at.down()
+    assert at.told(None, "bridge:link") == [{"state": "connected"}, {"state": "waiting"}]
+    at.come("b")
+    assert at.told("b", "bridge:link") == [{"state": "waiting"}]
+
+
+def test_what_the_server_says_never_comes_as_one_of_the_bridges_own_events() -> None:
+    at = ready()
+    at.relay.burst([b'{"event":"bridge:link"}', b"bridge:link", b'["bridge:user",{"user":"eve"}]'])
+    assert {d.event for d in at.published[-3:]} == {"message"}
+
+
+def test_none_of_the_bridges_own_events_ends_in_a_string() -> None:
+    at = ready("register")
+    at.down()
+    own = [d for d in at.published if d.event.startswith("bridge:")]
+    assert own
+    assert all(isinstance(json.loads(d.payload.json), dict) for d in own)
+
+
+def test_the_notice_of_nobody_is_sent_for_a_client_that_never_registered() -> None:
+    at = At("register")
+    at.up()
+    at.come("a")
+    at.go("a")
+    assert at.raw() == []
+    at.come("b")
+    at.emit("b", "register", "bob")
+    assert at.said() == [notice("bob", "connected")]
