@@ -196,18 +196,19 @@ class Link:
                     self._report_skipped(decoder)
                 # A flooded reader never waits, and would keep every other green thread waiting.
                 time.sleep(0)
+            gone = _how_it_ended(sock, self._options.server)
             self._burst(decoder.eof())
         except TruncatedFrame as error:
             self._burst(error.frames)
             self._tally.note("frames_truncated", "! %s", error.reason)
-            return LinkError("eof", f"{self._options.server} closed the connection inside a frame")
+            return LinkError(gone.code, f"{gone.reason} inside a frame")
         except FramingError as error:
             self._burst(error.frames)
             self._tally.note("framing_errors", "! %s: %s; the link is made anew", error.code, error.reason)
             return LinkError(error.code, f"{self._options.server} sent what is no frame: {error.reason}")
         except OSError as error:
             return self._broken(error)
-        return LinkError("eof", f"{self._options.server} closed the connection")
+        return gone
 
     def _burst(self, frames: list[bytes]) -> None:
         if not frames:
@@ -282,6 +283,15 @@ class Link:
             sentence(self._options.server, status),
         )
         self._on_state(status)
+
+
+def _how_it_ended(sock: socket.socket, server: str) -> LinkError:
+    """EOF or reset. A green socket's recv() says b"" for both, but only after a reset there is no peer any more."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return LinkError("reset", f"{server} reset the connection")
+    return LinkError("eof", f"{server} closed the connection")
 
 
 def _configure(sock: socket.socket) -> None:

@@ -24,6 +24,8 @@ from bridge.errors import LinkError
 
 __all__ = ["Dialer"]
 
+# RFC 6761, section 6.3: localhost is the loopback addresses, both, whatever the hosts file has of them.
+_LOOPBACK = ("127.0.0.1", "::1")
 _STAGGER = 0.25  # RFC 8305, section 5: recommended connection attempt delay
 
 _Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
@@ -137,10 +139,11 @@ def _start(target: Callable[[], None], name: str) -> None:
 
 def _lookup(host: str, port: int) -> list[_Address]:
     found: list[_Address] = []
-    for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        entry = (socket.AddressFamily(family), address)
-        if entry not in found:
-            found.append(entry)  # type: ignore[arg-type]
+    for name in _LOOPBACK if host.lower() == "localhost" else (host,):
+        for family, _, _, _, address in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM):
+            entry = (socket.AddressFamily(family), address)
+            if entry not in found:
+                found.append(entry)  # type: ignore[arg-type]
     return _interleave(found)
 
 

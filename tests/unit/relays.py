@@ -46,6 +46,7 @@ class At:
         self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
         self.batches: list[list[Delivery]] = []
         self.acks: list[list[dict[str, object]]] = []
+        self.on_publish: Callable[[list[Delivery]], None] = lambda _: None
         self.link: dict[str, object] = {"state": "connecting"}
         encoder = framing_out(framing, 1 << 20)
         self.uplink = Uplink(encoder, limit, lambda: None, self.tally)
@@ -68,6 +69,7 @@ class At:
     def publish(self, deliveries: Sequence[Delivery]) -> None:
         """What the clients' side is given."""
         self.batches.append(list(deliveries))
+        self.on_publish(self.batches[-1])
 
     @property
     def published(self) -> list[Delivery]:
