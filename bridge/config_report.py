@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from bridge.config_fields import Setting
-from bridge.config_sources import COMMANDS, shown
+from bridge.config_sources import COMMANDS, printable
 from bridge.errors import SettingsError
 
 __all__ = ["describe", "help_text", "problems_block", "toml"]
@@ -81,7 +81,7 @@ def describe(settings: Mapping[str, Setting], values: Mapping[str, object], orig
         lines["server"] = f"# {lines['server']}, not used: the demo server is"
     width = min(60, _widest(lines.values()))
     return "\n\n".join(
-        "\n".join([f"# {heading}", *(f"{lines[i.name]:<{width}}  # {shown(origins[i.name])}" for i in group)])
+        "\n".join([f"# {heading}", *(f"{lines[i.name]:<{width}}  # {printable(origins[i.name])}" for i in group)])
         for heading, group in groupby(settings.values(), key=lambda item: item.heading)
     )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import sys
+import tomllib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +21,7 @@ from pathlib import Path
 
 from bridge.config_fields import PREFIX, Setting
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-__all__ = ["COMMANDS", "Given", "Source", "read_environment", "read_file", "read_flags", "shown"]
+__all__ = ["COMMANDS", "Given", "Source", "printable", "read_environment", "read_file", "read_flags", "shown"]
 
 #: Flags that are no settings -> what stands for their value ("" for none) and what they do.
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -39,11 +34,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 _LONGEST = 75
 
 
+def printable(text: str) -> str:
+    """Text on one line: characters that don't print as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def shown(value: object) -> str:
-    """A value on one line: characters that don't print as escapes, shortened to 75."""
-    text = str(value)
-    short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
+    """A value on one line, shortened to 75 characters in its middle: a path's end says most."""
+    text, half = str(value), _LONGEST // 2
+    return printable(text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half:]}")
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def read_file(asked: Given | None, settings: Mapping[str, Setting]) -> Source:
     except OSError as error:
         source.problems.append(f"{asked.written(file)}: can't be read: {error.strerror}")
     except ValueError as error:
-        source.problems.append(f"{shown(file)}: {error}")
+        source.problems.append(f"{printable(file)}: {error}")
     else:
         for key, value in content.items():
             _take_key(source, file, key, value, settings)
@@ -115,13 +114,13 @@ def _take_key(source: Source, file: str, key: str, value: object, settings: Mapp
         items = [value] if value else []
         value = items if settings[key].kind.many and isinstance(value, str) else value
         base = _path(file).parent.absolute()
-        origin, written = f"file {file}", lambda part: f"{name} = {_as_toml(part)} in {shown(file)}"
+        origin, written = f"file {file}", lambda part: f"{name} = {_as_toml(part)} in {printable(file)}"
         source.given.append(Given(key, value, origin, written, base))
     elif isinstance(value, dict):
         advice = "settings are written without tables, such as port = 8080"
-        source.problems.append(f"[{name}] in {shown(file)}: {advice}")
+        source.problems.append(f"[{name}] in {printable(file)}: {advice}")
     else:
-        source.problems.append(f"{name} in {shown(file)}: {_no_setting(key, settings)}")
+        source.problems.append(f"{name} in {printable(file)}: {_no_setting(key, settings)}")
 
 
 def _as_toml(value: object) -> str:

@@ -61,6 +61,18 @@ def test_a_file_that_can_not_be_read_is_one_problem_that_says_what_asked_for_it(
     assert len(problems("--config", "a\0b")) == len(problems("--config", "~nobody-of-this-name/x")) == 1
 
 
+def test_a_files_long_path_is_shown_whole() -> None:
+    folder = Path("x" * 100)
+    folder.mkdir()
+    (folder / "b.toml").write_text("port = 1\n")
+    (folder / "bad.toml").write_text("port = ''\n")
+    assert f"# file {folder}/b.toml\n" in describe(load(["--config", f"{folder}/b.toml"], {}))
+    assert problems("--config", f"{folder}/bad.toml")[0].startswith(f'port = "" in {folder}/bad.toml: ')
+    assert problems("--config", f"{folder}/none.toml")[0].endswith(
+        "x/none.toml: can't be read: No such file or directory"
+    )
+
+
 def test_a_file_that_can_not_be_read_does_not_hide_other_problems() -> None:
     assert len(problems("--config", "no.toml", "--port", "x", BRIDGE_X="1")) == 3
 
