@@ -233,7 +233,7 @@ class Relay:
         assert self._hooks.message is not None
         try:
             made = self._deliveries(self._hooks.message(decoded[0]), decoded)
-        except Exception:
+        except (Exception, SystemExit):  # sys.exit() in a handler would else end the link's thread
             self._failed(self._hooks.message)
         else:
             deliveries += made
@@ -276,7 +276,7 @@ class Relay:
             return frames_of(hook(client, *args), self._parts.encode, self._rules.handler_limit)
         except Refused:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._failed(hook)
             raise Refused("handler-error", f"the handler failed: {type(error).__name__}") from None
 

@@ -65,6 +65,10 @@ def setup(bridge):
     def fails(client, what):
         return {"length": len(what)}
 
+    @bridge.on_event("exits")
+    def exits(client):
+        raise SystemExit("enough")
+
     @bridge.on_event("refuses")
     def refuses(client):
         raise bridge.Refused("bad-event", "only on Sundays")
@@ -124,6 +128,7 @@ def test_what_a_handler_returns_is_what_the_server_gets(
         ("number", "handler-error"),
         ("tuple", "handler-error"),
         ("fails-halfway", "handler-error"),
+        ("exits", "handler-error"),
         ("endless", "too-big"),
         ("refuses", "bad-event"),
         ("refuses-strangely", "handler-error"),

@@ -49,6 +49,8 @@ def setup(bridge):
             return Emit("bytes", {"data": [b"\\x00\\xff"]})
         if do == "fail":
             raise LookupError("nowhere to be found")
+        if do == "exit":
+            raise SystemExit(3)
         if do == "number":
             return 5
         if do == "half":
@@ -154,14 +156,22 @@ def test_what_a_handler_emits_on_its_way_comes_before_what_it_returns(both: Both
     assert both.got(both.ann) == [("message", {"n": 1}), ("first", 1), ("second", 2), ("message", {"n": 2})]
 
 
-@pytest.mark.parametrize("do", ["fail", "number", "half"])
-def test_a_message_whose_handler_fails_reaches_nobody_and_the_next_one_does(both: Both, do: str) -> None:
+@pytest.mark.parametrize(
+    ("do", "logged"),
+    [
+        ("fail", "LookupError: nowhere"),
+        ("exit", "SystemExit: 3"),
+        ("number", "TypeError: on_message returns None, Emit"),
+        ("half", "TypeError: on_message returns None, Emit"),
+    ],
+)
+def test_a_message_whose_handler_fails_reaches_nobody_and_the_next_one_does(both: Both, do: str, logged: str) -> None:
     failed = both.at.bridge.counter("handler_errors")
     both.said({"n": 1}, {"do": do}, {"n": 2})
     assert both.got(both.ann) == [("message", {"n": 1}), ("message", {"n": 2})]
     assert both.at.bridge.counter("handler_errors") == failed + 1
     both.at.bridge.said("the handler setup.<locals>.said failed")
-    both.at.bridge.said("LookupError: nowhere" if do == "fail" else "TypeError: on_message returns None, Emit")
+    both.at.bridge.said(logged)
 
 
 def test_an_event_can_be_answered_to_its_client_alone(both: Both) -> None:
