@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import requests
 
 from tests.client import Client
 from tests.handlers import EXAMPLES, Handled, OwnServer
-from tests.process import Bridge
+from tests.process import Bridge, run_app
 from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE
 
@@ -379,3 +380,18 @@ def test_the_minimal_page_is_served_at_the_root() -> None:
 def test_no_page_fetches_anything_from_elsewhere(path: Path) -> None:
     for file in (path, *path.parent.glob("*.js"), *path.parent.glob("*.css")):
         assert not re.findall(r"(?:https?:)?//[\w.-]+\.\w", file.read_text(encoding="utf-8"))
+
+
+def commands() -> list[str]:
+    """Every command with app.py that the READMEs of the examples give."""
+    found = []
+    for readme in sorted([*EXAMPLES.glob("*/README.md"), EXAMPLES.parent / "pages" / "README.md"]):
+        text = readme.read_text(encoding="utf-8").replace("\\\n", " ")
+        found += re.findall(r"^    python app\.py (.*)$", text, re.MULTILINE)
+    return found
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_of_the_readmes_has_settings_that_hold(command: str) -> None:
+    done = run_app(*shlex.split(command), "--check")
+    assert (done.returncode, done.stderr) == (0, "")
