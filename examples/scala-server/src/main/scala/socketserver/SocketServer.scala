@@ -149,7 +149,7 @@ object SocketServer {
 
   private case object Written extends Tcp.Event
 
-  /** 8 MiB. A burst of the game for ten thousand users is 2 MB, and acknowledgements
+  /** 8 MiB. A burst of the game for ten thousand users is 2.5 MB, and acknowledgements
     * stand behind it in the mailbox; a client that is further behind does not read.
     */
   val DefaultWriteLimit: Int = 8 << 20
