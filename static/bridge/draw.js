@@ -89,7 +89,7 @@ export class Painter {
 
   #trail(body) {
     const context = this.#context;
-    context.fillStyle = body.colour;
+    this.#ink(body.colour);
     body.trail.forEach((spot, i) => {
       context.globalAlpha = (0.22 * (i + 1)) / body.trail.length;
       this.#circle(spot.x, spot.y, this.#radius(body) * (0.3 + (0.6 * i) / body.trail.length));
@@ -101,13 +101,20 @@ export class Painter {
   #body(body, mine) {
     const context = this.#context;
     const radius = this.#radius(body);
-    context.fillStyle = context.strokeStyle = body.colour;
+    this.#ink(body.colour);
     if (body.kind === "coin") return this.#coin(body, radius);
     this.#circle(body.x, body.y, radius);
     if (body.kind === "bot") this.#outline(body, radius);
     else context.fill();
     if (mine) this.#ring(body, radius);
     return this.#label(body, radius, mine);
+  }
+
+  // A canvas ignores what is no colour and keeps the last one, which would be another body's.
+  #ink(colour) {
+    const context = this.#context;
+    context.fillStyle = context.strokeStyle = this.#colours.soft;
+    context.fillStyle = context.strokeStyle = colour ?? this.#colours.soft;
   }
 
   #coin(body, radius) {
@@ -138,13 +145,15 @@ export class Painter {
 
   #label(body, radius, mine) {
     const context = this.#context;
-    const name = mine ? "you" : short(body.name);
+    const text = `${mine ? "you" : short(body.name)} ${body.score || ""}`.trim();
     context.font = `${mine ? "700" : "500"} 12px system-ui, sans-serif`;
     context.textAlign = "center";
     context.fillStyle = mine ? this.#colours.ink : this.#colours.soft;
     const below = body.y * this.#scale + radius + 17;
     const room = below < this.#canvas.clientHeight - 4;
-    context.fillText(`${name} ${body.score || ""}`.trim(), body.x * this.#scale, room ? below : below - 2 * radius - 28);
+    const half = context.measureText(text).width / 2 + 4;
+    const x = Math.max(half, Math.min(this.#canvas.clientWidth - half, body.x * this.#scale));
+    context.fillText(text, x, room ? below : below - 2 * radius - 28);
   }
 
   #circle(x, y, radius) {

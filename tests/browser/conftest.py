@@ -26,6 +26,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+#: Nothing moves but what moves for ever.
+SETTLED = """() => document.getAnimations().every((animation) =>
+  animation.playState !== "running" || animation.effect.getTiming().iterations === Infinity)"""
 expect.set_options(timeout=PATIENCE * 1000)
 
 #: `open_tab(url, width=1280, height=900, **context options)`
@@ -60,12 +63,14 @@ class Tab:
 
     def me(self) -> Any:
         """My body, once there is one."""
-        mine = "bridgePage.bodies.find((body) => body.kind === 'user' && body.name === bridgePage.user)"
+        mine = "() => bridgePage.bodies.find((body) => body.kind === 'user' && body.name === bridgePage.user)"
         return self.page.wait_for_function(mine).json_value()
 
     def screenshot(self, name: str, whole: bool = False) -> None:
         """Keep a picture, of the window or of the whole page."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.evaluate("scrollTo(0, 0)")
+        self.page.wait_for_function(SETTLED)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
 
     def close(self) -> None:
