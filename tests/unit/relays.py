@@ -6,6 +6,7 @@ Use: `at = At("sid"); at.up(); at.come("a"); at.ask("a", "move", 1)` -> the ack;
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -46,6 +47,7 @@ class At:
         self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
         self.batches: list[list[Delivery]] = []
         self.acks: list[list[dict[str, object]]] = []
+        self.threads: list[threading.Thread] = []
         self.on_publish: Callable[[list[Delivery]], None] = lambda _: None
         self.link: dict[str, object] = {"state": "connecting"}
         encoder = framing_out(framing, 1 << 20)

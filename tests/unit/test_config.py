@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.config import SETTINGS, Settings, describe, load, problems_block
-from bridge.config_fields import Setting
-from bridge.config_tree import GROUPS
+from bridge.config.fields import Setting
+from bridge.config.tree import GROUPS
 from bridge.errors import SettingsError
 from bridge.version import VERSION
 from tests.process import ROOT

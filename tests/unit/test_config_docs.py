@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bridge.config import SETTINGS, load
-from bridge.config_fields import Setting
-from bridge.config_report import help_text, toml
-from bridge.config_sources import COMMANDS
+from bridge.config.fields import Setting
+from bridge.config.report import help_text, toml
+from bridge.config.sources import COMMANDS
 from tests.process import ROOT
 
 PAGE = ROOT / "docs" / "configuration.md"

@@ -14,8 +14,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bridge.config import SETTINGS, Settings, describe, load, problems_block
-from bridge.config_sources import COMMANDS
-from bridge.config_tree import GROUPS
+from bridge.config.sources import COMMANDS
+from bridge.config.tree import GROUPS
 from bridge.errors import SettingsError
 
 

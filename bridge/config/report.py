@@ -12,8 +12,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from bridge.config_fields import Setting
-from bridge.config_sources import COMMANDS, printable
+from bridge.config.fields import Setting
+from bridge.config.sources import COMMANDS, printable
 from bridge.errors import SettingsError
 
 __all__ = ["describe", "help_text", "problems_block", "toml"]

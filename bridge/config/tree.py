@@ -16,9 +16,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, PlainSerializer
 
-from bridge import config_values as kinds
-from bridge.config_fields import Group, Setting, setting, settings_of
-from bridge.config_values import Address
+from bridge.config import values as kinds
+from bridge.config.fields import Group, Setting, setting, settings_of
+from bridge.config.values import Address
 
 __all__ = ["DIFFERENT", "GROUPS", "SETTINGS", "Link", "Log", "Relay", "Settings", "Web"]
 

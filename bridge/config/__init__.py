@@ -1,7 +1,7 @@
 """The settings: one typed, frozen tree; file < environment < flags.
 
 Reads the three sources, validates every value of each, merges them, and reports all
-problems at once. Which settings there are stands in `config_tree.py`. This module imports
+problems at once. Which settings there are stands in `tree.py`. This module imports
 nothing of the rest of the bridge but its errors; what only another layer can judge, such
 as a framing, is given to `load` as a check.
 
@@ -17,11 +17,11 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from bridge import config_report
-from bridge.config_report import problems_block
-from bridge.config_sources import Given, Source, read_environment, read_file, read_flags
-from bridge.config_tree import DIFFERENT, GROUPS, SETTINGS, Link, Log, Relay, Settings, Web
-from bridge.config_values import Address
+from bridge.config import report
+from bridge.config.report import problems_block
+from bridge.config.sources import Given, Source, read_environment, read_file, read_flags
+from bridge.config.tree import DIFFERENT, GROUPS, SETTINGS, Link, Log, Relay, Settings, Web
+from bridge.config.values import Address
 from bridge.errors import SettingsError
 from bridge.version import VERSION
 
@@ -76,7 +76,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], *, checks: Checks = _N
 def _answer(flags: Source) -> None:
     """Prints what --help or --version asks for; then there is nothing left to do."""
     if "help" in flags.commands:
-        print(config_report.help_text(SETTINGS))
+        print(report.help_text(SETTINGS))
     elif "version" in flags.commands:
         print(f"bridge {VERSION}")
     else:
@@ -141,4 +141,4 @@ def _tree(chosen: Mapping[str, _Chosen], check: bool) -> Settings:
 def describe(settings: Settings) -> str:
     """What --check prints: every setting, its value, its origin, as a TOML file that gives the same."""
     values = chain.from_iterable(getattr(settings, place) for place in GROUPS)
-    return config_report.describe(SETTINGS, dict(values), settings.origins)
+    return report.describe(SETTINGS, dict(values), settings.origins)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge.config_fields import PREFIX, Setting
+from bridge.config.fields import PREFIX, Setting
 
 __all__ = ["COMMANDS", "Given", "Source", "printable", "read_environment", "read_file", "read_flags", "shown"]
 

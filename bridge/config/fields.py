@@ -17,7 +17,7 @@ from typing import TypeVar, get_args
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from bridge.config_values import Kind
+from bridge.config.values import Kind
 
 __all__ = ["PREFIX", "Group", "Setting", "setting", "settings_of"]
 
