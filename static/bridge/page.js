@@ -68,7 +68,7 @@ let closing = "";
 
 // The client connects again by itself, except where the server ended the Socket.IO connection for good.
 function disconnected(reason) {
-  const why = closing ? `the bridge said ${closing}` : reason;
+  const why = closing ? `closed by the bridge (${closing})` : reason;
   closing = "";
   if (socket.active) status.browser("wait", "reconnecting", why);
   else status.browser("stop", "disconnected", why);
