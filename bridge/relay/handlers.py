@@ -13,6 +13,7 @@ Use, in a handlers file:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeVar
@@ -21,8 +22,11 @@ from bridge.errors import Refused
 from bridge.messages import Delivery, Payload
 from bridge.names import event_problem
 from bridge.relay.users import Client, Users
+from bridge.tally import Tally
 
-__all__ = ["Bridge", "Default", "Emit", "Hooks", "frames_of"]
+__all__ = ["Bridge", "Default", "Emit", "Hooks", "frames_of", "report"]
+
+log = logging.getLogger("bridge.relay")
 
 _Hook = Callable[..., Any]
 _F = TypeVar("_F", bound=_Hook)
@@ -166,22 +170,29 @@ class Bridge:
         return function
 
 
+def report(hook: Callable[..., object], tally: Tally) -> None:
+    """Log the exception that a user's function raised just now, with its traceback, and count it."""
+    tally.count("handler_errors")
+    log.exception("! the handler %s failed", getattr(hook, "__qualname__", hook))
+
+
 def frames_of(result: object, encode: Callable[[object], bytes], limit: int) -> list[bytes]:
     """What a handler returned, as payloads for the server.
 
-    `limit`: bytes in all; a handler that makes more (or never ends) is Refused("too-big").
+    `limit`: bytes in all, and messages, which may be empty; a handler that makes more (or never
+    ends) is Refused("too-big").
     Raises TypeError for what can't be sent, Refused for what can't be encoded.
     """
     if isinstance(result, Iterator):
         frames: list[bytes] = []
         size = 0
-        for item in result:
+        for count, item in enumerate(result):
             if isinstance(item, Iterator):
                 raise TypeError("a handler's iterator gives messages, not iterators")
             for frame in frames_of(item, encode, limit):
                 frames.append(frame)
-                size += len(frame) + 1
-            if size > limit:
+                size += len(frame)
+            if max(size, count) > limit:
                 raise Refused("too-big", f"the handler makes more than {limit} bytes for one event")
         return frames
     if result is None:

@@ -11,23 +11,21 @@ Use: `relay = Relay(rules, parts, tally); relay.run(wires)`; then the link and t
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from bridge.errors import Refused
 from bridge.messages import Delivery, Payload
 from bridge.names import check_event, clean_user
-from bridge.relay.handlers import Bridge, Default, Emit, Hooks, frames_of
+from bridge.relay.bursts import Bursts
+from bridge.relay.handlers import Bridge, Hooks, frames_of, report
 from bridge.relay.routing import Inbound, Outbound
 from bridge.relay.users import Change, Client, Users
 from bridge.tally import Tally, shorten
 
 __all__ = ["Ack", "Parts", "Relay", "Rules", "Wires"]
-
-log = logging.getLogger("bridge.relay")
 
 #: Answers one event: {"ok": true, …} or {"ok": false, "error": code, "message": text}.
 Ack = Callable[[dict[str, object]], None]
@@ -82,12 +80,14 @@ class Relay:
         self._users, self._hooks = parts.users, parts.hooks
         self._reserved = frozenset() if rules.identity == "none" else frozenset(rules.presence)
         self._lock = threading.RLock()
-        self._burst: list[Delivery] | None = None
+        self._bursts = Bursts(parts.outbound, parts.hooks, parts.users, tally)
+        self._announcing: list[bytes] | None = None  # the notices of a link that is coming up
 
     def run(self, wires: Wires, bridge: Bridge) -> None:
         """From now on everything may be called."""
         self._wires = wires
-        bridge.run(send=self._send_anywhere, emit=self._emit_anywhere)
+        self._bursts.run(wires.publish)
+        bridge.run(send=self._send_anywhere, emit=self._bursts.emit)
 
     # From the clients.
 
@@ -95,9 +95,13 @@ class Relay:
         """A client has connected."""
         client = Client(sid, address, _register=self._register)
         self._users.add(client)
-        self._own("bridge:link", self._wires.link(), client)
+        with self._lock:  # or a change of the link could overtake what it replaces
+            self._own("bridge:link", self._wires.link(), client)
         if self._rules.identity == "sid":
-            self._become(client, sid, registered=False)
+            try:
+                self._become(client, sid, registered=False)
+            except Refused:
+                pass  # it has gone already, and nobody was told that it came
 
     def event(self, sid: str, name: object, args: Sequence[object], ack: Ack) -> None:
         """A client has emitted an event. `ack` is called exactly once, now or when the fact is known."""
@@ -126,7 +130,7 @@ class Relay:
                 return
             if client.user is None:
                 raise Refused("not-registered")
-        payloads = self._payloads(client, name, args)
+        payloads = self._handled(client, name, args)
 
         def done(error: Refused | None) -> None:
             if error is None:
@@ -135,21 +139,24 @@ class Relay:
             else:
                 self._refuse(client.sid, error, ack, name)
 
-        if not payloads:
+        if payloads == []:
             done(None)
             return
         with self._lock:
             if self._users.get(client.sid) is not client:  # while its handler ran
                 raise Refused("gone", "this client has disconnected")
+            if payloads is None:  # written only here, where the user can't change any more
+                payloads = [self._parts.encode(self._parts.inbound.message(client.user, name, args))]
             self._wires.send(payloads, done)
 
-    def _payloads(self, client: Client, name: str, args: Sequence[object]) -> list[bytes]:
+    def _handled(self, client: Client, name: str, args: Sequence[object]) -> list[bytes] | None:
+        """What a handler makes of an event; None if there is none for it."""
         handler = self._hooks.events.get(name)
         if handler is not None:
             return self._frames(handler, client, *args)
         if self._rules.unhandled == "drop":
             raise Refused("bad-event", f"no handler takes the event {name!r}")
-        return [self._parts.encode(self._parts.inbound.message(client.user, name, args))]
+        return None
 
     def _refuse(self, sid: str, error: Refused, ack: Ack, name: object) -> None:
         self._tally.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
@@ -172,15 +179,26 @@ class Relay:
         with self._lock:
             if self._users.get(client.sid) is not client:
                 raise Refused("gone", "this client has disconnected")
+            before = client.user
             for change in self._users.release(client):
                 self._tell(change)
+            if client.user != before:
+                return  # its leaving hook has made it somebody else
             for change in self._users.join(client, name, registered):
                 self._tell(change)
-        self._own("bridge:user", {"user": name}, client)
+            if client.user == name:  # unless its hook has made it somebody else
+                self._own("bridge:user", {"user": name}, client)
 
     def _tell(self, change: Change) -> None:
+        """Tell the server of a change; not that somebody went of whose coming it has not been told,
+        which is so if the hook for the coming makes the client somebody else."""
+        if not change.here and not change.user.told:
+            return
         payloads = self._presence(change)
-        if payloads:
+        change.user.told = change.here
+        if self._announcing is not None:
+            self._announcing += payloads
+        elif payloads:
             self._wires.tell(payloads)
 
     def _presence(self, change: Change) -> list[bytes]:
@@ -203,72 +221,35 @@ class Relay:
     def link_up(self) -> None:
         """The link is there: everybody is announced before anything else is sent."""
         with self._lock:
-            announce = [payload for change in list(self._users.present()) for payload in self._presence(change)]
+            for change in self._users.present():
+                change.user.told = False
+            self._announcing = announce = list[bytes]()
+            try:
+                for change in self._users.present():
+                    self._tell(change)
+            finally:
+                self._announcing = None
             self._wires.announce(announce)
 
     def link_changed(self, status: dict[str, object]) -> None:
         """Tell every client of the link's new state."""
-        self._wires.publish([Delivery("bridge:link", Payload.of(status))])
+        with self._lock:
+            self._wires.publish([Delivery("bridge:link", Payload.of(status))])
 
     def burst(self, frames: Sequence[bytes]) -> None:
         """What one read of the link completed."""
-        deliveries: list[Delivery] = []
-        if self._hooks.message is None:
-            for frame in frames:
-                deliveries += self._parts.outbound.route(frame)
-        else:
-            self._burst = deliveries  # what a handler emits meanwhile keeps its place
-            try:
-                for frame in frames:
-                    self._handle(frame, deliveries)
-            finally:
-                self._burst = None
-        if deliveries:
-            self._wires.publish(deliveries)
-
-    def _handle(self, frame: bytes, deliveries: list[Delivery]) -> None:
-        decoded = self._parts.outbound.decode_or_none(frame)
-        if decoded is None:
-            return
-        assert self._hooks.message is not None
-        try:
-            made = self._deliveries(self._hooks.message(decoded[0]), decoded)
-        except (Exception, SystemExit):  # sys.exit() in a handler would else end the link's thread
-            self._failed(self._hooks.message)
-        else:
-            deliveries += made
-
-    def _deliveries(self, result: object, decoded: tuple[Any, Payload, object]) -> list[Delivery]:
-        if isinstance(result, (list, tuple)):
-            return [delivery for one in result for delivery in self._deliveries(one, decoded)]
-        if result is None:
-            return []
-        if isinstance(result, Default):
-            return self._parts.outbound.unhandled(*decoded)
-        if isinstance(result, Emit):
-            return self._of_emit(result)
-        raise TypeError(f"on_message returns None, Emit, DEFAULT or a list of these, not {type(result).__name__}")
+        self._bursts.take(frames)
 
     # For handlers.
-
-    def _of_emit(self, emit: Emit) -> list[Delivery]:
-        delivery, missing = emit.delivery(self._users)
-        if missing:
-            self._tally.count("unknown_users", missing)
-        return [] if delivery.to == () else [delivery]
-
-    def _emit_anywhere(self, emit: Emit) -> None:
-        deliveries = self._of_emit(emit)
-        if self._burst is not None:
-            self._burst += deliveries
-        else:
-            self._wires.publish(deliveries)
 
     def _send_anywhere(self, message: object) -> None:
         payloads = frames_of(message, self._parts.encode, self._rules.handler_limit)
         if payloads:
             with self._lock:
-                self._wires.send(payloads)
+                if self._announcing is not None:  # from a hook; the link is as good as up
+                    self._announcing += payloads
+                else:
+                    self._wires.send(payloads)
 
     def _frames(self, hook: Callable[..., object], client: Client, *args: object) -> list[bytes]:
         """Call a user's function; whatever it raises is this one event's trouble."""
@@ -277,12 +258,8 @@ class Relay:
         except Refused:
             raise
         except (Exception, SystemExit) as error:
-            self._failed(hook)
+            report(hook, self._tally)
             raise Refused("handler-error", f"the handler failed: {type(error).__name__}") from None
-
-    def _failed(self, hook: Callable[..., object]) -> None:
-        self._tally.count("handler_errors")
-        log.exception("! the handler %s failed", getattr(hook, "__qualname__", hook))
 
     def _own(self, event: str, payload: dict[str, object], client: Client) -> None:
         self._wires.publish([Delivery(event, Payload.of(payload), (client.sid,))])

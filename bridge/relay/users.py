@@ -17,11 +17,15 @@ __all__ = ["Change", "Client", "User", "Users"]
 
 @dataclass(eq=False)
 class User:
-    """A name and its clients, oldest first. `registered`: by register, not by its Socket.IO id."""
+    """A name and its clients, oldest first. `registered`: by register, not by its Socket.IO id.
+
+    `told`: the server has been told of its coming, on the present connection.
+    """
 
     name: str
     registered: bool
     clients: dict[str, Client] = field(default_factory=dict)
+    told: bool = False
 
 
 @dataclass(eq=False)
@@ -108,9 +112,10 @@ class Users:
         return self._clients.get(sid)
 
     def present(self) -> Iterator[Change]:
-        """Everybody who is there, as if they came just now."""
-        for user in self._users.values():
-            yield Change(user, next(iter(user.clients.values())), here=True)
+        """Everybody who is there, as if they came just now; but not who goes or comes meanwhile."""
+        for user in tuple(self._users.values()):
+            if user.clients:
+                yield Change(user, next(iter(user.clients.values())), here=True)
 
     def sids(self, names: Iterable[str]) -> tuple[tuple[str, ...], int]:
         """The sids of all clients of these users, each once, and how many users were not there."""

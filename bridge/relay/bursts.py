@@ -1,0 +1,86 @@
+"""The server's messages on their way to the clients: by the settings, or by a handler's on_message.
+
+Owns no table and no I/O: routing decides, what it was given publishes. Must not know presence,
+events of clients or the link.
+
+Use: `bursts = Bursts(outbound, hooks, users, tally); bursts.run(publish); bursts.take(frames)`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bridge.messages import Delivery, Payload
+from bridge.relay.handlers import Default, Emit, Hooks, report
+from bridge.relay.routing import Outbound
+from bridge.relay.users import Users
+from bridge.tally import Tally
+
+__all__ = ["Bursts"]
+
+
+class Bursts:
+    """Publishes what the server says and what handlers emit. Its methods may be called from any thread."""
+
+    def __init__(self, outbound: Outbound, hooks: Hooks, users: Users, tally: Tally) -> None:
+        self._outbound, self._hooks, self._users, self._tally = outbound, hooks, users, tally
+        self._here = threading.local()  # .deliveries: those of the burst that this thread is in
+
+    def run(self, publish: Callable[[Sequence[Delivery]], None]) -> None:
+        """From now on the others may be called."""
+        self._publish = publish
+
+    def take(self, frames: Sequence[bytes]) -> None:
+        """What one read of the link completed, published in one piece."""
+        deliveries: list[Delivery] = []
+        if self._hooks.message is None:
+            for frame in frames:
+                deliveries += self._outbound.route(frame)
+        else:
+            self._here.deliveries = deliveries  # what a handler emits meanwhile keeps its place
+            try:
+                for frame in frames:
+                    self._handle(self._hooks.message, frame, deliveries)
+            finally:
+                self._here.deliveries = None
+        if deliveries:
+            self._publish(deliveries)
+
+    def emit(self, emit: Emit) -> None:
+        """Publish what a handler emits. Raises Refused("not-json")."""
+        deliveries = self._of_emit(emit)
+        burst: list[Delivery] | None = getattr(self._here, "deliveries", None)
+        if burst is not None:
+            burst += deliveries
+        else:
+            self._publish(deliveries)
+
+    def _handle(self, hook: Callable[..., object], frame: bytes, deliveries: list[Delivery]) -> None:
+        decoded = self._outbound.decode_or_none(frame)
+        if decoded is None:
+            return
+        try:
+            made = self._made(hook(decoded[0]), decoded)
+        except (Exception, SystemExit):  # sys.exit() in a handler would else end the link's thread
+            report(hook, self._tally)
+        else:
+            deliveries += made
+
+    def _made(self, result: object, decoded: tuple[Any, Payload, object]) -> list[Delivery]:
+        if isinstance(result, (list, tuple)):
+            return [delivery for one in result for delivery in self._made(one, decoded)]
+        if result is None:
+            return []
+        if isinstance(result, Default):
+            return self._outbound.unhandled(*decoded)
+        if isinstance(result, Emit):
+            return self._of_emit(result)
+        raise TypeError(f"on_message returns None, Emit, DEFAULT or a list of these, not {type(result).__name__}")
+
+    def _of_emit(self, emit: Emit) -> list[Delivery]:
+        delivery, missing = emit.delivery(self._users)
+        if missing:
+            self._tally.count("unknown_users", missing)
+        return [] if delivery.to == () else [delivery]

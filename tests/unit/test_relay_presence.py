@@ -1,0 +1,235 @@
+"""relay.py: who is there, told to the server in an order that it can believe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from bridge.messages import Delivery
+from tests.unit.relays import At, notice
+
+
+def registered(*pairs: tuple[str, str]) -> At:
+    """A relay under identity `register`, its link up, with these clients and their names."""
+    at = At("register")
+    at.up()
+    for sid, name in pairs:
+        at.come(sid)
+        assert at.ask(sid, "register", name)["ok"]
+    at.raw()
+    return at
+
+
+def test_under_sid_a_client_is_announced_before_its_first_event_and_gone_after_its_last() -> None:
+    at = At()
+    at.up()
+    at.come("a")
+    at.emit("a", "one")
+    at.emit("a", "two")
+    at.go("a")
+    assert at.said() == [notice("a", action) for action in ("connected", "one", "two", "disconnected")]
+    assert at.told("a", "bridge:user") == [{"user": "a"}]
+
+
+def test_registering_announces_the_user_and_is_answered_at_once_link_up_or_down() -> None:
+    at = At("register")
+    at.come("a")
+    assert at.emit("a", "register", "  Ame\u0301lie ") == [{"ok": True, "user": "Am\u00e9lie"}]
+    at.up()
+    assert at.said() == [notice("Am\u00e9lie", "connected")]
+    assert at.told("a", "bridge:user") == [{"user": "Am\u00e9lie"}]
+    at.come("b")
+    assert at.emit("b", "register", {"username": "bob"}) == [{"ok": True, "user": "bob"}]
+    assert at.said() == [notice("bob", "connected")]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (), ("",), (" ",), ("x" * 129,), ("x" * 1_000_000,), ("a\x00",), (5,), (None,), (["ann"],), ({},),
+        ({"username": 7},), ({"name": "ann"},), (b"ann",),
+    ],
+)  # fmt: skip
+def test_a_name_that_can_not_be_one_is_refused_and_nobody_is_announced(args: tuple[Any, ...]) -> None:
+    at = At("register")
+    at.up()
+    at.come("a")
+    answer = at.ask("a", "register", *args)
+    assert (answer["ok"], answer["error"]) == (False, "bad-user")
+    assert at.ask("a", "move")["error"] == "not-registered"
+    assert at.raw() == []
+    assert at.told("a", "bridge:user") == []
+
+
+def test_a_bad_name_leaves_the_user_as_it_was() -> None:
+    at = registered(("a", "ann"))
+    assert at.ask("a", "register", "")["error"] == "bad-user"
+    assert at.emit("a", "move") == []
+    assert at.said() == [notice("ann", "move")]
+
+
+def test_the_same_name_again_is_acked_and_nothing_else_happens() -> None:
+    at = registered(("a", "ann"))
+    before = len(at.published)
+    assert at.emit("a", "register", " ann ") == [{"ok": True, "user": "ann"}]
+    assert at.raw() == []
+    assert len(at.published) == before
+
+
+def test_another_name_is_another_user_the_old_one_leaves_first() -> None:
+    at = registered(("a", "ann"))
+    at.emit("a", "register", "eve")
+    at.emit("a", "move")
+    assert at.said() == [notice("ann", "disconnected"), notice("eve", "connected"), notice("eve", "move")]
+    assert at.told("a", "bridge:user") == [{"user": "ann"}, {"user": "eve"}]
+
+
+def test_a_user_of_several_clients_is_announced_once_and_gone_once() -> None:
+    at = registered(("a", "ann"), ("b", "ann"))
+    at.go("a")
+    at.emit("b", "still")
+    at.go("b")
+    assert at.said() == [notice("ann", "still"), notice("ann", "disconnected")]
+
+
+def test_a_client_that_changes_its_user_leaves_the_others_of_the_old_one() -> None:
+    at = registered(("a", "ann"), ("b", "ann"))
+    at.emit("a", "register", "eve")
+    assert at.said() == [notice("eve", "connected")]
+    at.relay.burst([b'{"username":"ann"}', b'{"username":"eve"}'])
+    assert [d.to for d in at.published[-2:]] == [("b",), ("a",)]
+
+
+def test_after_the_link_came_back_everybody_is_announced_before_anything_else() -> None:
+    at = registered(("a", "ann"), ("b", "bob"), ("c", "ann"))
+    at.down()
+    at.go("b")
+    at.come("d")
+    at.emit("d", "register", "dan")
+    at.up()
+    at.emit("a", "move")
+    assert at.said() == [notice("ann", "connected"), notice("dan", "connected"), notice("ann", "move")]
+
+
+def test_who_came_and_went_while_the_link_was_down_is_never_mentioned() -> None:
+    at = registered()
+    at.down()
+    at.come("a")
+    at.emit("a", "register", "ann")
+    at.go("a")
+    at.up()
+    assert at.raw() == []
+
+
+def test_presence_that_was_not_sent_before_the_link_broke_is_not_sent_twice() -> None:
+    at = At()
+    at.up()
+    at.come("a")
+    at.down()
+    at.up()
+    assert at.said() == [notice("a", "connected")]
+
+
+def test_a_client_that_goes_twice_is_gone_once() -> None:
+    at = registered(("a", "ann"))
+    at.go("a", "a")
+    assert at.said() == [notice("ann", "disconnected")]
+
+
+def test_under_none_there_is_no_presence() -> None:
+    at = At("none")
+    at.up()
+    at.come("a")
+    at.emit("a", "move", 1)
+    at.go("a")
+    at.down()
+    at.come("b")
+    at.up()
+    assert at.said() == []
+    assert at.tally["refused_link_down"] == 1
+    assert at.told("a", "bridge:user") == []
+
+
+def test_a_client_that_has_gone_before_it_could_be_announced_is_nobody() -> None:
+    """It can go while it is told of the link, as sending may let other threads have their turn."""
+    at = At()
+    at.up()
+
+    def publish(deliveries: list[Delivery]) -> None:
+        if deliveries[0].event == "bridge:link":
+            at.go("a")
+
+    at.on_publish = publish
+    at.come("a")
+    assert at.raw() == []
+    assert at.users.clients == ()
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """What S has been told on its present connection is a history that it can believe."""
+
+    @initialize(identity=st.sampled_from(["sid", "register"]))
+    def begin(self, identity: str) -> None:
+        self.at, self.identity = At(identity), identity
+        self.names: dict[str, str | None] = {}
+        self.there: list[str] = []
+        self.up = False
+        self.count = 0
+
+    @rule()
+    def come(self) -> None:
+        self.count += 1
+        sid = f"s{self.count}"
+        self.names[sid] = sid if self.identity == "sid" else None
+        self.at.come(sid)
+
+    @rule(data=st.data())
+    def go(self, data: st.DataObject) -> None:
+        if self.names:
+            sid = data.draw(st.sampled_from(sorted(self.names)))
+            del self.names[sid]
+            self.at.go(sid)
+
+    @rule(data=st.data(), name=st.sampled_from(["ann", "bob", " ann ", "", "s1"]))
+    def register(self, data: st.DataObject, name: str) -> None:
+        if self.names and self.identity == "register":
+            sid = data.draw(st.sampled_from(sorted(self.names)))
+            if self.at.emit(sid, "register", name)[0]["ok"]:
+                self.names[sid] = name.strip()
+
+    @rule(data=st.data())
+    def move(self, data: st.DataObject) -> None:
+        if self.names:
+            self.at.emit(data.draw(st.sampled_from(sorted(self.names))), "move")
+
+    @rule()
+    def toggle(self) -> None:
+        self.listen()
+        (self.at.down if self.up else self.at.up)()
+        self.up, self.there = not self.up, []
+
+    @rule()
+    def listen(self) -> None:
+        for message in self.at.said():
+            user, action = message["username"], message["action"]
+            if action == "connected":
+                assert user not in self.there
+                self.there.append(user)
+            else:
+                assert user in self.there, message
+                if action == "disconnected":
+                    self.there.remove(user)
+
+    @invariant()
+    def server_and_bridge_agree(self) -> None:
+        if hasattr(self, "at") and self.up:
+            self.listen()
+            assert set(self.there) == {name for name in self.names.values() if name}
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=60)
