@@ -1,10 +1,13 @@
 """Frames that are JSON values, one after another, with nothing agreed upon between them. Sans-IO.
 
-Finds where each value ends; whether it is good JSON is for the codec to say. Between values, white space, control
-characters, commas and the usual delimiters (`~ | ;`) are skipped. A bare number or word ends before the next byte
-that can't belong to it, or with the stream.
+Finds where each value ends; whether it is good JSON is for the codec to say. Between values everything is skipped
+that no value begins with: white space, control characters, commas, and the punctuation that delimiters are made of.
+A bare number or word ends before the next byte that can't belong to it, or with the stream.
 
-The patterns take whole runs, possessively: no byte is looked at again, so the work is linear.
+The work is linear: what a pattern has taken is not looked at again, and where a pattern gives up, no other way of
+matching is left to be tried, as each byte decides by itself what it is. Repetitions are bounded, for they cost
+memory while they last. Possessive ones would need neither care, but match wrongly before Python 3.11.5 (CPython
+issues 100061 and 106052).
 
 Use: `JsonDecoder(1024).feed(b'{"a":1}[2] 3 ')` -> [b'{"a":1}', b"[2]", b"3"].
 """
@@ -19,22 +22,28 @@ __all__ = ["MAX_DEPTH", "JsonDecoder"]
 
 MAX_DEPTH = 512  # levels of nesting; a parser that recurses has its trouble beyond a thousand
 
-_BETWEEN = re.compile(rb"[\x00-\x20\x7f,~|;]*+")
-_WORD = re.compile(rb'[^\x00-\x20\x7f,~|;":{}\[\]]*+')
-_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_RUN = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
+_HEAD = 64  # bytes of a refused value that are shown
+
+_FLAT = rb'[^"{}\[\]]*'
+_STRING = rb'"[^"\\]*(?:"|(?:\\.[^"\\]*){1,60}")'
 
 
-def _nested(levels: int) -> bytes:
-    """A pattern for an object or array with at most so many levels inside it."""
-    inside = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"' + (b"|" + _nested(levels - 1) if levels else b"")
-    return rb'[{\[][^"{}\[\]]*+(?:(?:%b)[^"{}\[\]]*+)*+[}\]]' % inside
+def _inside(levels: int) -> bytes:
+    """What is between two brackets, with at most so many levels of others in it."""
+    item = _STRING + (rb"|[{\[]%b[}\]]" % _inside(levels - 1) if levels else b"")
+    return rb"%b(?:(?:%b)%b){0,250}" % (_FLAT, item, _FLAT)
 
 
-# Most values have few levels: one match takes them whole. What has more is walked bracket by bracket.
-_SHALLOW = re.compile(_nested(4), re.DOTALL)
+_SKIPPED = rb"[\x00-!#-*,/;-@^`|~\x7f]*"
+_BETWEEN = re.compile(_SKIPPED)
+_WORD = re.compile(rb"[0-9A-Za-z_+.\-\x80-\xff]*")
+# Most values have few levels: one match takes all but the last bracket. What has more is walked, run by run.
+_START = re.compile(rb"%b([{\[]%b)" % (_SKIPPED, _inside(2)), re.DOTALL)
+_RUN = re.compile(_inside(1), re.DOTALL)
+_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*){0,1000}', re.DOTALL)
 
 _QUOTE, _OPEN, _CLOSE = ord('"'), frozenset(b"{["), frozenset(b"}]")
+_NEVER_FIRST = frozenset(b"}]:\\")
 
 
 class JsonDecoder:
@@ -52,17 +61,7 @@ class JsonDecoder:
         """See framing.Decoder."""
         frames: list[bytes] = []
         try:
-            if self._buffer:
-                self._buffer += data
-                # The value under way is finished in its own buffer; what follows it is scanned where it came from.
-                if not self._scan_value(self._buffer):
-                    self._check(len(self._buffer))
-                    return frames
-                self._check(self._at)
-                frames.append(bytes(self._buffer[: self._at]))
-                data = data[len(data) - (len(self._buffer) - self._at) :]
-                self._buffer.clear()
-            self._scan(data, frames)
+            self._scan(self._finish(data, frames) if self._buffer else data, frames)
         except FramingError as error:
             error.frames = frames
             raise
@@ -78,75 +77,88 @@ class JsonDecoder:
         self._buffer.clear()
         return [word]
 
+    def _finish(self, data: bytes, frames: list[bytes]) -> bytes:
+        """Go on with the value under way, in its own buffer; what of `data` comes after it."""
+        before = len(self._buffer)
+        self._buffer += data
+        whole = self._walk(self._buffer, 0)
+        end = self._at if whole else len(self._buffer)
+        self._check(self._buffer, 0, end)
+        if not whole:
+            return b""
+        frames.append(bytes(self._buffer[:end]))
+        self._buffer.clear()
+        return data[end - before :]
+
     def _scan(self, data: bytes, frames: list[bytes]) -> None:
-        """All values that begin in `data`; what is left of the last one goes to the buffer."""
-        at = _after(_BETWEEN, data, 0)
-        while at < len(data):
-            whole = _SHALLOW.match(data, at)
-            if whole:
-                end = whole.end()
+        """All values that begin in `data`; what is there of the last one goes to the buffer."""
+        at = 0
+        while True:
+            run = _START.match(data, at)
+            if run:
+                at, end = run.span(1)
             else:
-                self._begin(data[at], at)
-                if not self._scan_value(data):
-                    self._buffer += data[at:]
-                    self._check(len(data) - at)
-                    self._at -= at
+                at = end = _after(_BETWEEN, data, at)
+                if at == len(data):
                     return
-                end = self._at
-            if end - at > self._max:
-                raise FrameTooBig(self._max, data[at : at + 64])
+            if run and end < len(data) and data[end] in _CLOSE:
+                end += 1
+            else:
+                end = self._slowly(data, at, end)
+            self._check(data, at, end or len(data))
+            if not end:
+                self._buffer += data[at:]
+                self._at -= at
+                return
             frames.append(data[at:end])
-            at = _after(_BETWEEN, data, end)
+            at = end
 
-    def _begin(self, first: int, at: int) -> None:
-        if first in _CLOSE or first == ord(":"):
+    def _slowly(self, data: bytes, start: int, at: int) -> int:
+        """Where the value that begins at `start`, and has been looked at up to `at`, ends; 0 if it is not all there."""
+        first = data[start]
+        if first in _NEVER_FIRST:
             raise BadFrame(f"{chr(first)!r} stands where a JSON value should begin")
-        self._depth = 0
+        self._at, self._depth = at, int(first in _OPEN)
         self._in_string = first == _QUOTE
-        self._in_word = first != _QUOTE and first not in _OPEN
-        self._at = at + self._in_string
+        self._in_word = not self._depth and not self._in_string
+        self._at += self._in_string
+        if self._depth and not self._step(data, start):
+            return 0
+        return self._at if self._walk(data, start) else 0
 
-    def _scan_value(self, data: bytes | bytearray) -> bool:
-        """Go on from `_at` to the end of the value; False if it is not all there."""
+    def _walk(self, data: bytes | bytearray, start: int) -> bool:
+        """Go on from `_at` to the end of the value that began at `start`; False if it is not all there."""
         if self._in_word:
             self._at = _after(_WORD, data, self._at)
             return self._at < len(data)
-        while self._at < len(data):
-            if self._in_string:
-                if not self._scan_string(data):
-                    return False
-            else:
-                self._at = _after(_RUN, data, self._at)
-                if self._at == len(data):
-                    return False
-                self._step(data[self._at])
-            if self._depth == 0 and not self._in_string:
-                return True
-        return False
-
-    def _scan_string(self, data: bytes | bytearray) -> bool:
-        self._at = _after(_STRING, data, self._at)
-        if self._at == len(data) or data[self._at] != _QUOTE:  # else half an escape is left
-            return False
-        self._at += 1
-        self._in_string = False
+        while self._depth or self._in_string:
+            self._at = _after(_TEXT if self._in_string else _RUN, data, self._at)
+            if not self._step(data, start):
+                return False
         return True
 
-    def _step(self, byte: int) -> None:
-        """Over a bracket, or over the quote of a string that is not all there."""
-        self._at += 1
+    def _step(self, data: bytes | bytearray, start: int) -> bool:
+        """Over the byte at which a pattern stopped; False if it has to wait for more bytes."""
+        if self._at >= len(data):
+            return False
+        byte = data[self._at]
         if byte == _QUOTE:
-            self._in_string = True
+            self._in_string = not self._in_string
+        elif self._in_string:  # a backslash: half an escape, or one more than the pattern takes at a time
+            return self._at + 1 < len(data)
         elif byte in _OPEN:
             self._depth += 1
             if self._depth > MAX_DEPTH:
+                self._check(data, start, self._at)
                 raise BadFrame(f"a value is nested deeper than {MAX_DEPTH} levels")
         else:
             self._depth -= 1
+        self._at += 1
+        return True
 
-    def _check(self, size: int) -> None:
-        if size > self._max:
-            raise FrameTooBig(self._max, bytes(self._buffer[:64]))
+    def _check(self, data: bytes | bytearray, start: int, end: int) -> None:
+        if end - start > self._max:
+            raise FrameTooBig(self._max, bytes(data[start : start + min(_HEAD, self._max + 1)]))
 
 
 def _after(pattern: re.Pattern[bytes], data: bytes | bytearray, at: int) -> int:
