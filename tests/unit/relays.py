@@ -50,6 +50,7 @@ class At:
         self.threads: list[threading.Thread] = []
         self.on_publish: Callable[[list[Delivery]], None] = lambda _: None
         self.link: dict[str, object] = {"state": "connecting"}
+        self.read_link: Callable[[], dict[str, object]] = lambda: self.link
         encoder = framing_out(framing, 1 << 20)
         self.uplink = Uplink(encoder, limit, lambda: None, self.tally)
         self.bridge = Bridge(None, self.hooks, self.users)
@@ -66,7 +67,11 @@ class At:
         )
         self.relay = Relay(Rules(identity, "username", presence, unhandled, limit), parts, self.tally)
         up = self.uplink
-        self.relay.run(Wires(up.send, up.tell, up.up, self.publish, lambda: self.link), self.bridge)
+        self.relay.run(Wires(up.send, up.tell, up.up, self.publish, self.status), self.bridge)
+
+    def status(self) -> dict[str, object]:
+        """What the link says of itself."""
+        return self.read_link()
 
     def publish(self, deliveries: Sequence[Delivery]) -> None:
         """What the clients' side is given."""
