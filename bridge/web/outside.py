@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-from bridge.tally import Tally
+from bridge.tally import Tally, shorten
 
 __all__ = ["Outside"]
 
@@ -55,7 +55,7 @@ class Outside:
             "change the page's script tag to that address."
         )
         page = environ.get("HTTP_REFERER") or environ.get("HTTP_ORIGIN") or "unknown"
-        self._tally.note("old_clients", "! %s The page: %.200s", text, page, quiet=_QUIET)
+        self._tally.note("old_clients", "! %s The page: %s", text, shorten(page, 200), quiet=_QUIET)
         body = text.encode()
         start_response(
             "400 Bad Request",

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote
 
-from flask import Flask, Response, abort, make_response, render_template, send_from_directory
+from flask import Flask, Response, abort, make_response, redirect, render_template, request, send_from_directory
 from jinja2 import ChoiceLoader, FileSystemLoader
 from werkzeug.security import safe_join
+from werkzeug.wrappers import Response as BaseResponse
 
 __all__ = ["PageSettings", "add_folder", "add_index", "create_app"]
 
@@ -51,13 +53,16 @@ def add_folder(app: Flask, folder: Path) -> None:
     templates, static = folder / "templates", folder / "static"
     if templates.is_dir():
         app.jinja_loader = ChoiceLoader([FileSystemLoader(templates), *_loaders(app)])
-    if static.is_dir() and static not in app.extensions[_FOLDERS]:
-        app.extensions[_FOLDERS].insert(0, static)
+    _add_static(app, static)
 
 
 def add_index(app: Flask, site: Path | None) -> None:
-    """Give `/` to the site, or to the bridge's page; routes that a handlers file added come first."""
+    """Give `/` to the site, or to the bridge's page; routes that a handlers file added come first.
+
+    A folder static/ in the site is found before the bridge's own.
+    """
     if site is not None:
+        _add_static(app, site / "static")
         app.add_url_rule("/<path:path>", "site", lambda path: _site(site, path))
     if any(rule.rule == "/" for rule in app.url_map.iter_rules()):
         return
@@ -65,6 +70,12 @@ def add_index(app: Flask, site: Path | None) -> None:
         app.add_url_rule("/", "index", lambda: _site(site, ""))
     else:
         app.add_url_rule("/", "index", app.view_functions["bridge_page"])
+
+
+def _add_static(app: Flask, folder: Path) -> None:
+    folder = folder.resolve()
+    if folder.is_dir() and folder not in app.extensions[_FOLDERS]:
+        app.extensions[_FOLDERS].insert(0, folder)
 
 
 def _page(settings: Mapping[str, object]) -> Response:
@@ -82,9 +93,12 @@ def _static(app: Flask, filename: str) -> Response:
     return abort(404)
 
 
-def _site(site: Path, path: str) -> Response:
+def _site(site: Path, path: str) -> Response | BaseResponse:
     found = safe_join(str(site), path) if path else str(site)
     if found is not None and Path(found).is_dir():
+        if path and not path.endswith("/"):  # else what its index.html refers to would be sought beside it
+            query = request.query_string.decode("latin-1")
+            return redirect(f"/{quote(path.strip('/'))}/" + (query and f"?{query}"))
         path = f"{path.rstrip('/')}/index.html".lstrip("/")
     return send_from_directory(site.resolve(), path)
 
