@@ -22,6 +22,7 @@ __all__ = ["DEFAULT_MAX_FRAME", "Decoder", "Encoder", "FramingSpecError", "frami
 
 DEFAULT_MAX_FRAME = 1024 * 1024  # bytes; NATS' payload limit
 
+_WORDS = frozenset(("json", "netstring", "varint", "none"))
 _LENGTH = re.compile(r"length:([1248])(be|le)?\Z")
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.)|\Z)", re.DOTALL)
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\"}
@@ -94,10 +95,7 @@ def framing_in(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Decoder:
         return VarintDecoder(max_frame)
     if spec.startswith("length:"):
         return LengthDecoder(max_frame, *_length(spec))
-    alternatives = spec.removeprefix("delim:").split(" ")
-    if "" in alternatives:
-        raise FramingSpecError(f"{spec!r} has an empty delimiter in it; a space itself is \\x20")
-    delimiters = [_unescape(text) for text in alternatives]
+    delimiters = [_delimiter(text) for text in spec.split(" ")]
     if len(delimiters) == 1:
         return DelimiterDecoder(delimiters[0], max_frame)
     return AlternativesDecoder(delimiters, max_frame)
@@ -115,10 +113,11 @@ def framing_out(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Encoder:
         size, order = _length(spec)
         largest = min(max_frame, 256**size - 1)
         return Encoder(lambda payload: len(payload).to_bytes(size, order) + payload, largest)
-    text = spec.removeprefix("delim:")
-    if " " in text or not text:
-        raise FramingSpecError(f"{spec!r} is no single delimiter; a space itself is \\x20")
-    delimiter = _unescape(text)
+    if " " in spec:
+        raise FramingSpecError(
+            f"{spec!r} is more than one delimiter, which is for --framing-in; a space itself is \\x20"
+        )
+    delimiter = _delimiter(spec)
     try:
         escape = escape_for(delimiter)
     except ValueError as error:
@@ -134,6 +133,19 @@ def _length(spec: str) -> tuple[int, ByteOrder]:
             f"as a delimiter it is delim:{spec}"
         )
     return int(found[1]), "little" if found[2] == "le" else "big"
+
+
+def _delimiter(text: str) -> bytes:
+    """The bytes of one delimiter as it stands in a framing string."""
+    if text in _WORDS:
+        raise FramingSpecError(f"{text!r} can't be one of several; as a delimiter it is delim:{text}")
+    text = text.removeprefix("delim:")
+    if not text:
+        raise FramingSpecError("a delimiter is empty; one space separates alternatives, and a space itself is \\x20")
+    try:
+        return _unescape(text)
+    except UnicodeEncodeError:
+        raise FramingSpecError(f"{text!r} is not UTF-8; single bytes are written \\xHH") from None
 
 
 def _unescape(text: str) -> bytes:

@@ -64,7 +64,8 @@ class CountedDecoder(ABC):
             return None
         start, size = header
         if size > self._max:
-            raise FrameTooBig(self._max, view[start : start + 64])
+            # With its header: where the framing is the wrong one, that is the text which was taken for a length.
+            raise FrameTooBig(self._max, view[at : at + 64])
         end = start + size
         if len(view) < end + len(self._trailer):
             self._wanted = end + len(self._trailer)

@@ -18,7 +18,8 @@ from bridge.errors import FrameTooBig, TruncatedFrame
 __all__ = ["AlternativesDecoder", "DelimiterDecoder", "escape_for"]
 
 _HEAD = 64  # bytes of a skipped frame that are kept to say which it was
-_NEEDED_BY_JSON = set('"\\{}[]:,+-.')
+_NEEDED_BY_JSON = frozenset('"\\{}[]:,+-.')
+_NEVER_IN_UTF_8 = frozenset((0xC0, 0xC1, *range(0xF5, 0x100)))  # RFC 3629, section 4
 
 
 class _Frames:
@@ -27,7 +28,7 @@ class _Frames:
     def __init__(self, max_frame: int, carriage_return: bool) -> None:
         self._max = max_frame
         self._carriage_return = carriage_return  # one before a line feed is dropped
-        self._cut = max_frame + (1 if carriage_return else 0)
+        self._cut = max(_HEAD, max_frame + (1 if carriage_return else 0))
         self._done = bytearray()  # the frame under way; of one over the limit only the head
         self._dropped = 0  # how many bytes of it are not held
         self.skipped: list[FrameTooBig] = []
@@ -69,7 +70,7 @@ class DelimiterDecoder(_Frames):
         self._delimiter, self._last = delimiter, delimiter[-1:]
         self._overlap = len(delimiter) - 1
         # The head of a dropped frame has to be as long as what is searched again.
-        self._cut = max(self._cut, self._overlap + _HEAD) + self._overlap
+        self._cut += 2 * self._overlap
 
     def feed(self, data: bytes) -> list[bytes]:
         """See framing.Decoder."""
@@ -111,108 +112,97 @@ class DelimiterDecoder(_Frames):
 class AlternativesDecoder(_Frames):
     """Decodes a stream with several delimiters; see framing.Decoder.
 
-    The frame under way is `_done`, in which no delimiter begins, and `_tail`, which is too short to tell.
+    The frame under way is `_done`, in which no delimiter begins, and `_tail`, which may be the beginning of one. Or,
+    if `_given`, the tail is a delimiter whose frame has been given already, and that may turn out to be a longer one:
+    after `\\r` a `\\n` may follow or not, the frame is the same, so it does not wait.
     """
 
     def __init__(self, delimiters: Sequence[bytes], max_frame: int) -> None:
         super().__init__(max_frame, b"\n" in delimiters)
-        # Longest first: of two that start at the same byte, `\r\n` takes more than `\r` and the frame is the same.
-        self._alternatives = sorted(delimiters, key=len, reverse=True)
-        self._any = re.compile(b"|".join(map(re.escape, self._alternatives)))
-        # A byte without which nothing has to be looked at, a carriage return included that a \\n may drop.
-        telling = b"".join(self._alternatives) + b"\r"
-        self._telling = re.compile(b"[" + re.escape(telling) + b"]")
-        self._longest = len(self._alternatives[0])
+        # Longest first: of two that start at the same byte, the longer one is taken.
+        longest_first = sorted(delimiters, key=len, reverse=True)
+        self._any = re.compile(b"|".join(map(re.escape, longest_first)))
+        self._telling = re.compile(b"[" + re.escape(b"".join(delimiters)) + b"]")  # without these nothing happens
+        self._longest = len(longest_first[0])
+        self._beginnings = frozenset(each[:size] for each in delimiters for size in range(1, len(each)))
         self._tail = b""
-        self._swallow: list[bytes] = []
+        self._given = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """See framing.Decoder."""
-        if not data:
-            return []
-        if not self._tail and not self._swallow and not self._telling.search(data):
+        if not self._tail and not self._telling.search(data):
             self._hold(data)
             return []
-        return self._take(self._swallowed(self._tail + data), final=False)
+        window = self._tail + data
+        return self._take(window, self._undecided(window, 0))
 
     def eof(self) -> list[bytes]:
         """See framing.Decoder."""
-        frames = self._take(self._tail, final=True)
-        pending = len(self._done) + self._dropped + len(self._tail)
+        frames = self._take(self._tail, len(self._tail))
+        pending = len(self._done) + self._dropped
         if pending:
             raise TruncatedFrame(pending, frames)
         return frames
 
-    def _take(self, window: bytes, final: bool) -> list[bytes]:
+    def _take(self, window: bytes, undecided: int) -> list[bytes]:
         """The frames of a window, whose rest is kept.
 
-        Only a delimiter that starts before `undecided` is certain: from there on, the window may hold the beginning
-        of a longer one, which would win if it starts earlier.
+        From `undecided` on, the window is the beginning of some delimiter: one that is found to start later would
+        not win if that one came. One that starts just there ends the same frame as the longer one.
         """
-        undecided = len(window) if final else self._undecided(window)
-        frames, start = [], 0
-        for found in self._any.finditer(window):
-            if found.start() > undecided or (found.start() == undecided and not self._may_swallow(found, window)):
+        start = 0
+        frames: list[bytes] = []
+        if self._given:
+            longer = self._any.match(window)
+            if not undecided or not longer:
+                self._tail = window
+                return frames
+            self._given, start = False, longer.end()
+        for found in self._any.finditer(window, start):
+            at = found.start()
+            if start > undecided:  # what seemed to begin there was inside of a delimiter
+                undecided = self._undecided(window, start)
+            if at > undecided:
                 break
-            frame = window[start : found.start()]
-            if found[0] == b"\n" and frame.endswith(b"\r"):
-                frame = frame[:-1]
-            frames.append(frame)
-            start = found.end()
+            frames.append(self._frame(window, start, at))
+            self._given = at == undecided
+            start = at if self._given else found.end()
+            if self._given:
+                break
         if frames:
-            frames[0] = bytes(self._done) + frames[0]
-            self._done.clear()
             frames = self._within_limit(frames)
         keep = max(start, undecided)
-        if keep > start and window[keep - 1 : keep] == b"\r" and not final:
-            keep -= 1  # the next byte may be the line feed that drops it
         self._tail = window[keep:]
         self._hold(window[start:keep])
         return frames
 
-    def _undecided(self, window: bytes) -> int:
-        """Where the window's end is a proper beginning of some delimiter; its length if nowhere."""
-        for start in range(max(0, len(window) - self._longest + 1), len(window)):
-            end = window[start:]
-            if any(len(end) < len(each) and each.startswith(end) for each in self._alternatives):
-                return start
+    def _frame(self, window: bytes, start: int, end: int) -> bytes:
+        frame = window[start:end]
+        if self._done:
+            frame = bytes(self._done) + frame
+            self._done.clear()
+        drop = self._carriage_return and window[end] == 0x0A and frame.endswith(b"\r")
+        return frame[:-1] if drop else frame
+
+    def _undecided(self, window: bytes, start: int) -> int:
+        """Where, from `start` on, the window's end is the beginning of some delimiter; its length if nowhere."""
+        for at in range(max(start, len(window) - self._longest + 1), len(window)):
+            if window[at:] in self._beginnings:
+                return at
         return len(window)
-
-    def _may_swallow(self, found: re.Match[bytes], window: bytes) -> bool:
-        """Whether the frame can be given at once although its delimiter may turn out to be a longer one.
-
-        It can if the longer one is only one byte longer, such as `\\r\\n` than `\\r`: the frame is the same either
-        way, and that byte is dropped if it comes. So no frame waits for a byte that may never come.
-        """
-        seen = window[found.start() :]
-        longer = [each for each in self._alternatives if each.startswith(seen) and len(each) > len(seen)]
-        if seen != found[0] or any(len(each) > len(seen) + 1 for each in longer):
-            return False
-        self._swallow = [each[-1:] for each in longer]
-        return True
-
-    def _swallowed(self, window: bytes) -> bytes:
-        """The window without the last byte of a delimiter whose shorter sibling has ended the frame already."""
-        if self._swallow and window:
-            drop = window[:1] in self._swallow
-            self._swallow = []
-            return window[drop:]
-        return window
 
 
 def escape_for(delimiter: bytes) -> tuple[bytes, bytes] | None:
     """What JSON text has to have replaced so that this delimiter can't occur in it; None if it can't anyway.
 
     One character of the delimiter is enough, if JSON needs it nowhere but in strings, where `\\u00XX` may stand for
-    it (RFC 8259, section 7). Raises ValueError if there is none.
+    it (RFC 8259, section 7). Control characters below U+0020 are never raw in JSON text, and some bytes never in
+    UTF-8. Raises ValueError if there is no such character.
     """
-    if any(byte < 0x20 for byte in delimiter):
-        return None  # JSON text has no raw control characters
-    try:
-        text = delimiter.decode()
-    except UnicodeDecodeError:
-        return None  # nor bytes that are no UTF-8
-    for character in text:
+    if any(byte < 0x20 or byte in _NEVER_IN_UTF_8 for byte in delimiter):
+        return None
+    # Parts of characters are passed over: `\xa9~` can only be told from the end of `é` by its `~`.
+    for character in delimiter.decode(errors="ignore"):
         kind = unicodedata.category(character)
         if ord(character) < 0x100 and character not in _NEEDED_BY_JSON and (kind[0] in "PS" or kind == "Cc"):
             return character.encode(), b"\\u%04x" % ord(character)
