@@ -17,11 +17,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from bridge.errors import FrameTooBig, FramingError, LinkError, TruncatedFrame
 from bridge.link.delays import Delays
-from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, sentence
+from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, Now, sentence
 from bridge.tally import Tally, shorten
 
 __all__ = ["TRANSITIONS", "Link", "LinkOptions", "LinkState", "LinkStatus", "Outgoing"]
@@ -72,15 +72,6 @@ class LinkOptions:
     send_gap: float = 0.01
 
 
-class _Now(NamedTuple):
-    """Where the link is. `since`: epoch seconds; `next_try`: by the monotonic clock."""
-
-    state: LinkState
-    reason: str
-    since: float
-    next_try: float | None
-
-
 class Link:
     """One link, made anew for ever until `close()`. Every method may be called from any thread."""
 
@@ -92,7 +83,7 @@ class Link:
         tally: Tally,
     ) -> None:
         self._dial, self._decoder, self._options, self._tally = dial, decoder, options, tally
-        self._now = _Now(LinkState.CLOSED, "not started yet", time.time(), None)
+        self._now = Now(LinkState.CLOSED, "not started yet", time.time(), None)
         self._sock: socket.socket | None = None
         self._cause: LinkError | None = None
         self._closing = threading.Event()
@@ -100,9 +91,7 @@ class Link:
     @property
     def status(self) -> LinkStatus:
         """The state with its reason, the same for the log, the page and /bridge/status."""
-        now = self._now  # replaced as a whole, so that no thread sees half of a change
-        wait = None if now.next_try is None else round(max(0.0, now.next_try - time.monotonic()), 3)
-        return LinkStatus(now.state, now.reason or None, round(now.since, 3), wait)
+        return self._now.status(time.monotonic())
 
     def run(
         self,
@@ -274,7 +263,7 @@ class Link:
     def _enter(self, state: LinkState, reason: str, next_try: float | None = None) -> None:
         if state not in TRANSITIONS[self._now.state]:
             raise AssertionError(f"the link can't go from {self._now.state.value} to {state.value}")
-        self._now = _Now(state, reason, time.time(), next_try)
+        self._now = Now(state, reason, time.time(), next_try)
         status = self.status
         level = logging.WARNING if state is LinkState.WAITING else logging.INFO
         log.log(

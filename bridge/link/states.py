@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["TRANSITIONS", "LinkState", "LinkStatus", "sentence"]
+__all__ = ["TRANSITIONS", "LinkState", "LinkStatus", "Now", "sentence"]
 
 
 class LinkState(enum.Enum):
@@ -47,6 +48,23 @@ class LinkStatus:
             "next_try_s": self.next_try_s,
             "since": self.since,
         }
+
+
+class Now(NamedTuple):
+    """Where the link is; replaced as a whole at each change, so that no thread sees half of one.
+
+    `since`: epoch seconds; `next_try`: by the monotonic clock, when waiting.
+    """
+
+    state: LinkState
+    reason: str
+    since: float
+    next_try: float | None
+
+    def status(self, monotonic: float) -> LinkStatus:
+        """What can be said of it at this time."""
+        wait = None if self.next_try is None else round(max(0.0, self.next_try - monotonic), 3)
+        return LinkStatus(self.state, self.reason or None, round(self.since, 3), wait)
 
 
 def sentence(server: str, status: LinkStatus) -> str:
