@@ -10,13 +10,16 @@ from __future__ import annotations
 import base64
 import json
 import math
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import Any, NoReturn
 
 import orjson
 
 from bridge.errors import BridgeError, Refused
 
 __all__ = ["JsonEncoder", "NotJson", "TooDeep", "parse", "parse_lenient", "to_text"]
+
+_ALWAYS_FINITE = frozenset((str, int, bool, type(None)))
 
 
 class NotJson(BridgeError):
@@ -38,28 +41,48 @@ def to_text(frame: bytes) -> tuple[str, bool]:
 
 
 def parse(frame: bytes) -> Any:
-    """The value of strict JSON in UTF-8; of duplicate keys the last. Raises NotJson, NaN and Infinity included."""
+    """The value of strict JSON in UTF-8 (RFC 8259). Raises NotJson, for NaN and Infinity too; TooDeep.
+
+    Of duplicate keys the last one counts. A number that is too large comes as the nearest float,
+    as in a browser: 1e400 as infinity; an integer of more than 64 bits may lose its last digits.
+    """
     try:
         return orjson.loads(frame)
-    except ValueError as error:
-        raise NotJson(str(error)) from None
+    except ValueError:
+        # orjson refuses some of what is JSON: 1e400, halves of surrogate pairs such as "\\ud800", a thousand levels.
+        return _loads(frame, parse_constant=_no_constant)
 
 
 def parse_lenient(text: str) -> Any:
-    """As `parse`, but NaN, Infinity and numbers of any size are taken too. Raises NotJson, TooDeep.
+    """As `parse`, but of text, and NaN and Infinity are taken too. Raises NotJson, TooDeep.
 
-    It is for finding keys: integers of any length come as floats.
+    It is for finding keys in what is not to be read otherwise.
     """
     try:
         return orjson.loads(text)
     except ValueError:
-        pass
+        return _loads(text)
+
+
+def _loads(source: bytes | str, **options: Any) -> Any:
     try:
-        return json.loads(text, parse_int=float)
+        text = source if isinstance(source, str) else source.decode()  # json.loads would take UTF-16, too
+        return json.loads(text, parse_int=_integer, **options)
     except RecursionError:
         raise TooDeep("nested too deeply to be read") from None
     except ValueError as error:
         raise NotJson(str(error)) from None
+
+
+def _integer(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:  # over 4300 digits, which Python refuses because they take quadratic time
+        return float(digits)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
 
 
 class JsonEncoder:
@@ -102,7 +125,7 @@ def _dumps_anything(value: object) -> bytes:
 
 def _binary(value: object) -> dict[str, str]:
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return {"_binary": base64.b64encode(value).decode()}
+        return {"_binary": base64.b64encode(bytes(value)).decode()}
     raise TypeError(f"a {type(value).__name__} is no JSON")
 
 
@@ -110,7 +133,8 @@ def _check_finite(value: object) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} is no JSON number")
     for item in _items(value):
-        _check_finite(item)
+        if type(item) not in _ALWAYS_FINITE:  # nearly all are of these, and a call costs more than the look
+            _check_finite(item)
 
 
 def _check_keys(value: object) -> None:
@@ -123,4 +147,8 @@ def _check_keys(value: object) -> None:
 def _items(value: object) -> Any:
     if isinstance(value, dict):
         return value.values()
-    return value if isinstance(value, (list, tuple)) else ()
+    if isinstance(value, (list, tuple)):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return (getattr(value, each.name) for each in fields(value))
+    return ()
