@@ -81,7 +81,7 @@ class Process:
         signal.set_wakeup_fd(self.end)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled())
-        eventlet.spawn(serve, listener, Outside(self.app.wsgi_app, self.flask_app, self.tally))
+        eventlet.spawn(serve, listener, Outside(self.app.wsgi_app, self.flask_app, self.tally), self.tally)
         threading.Thread(target=self._run_link, name="bridge-link", daemon=True).start()
         self._say(addresses(web.host, listener.getsockname()[1]), f"{host}:{port}")
         os.read(self.ends, 1)

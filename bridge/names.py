@@ -33,6 +33,8 @@ def has_control(text: str) -> bool:
 
 def event_problem(name: object, also_reserved: Collection[str] = ()) -> str | None:
     """What is wrong with an event name, in words, or None."""
+    if name is None:
+        return "this is no event: no JSON array with a name first, or one too deep or with a number too long to be read"
     if not isinstance(name, str):
         return "an event name is a string"
     if not name:

@@ -5,7 +5,10 @@ its own lifecycle handlers for an event that a client has named `connect` or `di
 each event of a client is renamed on the way in: `["move", {…}]` with ack id 3 becomes one
 event of our own with the arguments 3 and ["move", {…}], and nothing else sees its name.
 
-Use: `SocketIO(serializer=EventPacket)`; `server.on(EVENT, handler)`, `handler(sid, ack_id, data)`.
+An event whose JSON or attachments can't be read is an event without data, which is refused like
+any other bad event, with its ack.
+
+Use: `SocketIO(serializer=event_packet(1 << 20))`; `server.on(EVENT, handler)`, `handler(sid, ack_id, data)`.
 """
 
 from __future__ import annotations
@@ -14,27 +17,58 @@ from typing import Any
 
 from socketio import packet
 
-__all__ = ["EVENT", "EventPacket"]
+__all__ = ["EVENT", "EventPacket", "event_packet"]
 
 #: The one event that clients' events arrive as. No client can send it: theirs are its arguments.
 EVENT = "bridge:event"
 
-_TYPES = "0123456"
+_TYPES = frozenset("0123456")
+_PLAIN = {packet.BINARY_EVENT: packet.EVENT, packet.BINARY_ACK: packet.ACK}
 
 
 class EventPacket(packet.Packet):  # type: ignore[misc]
-    """A packet whose events, on the default namespace, are arguments of EVENT."""
+    """A packet whose events, on the default namespace, are arguments of EVENT.
+
+    `max_attached`: bytes that all attachments of one packet may have together.
+    """
+
+    max_attached = 1 << 20
+    packet_type: int
 
     def decode(self, encoded_packet: Any) -> int:
-        """Decode; the number of attachments still to come. An event whose JSON is broken becomes
-        an event without a name, which is refused like any other bad event."""
+        """Decode; the number of attachments still to come. Raises ValueError for what is no packet."""
+        if not isinstance(encoded_packet, str) or encoded_packet[:1] not in _TYPES:
+            raise ValueError("this is no Socket.IO packet")
         try:
             count: int = super().decode(encoded_packet)
         except (ValueError, RecursionError):
             if self.packet_type != packet.EVENT:
                 raise
             count, self.data = 0, None
+        if not count and self.packet_type in _PLAIN:
+            # python-socketio would wait for an attachment all the same, and take whatever comes next for it
+            self.packet_type = _PLAIN[self.packet_type]
         if self.packet_type in (packet.EVENT, packet.BINARY_EVENT) and self.namespace in (None, "/"):
             self.data = [EVENT, self.id, self.data]
             self.id: int | None = None
         return count
+
+    def add_attachment(self, attachment: Any) -> bool:
+        """Take the next attachment; whether it was the last.
+
+        A packet whose attachments are text, too many bytes, or not those that its JSON refers to
+        is over at once: python-socketio keeps one that raises, and with it all that follows.
+        """
+        size = sum(map(len, self.attachments)) + len(attachment)
+        try:
+            if isinstance(attachment, bytes) and size <= self.max_attached:
+                return bool(super().add_attachment(attachment))
+        except (IndexError, TypeError, RecursionError):
+            pass
+        self.data = [EVENT, self.data[1], None] if self.data and self.data[0] == EVENT else []
+        return True
+
+
+def event_packet(max_attached: int) -> type[EventPacket]:
+    """The class of packets with this limit, in bytes."""
+    return type("EventPacket", (EventPacket,), {"max_attached": max_attached})

@@ -2,7 +2,7 @@
 
 Must not know the app. gunicorn no longer has an eventlet worker, so this is how it is served.
 
-Use: `listener = listen("127.0.0.1", 8080); serve(listener, app)`.
+Use: `listener = listen("127.0.0.1", 8080); serve(listener, app, tally)`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import eventlet
 import eventlet.wsgi
 
 from bridge.errors import ServeError
+from bridge.tally import Tally, shorten
 
 __all__ = ["addresses", "listen", "serve"]
 
@@ -37,9 +38,26 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, app: Any) -> None:
+def serve(listener: socket.socket, app: Any, tally: Tally) -> None:
     """Serve until the calling green thread is killed."""
-    eventlet.wsgi.server(listener, app, max_size=MAX_CONNECTIONS, log=log, log_output=False, debug=False, keepalive=75)
+    eventlet.wsgi.server(
+        listener, app, protocol=_protocol(tally), max_size=MAX_CONNECTIONS,
+        log=log, log_output=False, debug=False, keepalive=75,
+    )  # fmt: skip
+
+
+def _protocol(tally: Tally) -> type:
+    """eventlet's, but the lines that Python's http.server prints for junk are counted and few."""
+
+    class Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
+        def log_error(self, text: str, *args: object) -> None:
+            reason = shorten(text % args, 200)
+            tally.note("bad_requests", "! a request from %s could not be read: %s", self.client_address[0], reason)
+
+        def log_request(self, code: object = "-", size: object = "-") -> None:
+            """Nothing: eventlet's own log has the requests that could be read."""
+
+    return Protocol
 
 
 def addresses(host: str, port: int) -> list[str]:

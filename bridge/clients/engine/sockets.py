@@ -15,11 +15,13 @@ from typing import Any
 import eventlet
 from engineio.exceptions import SocketIsClosedError
 from engineio.packet import MESSAGE, Packet
+from engineio.payload import Payload
 from flask import Flask
 from flask_socketio import SocketIO
 
 from bridge.clients.engine.manager import Manager
-from bridge.clients.engine.packet import EVENT, EventPacket
+from bridge.clients.engine.packet import EVENT, event_packet
+from bridge.clients.engine.websockets import watched
 from bridge.clients.packets import encode_ack
 from bridge.tally import Tally, shorten
 
@@ -31,6 +33,9 @@ log = logging.getLogger("bridge.clients")
 OnEvent = Callable[[str, object, Sequence[object], Callable[[dict[str, object]], None]], None]
 
 GOODBYE = 1.0  # seconds that closing may take in all; a client that does not read is not waited for
+# Packets in one polling request. Of more than the library's 16 it takes none and says OK; a page that
+# emits 17 events as soon as it is connected is still polling.
+Payload.max_decode_packets = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Engine:
             async_mode="eventlet",
             async_handlers=False,  # True is a green thread an event, and no order
             client_manager=Manager(self._connected),
-            serializer=EventPacket,
+            serializer=event_packet(options.max_event),
             cors_allowed_origins=_origins(options.allowed_origins),
             ping_interval=options.ping_interval,
             ping_timeout=options.ping_timeout,
@@ -63,6 +68,9 @@ class Engine:
             engineio_logger=_logger("engineio", tally),
         )
         self._server = self._socketio.server
+        eio = self._server.eio
+        eio._async = {**eio._async, "websocket": watched(eio._async["websocket"], self._junk)}
+        eio.disconnect = _bounded(eio.disconnect)
 
     def run(
         self,
@@ -102,6 +110,9 @@ class Engine:
             pool.waitall()
         eventlet.sleep(0.05)  # the writers' last turn: the packets are theirs, but perhaps not yet sent
 
+    def _junk(self, reason: str) -> None:
+        self._tally.note("bad_packets", "! a client is disconnected: %s", reason)
+
     def _connected(self, sid: str, eio_sid: str) -> None:
         self._eio_sids[sid] = eio_sid
         environ = self._server.get_environ(sid) or {}
@@ -139,18 +150,34 @@ def _origins(allowed: tuple[str, ...]) -> Any:
     return check
 
 
+def _bounded(disconnect: Callable[..., None]) -> Callable[..., None]:
+    """Engine.IO waits until a client that it disconnects has fetched everything: one that polls no
+    more would keep a green thread and a connection for ever."""
+
+    def bounded(*args: Any) -> None:
+        with eventlet.Timeout(GOODBYE, False):
+            disconnect(*args)
+
+    return bounded
+
+
 class _OneLine(logging.Filter):
-    """Engine.IO logs a traceback for each packet that is none; one line, counted, is enough."""
+    """The libraries log a traceback for each packet that is none, and a line for each that is out of
+    place; one line in a while, shortened, and a count are enough."""
 
     def __init__(self, tally: Tally) -> None:
         super().__init__()
         self._tally = tally
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if not record.exc_info and record.levelno == logging.WARNING:
+            self._tally.note("bad_packets", "! %s", shorten(record.getMessage(), 200))
+            return False
         if not record.exc_info:
-            return record.levelno < logging.ERROR or self._is_news(record)
+            return record.levelno < logging.WARNING or self._is_news(record)
         error = record.exc_info[1]
-        self._tally.note("bad_packets", "! a client's packet could not be read: %r", error)
+        what = f"{type(error).__name__}: {error}"  # not repr(): that of a UnicodeDecodeError has the whole text in it
+        self._tally.note("bad_packets", "! a client's packet could not be read: %s", shorten(what, 200))
         log.debug("! %s", record.getMessage(), exc_info=record.exc_info)
         return False
 
