@@ -211,16 +211,27 @@ def test_a_server_that_does_not_read_does_not_stop_what_comes_from_it() -> None:
 
 def test_what_was_in_flight_when_the_link_broke_is_unconfirmed_and_not_sent_again() -> None:
     fates: Log[Refused | None] = Log()
-    with TcpServer(stalled=True) as server, Linked(server.port) as linked:
+    taken: Log[int] = Log()
+    with TcpServer(stalled=True) as server, Linked(server.port, max_frame=1 << 25) as linked:
         peer = server.accept()
         linked.state("connected")
-        linked.uplink.send([b"x" * 1_000_000] * 32, fates.add)
+        take = linked.uplink.take
+
+        def watched(at_most: int) -> Sequence[bytes]:
+            frames = take(at_most)
+            taken.add(sum(map(len, frames)))
+            return frames
+
+        linked.uplink.take = watched  # type: ignore[method-assign]
+        linked.uplink.send([b"first"])
+        linked.uplink.send([b"x" * (1 << 25)], fates.add)  # more than the kernel takes for a stalled peer
         linked.uplink.send([b"last"], fates.add)
+        taken.wait(lambda size: size >= 1 << 25)
         peer.reset()
         linked.state("waiting")
         told = fates.wait_count(2)
         assert [error.code for error in told if error] == ["link-down", "link-down"]
-        assert linked.tally["frames_unconfirmed"] >= 1
+        assert linked.tally["frames_unconfirmed"] == 1
         assert linked.uplink.waiting == 0
         again = server.accept()
         again.resume()
