@@ -53,6 +53,11 @@ class Peer:
         """Every frame so far, parsed."""
         return [json.loads(frame) for frame in self.frames.entries]
 
+    def first(self, count: int) -> list[Any]:
+        """Every frame so far, parsed, once there are at least `count`: an ack can be here before its frame."""
+        self.frames.wait_count(count)
+        return self.messages
+
     def close(self) -> None:
         """Close in order: the bridge reads EOF."""
         try:

@@ -285,7 +285,7 @@ def test_lobby_chat_stays_in_the_bridge_and_its_last_fifty_lines_are_kept(lobby:
         assert late.ask("login", "late")["ok"]
         lines = late.got("history")
         assert [line["text"] for line in lines] == [f"<i>{n}~</i>" for n in range(10, 60)]
-        assert [message["type"] for message in lobby.peer.messages] == ["join", "join"]
+        assert [message["type"] for message in lobby.peer.first(2)] == ["join", "join"]
 
 
 def test_lobby_when_all_are_ready_the_server_hears_of_a_game_in_several_frames(lobby: Handled) -> None:
@@ -295,7 +295,7 @@ def test_lobby_when_all_are_ready_the_server_hears_of_a_game_in_several_frames(l
         assert bob.ask("login", "bob")["ok"]
         assert bob.ask("ready", True)["ok"]
         lobby.peer.message(type="start")
-        assert lobby.peer.messages[2:] == [
+        assert lobby.peer.first(6)[2:] == [
             {"type": "open", "players": 2},
             {"type": "seat", "seat": 0, "player": "ann"},
             {"type": "seat", "seat": 1, "player": "bob"},
@@ -328,7 +328,7 @@ def test_lobby_while_a_game_is_on_no_other_begins_and_after_it_all_are_asked_aga
         ann.got("state")
         for client in (ann, bob):
             assert client.ask("ready")["ok"]
-        assert [message["type"] for message in lobby.peer.messages] == ["join", "join"]
+        assert [message["type"] for message in lobby.peer.first(2)] == ["join", "join"]
         lobby.peer.send_json({"type": "over", "winner": None})
         ann.got("over")
         ann.got("lobby", view(("ann", False), ("bob", False)))
