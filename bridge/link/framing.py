@@ -96,6 +96,9 @@ def framing_in(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Decoder:
     if spec.startswith("length:"):
         return LengthDecoder(max_frame, *_length(spec))
     delimiters = [_delimiter(text) for text in spec.split(" ")]
+    others = [each for each in delimiters if each not in (b"\n", b"\r\n")]
+    if b"\n" in delimiters and not set(b"\r\n") & set(b"".join(others)):
+        delimiters = [b"\n", *others]  # which takes a \r with it; one delimiter is found faster than several
     if len(delimiters) == 1:
         return DelimiterDecoder(delimiters[0], max_frame)
     return AlternativesDecoder(delimiters, max_frame)

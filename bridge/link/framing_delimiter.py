@@ -39,6 +39,12 @@ class _Frames:
         if len(self._done) > self._cut:
             self._drop()
 
+    def _join(self, frames: list[bytes]) -> None:
+        """Put what was held before the first frame."""
+        if self._done:
+            frames[0] = bytes(self._done) + frames[0]
+            self._done.clear()
+
     def _drop(self) -> None:
         """The frame under way is over the limit; its head is enough to say which it was."""
         self._dropped += len(self._done) - _HEAD
@@ -86,10 +92,8 @@ class DelimiterDecoder(_Frames):
         frames = (before + data).split(self._delimiter)
         rest = frames.pop()
         if frames:
-            if self._done:
-                frames[0] = bytes(self._done) + frames[0]
-                self._done.clear()
-            if self._carriage_return:
+            self._join(frames)
+            if self._carriage_return and (frames[0][-1:] == b"\r" or b"\r" in data):
                 frames = [frame[:-1] if frame.endswith(b"\r") else frame for frame in frames]
             frames = self._within_limit(frames)
         self._hold(rest)
@@ -134,7 +138,17 @@ class AlternativesDecoder(_Frames):
             self._hold(data)
             return []
         window = self._tail + data
-        return self._take(window, self._undecided(window, 0))
+        undecided = self._undecided(window, 0)
+        if undecided < len(window) or self._given or self._carriage_return:
+            return self._take(window, undecided)
+        self._tail = b""
+        frames = self._any.split(window)
+        rest = frames.pop()
+        if frames:
+            self._join(frames)
+            frames = self._within_limit(frames)
+        self._hold(rest)
+        return frames
 
     def eof(self) -> list[bytes]:
         """See framing.Decoder."""
@@ -164,7 +178,11 @@ class AlternativesDecoder(_Frames):
                 undecided = self._undecided(window, start)
             if at > undecided:
                 break
-            frames.append(self._frame(window, start, at))
+            frames.append(window[start:at])
+            if len(frames) == 1:
+                self._join(frames)
+            if self._carriage_return and window[at] == 0x0A and frames[-1].endswith(b"\r"):
+                frames[-1] = frames[-1][:-1]
             self._given = at == undecided
             start = at if self._given else found.end()
             if self._given:
@@ -175,14 +193,6 @@ class AlternativesDecoder(_Frames):
         self._tail = window[keep:]
         self._hold(window[start:keep])
         return frames
-
-    def _frame(self, window: bytes, start: int, end: int) -> bytes:
-        frame = window[start:end]
-        if self._done:
-            frame = bytes(self._done) + frame
-            self._done.clear()
-        drop = self._carriage_return and window[end] == 0x0A and frame.endswith(b"\r")
-        return frame[:-1] if drop else frame
 
     def _undecided(self, window: bytes, start: int) -> int:
         """Where, from `start` on, the window's end is the beginning of some delimiter; its length if nowhere."""

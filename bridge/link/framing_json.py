@@ -25,7 +25,8 @@ MAX_DEPTH = 512  # levels of nesting; a parser that recurses has its trouble bey
 _HEAD = 64  # bytes of a refused value that are shown
 
 _FLAT = rb'[^"{}\[\]]*'
-_STRING = rb'"[^"\\]*(?:"|(?:\\.[^"\\]*){1,60}")'
+# A longer string is read by _TEXT: to find only at the end of a read that it goes on would cost too much.
+_STRING = rb'"[^"\\]{0,500}(?:"|(?:\\.[^"\\]{0,500}){1,60}")'
 
 
 def _inside(levels: int) -> bytes:
