@@ -76,7 +76,7 @@ class ProgramSpec extends AnyFunSuite with TimeLimits {
     running("clicker.Main") { program =>
       val one = new Peer(program.listensAt)
       val two = new Peer(program.listensAt)
-      one.send(message("ada", "connected") + "~" + message("bob", "connected") + "~")
+      one.send(message("ada", "clickGold") + "~" + message("bob", "connected") + "~") // ada: a stranger
       two.send(message("bob", "connected") + "~")
       two.receiveUntil(""""online":2""")
       one.close()
@@ -92,7 +92,7 @@ class ProgramSpec extends AnyFunSuite with TimeLimits {
       bridge.receiveUntil("gameState")
       first.process.toHandle.destroy() // Process.destroy would close the output, too
       while (bridge.receive().nonEmpty) {}
-      assert(first.process.waitFor(5, SECONDS))
+      assert(first.process.waitFor(10, SECONDS))
       assert(first.process.exitValue == 143)
       assert(!first.rest().contains("ERROR"))
       running("clicker.Main", first.listensAt)(second => assert(second.listensAt == first.listensAt))

@@ -1,14 +1,14 @@
 package socketserver
 
 import java.io.{BufferedInputStream, ByteArrayOutputStream}
-import java.net.{InetAddress, Socket}
+import java.net.{InetAddress, InetSocketAddress, Socket}
 import java.nio.charset.StandardCharsets.UTF_8
 
 /** A plain TCP client for tests; frames end with `~`. Reads wait 20 s at most. */
 final class Peer(port: Int, receiveBuffer: Int = 0) extends AutoCloseable {
   private val socket = new Socket
   if (receiveBuffer > 0) socket.setReceiveBufferSize(receiveBuffer)
-  socket.connect(new java.net.InetSocketAddress(InetAddress.getLoopbackAddress, port), 5000)
+  socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress, port), 5000)
   socket.setSoTimeout(20000)
   socket.setTcpNoDelay(true)
   private val in = new BufferedInputStream(socket.getInputStream)
@@ -24,9 +24,12 @@ final class Peer(port: Int, receiveBuffer: Int = 0) extends AutoCloseable {
     Option.when(byte >= 0)(frame.toString(UTF_8))
   }
 
-  /** Skips frames up to the first one that holds `text`. */
-  def receiveUntil(text: String): String =
-    Iterator.continually(receive().getOrElse(throw new AssertionError(s"ended before $text"))).find(_.contains(text)).get
+  /** Skips frames up to the first one that holds `text`, for 20 s at most. */
+  def receiveUntil(text: String): String = {
+    val until = System.nanoTime + 20_000_000_000L
+    val frames = Iterator.continually(receive()).takeWhile(_.nonEmpty && System.nanoTime < until).flatten
+    frames.find(_.contains(text)).getOrElse(throw new AssertionError(s"no $text came"))
+  }
 
   /** Closes with a reset instead of an end. */
   def reset(): Unit = {
