@@ -372,6 +372,32 @@ def test_without_framing_each_message_is_one_send_with_a_pause_between() -> None
         assert time.monotonic() - began >= 0.1
 
 
+def test_the_writer_of_an_old_connection_takes_nothing_that_is_for_the_next() -> None:
+    with TcpServer() as server, Linked(server.port, framing="none", gap=0.5) as linked:
+        peer = server.accept()
+        linked.state("connected")
+        linked.uplink.send([b"old"])
+        peer.raw.wait_count(1)
+        peer.close()  # while the writer is in its pause
+        peer = server.accept()
+        linked.state("connected", start=3)
+        linked.uplink.send([b"one", b"two"])
+        assert peer.raw.wait_count(2) == [b"one", b"two"]
+
+
+def test_between_reads_others_have_their_turn(server: TcpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: Log[float] = Log()
+    with Linked(server.port) as linked:
+        peer = server.accept()
+        linked.state("connected")
+        monkeypatch.setattr(time, "sleep", turns.add)
+        for number in range(3):
+            peer.send(b"x~")
+            linked.frames.wait_count(number + 1)
+            turns.wait_count(number + 1)
+    assert set(turns.entries) == {0}
+
+
 def test_what_waits_is_joined_but_not_without_limit() -> None:
     class Recorder:
         def __init__(self) -> None:

@@ -257,7 +257,7 @@ def test_done_is_not_called_under_the_lock() -> None:
 def test_a_writer_that_waits_is_woken(wake: str) -> None:
     up = opened()
     taken: Log[list[bytes]] = Log()
-    writer = threading.Thread(target=lambda: taken.add(list(up.take(1000))))
+    writer = threading.Thread(target=lambda: taken.add(list(up.take(1000))), daemon=True)
     writer.start()
     if wake == "send":
         up.send([b"a"])
@@ -405,12 +405,13 @@ def test_between_threads_each_event_is_refused_or_done_exactly_once(seed: int) -
     while any(thread.is_alive() for thread in senders):
         up.up([b"P"])
         came.set()
-        writing = threading.Thread(target=writer, args=(chance.randrange(2, 50),))
+        writing = threading.Thread(target=writer, args=(chance.randrange(2, 50),), daemon=True)
         writing.start()
         writing.join(chance.random() / 100)  # until it fails, or the reader ends before
         came.clear()
         up.down(in_flight=False)
-        writing.join()
+        writing.join(PATIENCE)
+        assert not writing.is_alive()
     assert {len(fate) for fate in fates} == {1}
     assert {"sent", "link-down"} <= {fate[0] for fate in fates}
     assert up.waiting == 0
