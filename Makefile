@@ -22,7 +22,7 @@ run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in
 test: $(VENV)/.dev ## every test; installs Chromium, Node, JDK and Maven where they are missing
 	@tools/need.sh chromium node npm java mvn
 	@tools/node-clients.sh
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from pathlib import Path
 from bridge.clients.engine.serving import addresses, listen, serve
 from bridge.clients.engine.sockets import Engine, EngineOptions
 from bridge.clients.fanout import Fanout
+from bridge.config import Relay as RelaySettings
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
 from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
@@ -63,13 +64,15 @@ class Process:
         self.users = Users()
         self.hooks = Hooks()
         self.app = create_app(Path(__file__).resolve().parent, self._page())
-        self.bridge = Bridge(self.app, self.hooks, self.users)
+        self.bridge = Bridge(self.app, self.hooks, self.users, reserved_events(settings.relay))
 
     def load_handlers(self) -> None:
         """Run the users' own files. Raises HandlersError."""
         for path in self.settings.relay.handlers:
             add_folder(self.app, path.resolve().parent)
             handlers_file.load(path, self.bridge)
+        if self.hooks.connect and self.settings.relay.identity != "sid":
+            log.warning("! on_connect is called under identity sid alone; under the others there is on_register")
         add_index(self.app, self.settings.web.site)
 
     def run(self) -> int:
@@ -78,6 +81,7 @@ class Process:
         listener = listen(web.host, web.port)
         host, port = self.demo.start() if self.demo else (self.server.host, self.server.port)
         self._wire(host, port)
+        self._wire_web(host, port)
         signal.set_wakeup_fd(self.end)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled())
@@ -114,11 +118,13 @@ class Process:
         presence = (relay.connected, relay.disconnected)
         rules = Rules(relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue)
         self.relay = Relay(rules, parts, self.tally)
-        web = self.settings.web
+
+    def _wire_web(self, host: str, port: int) -> None:
+        web, largest = self.settings.web, 2 * self.settings.link.max_frame + 65536
         self.flask_app = self.app.wsgi_app
         self.engine = Engine(
             self.app,
-            EngineOptions(web.allowed_origins, web.ping_interval, web.ping_timeout, 2 * link.max_frame + 65536),
+            EngineOptions(web.allowed_origins, web.ping_interval, web.ping_timeout, largest),
             self.tally,
         )
         self.fanout = Fanout(self.engine.send, lambda: self.engine.clients, self.tally)
@@ -214,6 +220,12 @@ def main(argv: list[str]) -> int:
     except ServeError as error:
         print(f"bridge: {error}", file=sys.stderr)
         return 1
+
+
+def reserved_events(relay: RelaySettings) -> set[str]:
+    """Events that never reach a handler under these settings."""
+    presence = set() if relay.identity == "none" else {relay.connected, relay.disconnected}
+    return presence | ({"register"} if relay.identity == "register" else set())
 
 
 def void(_: object) -> None:

@@ -19,9 +19,7 @@ MAX_NAME = 128
 
 #: Socket.IO's clients and servers give these a meaning of their own (socket.io's RESERVED_EVENTS,
 #: and python-socketio's catch-all `*`).
-RESERVED_EVENTS = frozenset(
-    {"*", "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
-)
+RESERVED_EVENTS = frozenset({"*", "connect", "connect_error", "disconnect", "newListener", "removeListener"})
 
 OWN_PREFIX = "bridge:"
 

@@ -108,17 +108,30 @@ class Tally:
         """Every counter by name."""
         return dict(self._counts)
 
-    def note(self, name: str, text: str, *args: object, quiet: float | None = None) -> None:
-        """Count one, and log the warning unless the same kind was logged within `quiet` seconds."""
+    def note(
+        self,
+        name: str,
+        text: str,
+        *args: object,
+        quiet: float | None = None,
+        kind: str = "",
+        traceback: bool = False,
+    ) -> None:
+        """Count one, and log the warning unless the same kind was logged within `quiet` seconds.
+
+        `kind`: which of several kinds of this counter; without it there is one. `traceback`: log the present
+        exception's, as an error.
+        """
         self.count(name)
-        now = self._clock()
-        last = self._said.get(name)
+        now, key = self._clock(), f"{name} {kind}"
+        last = self._said.get(key)
         if last is not None and now - last < (self._quiet if quiet is None else quiet):
-            self._unsaid[name] = self._unsaid.get(name, 0) + 1
+            self._unsaid[key] = self._unsaid.get(key, 0) + 1
             return
-        self._said[name] = now
-        more = self._unsaid.pop(name, 0)
-        log.warning(text + (f" ({more} more like it since)" if more else ""), *args)
+        self._said[key] = now
+        more = self._unsaid.pop(key, 0)
+        level = logging.ERROR if traceback else logging.WARNING
+        log.log(level, text + (f" ({more} more like it since)" if more else ""), *args, exc_info=traceback)
 
     def refuse(self, code: str, who: str, detail: str) -> None:
         """Count and log one refused event by its ack code."""

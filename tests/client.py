@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import socketio  # type: ignore[import-untyped]
+import socketio
 
 from tests.waiting import PATIENCE, Log
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 __all__ = ["PATIENCE", "Log"]
@@ -26,6 +26,11 @@ class Log(Generic[T]):
         with self._changed:
             self._entries.append(entry)
             self._changed.notify_all()
+
+    def add_all(self, entries: Iterable[T]) -> None:
+        """Append each as it comes; for a thread that reads."""
+        for entry in entries:
+            self.add(entry)
 
     def __iter__(self) -> object:
         return iter(self.entries)

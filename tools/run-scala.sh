@@ -9,7 +9,7 @@ jar=$example/target/scala-server.jar
 # Built anew when a source is newer than the jar.
 if [ ! -e "$jar" ] || [ -n "$(find "$example/src/main" "$example/pom.xml" -newer "$jar" -print -quit)" ]; then
   echo "Building $example; the first time this takes a minute or two …"
-  mvn -q -f "$example/pom.xml" package -DskipTests
+  mvn -q -f "$example/pom.xml" package -Dmaven.test.skip
 fi
 out=$(mktemp)
 java -jar "$jar" --port 0 > >(tee "$out") &

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from bridge.config import report
 from bridge.config.report import problems_block
 from bridge.config.sources import Given, Source, read_environment, read_file, read_flags
-from bridge.config.tree import DIFFERENT, GROUPS, SETTINGS, Link, Log, Relay, Settings, Web
+from bridge.config.tree import DEMO_SPEAKS, DIFFERENT, GROUPS, SETTINGS, Link, Log, Relay, Settings, Web
 from bridge.config.values import Address
 from bridge.errors import SettingsError
 from bridge.version import VERSION
@@ -67,7 +67,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], *, checks: Checks = _N
     file = read_file((variables.commands | flags.commands).get("config"), SETTINGS)
     chosen: dict[str, _Chosen] = {}
     problems = [*chain.from_iterable(_choose(source, checks, chosen) for source in (file, variables, flags))]
-    problems += chain(_clashes(chosen), _settle_demo(chosen))
+    problems += chain(_clashes(chosen), _settle_demo(chosen), _demo_differs(chosen))
     if problems:
         raise SettingsError(problems)
     return _tree(chosen, "check" in flags.commands)
@@ -127,6 +127,15 @@ def _settle_demo(chosen: dict[str, _Chosen]) -> Iterator[str]:
         yield f"{demo.text} and {server.text}: these are two servers; choose one"
     elif server.given.source == "flag" or demo.given.source == "file":
         chosen["demo"] = _Chosen(False, server.given)
+
+
+def _demo_differs(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
+    """The demo server speaks the standard wire; told to expect another, the page would stay empty."""
+    if "demo" not in chosen or not chosen["demo"].value:
+        return
+    for name in DEMO_SPEAKS:
+        if name in chosen and chosen[name].value != SETTINGS[name].default:
+            yield f"{chosen[name].text}: the demo server speaks the standard wire; leave out this or the demo"
 
 
 def _tree(chosen: Mapping[str, _Chosen], check: bool) -> Settings:

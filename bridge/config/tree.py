@@ -20,7 +20,7 @@ from bridge.config import values as kinds
 from bridge.config.fields import Group, Setting, setting, settings_of
 from bridge.config.values import Address
 
-__all__ = ["DIFFERENT", "GROUPS", "SETTINGS", "Link", "Log", "Relay", "Settings", "Web"]
+__all__ = ["DEMO_SPEAKS", "DIFFERENT", "GROUPS", "SETTINGS", "Link", "Log", "Relay", "Settings", "Web"]
 
 
 class Link(Group, frozen=True):
@@ -151,6 +151,9 @@ GROUPS: Mapping[str, type[Group]] = {"link": Link, "relay": Relay, "web": Web, "
 
 #: Every setting by its name, in the order of the help.
 SETTINGS: Mapping[str, Setting] = {item.name: item for group in GROUPS.values() for item in settings_of(group)}
+
+#: What the demo server takes for granted.
+DEMO_SPEAKS = ("framing_in", "framing_out", "user_key", "action_key", "connected", "disconnected")
 
 #: Pairs that would be taken for each other if they were the same.
 DIFFERENT = (("user_key", "action_key"), ("connected", "disconnected"))

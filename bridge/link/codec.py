@@ -54,14 +54,15 @@ def parse(frame: bytes) -> Any:
 
 
 def parse_lenient(text: str) -> Any:
-    """As `parse`, but of text, and NaN and Infinity are taken too. Raises NotJson, TooDeep.
+    """As `parse`, but of text, and NaN, Infinity, raw line breaks in strings and a byte order mark are taken too.
+    Raises NotJson, TooDeep.
 
     It is for finding keys in what is not to be read otherwise.
     """
     try:
         return orjson.loads(text)
     except ValueError:
-        return _loads(text)
+        return _loads(text.removeprefix("\ufeff"), strict=False)
 
 
 def _loads(source: bytes | str, **options: Any) -> Any:

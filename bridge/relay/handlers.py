@@ -13,8 +13,8 @@ Use, in a handlers file:
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -26,7 +26,6 @@ from bridge.tally import Tally
 
 __all__ = ["Bridge", "Default", "Emit", "Hooks", "frames_of", "report"]
 
-log = logging.getLogger("bridge.relay")
 
 _Hook = Callable[..., Any]
 _F = TypeVar("_F", bound=_Hook)
@@ -98,8 +97,10 @@ class Bridge:
     Emit: ClassVar = Emit
     Refused: ClassVar = Refused
 
-    def __init__(self, app: Any, hooks: Hooks, users: Users) -> None:
+    def __init__(self, app: Any, hooks: Hooks, users: Users, reserved: Collection[str] = ()) -> None:
+        """`reserved`: event names that never get as far as a handler, besides those reserved anyway."""
         self.app = app
+        self._reserved = reserved
         self._hooks, self._users = hooks, users
         self._send: Callable[[object], None] = _not_running
         self._emit: Callable[[_Emit], None] = _not_running
@@ -114,9 +115,9 @@ class Bridge:
         It returns what goes to the server: None (nothing), a dict or list (as JSON, nothing
         added), str or bytes (as they are), or an iterator of these (several frames in order).
         """
-        problem = event_problem(name)
+        problem = event_problem(name, self._reserved)
         if problem:
-            raise ValueError(problem)
+            raise ValueError(f"{problem}: its handler would never be called")
         if name in self._hooks.events:
             raise ValueError(f"the event {name!r} has a handler already")
 
@@ -172,8 +173,11 @@ class Bridge:
 
 def report(hook: Callable[..., object], tally: Tally) -> None:
     """Log the exception that a user's function raised just now, with its traceback, and count it."""
-    tally.count("handler_errors")
-    log.exception("! the handler %s failed", getattr(hook, "__qualname__", hook))
+    error = sys.exc_info()[1]
+    name = getattr(hook, "__qualname__", hook)
+    # One traceback of a kind is news, the same again for each event of a careless page is not.
+    kind = f"{name} {type(error).__name__}"
+    tally.note("handler_errors", "! the handler %s failed: %r", name, error, kind=kind, traceback=True)
 
 
 def frames_of(result: object, encode: Callable[[object], bytes], limit: int) -> list[bytes]:

@@ -130,7 +130,7 @@ def test_a_killed_and_restarted_scala_server_has_both_users_again_without_a_relo
         with ScalaServer(port=scala.port):
             for tab in tabs:
                 tab.connected()
-                tab.page.wait_for_function("() => bridgePage.counts.received > 0")
+                tab.page.wait_for_function("() => bridgePage.counts.all > 0")
             emit(tabs[0], "clickGold")
             shows(tabs[1], '"players"', '"online":2', '"gold":1')
             assert all(tab.page.evaluate("window.marked") for tab in tabs)
@@ -162,7 +162,7 @@ def test_make_run_scala_builds_starts_and_ends_both(built: None) -> None:
     )
     assert process.stdout is not None
     lines = process.stdout
-    reader = threading.Thread(target=lambda: [log.add(line) for line in lines], daemon=True)
+    reader = threading.Thread(target=lambda: log.add_all(lines), daemon=True)
     reader.start()
     log.wait(lambda line: f"http://localhost:{port}" in line, timeout=120)
     log.wait(lambda line: "= connected" in line)

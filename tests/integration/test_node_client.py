@@ -68,7 +68,7 @@ def test_a_hundred_clients_at_300_messages_a_second_lose_and_reorder_nothing(
     said: Log[dict[str, object]] = Log()
     assert node.stdout is not None
     lines = node.stdout
-    reader = threading.Thread(target=lambda: [said.add(json.loads(line)) for line in lines], daemon=True)
+    reader = threading.Thread(target=lambda: said.add_all(map(json.loads, lines)), daemon=True)
     reader.start()
     said.wait(lambda line: "connected" in line, timeout=60)
     pace(peer.send, last + 1)

@@ -188,7 +188,10 @@ def test_a_site_of_ones_own_is_served_and_the_bridges_page_stays(tmp_path: Path)
     (tmp_path / "a.css").write_text("a{}")
     (tmp_path.parent / "secret.txt").write_text("secret")
     with TcpServer() as server, Bridge("--server", server.address, "--site", str(tmp_path)) as bridge:
-        get = lambda path: requests.get(bridge.url + path, timeout=PATIENCE)  # noqa: E731
+
+        def get(path: str) -> requests.Response:
+            return requests.get(bridge.url + path, timeout=PATIENCE)
+
         assert get("/").text == "<h1>mine</h1>"
         assert get("/sub/").text == "<h1>sub</h1>"
         assert "css" in get("/a.css").headers["Content-Type"]

@@ -1,0 +1,37 @@
+"""Step 2, bytes until a frame is whole: python docs/tutorial/step2.py 8000 8080"""
+# ruff: noqa: E402
+
+import eventlet
+
+eventlet.monkey_patch()
+
+import json
+import socket
+import sys
+from threading import Thread
+
+from flask import Flask, request, send_file
+from flask_socketio import SocketIO
+
+app = Flask(__name__, static_folder="../../static")
+app.add_url_rule("/", "index", lambda: send_file("index.html"))
+web = SocketIO(app)
+server = socket.create_connection(("localhost", int(sys.argv[1])))
+
+
+def listen():
+    buffer = b""
+    while True:
+        *frames, buffer = (buffer + server.recv(65536)).split(b"~")
+        for frame in frames:
+            web.emit("message", frame.decode(errors="replace"))
+
+
+@web.on("move")
+def move(data):
+    message = {"username": request.sid, "action": "move", **data}
+    server.sendall((json.dumps(message) + "~").encode())
+
+
+Thread(target=listen, daemon=True).start()
+web.run(app, port=int(sys.argv[2]))
