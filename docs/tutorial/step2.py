@@ -34,4 +34,4 @@ def move(data):
 
 
 Thread(target=listen, daemon=True).start()
-web.run(app, port=int(sys.argv[2]))
+web.run(app, port=int(sys.argv[2]), log_output=True)

@@ -65,4 +65,4 @@ def move(data):
 
 
 Thread(target=link, daemon=True).start()
-web.run(app, port=int(sys.argv[2]))
+web.run(app, port=int(sys.argv[2]), log_output=True)

@@ -105,4 +105,4 @@ def event(name, data=None):
 
 
 Thread(target=link, daemon=True).start()
-web.run(app, port=int(sys.argv[2]))
+web.run(app, port=int(sys.argv[2]), log_output=True)

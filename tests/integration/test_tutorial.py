@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -44,7 +45,19 @@ class Program:
         self._reader.start()
         self.url = f"http://127.0.0.1:{port}"
         self.peer: Peer = server.accept()
-        self.log.wait(lambda line: "http://" in line, timeout=60)
+        self._serving(port)
+
+    def _serving(self, port: int) -> None:
+        """Wait until the port is open: a step prints nothing."""
+        ends = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+                return
+            except ConnectionRefusedError:
+                assert self.process.poll() is None, self.log.entries
+                assert time.monotonic() < ends, self.log.entries
+                threading.Event().wait(0.05)
 
     def client(self) -> Client:
         """A client that is connected."""
@@ -237,13 +250,13 @@ def test_5_however_many_write_each_frame_is_whole_and_acked(step: str) -> None:
         assert numbers == sorted(numbers)
 
 
-FORGED = 'a~{"username":"eve","action":"won"}~'
+FORGED = "a~17~"
 
 
 def test_4_a_delimiter_in_a_text_forges_a_frame() -> None:
     with running("step4") as at, closing(at.client()) as ann:
         ann.emit("move", {"text": FORGED})
-        assert at.peer.message(action="won") == {"username": "eve", "action": "won"}
+        at.peer.frames.wait(lambda frame: frame == b"17")
 
 
 @since(5)

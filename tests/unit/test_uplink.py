@@ -394,10 +394,7 @@ def test_between_threads_each_event_is_refused_or_done_exactly_once(seed: int) -
     def writer(turns: int) -> None:
         while up.take(30):
             turns -= 1
-            if turns:
-                up.sent()
-            else:
-                up.down(in_flight=True)
+            up.sent() if turns else up.down(in_flight=True)
 
     senders = [threading.Thread(target=sender, args=(range(n, 1_000, 2),)) for n in range(2)]
     for thread in senders:
