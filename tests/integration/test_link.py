@@ -257,7 +257,7 @@ def test_framing_none_sends_one_message_at_a_time_with_a_gap() -> None:
             for n in range(5):
                 ann.emit("n", n)
             assert ann.ask("end")["ok"]
-            assert time.monotonic() - started >= 6 * 0.05
+            assert time.monotonic() - started >= 6 * 0.05 - 0.01  # the clock of the hub is coarser than this one
             reads = peer.raw.wait_count(7)
             assert all(data.startswith(b"{") and data.endswith(b"}") and data.count(b"{") == 1 for data in reads)
 

@@ -70,6 +70,10 @@ class Program:
         except requests.Timeout:
             return False
 
+    def falls_silent(self) -> bool:
+        """Whether pages soon come no more; the first may be faster than the trouble."""
+        return any(not self.answers(timeout=2) for _ in range(50))
+
     def said(self, text: str) -> str:
         """Wait for a line that has this in it."""
         return self.log.wait(lambda line: text in line)
@@ -159,7 +163,7 @@ def test_2_when_the_server_closes_the_program_spins_and_no_page_comes(step: str)
         assert at.answers()
         before = at.cpu()
         at.peer.close()
-        assert not at.answers(timeout=2)
+        assert at.falls_silent()
         assert at.cpu() - before > 0.7  # on a busy machine it does not get a whole processor
 
 
@@ -213,7 +217,7 @@ def test_3_a_server_that_sends_without_pause_starves_the_pages(step: str) -> Non
     with running(step) as at:
         assert at.answers()
         with flooded(at.peer):
-            assert not at.answers(timeout=2)
+            assert at.falls_silent()
 
 
 @since(4)
@@ -250,20 +254,23 @@ def test_5_however_many_write_each_frame_is_whole_and_acked(step: str) -> None:
         assert numbers == sorted(numbers)
 
 
-FORGED = "a~17~"
+FORGING = "a~reset~b"
 
 
 def test_4_a_delimiter_in_a_text_forges_a_frame() -> None:
     with running("step4") as at, closing(at.client()) as ann:
-        ann.emit("move", {"text": FORGED})
-        at.peer.frames.wait(lambda frame: frame == b"17")
+        ann.emit("move", {"text": FORGING})
+        frames = at.peer.frames.wait_count(2)
+        assert frames[0].endswith(b'"text": "a')
+        assert frames[1] == b"reset"
 
 
 @since(5)
 def test_5_a_delimiter_in_a_text_stays_in_it(step: str) -> None:
     with running(step) as at, closing(at.client()) as ann:
-        ann.emit("move", {"text": FORGED})
-        assert at.peer.message(action="move")["text"] == FORGED
+        ann.emit("move", {"text": FORGING})
+        assert at.peer.message(action="move")["text"] == FORGING
+        assert b"reset" not in at.peer.frames.entries
 
 
 def test_5_the_server_knows_nobody_and_everything_is_for_all() -> None:
@@ -298,11 +305,11 @@ def test_6_the_server_is_told_who_is_there_and_speaks_to_one_or_to_all(step: str
 def test_6_what_never_ends_fills_the_memory() -> None:
     with running("step6") as at, closing(at.client()) as ann:
         before = at.memory()
-        for _ in range(320):
+        for _ in range(200):
             at.peer.send(LARGE)
         at.peer.send(b"~end~")
         ann.got("message", "end")
-        assert at.memory() - before > 20_000_000
+        assert at.memory() - before > 12_000_000
 
 
 @since(7)

@@ -22,9 +22,8 @@ LONGEST_NAME = 30  # characters; the bridge itself allows 128
 LONGEST_ID = 30
 
 
-def setup(bridge: Bridge) -> None:
-    """Called once, at start."""
-    newest: dict[str, object] = {}  # user -> the last gameState that the server told
+def pages(bridge: Bridge) -> None:
+    """The form, and the game for who has filled it in."""
 
     @bridge.app.get("/")  # type: ignore[untyped-decorator]
     def welcome() -> str:
@@ -37,6 +36,12 @@ def setup(bridge: Bridge) -> None:
             return render_template("game.html", name=name)
         problem = f"A name has 1 to {LONGEST_NAME} characters."
         return render_template("join.html", name=name, problem=problem), 400
+
+
+def setup(bridge: Bridge) -> None:
+    """Called once, at start."""
+    pages(bridge)
+    newest: dict[str, object] = {}  # user -> the last gameState that the server told
 
     @bridge.on_event("click")
     def click(client: Client) -> dict[str, object]:
