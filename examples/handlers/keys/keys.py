@@ -33,25 +33,29 @@ def velocity(pressed: dict[str, Any]) -> Velocity:
     return round(x / length, 3), round(y / length, 3)
 
 
+def moves(client: Client) -> Velocity:
+    now: Velocity = client.state.get("velocity", STILL)
+    return now
+
+
+def message(client: Client, action: str, **more: object) -> dict[str, object]:
+    return {"username": client.user, "action": action, **more}
+
+
+def move(client: Client) -> dict[str, object]:
+    x, y = moves(client)
+    return message(client, "move", x=x, y=y)
+
+
+def turn(client: Client, wanted: Velocity) -> dict[str, object] | None:
+    if wanted == moves(client):
+        return None  # key repeat, or a second key for the same: the server need not hear it
+    client.state["velocity"] = wanted
+    return move(client)
+
+
 def setup(bridge: Bridge) -> None:
     """Called once, at start."""
-
-    def moves(client: Client) -> Velocity:
-        now: Velocity = client.state.get("velocity", STILL)
-        return now
-
-    def message(client: Client, action: str, **more: object) -> dict[str, object]:
-        return {"username": client.user, "action": action, **more}
-
-    def move(client: Client) -> dict[str, object]:
-        x, y = moves(client)
-        return message(client, "move", x=x, y=y)
-
-    def turn(client: Client, wanted: Velocity) -> dict[str, object] | None:
-        if wanted == moves(client):
-            return None  # key repeat, or a second key for the same: the server need not hear it
-        client.state["velocity"] = wanted
-        return move(client)
 
     @bridge.on_event("keys")
     def keys(client: Client, pressed: object = None) -> dict[str, object] | None:
