@@ -22,6 +22,9 @@ class Client:
         self.events: Log[tuple[str, Any]] = Log()
         self.gone = threading.Event()
         self.sio = socketio.Client(reconnection=False, handle_sigint=False)
+        # Engine.IO's client takes each message on a thread of its own, and they overtake one another.
+        trigger = self.sio.eio._trigger_event
+        self.sio.eio._trigger_event = lambda *args, **kwargs: trigger(*args, **{**kwargs, "run_async": False})
         self.sio.on("*", lambda event, *args: self.events.add((event, args[0] if args else None)))
         self.sio.on("disconnect", lambda *_: self.gone.set())
         self.sio.connect(url, transports=transports or ["websocket"], wait_timeout=PATIENCE, **connect)

@@ -61,9 +61,10 @@ def test_what_is_queued_arrives_in_order_and_is_acked_when_it_was_handed_over(se
 
 def test_a_state_is_told_before_anything_is_read_or_written(server: TcpServer) -> None:
     seen: list[str] = []
-    with Linked(server.port) as linked:
-        linked.announce = [b"ann is here"]
-        linked.bursts.add = lambda entry: seen.append(linked.names()[-1])  # type: ignore[method-assign]
+    linked = Linked(server.port)
+    linked.announce = [b"ann is here"]
+    linked.bursts.add = lambda entry: seen.append(linked.names()[-1])  # type: ignore[method-assign]
+    with linked:
         peer = server.accept()
         peer.send(b"x~")
         linked.frames.wait_count(1)
