@@ -324,3 +324,15 @@ def test_a_depth_bomb_from_the_server_is_text_for_all_unless_it_may_name_a_user(
     at.witness.got("message", "end of the bomb")
     assert [text for text in at.witness.all("message") if "[[[" in text] == [f'{{"n":{deep}}}']
     assert at.bridge.counter("not_json") == before + 1
+
+
+def test_what_is_nearly_json_is_still_for_the_user_whom_it_names(at: Setup) -> None:
+    """A server that does not escape line breaks must not tell everybody what is for one."""
+    with Client(at.bridge.url) as other:
+        other.linked()
+        frames = [f'{{"username":"{other.sid}","n":"two\nlines"}}', f'\ufeff{{"username":"{other.sid}"}}']
+        at.peer.send("~".join([*frames, "nearly over", ""]).encode())
+        for client in (other, at.witness):
+            client.got("message", "nearly over")
+        assert other.all("message") == [*frames, "nearly over"]
+        assert not set(frames) & set(at.witness.all("message"))

@@ -1,99 +1,156 @@
-"""The documents say what is true: links lead somewhere, tables are complete, the README's lines run."""
+"""The documents say what is true: links lead somewhere, tables are complete, the README's commands run.
+
+The README's server, page and handler are run together in tests/browser/test_documents.py.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 
 from bridge.errors import REFUSALS
 from bridge.link.connection import TRANSITIONS
 from bridge.tally import COUNTERS
-from tests.client import Client
-from tests.process import ROOT, Bridge, environment
+from tests.documents import PROTOCOL, blocks, rows, section
+from tests.process import ROOT, environment, run_app
+from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE, Log
 
 SKIPPED = {".venv", "node_modules", "target", "build"}
 DOCUMENTS = [path for path in ROOT.rglob("*.md") if not SKIPPED & set(path.relative_to(ROOT).parts)]
-PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
-README = (ROOT / "README.md").read_text()
 
 
-def blocks(kind: str) -> list[str]:
-    """The README's fenced blocks of one kind."""
-    return re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)
-
-
-def section(text: str, title: str) -> str:
-    """What stands under a heading of the second level."""
-    return text.split(f"\n## {title}\n")[1].split("\n## ", maxsplit=1)[0]
+def anchors(document: Path) -> set[str]:
+    """The headings as GitHub has them in addresses."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_between_documents_leads_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)", document.read_text()):
-        if "://" not in target:
-            assert (document.parent / target).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+        file, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        path = document.parent / file if file else document
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), target
 
 
-def test_the_table_of_counters_is_complete() -> None:
-    names = re.findall(r"^\| `(\w+)`", section(PROTOCOL, "Counters"), re.MULTILINE)
-    assert sorted(names) == sorted(COUNTERS)
+def test_the_table_of_counters_is_that_of_the_code() -> None:
+    assert rows(section(PROTOCOL, "Counters")) == COUNTERS
 
 
-def test_the_table_of_ack_codes_is_complete() -> None:
-    codes = re.findall(r"^\| `([a-z-]+)`", section(PROTOCOL, "Acks"), re.MULTILINE)
-    assert sorted(codes) == sorted(REFUSALS)
+def test_the_table_of_ack_codes_is_that_of_the_code() -> None:
+    assert rows(section(PROTOCOL, "Acks")) == REFUSALS
 
 
 def test_each_row_of_bad_input_names_a_test_that_exists() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", section(PROTOCOL, "Behaviour on bad input"))
-    assert len(named) > 40
-    for file, name in named:
-        assert f"def {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
+    lines = [line for line in section(PROTOCOL, "Behaviour on bad input").splitlines() if line.startswith("| ")]
+    wanted = [line for line in lines if not line.startswith("| input |")]
+    assert len(wanted) > 40
+    for line in wanted:
+        named = re.search(r"\| `(tests/[\w/]+\.py)::(\w+)` \|$", line)
+        assert named, line
+        assert f"def {named[2]}(" in (ROOT / named[1]).read_text(encoding="utf-8"), line
 
 
 def test_the_transitions_of_the_link_are_those_of_the_document() -> None:
-    table = section((ROOT / "docs" / "architecture.md").read_text(), "The link's states")
-    rows = re.findall(r"^\| (closed|connecting|connected|waiting) \| ([a-z, ]+) \|$", table, re.MULTILINE)
-    said = {state: set(to.split(", ")) for state, to in rows}
+    table = section((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), "The link's states")
+    found = re.findall(r"^\| (closed|connecting|connected|waiting) \| ([a-z, ]+) \|$", table, re.MULTILINE)
+    said = {state: set(to.split(", ")) for state, to in found}
     assert said == {state.value: {to.value for to in targets} for state, targets in TRANSITIONS.items()}
 
 
-def test_the_readmes_server_page_and_handler_work_together(tmp_path: Path) -> None:
-    server_code, handler = blocks("python")
-    (page,) = blocks("html")
-    (tmp_path / "index.html").write_text(page)
-    (tmp_path / "game.py").write_text(handler)
-    server = subprocess.Popen(
-        [sys.executable, "-u", "-c", server_code.replace("8000", "0").replace(
-            "connection, _ = socket.create_server((\"localhost\", 0)).accept()",
-            "listener = socket.create_server((\"localhost\", 0)); print(listener.getsockname()[1])\n"
-            "connection, _ = listener.accept()",
-        )],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(),
+def commands() -> list[str]:
+    """Every command in the README's blocks, without what is said of it."""
+    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+@contextmanager
+def typed(command: list[str]) -> Iterator[str]:
+    """Run a command as in a terminal, with Ctrl-C at the end; the address that it says to open."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=ROOT, env=environment(), start_new_session=True,
     )  # fmt: skip
-    assert server.stdout is not None
-    port = int(server.stdout.readline())
-    got: Log[str] = Log()
-    flags = ("--site", str(tmp_path), "--handlers", str(tmp_path / "game.py"))
-    with Bridge("--server", f"localhost:{port}", *flags) as bridge, Client(bridge.url) as ann:
-        ann.linked()
-        assert ann.ask("click", {"n": 1})["ok"]
-        for line in server.stdout:
-            got.add(line)
-            if "gold" in line:
-                break
-        assert '"amount":2}~' in got.entries[-1]
-    server.kill()
-    server.wait(PATIENCE)
-    server.stdout.close()
+    log: Log[str] = Log()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            log.add(line)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        found = re.search(r"open (http://\S+)", log.wait(lambda line: "open http://" in line, timeout=60))
+        assert found
+        yield found[1]
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(PATIENCE)
+        reader.join(PATIENCE)
+        assert process.stdout is not None
+        process.stdout.close()
+    assert not any("Traceback" in line for line in log.entries), log.entries
 
 
-def test_the_readmes_commands_are_targets_of_make() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"make ([a-z-]+)", README)):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+def make(*arguments: str) -> list[str]:
+    """`make …` with this Python in place of the virtual environment that it would make."""
+    folder = Path(sys.executable).parent
+    return ["make", "-o", ".venv/.run", "-o", ".venv/.dev", *arguments, f"BIN={folder}"]
+
+
+def test_the_readme_has_the_commands_that_are_run_here() -> None:
+    assert commands() == ["make run", "make test", "python app.py --server localhost:8000"]
+
+
+def test_make_run_opens_a_page_with_the_demo_server() -> None:
+    with typed(make("run", "ARGS=--port 0")) as url:
+        assert "<canvas" in requests.get(url, timeout=PATIENCE).text
+        assert requests.get(f"{url}/readyz", timeout=PATIENCE).ok
+
+
+def test_make_run_takes_ones_own_server() -> None:
+    with TcpServer() as server, typed(make("run", f"SERVER={server.address}", "ARGS=--port 0")) as url:
+        server.accept()
+        assert requests.get(f"{url}/bridge/status", timeout=PATIENCE).json()["link"]["server"] == server.address
+
+
+def test_the_bridge_is_started_without_make() -> None:
+    *_, command = commands()
+    _, *arguments = shlex.split(command)
+    with TcpServer() as server:
+        here = [part.replace("localhost:8000", server.address) for part in arguments]
+        with typed([sys.executable, *here, "--port", "0"]):
+            server.accept()
+
+
+def test_make_test_runs_the_tests_and_make_help_lists_every_target() -> None:
+    said = subprocess.run(make("-n", "test"), cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "-m pytest" in said
+    said = subprocess.run(make("help"), cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("run", "run-scala", "test", "lint", "bench"):
+        assert re.search(rf"^{target} ", said, re.MULTILINE), said
+
+
+def test_every_framing_that_the_readme_names_is_one() -> None:
+    table = section((ROOT / "README.md").read_text(encoding="utf-8"), "Your own server in five lines")
+    words = re.findall(r"`([^`]+)`", "".join(line.split("|")[1] for line in table.splitlines() if line[:3] == "| `"))
+    assert {"~", "\\n", "json", "length:4", "netstring", "varint", "none"} <= set(words)
+    for word in set(words) - {"be", "le"}:
+        flags = ["--framing-out", word] if word == "none" else ["--framing-in", word, "--framing-out", word]
+        assert run_app(*flags, "--check").returncode == 0, word

@@ -1,0 +1,38 @@
+"""The documents as text, for tests that hold them to what they say.
+
+Use: `blocks("python")` -> the README's fenced blocks of Python; `section(text, "Acks")`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tests.process import ROOT
+
+__all__ = ["PROTOCOL", "README", "blocks", "on_a_free_port", "rows", "section"]
+
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(kind: str) -> list[str]:
+    """The README's fenced blocks of one kind."""
+    return re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)
+
+
+def section(text: str, title: str) -> str:
+    """What stands under a heading of the second level."""
+    return text.split(f"\n## {title}\n")[1].split("\n## ", maxsplit=1)[0]
+
+
+def rows(text: str) -> dict[str, str]:
+    """A table's second column by its first, which stands in backquotes."""
+    return dict(re.findall(r"^\| `([\w-]+)` \| (.*?) \|", text, re.MULTILINE))
+
+
+def on_a_free_port(code: str) -> str:
+    """The README's server, listening on a free port instead of 8000, which it prints first."""
+    listens = 'connection, _ = socket.create_server(("localhost", 8000)).accept()'
+    assert listens in code
+    free = 'listener = socket.create_server(("localhost", 0)); print(listener.getsockname()[1], flush=True)'
+    return code.replace(listens, f"{free}\nconnection, _ = listener.accept()")
