@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import OpenTab
 from tests.documents import blocks, on_a_free_port
@@ -15,7 +17,19 @@ from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE
 
 
-def test_the_readmes_server_page_and_handler_work_together(tmp_path: Path, open_tab: OpenTab) -> None:
+@contextmanager
+def opened(browser: Browser, bridge: Bridge) -> Iterator[Page]:
+    """The site in a tab, which has no errors of its own. It has no icon, which is no error."""
+    errors: list[str] = []
+    page = browser.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(bridge.url)
+    yield page
+    page.close()
+    assert errors == []
+
+
+def test_the_readmes_server_page_and_handler_work_together(tmp_path: Path, browser: Browser) -> None:
     server_code, handler = blocks("python")
     (page,) = blocks("html")
     (tmp_path / "index.html").write_text(page, encoding="utf-8")
@@ -28,29 +42,27 @@ def test_the_readmes_server_page_and_handler_work_together(tmp_path: Path, open_
     flags = ("--site", str(tmp_path), "--handlers", str(tmp_path / "game.py"))
     with Bridge("--server", f"localhost:{port}", *flags) as bridge:
         bridge.said("connected to")
-        page_ = open_tab(bridge.url).page
-        acked = []
-        page_.on("console", lambda message: acked.append(message.args[0].json_value()))
-        with page_.expect_console_message():
-            page_.get_by_role("button").click()
-        assert acked == [{"ok": True}]
+        with opened(browser, bridge) as tab:
+            with tab.expect_console_message(lambda message: message.type == "log") as told:
+                tab.get_by_role("button").click()
+            assert told.value.args[0].json_value() == {"ok": True}
     said = "".join(server.stdout)  # it ends with the connection
     server.wait(PATIENCE)
     server.stdout.close()
     assert '"action":"gold","amount":2}~' in said
 
 
-def test_the_readmes_page_shows_what_the_server_says(tmp_path: Path, open_tab: OpenTab) -> None:
+def test_the_readmes_page_shows_what_the_server_says(tmp_path: Path, browser: Browser) -> None:
     (page,) = blocks("html")
     (tmp_path / "index.html").write_text(page, encoding="utf-8")
     with TcpServer() as server, Bridge("--server", server.address, "--site", str(tmp_path)) as bridge:
         peer = server.accept()
-        tab = open_tab(bridge.url)
-        peer.message(action="connected")
-        peer.send(b'{"hello": "everybody"}~')
-        expect(tab.page.locator("pre")).to_have_text('{"hello": "everybody"}\n')
-        tab.page.get_by_role("button").click()
-        assert peer.message(action="click")["n"] == 1
+        with opened(browser, bridge) as tab:
+            peer.message(action="connected")
+            peer.send(b'{"hello": "everybody"}~')
+            expect(tab.locator("pre")).to_have_text('{"hello": "everybody"}\n')
+            tab.get_by_role("button").click()
+            assert peer.message(action="click")["n"] == 1
 
 
 def test_the_tutorials_page_is_a_site_for_the_bridge(open_tab: OpenTab) -> None:
