@@ -115,7 +115,7 @@ def make(*arguments: str) -> list[str]:
 
 
 def test_the_readme_has_the_commands_that_are_run_here() -> None:
-    assert commands() == ["make run", "make test", "python app.py --server localhost:8000"]
+    assert commands() == ["make run", "make test", ".venv/bin/python app.py --server localhost:8000"]
 
 
 def test_make_run_opens_a_page_with_the_demo_server() -> None:
