@@ -22,6 +22,7 @@ import requests
 from bridge.errors import REFUSALS
 from bridge.link.connection import TRANSITIONS
 from bridge.tally import COUNTERS
+from tests.client import Client
 from tests.documents import PROTOCOL, blocks, rows, section
 from tests.process import ROOT, environment, run_app
 from tests.tcpserver import TcpServer
