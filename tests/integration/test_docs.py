@@ -122,7 +122,9 @@ def test_the_readme_has_the_commands_that_are_run_here() -> None:
 def test_make_run_opens_a_page_with_the_demo_server() -> None:
     with typed(make("run", "ARGS=--port 0")) as url:
         assert "<canvas" in requests.get(url, timeout=PATIENCE).text
-        assert requests.get(f"{url}/readyz", timeout=PATIENCE).ok
+        with Client(url) as ann:
+            ann.linked()  # the address is printed before the link is up
+            assert requests.get(f"{url}/readyz", timeout=PATIENCE).ok
 
 
 def test_make_run_takes_ones_own_server() -> None:
