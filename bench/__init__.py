@@ -1,0 +1,1 @@
+"""The benchmark; README.md says what it measures, `__main__` how to run it."""

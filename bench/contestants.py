@@ -1,0 +1,48 @@
+"""Who takes part, and how each is started: `… --server 127.0.0.1:PORT --port 0`.
+
+Must not know what is measured.
+
+Use: `CONTESTANTS["ours"].command(feed_port)`.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from bench.build import BUILT, PROJECT
+
+__all__ = ["CONTESTANTS", "Contestant", "faulty"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """`argv` starts it, before its two options; `pings`: whether its idle clients cost it something."""
+
+    name: str
+    title: str
+    argv: tuple[str, ...]
+    pings: bool = True
+
+    def command(self, feed_port: int) -> list[str]:
+        """What to run; it connects to the feed and serves on a free port that it prints."""
+        return [*self.argv, "--server", f"127.0.0.1:{feed_port}", "--port", "0"]
+
+
+_NODE = ("node", str(BUILT / "node" / "plain.js"))
+_ALL = (
+    Contestant("ours", "the bridge", (sys.executable, str(PROJECT / "app.py"))),
+    Contestant("plain", "plain Flask-SocketIO", (sys.executable, str(PROJECT / "bench" / "peers" / "plain.py"))),
+    Contestant("node", "Node, socket.io", _NODE),
+    Contestant("node-joined", "Node, same idea", (_NODE[0], str(BUILT / "node" / "joined.js"))),
+    Contestant("go", "Go, a write a message", (str(BUILT / "peer"),)),
+    Contestant("go-joined", "Go, same idea", (str(BUILT / "peer"), "--joined")),
+    Contestant("limit", "C, the limit", (str(BUILT / "limit"),), pings=False),
+)
+
+CONTESTANTS: dict[str, Contestant] = {contestant.name: contestant for contestant in _ALL}
+
+
+def faulty(fault: str) -> Contestant:
+    """The C program, spoiling every thousandth message."""
+    return Contestant(f"limit-{fault}", "", (*CONTESTANTS["limit"].argv, "--fault", fault), pings=False)

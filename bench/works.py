@@ -1,0 +1,180 @@
+"""The works that are measured, each as steps over growing numbers of clients.
+
+Must not know who does them, nor what becomes of the figures.
+
+Use: `for work in works(FULL): for step in work.steps: values = step.measure(session)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from bench.outcome import Outcome
+from bench.processes import Failed, Session
+
+__all__ = ["FULL", "QUICK", "Measured", "Plan", "Step", "Work", "works"]
+
+MESSAGE = 64  # bytes
+GROWTH = 20.0  # how much more a burst may be than the one before it
+FIRST = 40_000  # deliveries of the first burst
+MOST = 30_000_000  # messages of the last; a number has eight digits
+PING_INTERVAL = 25.0  # seconds, Engine.IO's own
+SETTLE = 2.0
+FEW = 10  # clients before the memory without clients is taken, so that what is loaded late is loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of it all: seconds a burst and a fixed rate take, repeats, numbers of clients."""
+
+    name: str
+    burst: float
+    rate: float
+    cost: float
+    repeats: int
+    bursts_64: tuple[int, ...]
+    bursts_512: tuple[int, ...]
+    costs: tuple[int, ...]
+    idle: tuple[int, ...]
+    once: int  # from so many clients on, one repeat is enough
+
+
+FULL = Plan(
+    "full", 1.2, 5.0, 3.0, 3, (1, 10, 100, 500, 2000), (1, 10, 100, 500, 2000), (100, 500, 1000, 2000, 5000),
+    (1000, 10000), 2000,
+)  # fmt: skip
+QUICK = Plan("quick", 0.4, 2.0, 1.5, 1, (1, 10, 100), (100,), (100, 1000), (1000,), 2000)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Named values, and latencies by percentile in ms."""
+
+    values: dict[str, float]
+    latency_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """With so many clients; `once`: in the first repeat only."""
+
+    clients: int
+    measure: Callable[[Session], Measured]
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """`title` is the table's, `value` the name of the value that it shows."""
+
+    name: str
+    title: str
+    value: str
+    steps: tuple[Step, ...]
+
+
+def works(plan: Plan) -> list[Work]:
+    """All of them, in the table's order."""
+
+    def over(
+        name: str, title: str, value: str, counts: tuple[int, ...], measure: Callable[[Session], Measured]
+    ) -> Work:
+        steps = tuple(Step(count, measure, count >= plan.once) for count in counts)
+        return Work(name, title, value, steps)
+
+    def broadcast(size: int) -> Callable[[Session], Measured]:
+        return partial(_burst, f"burst {size}", plan.burst, True)
+
+    users = partial(_burst, f"users {MESSAGE}", plan.burst, False)
+    return [
+        over("burst-64", "burst, 64 B", "per_second", plan.bursts_64, broadcast(64)),
+        over("burst-512", "burst, 512 B", "per_second", plan.bursts_512, broadcast(512)),
+        over("users-64", "burst, 64 B, each to one of the users", "per_second", (100,), users),
+        over("rate-1000", "1,000 messages/s", "p99", (100,), partial(_rate, 1000, plan.rate)),
+        over("rate-60", "60 messages/s", "p99", (200,), partial(_rate, 60, plan.rate)),
+        over("events", "events to the server, 64 B", "per_second", (50,), partial(_events, plan.burst, False)),
+        over("events-ack", "events with acks, 64 B", "per_second", (50,), partial(_events, plan.burst, True)),
+        Work("idle", "idle clients", "memory", _idle_steps(plan)),
+        over("cost", "60 messages/s, cost", "core", plan.costs, partial(_rate, 60, plan.cost)),
+    ]
+
+
+def _sound(outcome: Outcome) -> Outcome:
+    if outcome.problem:
+        raise Failed(outcome.problem)
+    return outcome
+
+
+def _grown(ask: Callable[[int], Outcome], first: int, seconds: float) -> Outcome:
+    """The first of ever longer runs that takes long enough; those before it warm the contestant up."""
+    total = first
+    while True:
+        outcome = _sound(ask(total))
+        if outcome.seconds >= 0.6 * seconds or total >= MOST:
+            return outcome
+        total = min(MOST, int(total * min(GROWTH, max(2.0, seconds / outcome.seconds))))
+
+
+def _shares(outcome: Outcome) -> dict[str, float]:
+    return {
+        "core": outcome.server_cpu / outcome.seconds,
+        "generator_core": outcome.generator_cpu / outcome.seconds,
+    }
+
+
+def _burst(command: str, seconds: float, to_all: bool, session: Session) -> Measured:
+    clients = session.clients
+    first = max(20, FIRST // clients) if to_all else FIRST // 10
+    outcome = _grown(lambda total: session.ask(f"{command} {total}"), first, seconds)
+    return Measured({"per_second": outcome.delivered / outcome.seconds} | _shares(outcome))
+
+
+def _rate(per_second: int, seconds: float, session: Session) -> Measured:
+    _sound(session.ask(f"rate {MESSAGE} {per_second} 0.5"))
+    outcome = _sound(session.ask(f"rate {MESSAGE} {per_second} {seconds}"))
+    values = {
+        "p50": outcome.latency_ms["50"],
+        "p99": outcome.latency_ms["99"],
+        "core": outcome.server_cpu / outcome.fed_seconds,
+        "generator_core": outcome.generator_cpu / outcome.fed_seconds,
+        "late": max(0.0, outcome.seconds - outcome.fed_seconds),
+    }
+    return Measured(values, outcome.latency_ms)
+
+
+def _events(seconds: float, acks: bool, session: Session) -> Measured:
+    def ask(total: int) -> Outcome:
+        return session.ask(f"events {MESSAGE} {total} {session.clients} {int(acks)}")
+
+    outcome = _grown(ask, 100 * session.clients, seconds)
+    return Measured({"per_second": outcome.arrived / outcome.seconds} | _shares(outcome))
+
+
+def _idle_steps(plan: Plan) -> tuple[Step, ...]:
+    steps = [Step(FEW, _without_clients)]
+    for count in plan.idle:
+        pinged = plan.name == "full" and count == max(plan.idle)
+        steps.append(Step(count, partial(_idle, pinged), count >= plan.once))
+    return tuple(steps)
+
+
+def _without_clients(session: Session) -> Measured:
+    session.base_memory = session.memory()
+    return Measured({"resident": float(session.base_memory)})
+
+
+def _idle(pinged: bool, session: Session) -> Measured:
+    """After they have connected: what they cost. All of them are pinged once in a ping interval."""
+    _sound(session.ask(f"idle {SETTLE}"))
+    memory = session.memory()
+    values = {
+        "resident": float(memory),
+        "memory": (memory - session.base_memory) / (session.clients - FEW),
+        "connections": session.connections_per_second,
+    }
+    if pinged and session.contestant.pings:
+        outcome = _sound(session.ask(f"idle {PING_INTERVAL}"))
+        values["core"] = outcome.server_cpu / outcome.seconds
+    return Measured(values)
