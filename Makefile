@@ -7,7 +7,7 @@ SERVER ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala test lint bench clean system-packages
+.PHONY: help run run-scala test lint bench bench-quick bench-framing clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,7 +29,13 @@ lint: $(VENV)/.dev ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev ## measure the framing; bench/README.md says what the figures mean
+bench: $(VENV)/.bench ## measure the bridge beside Node, Go, C and plain Flask-SocketIO: 40 minutes, two cores
+	$(BIN)/python -m bench $(ARGS)
+
+bench-quick: $(VENV)/.bench ## the same in 4 minutes, with less of everything
+	$(BIN)/python -m bench --quick $(ARGS)
+
+bench-framing: $(VENV)/.run ## measure the framing
 	$(BIN)/python -m bench.framing $(ARGS)
 
 clean: ## remove what the other targets made
@@ -42,4 +48,8 @@ $(VENV)/.run: requirements.txt
 
 $(VENV)/.dev: requirements.txt requirements-dev.txt
 	@tools/venv.sh $(PYTHON) $(VENV) requirements-dev.txt
+	@touch $(VENV)/.run $@
+
+$(VENV)/.bench: requirements.txt requirements-bench.txt
+	@tools/venv.sh $(PYTHON) $(VENV) requirements-bench.txt
 	@touch $(VENV)/.run $@

@@ -23,8 +23,10 @@ COMMANDS = (
     "burst 1000 1000",
     "idle 0.2",
 )
-#: What the C program can spoil, and how the load generator must call it.
+#: What the C program can spoil, and how the load generator must call it, both ways.
 FAULTS = {"lose": "lost", "double": "repeated", "swap": "repeated", "mix": "malformed"}
+SPOILT = ("burst 64 5500", f"events 64 5500 {CLIENTS} 0")  # not a multiple of 1,000, or the last one would be spoilt
+SOON = 1.0  # seconds that are waited for what was lost
 
 Say = Callable[[str], None]
 
@@ -32,7 +34,7 @@ Say = Callable[[str], None]
 def check(contestants: Sequence[Contestant], say: Say) -> bool:
     """Whether all is well; says what was seen."""
     fine = [_is_correct(contestant, say) for contestant in contestants]
-    noticed = [_is_noticed(fault, sign, say) for fault, sign in FAULTS.items()]
+    noticed = [_is_noticed(fault, command, say) for fault in FAULTS for command in SPOILT]
     return all(fine + noticed)
 
 
@@ -44,14 +46,15 @@ def _is_correct(contestant: Contestant, say: Say) -> bool:
             problems = [problem for problem in problems if not problem.endswith(": ")]
     except Failed as failure:
         problems = [str(failure)]
-    say(f"{contestant.name:<14} {'; '.join(problems) or 'correct'}")
+    say(f"{contestant.name:<21} {'; '.join(problems) or 'correct'}")
     return not problems
 
 
-def _is_noticed(fault: str, sign: str, say: Say) -> bool:
-    with Session(faulty(fault)) as session:
+def _is_noticed(fault: str, command: str, say: Say) -> bool:
+    with Session(faulty(fault), SOON) as session:
         session.connect(CLIENTS)
-        outcome = session.ask("burst 64 5000")
-    noticed = bool(getattr(outcome, sign))
-    say(f"limit, {fault:<7} {'noticed' if noticed else 'NOT NOTICED'}: {outcome.problem}")
+        outcome = session.ask(command)
+    noticed = bool(getattr(outcome, FAULTS[fault]))
+    what = f"limit, {fault}, {command.partition(' ')[0]}"
+    say(f"{what:<21} {'noticed' if noticed else 'NOT NOTICED'}: {outcome.problem}")
     return noticed

@@ -33,11 +33,11 @@ _NODE = ("node", str(BUILT / "node" / "plain.js"))
 _ALL = (
     Contestant("ours", "the bridge", (sys.executable, str(PROJECT / "app.py"))),
     Contestant("plain", "plain Flask-SocketIO", (sys.executable, str(PROJECT / "bench" / "peers" / "plain.py"))),
-    Contestant("node", "Node, socket.io", _NODE),
+    Contestant("node", "Node", _NODE),
     Contestant("node-joined", "Node, same idea", (_NODE[0], str(BUILT / "node" / "joined.js"))),
-    Contestant("go", "Go, a write a message", (str(BUILT / "peer"),)),
+    Contestant("go", "Go", (str(BUILT / "peer"),)),
     Contestant("go-joined", "Go, same idea", (str(BUILT / "peer"), "--joined")),
-    Contestant("limit", "C, the limit", (str(BUILT / "limit"),), pings=False),
+    Contestant("limit", "C limit", (str(BUILT / "limit"),), pings=False),
 )
 
 CONTESTANTS: dict[str, Contestant] = {contestant.name: contestant for contestant in _ALL}

@@ -24,7 +24,8 @@ from bench.outcome import Outcome
 __all__ = ["Failed", "Session", "cores", "machine_cpu"]
 
 START = 20.0  # seconds for a contestant to say where it listens
-ANSWER = 240.0  # seconds for one command; the generator gives up long before
+PATIENCE = 15.0  # seconds without anything that is awaited: the generator gives up
+ANSWER = 240.0  # seconds for one command besides those that it is asked to take
 GOODBYE = 1.0
 
 
@@ -49,8 +50,9 @@ def machine_cpu() -> float:
 class Session:
     """A contestant that runs, linked to a generator that runs."""
 
-    def __init__(self, contestant: Contestant) -> None:
+    def __init__(self, contestant: Contestant, patience: float = PATIENCE) -> None:
         self.contestant = contestant
+        self.patience = patience
         self.clients = 0
         self.connections_per_second = 0.0
         self.base_memory = 0  # bytes, as noted by who wants to compare
@@ -59,7 +61,7 @@ class Session:
     def __enter__(self) -> Session:
         try:
             server_core, generator_core = cores()
-            self._generator = self._start([str(BUILT / "generator")], generator_core, "generator")
+            self._generator = self._start([str(BUILT / "generator"), str(self.patience)], generator_core, "generator")
             feed_port = int(json.loads(self._line())["port"])
             self._server = self._start(self.contestant.command(feed_port), server_core, self.contestant.name)
             self.ask(f"server {self._port()} {self._server.pid}")
@@ -73,15 +75,15 @@ class Session:
     ) -> None:
         self._stack.close()
 
-    def ask(self, command: str) -> Outcome:
-        """Have the generator do this. Raises Failed if it can't."""
+    def ask(self, command: str, seconds: float = 0.0) -> Outcome:
+        """Have the generator do this, which takes about so long. Raises Failed if it can't."""
         assert self._generator.stdin
         try:
             self._generator.stdin.write(command.encode() + b"\n")
             self._generator.stdin.flush()
         except BrokenPipeError:
             raise Failed(self._why()) from None
-        return Outcome(**json.loads(self._line()))
+        return Outcome(**json.loads(self._line(ANSWER + seconds)))
 
     def connect(self, clients: int) -> None:
         """As many more as it takes for there to be `clients`. Raises Failed if some are refused."""
@@ -107,16 +109,16 @@ class Session:
         commands, output = (pipe, pipe) if name == "generator" else (nothing, log)
         folder = BUILT / "run"  # no settings file of a user's here
         folder.mkdir(exist_ok=True)
-        process = subprocess.Popen(
-            ["taskset", "-c", str(core), *argv], stdin=commands, stdout=output, stderr=log, cwd=folder
-        )
+        # Whoever is started ends with the benchmark, even if that is killed.
+        alone = ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(core), *argv]
+        process = subprocess.Popen(alone, stdin=commands, stdout=output, stderr=log, cwd=folder, env=_environment())
         self._stack.callback(_end, process)
         return process
 
-    def _line(self) -> bytes:
+    def _line(self, seconds: float = START) -> bytes:
         """The generator's next line. Raises Failed if it has ended."""
         assert self._generator.stdout
-        ready, _, _ = select.select([self._generator.stdout], [], [], ANSWER)
+        ready, _, _ = select.select([self._generator.stdout], [], [], seconds)
         line = self._generator.stdout.readline() if ready else b""
         if not line:
             raise Failed(self._why() if ready else "the load generator does not answer")
@@ -136,6 +138,11 @@ class Session:
         code = self._server.poll()
         ended = "" if code is None else f"it ended with code {code}: {_tail(BUILT / f'{self.contestant.name}.log')}; "
         return ended + _tail(BUILT / "generator.log")
+
+
+def _environment() -> dict[str, str]:
+    """Without settings of a user's: the bridge is measured with its defaults."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
 
 
 def _cpu(pid: int) -> float:

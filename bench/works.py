@@ -7,7 +7,7 @@ Use: `for work in works(FULL): for step in work.steps: values = step.measure(ses
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -38,14 +38,15 @@ class Plan:
     bursts_512: tuple[int, ...]
     costs: tuple[int, ...]
     idle: tuple[int, ...]
-    once: int  # from so many clients on, one repeat is enough
+    watched: float  # seconds that the most idle clients are watched for; 0: not at all
+    once: int = 2000  # from so many clients on, one repeat is enough
 
 
 FULL = Plan(
     "full", 1.2, 5.0, 3.0, 3, (1, 10, 100, 500, 2000), (1, 10, 100, 500, 2000), (100, 500, 1000, 2000, 5000),
-    (1000, 10000), 2000,
+    (1000, 10000), 2 * PING_INTERVAL,
 )  # fmt: skip
-QUICK = Plan("quick", 0.4, 2.0, 1.5, 1, (1, 10, 100), (100,), (100, 1000), (1000,), 2000)
+QUICK = Plan("quick", 0.4, 1.5, 1.0, 1, (1, 10, 100), (100,), (100, 1000), (1000,), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,46 +59,45 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """With so many clients; `once`: in the first repeat only."""
+    """With so many clients; `once`: in the first repeat only; `always`: also if other numbers are asked for."""
 
     clients: int
     measure: Callable[[Session], Measured]
     once: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`title` is the table's, `value` the name of the value that it shows."""
+    """Steps for one process of a contestant's, over growing numbers of clients."""
 
     name: str
-    title: str
-    value: str
     steps: tuple[Step, ...]
+
+    def only(self, clients: Collection[int]) -> Work:
+        """With these numbers of clients alone."""
+        return Work(self.name, tuple(step for step in self.steps if step.always or step.clients in clients))
 
 
 def works(plan: Plan) -> list[Work]:
     """All of them, in the table's order."""
 
-    def over(
-        name: str, title: str, value: str, counts: tuple[int, ...], measure: Callable[[Session], Measured]
-    ) -> Work:
-        steps = tuple(Step(count, measure, count >= plan.once) for count in counts)
-        return Work(name, title, value, steps)
+    def over(name: str, counts: tuple[int, ...], measure: Callable[[Session], Measured]) -> Work:
+        return Work(name, tuple(Step(count, measure, count >= plan.once) for count in counts))
 
     def broadcast(size: int) -> Callable[[Session], Measured]:
         return partial(_burst, f"burst {size}", plan.burst, True)
 
-    users = partial(_burst, f"users {MESSAGE}", plan.burst, False)
     return [
-        over("burst-64", "burst, 64 B", "per_second", plan.bursts_64, broadcast(64)),
-        over("burst-512", "burst, 512 B", "per_second", plan.bursts_512, broadcast(512)),
-        over("users-64", "burst, 64 B, each to one of the users", "per_second", (100,), users),
-        over("rate-1000", "1,000 messages/s", "p99", (100,), partial(_rate, 1000, plan.rate)),
-        over("rate-60", "60 messages/s", "p99", (200,), partial(_rate, 60, plan.rate)),
-        over("events", "events to the server, 64 B", "per_second", (50,), partial(_events, plan.burst, False)),
-        over("events-ack", "events with acks, 64 B", "per_second", (50,), partial(_events, plan.burst, True)),
-        Work("idle", "idle clients", "memory", _idle_steps(plan)),
-        over("cost", "60 messages/s, cost", "core", plan.costs, partial(_rate, 60, plan.cost)),
+        over("burst-64", plan.bursts_64, broadcast(64)),
+        over("burst-512", plan.bursts_512, broadcast(512)),
+        over("users-64", (100,), partial(_burst, f"users {MESSAGE}", plan.burst, False)),
+        over("rate-1000", (100,), partial(_rate, 1000, plan.rate)),
+        over("rate-60", (200,), partial(_rate, 60, plan.rate)),
+        over("events", (50,), partial(_events, plan.burst, False)),
+        over("events-ack", (50,), partial(_events, plan.burst, True)),
+        Work("idle", _idle_steps(plan)),
+        over("cost", plan.costs, partial(_rate, 60, plan.cost)),
     ]
 
 
@@ -108,13 +108,13 @@ def _sound(outcome: Outcome) -> Outcome:
 
 
 def _grown(ask: Callable[[int], Outcome], first: int, seconds: float) -> Outcome:
-    """The first of ever longer runs that takes long enough; those before it warm the contestant up."""
-    total = first
+    """The first of ever longer runs that takes long enough; those before it, at least one, warm the contestant up."""
+    outcome, total = _sound(ask(first)), first
     while True:
+        total = min(MOST, max(first, int(total * min(GROWTH, seconds / outcome.seconds))))
         outcome = _sound(ask(total))
-        if outcome.seconds >= 0.6 * seconds or total >= MOST:
+        if outcome.seconds >= 0.6 * seconds or total == MOST:
             return outcome
-        total = min(MOST, int(total * min(GROWTH, max(2.0, seconds / outcome.seconds))))
 
 
 def _shares(outcome: Outcome) -> dict[str, float]:
@@ -153,10 +153,10 @@ def _events(seconds: float, acks: bool, session: Session) -> Measured:
 
 
 def _idle_steps(plan: Plan) -> tuple[Step, ...]:
-    steps = [Step(FEW, _without_clients)]
+    steps = [Step(FEW, _without_clients, always=True)]
     for count in plan.idle:
-        pinged = plan.name == "full" and count == max(plan.idle)
-        steps.append(Step(count, partial(_idle, pinged), count >= plan.once))
+        watched = plan.watched if count == max(plan.idle) else 0.0
+        steps.append(Step(count, partial(_idle, watched), count >= plan.once))
     return tuple(steps)
 
 
@@ -165,8 +165,8 @@ def _without_clients(session: Session) -> Measured:
     return Measured({"resident": float(session.base_memory)})
 
 
-def _idle(pinged: bool, session: Session) -> Measured:
-    """After they have connected: what they cost. All of them are pinged once in a ping interval."""
+def _idle(watched: float, session: Session) -> Measured:
+    """After they have connected: what they cost. In whole ping intervals, as each is pinged once in one."""
     _sound(session.ask(f"idle {SETTLE}"))
     memory = session.memory()
     values = {
@@ -174,7 +174,7 @@ def _idle(pinged: bool, session: Session) -> Measured:
         "memory": (memory - session.base_memory) / (session.clients - FEW),
         "connections": session.connections_per_second,
     }
-    if pinged and session.contestant.pings:
-        outcome = _sound(session.ask(f"idle {PING_INTERVAL}"))
-        values["core"] = outcome.server_cpu / outcome.seconds
+    if watched and session.contestant.pings:
+        outcome = _sound(session.ask(f"idle {watched}", watched))
+        values |= {"pinged": outcome.server_cpu / outcome.seconds, "watched": outcome.seconds}
     return Measured(values)

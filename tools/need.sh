@@ -2,7 +2,8 @@
 # See that these programs are there, and install those that are missing: need.sh chromium mvn …
 set -euo pipefail
 declare -A package=([mvn]=maven [java]=default-jdk-headless [node]=nodejs [npm]=npm [chromium]=chromium
-  [nginx]=nginx [redis-server]=redis-server [python3-venv]=python3-venv)
+  [nginx]=nginx [redis-server]=redis-server [python3-venv]=python3-venv
+  [gcc]=build-essential [go]=golang-go)
 missing=()
 for program in "$@"; do
   [ "$program" != java ] || program=javac # a runtime alone can't build

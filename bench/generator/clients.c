@@ -49,7 +49,7 @@ static void client_send(struct generator *g, struct client *client, const unsign
         client->out_at = client->out_end = 0;
     length -= (size_t)sent;
     if (client->out_end + length > OUT_ROOM) {
-        client_close(g, client); /* it has not read 16 KiB of pongs */
+        client_close(g, client); /* it has not even read that many pongs */
         return;
     }
     memcpy(client->out + client->out_end, bytes + sent, length);
@@ -280,7 +280,9 @@ static bool take_frame(struct generator *g, struct client *client, const struct 
 {
     if (frame->opcode == WIRE_PING)
         client_say(g, client, WIRE_PONG, frame->payload, frame->length);
-    return frame->opcode == WIRE_PING || (frame->opcode == WIRE_TEXT && take_packet(g, client, frame));
+    if (frame->opcode == WIRE_PING || frame->opcode == WIRE_PONG)
+        return true;
+    return frame->opcode == WIRE_TEXT && take_packet(g, client, frame);
 }
 
 /* The next messages, as long as each looks as the last one but for its number. This is where the time goes. */

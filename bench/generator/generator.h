@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
-enum { MAX_CLIENTS = 12000, MAX_SID = 40, KEPT = 2048, ROOM = 1 << 18 };
+enum { MAX_CLIENTS = 12000, MAX_SID = 40, KEPT = 4096, ROOM = 1 << 18 };
 
 enum state { ABSENT, CONNECTING, UPGRADING, OPENING, JOINING, READY, CLOSED };
 

@@ -1,6 +1,8 @@
 /* The load generator: the TCP server that feeds a contestant, and its N WebSocket clients, in one
  * process, so that both ends of a latency are read from one clock.
  *
+ *   generator [PATIENCE]                 seconds; 15 if not given
+ *
  * It prints its link's port, then obeys lines on standard input, one answer of one line each:
  *
  *   server PORT PID                      the contestant; waits for its link
@@ -20,7 +22,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 
 static void obey(struct generator *g, const char *line)
 {
@@ -51,11 +52,12 @@ static void obey(struct generator *g, const char *line)
         die("not a command");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct generator *g = calloc(1, sizeof *g);
     char line[256];
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (argc > 1)
+        patience = (uint64_t)(atof(argv[1]) * SECOND);
     signal(SIGPIPE, SIG_IGN);
     if (!g || !(g->clients = calloc(MAX_CLIENTS, sizeof *g->clients)))
         die("calloc");

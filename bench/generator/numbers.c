@@ -104,9 +104,10 @@ static uint64_t read_time(const char *text)
 bool message_find(const char *text, size_t length, struct found *found)
 {
     const char *mark = memchr(text, '#', length);
-    const char *again = memrchr(text, '!', length);
+    /* The padding has no `!`; what follows the message, such as a further argument, may have one. */
+    const char *again = mark ? memchr(mark, '!', length - (size_t)(mark - text)) : NULL;
     uint64_t value;
-    if (!mark || !again || again < mark + 1 + DIGITS || again + 1 + DIGITS > text + length)
+    if (!again || again < mark + 1 + DIGITS || again + 1 + DIGITS > text + length)
         return false;
     found->number_at = (size_t)(mark + 1 - text);
     found->again_at = (size_t)(again + 1 - text);

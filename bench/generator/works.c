@@ -9,8 +9,9 @@
 /* Connections under way at once: eventlet listens with a backlog of 50. */
 enum { AT_ONCE = 32, WAIT_MS = 200, FEED_AT_ONCE = 131072 };
 
-static const uint64_t STALLED = 15 * SECOND; /* nothing came for so long: the work is over, and has failed */
 static const uint64_t LATE = 50000000;       /* after the last, to see what comes twice, ns */
+
+uint64_t patience = 15 * SECOND;
 
 /* What a work took, from begin() to the last delivery. */
 struct course {
@@ -44,7 +45,7 @@ static bool goes_on(struct generator *g, struct course *course)
     course->end = now;
     if (course->left != before)
         course->progressed = now;
-    course->stalled = now - course->progressed > STALLED;
+    course->stalled = now - course->progressed > patience;
     return course->left > 0 && !course->stalled && g->tally.closed == 0;
 }
 
@@ -92,7 +93,7 @@ static void finish(struct generator *g, const char *work, struct course *course)
 void work_link(struct generator *g)
 {
     struct course course = begin(g);
-    while (g->feed.fd < 0 && now_ns() - course.start < STALLED)
+    while (g->feed.fd < 0 && now_ns() - course.start < patience)
         loop_turn(g, WAIT_MS);
     if (g->feed.fd < 0)
         die("the server did not connect to the link");
@@ -103,7 +104,7 @@ void work_connect(struct generator *g, size_t clients)
 {
     struct course course = begin(g);
     size_t ready = g->ready;
-    while (g->ready < clients && g->tally.failed == 0 && now_ns() - course.progressed < STALLED) {
+    while (g->ready < clients && g->tally.failed == 0 && now_ns() - course.progressed < patience) {
         while (g->count < clients && g->connecting < AT_ONCE)
             client_open(g);
         loop_turn(g, WAIT_MS);

@@ -4,6 +4,9 @@
 
 #include "generator.h"
 
+/* Nothing came for so many nanoseconds: the work is over, and has failed. */
+extern uint64_t patience;
+
 /* Wait for the server's link. */
 void work_link(struct generator *g);
 /* Connect clients until there are `clients`. */

@@ -6,7 +6,7 @@
  *
  *   limit --server 127.0.0.1:PORT --port 0 [--fault lose|double|swap|mix]
  *
- * A fault spoils every thousandth message, to see that the load generator notices.
+ * A fault spoils every thousandth message and event, to see that the load generator notices.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,8 +34,8 @@ struct client {
     int fd;
     bool upgraded, joined;
     size_t kept;
+    char *keep;       /* the start of a frame whose rest is still to come */
     struct bytes out; /* for this client alone, of this burst */
-    char keep[KEPT];
 };
 
 static struct client *clients[CLIENTS];
@@ -130,27 +130,28 @@ static void add_message(struct bytes *to, const char *text, size_t length)
     add(to, AFTER, sizeof AFTER - 1);
 }
 
-/* Every thousandth message, spoilt; false if it is to go out as it is. */
-static bool spoil(struct bytes *to, const char *text, size_t length)
+/* Spoil every thousandth message, or event: that which starts here and was added last. */
+static void spoil(struct bytes *to, size_t start)
 {
     static char held[KEPT];
     static size_t held_length, number;
+    size_t length = to->length - start;
     if (held_length) {
-        add_message(to, text, length);
-        add_message(to, held, held_length);
+        add(to, held, held_length);
         held_length = 0;
-        return true;
+        return;
     }
-    if (!*fault || ++number % EVERY || length > sizeof held)
-        return false;
-    memcpy(held, text, length);
+    if (++number % EVERY || length > sizeof held)
+        return;
+    memcpy(held, to->at + start, length);
+    if (*fault == 'd')
+        add(to, held, length);
+    else if (*fault == 'm')
+        ((char *)memrchr(to->at + start, '!', length))[8] ^= 1; /* now its number is another at its end than at its start */
+    else
+        to->length = start;
     if (*fault == 's')
-        held_length = length;
-    if (*fault == 'm')
-        held[length / 2] ^= 1, held[length - 1] ^= 1, add_message(to, held, length);
-    for (int times = *fault == 'd' ? 2 : 0; times; times--)
-        add_message(to, text, length);
-    return true;
+        held_length = length; /* and goes out after the next */
 }
 
 /* {"username":"<sid>",… goes to that client, whose id is its index. */
@@ -180,8 +181,12 @@ static void read_link(void)
     for (; (mark = memchr(at, '~', (size_t)(end - at))); at = mark + 1) {
         struct bytes *to = receiver(at, (size_t)(mark - at));
         alone |= to != &burst;
-        if (to && !spoil(to, at, (size_t)(mark - at)))
-            add_message(to, at, (size_t)(mark - at));
+        if (!to)
+            continue;
+        size_t start = to->length;
+        add_message(to, at, (size_t)(mark - at));
+        if (*fault)
+            spoil(to, start);
     }
     link_kept = (size_t)(end - at);
     if (link_kept > KEPT)
@@ -210,11 +215,14 @@ static void take_event(struct client *client, int index, const char *text, size_
 {
     char head[64];
     const char *bracket = memchr(text, '[', length), *object = memchr(text, '{', length);
+    size_t start = uplink.length;
     if (!bracket || !object || length < 2)
         return;
     add(&uplink, head, (size_t)sprintf(head, "{\"username\":\"%020d\",\"action\":\"move\",", index));
     add(&uplink, object + 1, (size_t)(text + length - 1 - object - 1));
     add(&uplink, "~", 1);
+    if (*fault)
+        spoil(&uplink, start);
     if (bracket > text + 2)
         add_packet(&client->out, head, (size_t)sprintf(head, "43%.*s[{\"ok\":true}]", (int)(bracket - text - 2), text + 2));
 }
@@ -276,6 +284,7 @@ static void leave(struct client *client, int index)
             open_clients[i] = open_clients[--open_count];
     clients[index] = NULL;
     free(client->out.at);
+    free(client->keep);
     free(client);
 }
 
@@ -285,7 +294,8 @@ static void read_client(int index)
     struct client *client = clients[index];
     if (!client)
         return;
-    memcpy(room, client->keep, client->kept);
+    if (client->kept)
+        memcpy(room, client->keep, client->kept);
     ssize_t length = recv(client->fd, room + client->kept, READ, 0);
     if (length <= 0) {
         leave(client, index);
@@ -303,12 +313,15 @@ static void read_client(int index)
     client->kept = (size_t)(end - at);
     if (client->kept > KEPT)
         exit(4);
-    memcpy(client->keep, at, client->kept);
-    if (client->out.length)
-        flush(client);
+    if (client->kept && !client->keep && !(client->keep = malloc(KEPT)))
+        die("malloc");
+    if (client->kept)
+        memcpy(client->keep, at, client->kept);
     if (uplink.length)
         send_all(link_fd, uplink.at, uplink.length);
     uplink.length = 0;
+    if (client->out.length)
+        flush(client); /* after the link: an ack says that the event was handed over */
 }
 
 /* Starting */

@@ -9,21 +9,25 @@ const READ = 262144;
 const clients = new Map(); // id -> raw socket
 
 let uplink = [];
-function send(line) {
+let acks = [];
+function send(line, ack) {
   if (!uplink.length) setImmediate(flushUplink);
   uplink.push(line);
+  if (ack) acks.push(ack);
 }
 function flushUplink() {
-  link.write(uplink.join(""));
+  const waiting = acks;
+  // Acknowledged, as the bridge does, when they were handed to the link's socket.
+  link.write(uplink.join(""), () => waiting.forEach((ack) => ack({ ok: true })));
   uplink = [];
+  acks = [];
 }
 
 function connected(socket) {
   clients.set(socket.id, socket.conn.transport.socket._socket);
   socket.on("disconnect", () => clients.delete(socket.id));
   socket.on("move", (data, ack) => {
-    send(JSON.stringify({ username: socket.id, action: "move", ...data }) + "~");
-    if (ack) ack({ ok: true });
+    send(JSON.stringify({ username: socket.id, action: "move", ...data }) + "~", ack);
   });
 }
 

@@ -6,8 +6,9 @@ const { start } = require("./link");
 const link = new net.Socket();
 const io = start(link, (socket) => {
   socket.on("move", (data, ack) => {
-    link.write(JSON.stringify({ username: socket.id, action: "move", ...data }) + "~");
-    if (ack) ack({ ok: true });
+    const line = JSON.stringify({ username: socket.id, action: "move", ...data }) + "~";
+    // Acknowledged, as the bridge does, when it was handed to the link's socket.
+    link.write(line, ack && (() => ack({ ok: true })));
   });
 });
 
