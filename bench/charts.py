@@ -113,7 +113,10 @@ def _finish(axes: Any) -> None:
     axes.grid(color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.yaxis.set_major_formatter(import_module("matplotlib.ticker").FuncFormatter(_plain))
+    ticker = import_module("matplotlib.ticker")
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ticker.FuncFormatter(_plain))
+    axes.tick_params(axis="y", which="minor", left=False)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
 
