@@ -84,6 +84,8 @@ CHARTS = {"throughput": _throughput, "latency": _latency, "cost": _cost}
 
 def _over_clients(results: Results, axes: Any, work: str, value: str, factor: float) -> bool:
     counts = results.clients(work)
+    if len(counts) < 2:
+        return False  # a point is no chart
     drawn = False
     for name in _present(results):
         found = [(count, results.cell(work, name, count).value(value)) for count in counts]

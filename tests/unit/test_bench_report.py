@@ -14,6 +14,7 @@ from bench.results import Results
 
 README = "# Benchmarks\n\n<!-- results -->\nold\n<!-- /results -->\n\n## After\n"
 RUNS = (
+    Run("burst-64", "ours", 1, 0, {"per_second": 2e6, "core": 1.0, "others": 0.0}),
     Run("burst-64", "ours", 100, 0, {"per_second": 4e7, "core": 1.0, "others": 0.0}),
     Run("burst-64", "node", 100, 0, {"per_second": 1e5, "core": 1.0, "others": 0.6}),
 )
@@ -24,7 +25,7 @@ FOUND = Results(
 
 def test_beside_the_figures_stand_date_machine_versions_and_how_disturbed_it_was() -> None:
     said = "\n".join(about(FOUND))
-    for words in ("2026-11-25", "quick", "two cores", "Go 1.26", "1 of 2 measurements"):
+    for words in ("2026-11-25", "quick", "two cores", "Go 1.26", "1 of 3 measurements"):
         assert words in said
 
 
@@ -56,6 +57,7 @@ def test_only_charts_of_which_there_are_figures_are_drawn_and_always_the_same(tm
     assert b"<svg" in before
     draw(FOUND, tmp_path / "charts")
     assert chart.read_bytes() == before
+    assert draw(Results({}, FOUND.runs[:1]), tmp_path) == [], "a point is no chart"
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is not None, reason="matplotlib is installed")
