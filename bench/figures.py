@@ -44,8 +44,10 @@ def kilobytes(figure: float) -> str:
 
 
 def digits(figure: float) -> str:
-    """Three of them, or all before the point."""
+    """Three of them, or all before the point; two of what is under a tenth."""
     size = abs(figure)
+    if size < 0.0995:
+        return f"{figure:.2g}"
     return f"{figure:,.0f}" if size >= 99.95 else f"{figure:.1f}" if size >= 9.995 else f"{figure:.2f}"
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from bench.charts import draw
 from bench.results import Results
-from bench.table import as_markdown, as_text
+from bench.table import BUSY, as_markdown, as_text
 
 __all__ = ["show", "write"]
 
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->"
-BUSY = 0.15  # cores that others may use before a measurement is called disturbed
 CAPTIONS = {
     "throughput": "Deliveries a second over clients, burst of 64 B",
     "latency": "Latency by percentile, 1,000 messages a second to 100 clients",

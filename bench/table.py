@@ -15,13 +15,15 @@ from bench.outcome import Cell, Spread
 from bench.results import Results
 from bench.targets import OURS, TARGETS, Target, tally
 
-__all__ = ["ORDER", "Row", "as_markdown", "as_text", "rows"]
+__all__ = ["BUSY", "ORDER", "Row", "as_markdown", "as_text", "rows"]
 
+BUSY = 0.15  # cores that others may use before a measurement is called disturbed
 BEHIND = 0.5  # seconds between the end of a fixed rate and its last delivery
 #: The columns, from the plainest idea to the least that has to be done.
 ORDER = ("plain", "node", "go", "node-joined", "go-joined", OURS, "limit")
 LEGEND = {
     "*": "could not keep up with the rate",
+    "~": f"other programs used more than {BUSY:g} of a core meanwhile",
     "°": "the load generator was busier than the server: it can do at least this much",
 }
 LABEL, COLUMN = 38, 14  # characters
@@ -131,12 +133,13 @@ class _Writer:
 
 
 def _mark(row: Row, cell: Cell) -> str:
-    late, busy, core = (cell.value(name) for name in ("late", "generator_core", "core"))
-    if late and late.median > BEHIND:
-        return "*"
-    if row.shown.value == "per_second" and busy and core and busy.median > max(0.9, core.median):
-        return "°"
-    return ""
+    late, busy, core, others = (cell.value(name) for name in ("late", "generator_core", "core", "others"))
+    marks = {
+        "*": bool(late and late.median > BEHIND),
+        "~": bool(others and others.median > BUSY),
+        "°": bool(busy and core and busy.median > max(0.9, core.median)) and row.shown.value == "per_second",
+    }
+    return "".join(mark for mark, holds in marks.items() if holds)
 
 
 def _range(found: Spread, shown: Shown) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.contestants import CONTESTANTS
-from bench.figures import SHOWN, kilobytes, many, milliseconds, of_a_core
+from bench.figures import SHOWN, digits, kilobytes, many, milliseconds, of_a_core
 from bench.outcome import Run
 from bench.results import Results, load, save
 from bench.table import ORDER, as_markdown, as_text, rows
@@ -32,7 +32,7 @@ def results(*runs: list[Run]) -> Results:
 @pytest.mark.parametrize(
     ("written", "figure"),
     [
-        (many(56_540_000), "56.5 M"), (many(999_600), "1.00 M"), (many(210_400), "210 k"), (many(12.34), "12.3"),
+        (many(56_540_000), "56.5 M"), (many(999_600), "1.00 M"), (many(210_400), "210 k"), (many(12.34), "12.3"), (digits(0.00131), "0.0013"),
         (milliseconds(0.5812), "0.58 ms"), (of_a_core(0.384), "38 %"), (of_a_core(0.0312), "3.1 %"),
         (kilobytes(2449), "2.45 kB"),
     ],
@@ -111,10 +111,13 @@ def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
     )
 
 
-def test_who_falls_behind_and_where_the_generator_is_the_limit_is_marked() -> None:
+def test_who_falls_behind_where_the_generator_is_the_limit_and_what_was_disturbed_is_marked() -> None:
     behind = Run("rate-60", "plain", 200, 0, {"p99": 900.0, "core": 1.0, "late": 2.0})
     busy = Run("burst-64", "limit", 1, 0, {"per_second": 2e7, "core": 0.8, "generator_core": 0.98})
-    text = as_text(results([behind], [busy]))
+    disturbed = Run("events", "go", 50, 0, {"per_second": 1e5, "others": 0.5})
+    text = as_text(results([behind], [busy], [disturbed]))
+    assert "100 k~" in text
+    assert "~ other programs" in text
     assert "900 ms*" in text
     assert "20.0 M°" in text
     assert "* could not keep up" in text
