@@ -8,6 +8,18 @@
 
 /* Start connecting one more. */
 void client_open(struct generator *g);
+void client_close(struct generator *g, struct client *client);
+/* It is connected: ask for the WebSocket. */
+void client_upgrade(struct generator *g, struct client *client);
+/* CONNECT's answer: 0{"sid":"…", perhaps with more. False if it is another. */
+bool client_joined(struct generator *g, struct client *client, const char *text, size_t length);
+/* Send this, now or when the socket takes it. */
+void client_send(struct generator *g, struct client *client, const unsigned char *bytes, size_t length);
+/* Send one frame of up to 125 bytes. */
+void client_say(struct generator *g, struct client *client, int opcode, const char *text, size_t length);
+/* Send what waits, and go on with the events. */
+void client_flush(struct generator *g, struct client *client);
+/* In reading.c: serve what epoll said of this client. */
 void client_ready(struct generator *g, struct client *client, uint32_t events);
 /* Begin to send events; goes on as the socket takes them. */
 void client_start_events(struct generator *g, struct client *client, long events);

@@ -57,7 +57,8 @@ void feed_flush(struct generator *g)
 {
     struct feed *feed = &g->feed;
     if (feed->out_at < feed->out_end) {
-        ssize_t sent = send(feed->fd, feed->out + feed->out_at, feed->out_end - feed->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+        size_t length = feed->out_end - feed->out_at;
+        ssize_t sent = send(feed->fd, feed->out + feed->out_at, length, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent > 0)
             feed->out_at += (size_t)sent;
         if (feed->out_at < feed->out_end)

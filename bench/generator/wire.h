@@ -12,7 +12,7 @@ struct frame {
     size_t length, whole; /* of the payload; of the frame with its header */
 };
 
-/* 1: a frame is there whole. 0: not yet. -1: nothing that a server may send, or a fragment, which no contestant sends. */
+/* 1: a frame is there whole. 0: not yet. -1: nothing that a server may send, or a fragment, which none sends. */
 int wire_read(const unsigned char *at, size_t available, struct frame *frame);
 
 /* Room for a frame with this payload. */

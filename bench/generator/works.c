@@ -75,8 +75,9 @@ static void print_end(const struct generator *g, const struct course *course)
            (double)course->own_cpu / SECOND);
     printf(", \"delivered\": %ld, \"arrived\": %ld, \"acked\": %ld, \"refused\": %ld", tally->delivered, tally->arrived,
            tally->acked, tally->refused);
-    printf(", \"lost\": %ld, \"repeated\": %ld, \"malformed\": %ld, \"closed\": %ld, \"failed\": %ld, \"stalled\": %s}\n",
-           tally->lost + (left(g) > 0 ? left(g) : 0), tally->repeated, tally->malformed, tally->closed, tally->failed,
+    printf(", \"lost\": %ld, \"repeated\": %ld, \"malformed\": %ld", tally->lost + (left(g) > 0 ? left(g) : 0),
+           tally->repeated, tally->malformed);
+    printf(", \"closed\": %ld, \"failed\": %ld, \"stalled\": %s}\n", tally->closed, tally->failed,
            course->stalled ? "true" : "false");
     fflush(stdout);
 }

@@ -147,7 +147,7 @@ static void spoil(struct bytes *to, size_t start)
     if (*fault == 'd')
         add(to, held, length);
     else if (*fault == 'm')
-        ((char *)memrchr(to->at + start, '!', length))[8] ^= 1; /* now its number is another at its end than at its start */
+        ((char *)memrchr(to->at + start, '!', length))[8] ^= 1; /* another number at its end than at its start */
     else
         to->length = start;
     if (*fault == 's')
@@ -224,7 +224,8 @@ static void take_event(struct client *client, int index, const char *text, size_
     if (*fault)
         spoil(&uplink, start);
     if (bracket > text + 2)
-        add_packet(&client->out, head, (size_t)sprintf(head, "43%.*s[{\"ok\":true}]", (int)(bracket - text - 2), text + 2));
+        add_packet(&client->out, head,
+                   (size_t)sprintf(head, "43%.*s[{\"ok\":true}]", (int)(bracket - text - 2), text + 2));
 }
 
 static void take_packet(struct client *client, int index, const char *text, size_t length)

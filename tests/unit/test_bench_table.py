@@ -32,7 +32,8 @@ def results(*runs: list[Run]) -> Results:
 @pytest.mark.parametrize(
     ("written", "figure"),
     [
-        (many(56_540_000), "56.5 M"), (many(999_600), "1.00 M"), (many(210_400), "210 k"), (many(12.34), "12.3"), (digits(0.00131), "0.0013"),
+        (many(56_540_000), "56.5 M"), (many(999_600), "1.00 M"), (many(210_400), "210 k"), (many(12.34), "12.3"),
+        (digits(0.00131), "0.0013"),
         (milliseconds(0.5812), "0.58 ms"), (of_a_core(0.384), "38 %"), (of_a_core(0.0312), "3.1 %"),
         (kilobytes(2449), "2.45 kB"),
     ],
