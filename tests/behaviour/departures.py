@@ -56,7 +56,18 @@ DEPARTURES: dict[str, Departure] = {
         "but does not answer before somebody polls)",
     ),
     "too big a POST": Departure(
-        0, 400, "Engine.IO protocol 4, Handshake: maxPayload (plain does not answer before somebody polls)"
+        (400, 0), (413, 413),
+        "Engine.IO protocol 4, Handshake: maxPayload; its reference implementation: 413 (plain does not answer "
+        "before somebody polls)",
+    ),
+    "words of a refusal": Departure(
+        str, dict, "Engine.IO protocol 4, Introduction: its reference implementation, which has a code and a message"
+    ),
+    "foreign origin": Departure(
+        400, 403, "Engine.IO protocol 4, Introduction: its reference implementation has 403 for it"
+    ),
+    "script": Departure(
+        "___eio[0](", "0{", "Engine.IO protocol 4, Query parameters: there is no `j` (there was in protocol 3)"
     ),
     "pending poll at a close": Departure(
         "", "6", "Engine.IO protocol 4, test suite, close, 'forcefully closes the session': the poll is answered `6`"

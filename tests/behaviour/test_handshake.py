@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.behaviour.polling import Polling, Reply, request
+from tests.behaviour.polling import Polling, request
 from tests.behaviour.sites import Site, Sites
 from tests.behaviour.wire import Wire, upgrading
 
@@ -47,16 +47,14 @@ def test_ids_are_of_twenty_characters_and_never_the_same(at: Site) -> None:
 
 @pytest.mark.parametrize("version", ["", "EIO=3&", "EIO=abc&", "EIO=&", "EIO=44&"])
 def test_another_version_of_the_protocol_is_refused(at: Site, version: str) -> None:
-    words = '"The client is using an unsupported version of the Socket.IO or Engine.IO protocols"'
-    assert request(at, "GET", f"?{version}transport=polling") == Reply(400, words)
+    assert request(at, "GET", f"?{version}transport=polling").status == 400
     with Wire(at) as wire:
-        answer = wire.ask(upgrading("transport=websocket").replace(b"EIO=4&", version.encode()))
-        assert (answer.status, answer.body.decode()) == (400, words)
+        assert wire.ask(upgrading().replace(b"EIO=4&", version.encode())).status == 400
 
 
 @pytest.mark.parametrize("transport", ["abc", "constructor", "polling2", "POLLING", "polling,websocket"])
 def test_an_unknown_transport_is_refused(at: Site, transport: str) -> None:
-    assert request(at, "GET", f"?EIO=4&transport={transport}") == Reply(400, '"Invalid transport"')
+    assert request(at, "GET", f"?EIO=4&transport={transport}").status == 400
     assert request(at, "POST", f"?EIO=4&transport={transport}").status == 400
     with Wire(at) as wire:
         assert wire.ask(upgrading(f"transport={transport}")).status == 400
@@ -98,13 +96,13 @@ def test_another_method_with_the_id_of_a_session_is_refused_and_does_no_harm(at:
 
 def test_a_session_that_nobody_has_is_refused(at: Site) -> None:
     for method, body in (("GET", ""), ("POST", "3"), ("POST", "")):
-        assert request(at, method, OPEN + "&sid=nobody", body=body) == Reply(400, '"Invalid session nobody"')
+        assert request(at, method, OPEN + "&sid=nobody", body=body).status == 400
     with Wire(at) as wire:
         assert wire.ask(upgrading("transport=websocket&sid=nobody")).status == 400
 
 
 def test_a_websocket_that_does_not_ask_to_be_one_is_refused(at: Site) -> None:
-    assert request(at, "GET", "?EIO=4&transport=websocket") == Reply(400, '"Invalid websocket upgrade"')
+    assert request(at, "GET", "?EIO=4&transport=websocket").status == 400
     with Wire(at) as wire:
         assert wire.ask(upgrading(Upgrade="h2c")).status == 400
     with Polling.session(at) as poll:
@@ -149,17 +147,19 @@ def test_a_websocket_may_ask_as_browsers_and_proxies_do(at: Site, headers: dict[
 
 
 def test_the_page_s_own_origin_is_accepted_and_another_is_not(at: Site) -> None:
-    for origin, status in ((at.url, 200), ("http://elsewhere.test", 400), ("null", 400)):
+    foreign = at.says("foreign origin")
+    for origin, status in ((at.url, 200), ("http://elsewhere.test", foreign), ("null", foreign)):
         assert request(at, "GET", OPEN, Origin=origin).status == status
     own = f"http://127.0.0.1:{at.port}"
-    for origin, status in ((own, 101), ("http://elsewhere.test", 400)):
+    for origin, status in ((own, 101), ("http://elsewhere.test", foreign)):
         with Wire(at) as wire:
             assert wire.ask(upgrading(Host=own[7:], Origin=origin)).status == status
 
 
 def test_another_origin_is_refused_in_the_middle_of_a_session_too(at: Site) -> None:
     with Polling.session(at) as poll:
-        assert request(at, "POST", poll.query, body='42["keep",1]', Origin="http://elsewhere.test").status == 400
+        got = request(at, "POST", poll.query, body='42["keep",1]', Origin="http://elsewhere.test")
+        assert got.status == at.says("foreign origin")
         assert poll.event('["give"]') == ["437[[]]"]
 
 
@@ -171,7 +171,7 @@ def test_given_origins_are_accepted_and_told_so(sites: Sites, engine: str) -> No
             assert answer.status == 200
             assert answer.headers["access-control-allow-origin"] == origin
             assert answer.headers["access-control-allow-credentials"] == "true"
-    assert request(at, "GET", OPEN, Origin="http://elsewhere.test") == Reply(400, '"Not an accepted origin."')
+    assert request(at, "GET", OPEN, Origin="http://elsewhere.test").status == at.says("foreign origin")
 
 
 def test_a_preflight_is_answered(sites: Sites, engine: str) -> None:
@@ -186,9 +186,20 @@ def test_a_preflight_is_answered(sites: Sites, engine: str) -> None:
         assert answer.headers["access-control-allow-headers"] == "content-type"
 
 
+def test_a_refusal_has_its_words(at: Site) -> None:
+    for query in ("?EIO=3&transport=polling", "?EIO=4&transport=abc", OPEN + "&sid=nobody"):
+        words = json.loads(request(at, "GET", query).body)
+        assert type(words) is at.says("words of a refusal")
+        if isinstance(words, dict):
+            assert set(words) == {"code", "message"}
+
+
 def test_a_script_tag_s_answer_is_a_script(at: Site) -> None:
     opened = request(at, "GET", OPEN + "&j=0")
     assert opened.status == 200
+    assert opened.body.startswith(at.says("script"))
+    if opened.body.startswith("0"):
+        return
     assert opened.body.startswith('___eio[0]("0{\\"sid\\":')
     sid = json.loads(opened.body[12:-3].replace('\\"', '"'))["sid"]
     query = f"{OPEN}&j=1&sid={sid}"

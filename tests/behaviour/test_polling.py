@@ -102,7 +102,7 @@ def test_a_body_of_exactly_the_limit_is_taken(at: Site) -> None:
 def test_a_body_above_the_limit_closes_the_session(at: Site) -> None:
     with Polling.session(at) as poll:
         pending = poll.pending()
-        assert poll.post("4" * 100_001).status == 400
+        assert poll.post("4" * 100_001).status == at.says("too big a POST")[0]
         assert pending.result(PATIENCE).body in ("1", "6")
         assert poll.get().status == 400
         assert len(at.reasons(poll.sid)) == 1
@@ -110,7 +110,7 @@ def test_a_body_above_the_limit_closes_the_session(at: Site) -> None:
 
 def test_a_body_above_the_limit_is_answered_though_nobody_polls(at: Site) -> None:
     with Polling.session(at) as poll:
-        answer = at.says("too big a POST")
+        answer = at.says("too big a POST")[1]
         assert poll.post("4" * 100_001, PATIENCE if answer else SHORTLY).status == answer
         assert len(at.reasons(poll.sid)) == 1
 
@@ -204,16 +204,16 @@ def test_a_poll_that_is_given_up_closes_the_session(at: Site) -> None:
 def test_a_large_answer_is_compressed_for_those_who_can_read_it(at: Site) -> None:
     with Polling.session(at) as poll:
         for encoding, expected in (
-            ("gzip", "gzip"),
-            ("deflate", "deflate"),
-            ("gzip;q=1, deflate", "gzip"),
-            ("br", None),
+            ("gzip", ["gzip"]),
+            ("deflate", ["deflate", None]),
+            ("gzip;q=1, br", ["gzip"]),
+            ("br", [None]),
         ):
             poll.post(f'42["say","{"x" * 2000}"]')
             got = requests.get(
                 f"{at.url}/socket.io/{poll.query}", headers={"Accept-Encoding": encoding}, timeout=PATIENCE
             )
-            assert got.headers.get("Content-Encoding") == expected
+            assert got.headers.get("Content-Encoding") in expected
             assert got.text == f'42["said","{"x" * 2000}"]'
 
 
