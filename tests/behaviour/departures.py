@@ -43,6 +43,9 @@ DEPARTURES: dict[str, Departure] = {
     "answer to a POST": Departure(
         "OK", "ok", "Engine.IO protocol 4, Sending data: HTTP 200 with the string `ok` in the body"
     ),
+    "type of the answer to a POST": Departure(
+        "text/plain", "text/plain; charset=UTF-8", "Socket.IO protocol 5, Sample session, request 2"
+    ),
     "packets in a POST": Departure(
         0, 40, "Engine.IO protocol 4, Packet encoding: no limit but maxPayload (plain takes none of more than 16)"
     ),

@@ -158,6 +158,8 @@ def seen(answer: Answer, at: Site) -> object:
     """An answer without its date, its ids, and the length that they make; of a refusal the status."""
     if answer.status >= 400:
         return answer.status
+    if answer.body.lower() == b"ok":
+        assert answer.headers.pop("content-type") == at.says("type of the answer to a POST")
     headers = {name: value for name, value in answer.headers.items() if name not in ("date", "content-length")}
     body = re.sub(r'"sid":"[^"]+"', '"sid":""', answer.body.decode("latin-1"))
     known = json.loads(body[1:]) if body.startswith("0{") else "" if "content-encoding" in headers else body.lower()

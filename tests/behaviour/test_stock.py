@@ -19,6 +19,12 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def at(sites: Sites, engine: str) -> Site:
+    """Python's client may wait for the next ping before it goes."""
+    return sites.get(engine, "stock")
+
+
 @pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -167,11 +173,11 @@ def test_events_come_once_and_in_order_while_it_upgrades(connect: Open) -> None:
     ann = connect(wait=False)
     assert ann.sid
     ann.emit("stream", 150)
-    for n in range(15):
+    for n in range(10):
         ann.emit("keep", n)
     ann.said.wait(lambda line: line.get("event") == "number" and line["args"] == [149])
     assert ann.all("number") == [[n] for n in range(150)]
-    assert ann.ask("give") == [list(range(15))]
+    assert ann.ask("give") == [list(range(10))]
 
 
 def test_a_session_s_values_are_kept(connect: Open) -> None:

@@ -6,6 +6,7 @@ Use: `with Wire.session(at) as wire: wire.send('42["echo"]'); wire.next()`.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import socket
@@ -128,9 +129,10 @@ class Wire:
         return self.sid
 
     def write(self, data: bytes, pieces: int | None = None) -> None:
-        """Bytes as they are, in segments of so many if that is given."""
-        for start in range(0, len(data), pieces or len(data) or 1):
-            self.sock.sendall(data[start : start + (pieces or len(data))])
+        """Bytes as they are, in segments of so many if that is given. If nobody takes them, reading tells."""
+        with contextlib.suppress(ConnectionError):
+            for start in range(0, len(data), pieces or len(data) or 1):
+                self.sock.sendall(data[start : start + (pieces or len(data))])
 
     def send(self, *messages: str | bytes) -> None:
         """Messages, each in a frame, all in one segment."""
@@ -197,7 +199,8 @@ class Wire:
 
     def finish(self) -> None:
         """FIN: nothing more will be sent."""
-        self.sock.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """RST: the connection is gone, whatever was under way."""
