@@ -107,6 +107,13 @@ def boom() -> None:
     raise RuntimeError("boom")
 
 
+def slow(seconds: float) -> float:
+    """A handler that waits."""
+    flask_socketio.emit("begun", seconds)
+    eventlet.sleep(seconds)
+    return seconds
+
+
 def say(*args: Any) -> None:
     """All arguments, as an event."""
     flask_socketio.emit("said", args)
@@ -203,7 +210,7 @@ def hang_up() -> None:
 
 
 HANDLERS = [connect, disconnect, echo, nothing, boom, say, join, leave, tell, others, everybody, call, stream]
-HANDLERS += [keep, give, remember, recall, who, leave_me, hang_up]
+HANDLERS += [slow, keep, give, remember, recall, who, leave_me, hang_up]
 for space in NAMESPACES:
     for function in HANDLERS:
         socketio.on_event(function.__name__, function, namespace=space)

@@ -6,6 +6,7 @@ Use: `with Polling(at) as poll: poll.connect(); poll.post('42["echo"]'); poll.ge
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -29,7 +30,13 @@ NONE = Reply(0, "")
 
 
 def request(
-    at: Site, method: str, query: str, *, body: str | bytes = "", wait: float = PATIENCE, **headers: str
+    at: Site,
+    method: str,
+    query: str,
+    *,
+    body: str | bytes = "",
+    wait: float = PATIENCE,
+    headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """Any request to the endpoint, on a connection of its own."""
     data = body.encode() if isinstance(body, str) else body

@@ -105,6 +105,9 @@ class _Python(Client):
             with queue.all_tasks_done:
                 queue.all_tasks_done.wait_for(lambda: not queue.unfinished_tasks, 2)
         self._sio.disconnect()
+        for left in (self._sio.eio.ws, self._sio.eio.http):  # which it does not close itself if its peer ended it
+            if left is not None:
+                left.close()
 
     def _event(self, event: str, *args: Any) -> tuple[Any, ...]:
         self.said.add({"event": event, "args": list(args)})
