@@ -14,7 +14,9 @@ from abc import ABC, abstractmethod
 from itertools import count
 from typing import Any
 
+import requests
 import socketio
+from engineio.payload import Payload
 
 from tests.behaviour.sites import Site
 from tests.node_client import FOLDER
@@ -22,6 +24,8 @@ from tests.process import ROOT, environment
 from tests.waiting import PATIENCE, Log
 
 __all__ = ["TRANSPORTS", "Client", "Stock"]
+
+Payload.max_decode_packets = 1000  # Python's client gives up at more packets than 16 in one poll
 
 TRANSPORTS = {"polling": ["polling"], "upgrade": ["polling", "websocket"], "websocket": ["websocket"]}
 
@@ -80,7 +84,8 @@ class _Python(Client):
     def __init__(self, url: str, namespace: str, transports: list[str], auth: Any) -> None:
         super().__init__()
         self._namespace = namespace
-        self._sio = socketio.Client(reconnection=False, handle_sigint=False)
+        self._http = requests.Session()  # one of its own it may make anew after it has closed it
+        self._sio = socketio.Client(reconnection=False, handle_sigint=False, http_session=self._http)
         # Engine.IO's client takes each message on a thread of its own, and they overtake one another.
         trigger = self._sio.eio._trigger_event
         self._sio.eio._trigger_event = lambda *args, **kwargs: trigger(*args, **{**kwargs, "run_async": False})
@@ -105,9 +110,9 @@ class _Python(Client):
             with queue.all_tasks_done:
                 queue.all_tasks_done.wait_for(lambda: not queue.unfinished_tasks, 2)
         self._sio.disconnect()
-        for left in (self._sio.eio.ws, self._sio.eio.http):  # which it does not close itself if its peer ended it
-            if left is not None:
-                left.close()
+        self._http.close()
+        if self._sio.eio.ws is not None:  # it leaves it open if its peer has ended it
+            self._sio.eio.ws.close()
 
     def _event(self, event: str, *args: Any) -> tuple[Any, ...]:
         self.said.add({"event": event, "args": list(args)})
