@@ -23,6 +23,7 @@ from pathlib import Path
 from bridge.clients.engine.serving import addresses, listen, serve
 from bridge.clients.engine.sockets import Engine, EngineOptions
 from bridge.clients.fanout import Fanout
+from bridge.clients.keys import KeysOf
 from bridge.config import Relay as RelaySettings
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
@@ -105,6 +106,7 @@ class Process:
         )
         user_key = None if relay.identity == "none" else relay.user_key
         decode = Decode(codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+        json = codec.JsonEncoder(encoder.escape)
         parts = Parts(
             users=self.users,
             inbound=Inbound(user_key, relay.action_key, {relay.user_key, relay.action_key}, self.tally),
@@ -113,27 +115,34 @@ class Process:
                 decode, self.users.sids, self.tally,
             ),
             hooks=self.hooks,
-            encode=codec.JsonEncoder(encoder.escape).encode,
+            encode=json.encode,
+            encode_many=json.encode_many,
         )  # fmt: skip
         presence = (relay.connected, relay.disconnected)
         rules = Rules(relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue)
         self.relay = Relay(rules, parts, self.tally)
 
     def _wire_web(self, host: str, port: int) -> None:
-        web, largest = self.settings.web, 2 * self.settings.link.max_frame + 65536
+        web, clients, largest = self.settings.web, self.settings.clients, 2 * self.settings.link.max_frame + 65536
         self.flask_app = self.app.wsgi_app
         self.engine = Engine(
             self.app,
-            EngineOptions(web.allowed_origins, web.ping_interval, web.ping_timeout, largest),
+            EngineOptions(
+                web.allowed_origins, web.ping_interval, web.ping_timeout, web.connect_timeout, largest,
+                clients.outbox, clients.slow,
+            ),
             self.tally,
-        )
-        self.fanout = Fanout(self.engine.send, lambda: self.engine.clients, self.tally)
+        )  # fmt: skip
+        keys_of = KeysOf(clients.latest_key) if clients.slow == "latest" else None
+        self.fanout = Fanout(self.engine.outboxes, self.engine.pressure, self.tally, keys_of)
         self.engine.run(
             on_connected=self.relay.connected,
-            on_event=self.relay.event,
+            on_events=self.relay.events,
             on_disconnected=self.relay.disconnected,
         )
-        wires = Wires(self.uplink.send, self.uplink.tell, self.uplink.up, self.fanout.publish, self._link_json)
+        wires = Wires(
+            self.uplink.send, self.uplink.room, self.uplink.tell, self.uplink.up, self.fanout.publish, self._link_json
+        )
         self.relay.run(wires, self.bridge)
         add_status(
             self.app,

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
 
 from bridge.errors import Refused
 
-__all__ = ["Delivery", "Payload"]
+__all__ = ["SEPARATOR", "Delivery", "Payload", "Texts"]
+
+#: What joins the texts of a burst: no escape of JSON makes it or changes it, and it is rare.
+SEPARATOR = "\x7f"
 
 _PLACEHOLDER = b'{"_placeholder":true,"num":0}'
 
@@ -68,6 +72,20 @@ class Delivery:
     event: str
     payload: Payload
     to: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts of a burst, each the one argument of the same event: what most bursts are.
+
+    `frames`: in UTF-8, none with SEPARATOR in it; `joined`: the same, as one text with SEPARATOR
+    between. `to`: for each its clients' sids, or None for all; None alone: each is for all.
+    """
+
+    event: str
+    frames: Sequence[bytes]
+    joined: str
+    to: Sequence[tuple[str, ...] | None] | None = None
 
 
 def _take_out(value: object, attachments: list[bytes]) -> object:

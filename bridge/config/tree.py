@@ -20,7 +20,7 @@ from bridge.config import values as kinds
 from bridge.config.fields import Group, Setting, setting, settings_of
 from bridge.config.values import Address
 
-__all__ = ["DEMO_SPEAKS", "DIFFERENT", "GROUPS", "SETTINGS", "Link", "Log", "Relay", "Settings", "Web"]
+__all__ = ["DEMO_SPEAKS", "DIFFERENT", "GROUPS", "SETTINGS", "Clients", "Link", "Log", "Relay", "Settings", "Web"]
 
 
 class Link(Group, frozen=True):
@@ -124,6 +124,31 @@ class Web(Group, frozen=True):
         25.0, "how often a client is pinged", "Socket.IO's default, under the idle limit of most proxies"
     )
     ping_timeout: kinds.Interval = setting(20.0, "how long a client may take to answer a ping", "Socket.IO's default")
+    connect_timeout: kinds.Interval = setting(
+        45.0, "how long a client may take to connect to a namespace after its handshake", "Socket.IO's default"
+    )
+
+
+class Clients(Group, frozen=True):
+    """The clients: what waits for one that is slow"""
+
+    outbox: kinds.Size = setting(
+        1048576,
+        "how many bytes may wait for one client, which an empty outbox takes in any case",
+        "1 MiB, Centrifugo's queue of one client",
+    )
+    slow: kinds.Slow = setting(
+        "disconnect",
+        "what becomes of a client for which more has to wait: it is disconnected, or what waits is cut, or only "
+        "the newest of what supersedes itself is kept",
+        "the client comes back by itself and then is up to date, and none has gaps unasked",
+    )
+    latest_key: kinds.OptionalName = setting(
+        None,
+        "with slow = latest: the field that tells one state from another; without it a newer message of an event "
+        "supersedes the one before",
+        "many servers send one kind of state",
+    )
 
 
 class Log(Group, frozen=True):
@@ -139,6 +164,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     link: Link = Link()
     relay: Relay = Relay()
     web: Web = Web()
+    clients: Clients = Clients()
     log: Log = Log()
     check: bool = False
     origins: Annotated[Mapping[str, str], AfterValidator(MappingProxyType), PlainSerializer(dict)] = MappingProxyType(
@@ -147,7 +173,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
 
 #: The tree's branches, in the order of the help.
-GROUPS: Mapping[str, type[Group]] = {"link": Link, "relay": Relay, "web": Web, "log": Log}
+GROUPS: Mapping[str, type[Group]] = {"link": Link, "relay": Relay, "web": Web, "clients": Clients, "log": Log}
 
 #: Every setting by its name, in the order of the help.
 SETTINGS: Mapping[str, Setting] = {item.name: item for group in GROUPS.values() for item in settings_of(group)}

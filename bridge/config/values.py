@@ -44,6 +44,7 @@ __all__ = [
     "Payload",
     "ServerAddress",
     "Size",
+    "Slow",
     "Switch",
     "Unhandled",
 ]
@@ -241,6 +242,7 @@ _NAMES = f"a name of 1 to {MAX_NAME} characters, none of them a control characte
 Identity = Literal["sid", "register", "none"]
 Payload = Literal["text", "json", "bytes"]
 Unhandled = Literal["relay", "drop"]
+Slow = Literal["disconnect", "drop-oldest", "latest"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 

@@ -44,7 +44,7 @@ class Outgoing(Protocol):
     """What the writer is fed from."""
 
     def take(self, at_most: int) -> Sequence[bytes]:
-        """Up to `at_most` bytes of framed messages, at least one; waits. Empty: the connection is over."""
+        """Framed messages, one or several a piece, of `at_most` bytes or one piece; waits. Empty: it is over."""
 
     def sent(self) -> None:
         """What was taken last was handed to the socket, whole."""
@@ -230,10 +230,7 @@ class Link:
             try:
                 sock.sendall(data)
             except OSError as error:
-                self._tally.count("frames_unconfirmed", len(frames))
-                log.warning("! %d frames were in flight when the link broke", len(frames))
                 return self._broken(error)
-            self._tally.count("frames_out", len(frames))
             self._tally.count("bytes_out", len(data))
             if log.isEnabledFor(logging.DEBUG):
                 for frame in frames:

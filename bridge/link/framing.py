@@ -10,7 +10,7 @@ Use: `framing_in("~", 1 << 20).feed(b"a~b~c")` -> [b"a", b"b"]; `framing_out("~"
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bridge.errors import FrameTooBig, Refused
@@ -78,6 +78,14 @@ class Encoder:
         if self._delimiter and framed.find(self._delimiter) != len(payload):
             raise Refused("delimiter-in-frame", f"the frame contains the delimiter {self._delimiter!r}")
         return framed
+
+    def frames(self, payloads: Sequence[bytes]) -> bytes:
+        """All of them with their framing, one after the other. Raises Refused as `frame` does."""
+        if self._delimiter and max(map(len, payloads)) <= self._max:
+            joined = self._delimiter.join([*payloads, b""])
+            if joined.count(self._delimiter) == len(payloads) and len(self._delimiter) == 1:
+                return joined
+        return b"".join([self.frame(payload) for payload in payloads])
 
 
 def framing_in(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Decoder:

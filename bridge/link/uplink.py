@@ -9,9 +9,12 @@ Use: `uplink.send([b'{"action":"x"}'], done)`; `done(None)` means sent, `done(Re
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,8 +23,13 @@ from bridge.tally import Tally
 
 __all__ = ["Done", "Uplink"]
 
+log = logging.getLogger("bridge.link")
+
 #: Called once, when the fact is known: None for handed over, else why not.
 Done = Callable[[Refused | None], None]
+
+#: Bytes of payloads that are framed together; more is taken, and acked, piece by piece.
+JOINED = 128 * 1024
 
 #: Bytes of presence that may wait beyond what is announced at the start of a connection. A server
 #: that leaves so much unread is not reading at all.
@@ -31,12 +39,19 @@ PRESENCE_LIMIT = 8 * 1024 * 1024
 class Framing(Protocol):
     """An encoder as framing.py makes them."""
 
+    separate: bool
+
     def frame(self, payload: bytes) -> bytes: ...
+
+    def frames(self, payloads: Sequence[bytes]) -> bytes: ...
 
 
 @dataclass(slots=True)
 class _Waiting:
+    """`data`: so many frames."""
+
     data: bytes
+    count: int
     done: Done | None
     presence: bool
 
@@ -44,15 +59,19 @@ class _Waiting:
 class Uplink:
     """The queue of one link. `limit`: bytes that may wait before events are refused as `link-busy`.
 
-    An empty queue takes any one message, as no limit on the queue can be under one frame.
+    An empty queue takes any one message, as no limit on the queue can be under one frame. Whoever can
+    wait for room waits in line: in the order of coming, and nobody overtakes.
     """
 
     def __init__(self, framing: Framing, limit: int, on_overflow: Callable[[], None], tally: Tally) -> None:
         self._framing, self._limit, self._on_overflow, self._tally = framing, limit, on_overflow, tally
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._queue: deque[_Waiting] = deque()
         self._taken: list[_Waiting] = []
+        self._line: deque[threading.Condition] = deque()  # who waits for room, the first one first
         self._events = self._presence = 0  # bytes that wait
+        self._moved = time.monotonic()  # when the link last took something, or could have
         self._open = False
 
     @property
@@ -65,28 +84,59 @@ class Uplink:
         frames = self._presence_frames(announce)
         with self._changed:
             self._open = True
-            self._queue.extend(_Waiting(frame, None, True) for frame in frames)
+            self._queue.extend(_Waiting(frame, 1, None, True) for frame in frames)
             self._presence = 0
             self._changed.notify_all()
 
-    def send(self, payloads: Sequence[bytes], done: Done | None = None) -> None:
+    def send(self, payloads: Sequence[bytes], done: Done | None = None, *, has_room: bool = False) -> None:
         """Queue the payloads, in order and with nothing between them.
 
         Raises Refused (too-big, delimiter-in-frame, link-down, link-busy), and then nothing of
-        it is sent and `done` is not called.
+        it is sent and `done` is not called. `has_room`: the caller has waited for it, see `room`.
         """
-        frames = [self._framing.frame(payload) for payload in payloads]
+        if self._framing.separate or sum(map(len, payloads)) > JOINED:
+            frames = [self._framing.frame(payload) for payload in payloads]
+        else:
+            frames = [self._framing.frames(payloads)]
         size = sum(map(len, frames))
         with self._changed:
             if not self._open:
                 raise Refused("link-down")
-            if self._events and self._events + size > self._limit:
+            if not has_room and self._events and (self._line or self._events + size > self._limit):
                 raise Refused("link-busy")
             self._events += size
             for frame in frames[:-1]:
-                self._queue.append(_Waiting(frame, None, False))
-            self._queue.append(_Waiting(frames[-1], done, False))
+                self._queue.append(_Waiting(frame, 1, None, False))
+            self._queue.append(_Waiting(frames[-1], len(payloads) - len(frames) + 1, done, False))
             self._changed.notify_all()
+
+    @contextmanager
+    def room(self, patience: float) -> Iterator[None]:
+        """Wait in line for room, `patience` seconds at most; inside, `send(…, has_room=True)`.
+
+        There is room while less than the limit waits, and when the link is down, which `send` tells. A link
+        that has taken nothing for so long is not waited for any more. Raises Refused("link-busy").
+        """
+        mine = threading.Condition(self._lock)  # its own: else all would wake for each one's turn
+        with self._lock:
+            self._line.append(mine)
+        try:
+            with self._lock:
+                stalled = time.monotonic() - self._moved if not self._has_room() else 0.0
+                if not mine.wait_for(lambda: self._line[0] is mine and self._has_room(), patience - stalled):
+                    raise Refused("link-busy")
+            yield
+        finally:
+            with self._lock:
+                self._line.remove(mine)
+                self._next_in_line()
+
+    def _next_in_line(self) -> None:
+        if self._line and self._has_room():
+            self._line[0].notify()
+
+    def _has_room(self) -> bool:
+        return not self._open or self._events < self._limit
 
     def tell(self, payloads: Sequence[bytes]) -> None:
         """Queue a presence notice. While the link is down it is not kept: presence is announced
@@ -98,7 +148,7 @@ class Uplink:
             self._presence += sum(map(len, frames))
             overflow = self._presence > PRESENCE_LIMIT
             if not overflow:
-                self._queue.extend(_Waiting(frame, None, True) for frame in frames)
+                self._queue.extend(_Waiting(frame, 1, None, True) for frame in frames)
                 self._changed.notify_all()
         if overflow:
             self._on_overflow()
@@ -111,6 +161,7 @@ class Uplink:
             if not self._open:
                 return []
             size = 0
+            self._moved = time.monotonic()
             while self._queue and (not self._taken or size + len(self._queue[0].data) <= at_most):
                 entry = self._queue.popleft()
                 size += len(entry.data)
@@ -119,7 +170,10 @@ class Uplink:
 
     def sent(self) -> None:
         """Implements connection.Outgoing."""
-        self._finish(self._release(), None)
+        self._moved = time.monotonic()
+        entries = self._release()
+        self._tally.count("frames_out", sum([entry.count for entry in entries]))
+        self._finish(entries, None)
 
     def down(self, in_flight: bool) -> None:
         """Implements connection.Outgoing. May be called twice."""
@@ -130,6 +184,11 @@ class Uplink:
             self._events = sum(len(entry.data) for entry in self._taken if not entry.presence)
             self._presence = 0
             self._changed.notify_all()
+            self._next_in_line()
+        if lost:  # counted before anybody is told
+            count = sum([entry.count for entry in lost])
+            self._tally.count("frames_unconfirmed", count)
+            log.warning("! %d frames were in flight when the link broke", count)
         message = "the link broke while this was being sent; it may or may not have arrived"
         self._finish(lost, Refused("link-down", message))
         self._finish(waiting, Refused("link-down", "the link broke before this was sent"))
@@ -157,6 +216,7 @@ class Uplink:
                 else:
                     self._events -= len(entry.data)
             self._changed.notify_all()
+            self._next_in_line()
             return taken
 
     @staticmethod

@@ -10,15 +10,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from bridge.messages import Delivery, Payload
+from bridge.messages import Delivery, Payload, Texts
 from bridge.relay.handlers import Default, Emit, Hooks, report
 from bridge.relay.routing import Outbound
 from bridge.relay.users import Users
 from bridge.tally import Tally
 
-__all__ = ["Bursts"]
+__all__ = ["Bursts", "Publish"]
+
+
+class Publish(Protocol):
+    """fanout.publish"""
+
+    def __call__(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None: ...
 
 
 class Bursts:
@@ -28,16 +34,15 @@ class Bursts:
         self._outbound, self._hooks, self._users, self._tally = outbound, hooks, users, tally
         self._here = threading.local()  # .deliveries: those of the burst that this thread is in
 
-    def run(self, publish: Callable[[Sequence[Delivery]], None]) -> None:
+    def run(self, publish: Publish) -> None:
         """From now on the others may be called."""
         self._publish = publish
 
     def take(self, frames: Sequence[bytes]) -> None:
         """What one read of the link completed, published in one piece."""
-        deliveries: list[Delivery] = []
+        deliveries: list[Delivery | Texts] = []
         if self._hooks.message is None:
-            for frame in frames:
-                deliveries += self._outbound.route(frame)
+            deliveries = self._outbound.burst(frames)
         else:
             self._here.deliveries = deliveries  # what a handler emits meanwhile keeps its place
             try:
@@ -46,18 +51,18 @@ class Bursts:
             finally:
                 self._here.deliveries = None
         if deliveries:
-            self._publish(deliveries)
+            self._publish(deliveries, paced=True)
 
     def emit(self, emit: Emit) -> None:
         """Publish what a handler emits. Raises Refused("not-json")."""
         deliveries = self._of_emit(emit)
-        burst: list[Delivery] | None = getattr(self._here, "deliveries", None)
+        burst: list[Delivery | Texts] | None = getattr(self._here, "deliveries", None)
         if burst is not None:
             burst += deliveries
         else:
             self._publish(deliveries)
 
-    def _handle(self, hook: Callable[..., object], frame: bytes, deliveries: list[Delivery]) -> None:
+    def _handle(self, hook: Callable[..., object], frame: bytes, deliveries: list[Delivery | Texts]) -> None:
         decoded = self._outbound.decode_or_none(frame)
         if decoded is None:
             return

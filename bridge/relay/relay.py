@@ -13,24 +13,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
 
 from bridge.errors import Refused
 from bridge.messages import Delivery, Payload
-from bridge.names import check_event, clean_user
-from bridge.relay.bursts import Bursts
-from bridge.relay.handlers import Bridge, Hooks, frames_of, report
+from bridge.names import clean_user
+from bridge.relay.bursts import Bursts, Publish
+from bridge.relay.events import Answer, Event, Events, EventsParts, EventsRules, Send
+from bridge.relay.handlers import Bridge, Hooks, frames_of
 from bridge.relay.routing import Inbound, Outbound
 from bridge.relay.users import Change, Client, Users
-from bridge.tally import Tally, shorten
+from bridge.tally import Tally
 
-__all__ = ["Ack", "Parts", "Relay", "Rules", "Wires"]
-
-#: Answers one event: {"ok": true, …} or {"ok": false, "error": code, "message": text}.
-Ack = Callable[[dict[str, object]], None]
-
-_Done = Callable[[Refused | None], None]
+__all__ = ["Parts", "Relay", "Rules", "Wires"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +49,7 @@ class Parts:
     outbound: Outbound
     hooks: Hooks
     encode: Callable[[object], bytes]
-
-
-class Send(Protocol):
-    """uplink.send"""
-
-    def __call__(self, payloads: Sequence[bytes], done: _Done | None = None) -> None: ...
+    encode_many: Callable[[Sequence[object]], list[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +57,10 @@ class Wires:
     """Where to: the queue before the link, and the clients."""
 
     send: Send
+    room: Callable[[float], AbstractContextManager[None]]
     tell: Callable[[Sequence[bytes]], None]
     announce: Callable[[Sequence[bytes]], None]
-    publish: Callable[[Sequence[Delivery]], None]
+    publish: Publish
     link: Callable[[], dict[str, object]]
 
 
@@ -78,8 +70,14 @@ class Relay:
     def __init__(self, rules: Rules, parts: Parts, tally: Tally) -> None:
         self._rules, self._parts, self._tally = rules, parts, tally
         self._users, self._hooks = parts.users, parts.hooks
-        self._reserved = frozenset() if rules.identity == "none" else frozenset(rules.presence)
+        reserved = frozenset[str]() if rules.identity == "none" else frozenset(rules.presence)
         self._lock = threading.RLock()
+        self._events = Events(
+            EventsRules(rules.identity, rules.user_key, reserved, rules.unhandled, rules.handler_limit),
+            EventsParts(parts.users, parts.inbound, parts.hooks, parts.encode, parts.encode_many),
+            self._lock,
+            tally,
+        )
         self._bursts = Bursts(parts.outbound, parts.hooks, parts.users, tally)
         self._announcing: list[bytes] | None = None  # the notices of a link that is coming up
 
@@ -87,6 +85,7 @@ class Relay:
         """From now on everything may be called."""
         self._wires = wires
         self._bursts.run(wires.publish)
+        self._events.run(wires.send, wires.room, self._register)
         bridge.run(send=self._send_anywhere, emit=self._bursts.emit)
 
     # From the clients.
@@ -103,17 +102,9 @@ class Relay:
             except Refused:
                 pass  # it has gone already, and nobody was told that it came
 
-    def event(self, sid: str, name: object, args: Sequence[object], ack: Ack) -> None:
-        """A client has emitted an event. `ack` is called exactly once, now or when the fact is known."""
-        self._tally.count("events_in")
-        try:
-            check_event(name, self._reserved)
-            client = self._users.get(sid)
-            if client is None:
-                raise Refused("gone", "this client has disconnected")
-            self._take(client, str(name), args, ack)
-        except Refused as error:
-            self._refuse(sid, error, ack, name)
+    def events(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
+        """A client has emitted events; how many were taken, see events.Events.take."""
+        return self._events.take(sid, events, answer, may_wait)
 
     def disconnected(self, sid: str) -> None:
         """A client has gone."""
@@ -121,54 +112,7 @@ class Relay:
             for change in self._users.remove(sid):
                 self._tell(change)
 
-    def _take(self, client: Client, name: str, args: Sequence[object], ack: Ack) -> None:
-        if self._rules.identity == "register":
-            if name == "register":
-                self._register(client, self._name_in(args))
-                self._tally.count("events_ok")
-                ack({"ok": True, "user": client.user})
-                return
-            if client.user is None:
-                raise Refused("not-registered")
-        payloads = self._handled(client, name, args)
-
-        def done(error: Refused | None) -> None:
-            if error is None:
-                self._tally.count("events_ok")
-                ack({"ok": True})
-            else:
-                self._refuse(client.sid, error, ack, name)
-
-        if payloads == []:
-            done(None)
-            return
-        with self._lock:
-            if self._users.get(client.sid) is not client:  # while its handler ran
-                raise Refused("gone", "this client has disconnected")
-            if payloads is None:  # written only here, where the user can't change any more
-                payloads = [self._parts.encode(self._parts.inbound.message(client.user, name, args))]
-            self._wires.send(payloads, done)
-
-    def _handled(self, client: Client, name: str, args: Sequence[object]) -> list[bytes] | None:
-        """What a handler makes of an event; None if there is none for it."""
-        handler = self._hooks.events.get(name)
-        if handler is not None:
-            return self._frames(handler, client, *args)
-        if self._rules.unhandled == "drop":
-            raise Refused("bad-event", f"no handler takes the event {name!r}")
-        return None
-
-    def _refuse(self, sid: str, error: Refused, ack: Ack, name: object) -> None:
-        self._tally.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
-        ack({"ok": False, "error": error.code, "message": error.message})
-
     # Users and their presence.
-
-    def _name_in(self, args: Sequence[object]) -> object:
-        first = args[0] if args else None
-        if isinstance(first, dict):
-            return first.get(self._rules.user_key, first.get("username"))
-        return first
 
     def _register(self, client: Client, name: object) -> None:
         clean = clean_user(name)
@@ -207,7 +151,7 @@ class Relay:
         hook = came if change.here else self._hooks.disconnect
         try:
             if hook is not None:
-                return self._frames(hook, change.client)
+                return self._events.frames(hook, change.client)
             if self._rules.identity == "none":
                 return []
             action = self._rules.presence[0 if change.here else 1]
@@ -250,16 +194,6 @@ class Relay:
                     self._announcing += payloads
                 else:
                     self._wires.send(payloads)
-
-    def _frames(self, hook: Callable[..., object], client: Client, *args: object) -> list[bytes]:
-        """Call a user's function; whatever it raises is this one event's trouble."""
-        try:
-            return frames_of(hook(client, *args), self._parts.encode, self._rules.handler_limit)
-        except Refused:
-            raise
-        except (Exception, SystemExit) as error:
-            report(hook, self._tally)
-            raise Refused("handler-error", f"the handler failed: {type(error).__name__}") from None
 
     def _own(self, event: str, payload: dict[str, object], client: Client) -> None:
         self._wires.publish([Delivery(event, Payload.of(payload), (client.sid,))])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.errors import BridgeError
-from bridge.messages import Delivery, Payload
+from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.names import event_problem
 from bridge.tally import Tally, shorten
 
@@ -45,6 +45,17 @@ class Inbound:
             else:
                 message["data"] = only
         return message
+
+    def messages(self, user: str | None, events: Iterable[Sequence[Any]]) -> list[dict[str, object]]:
+        """The messages of events [name, *arguments]."""
+        head: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
+        action, free = self._action_key, self._reserved.isdisjoint
+        return [
+            {**head, action: event[0], **event[1]}
+            if len(event) == 2 and type(event[1]) is dict and free(event[1])
+            else self.message(user, event[0], event[1:])
+            for event in events
+        ]
 
     def presence(self, user: str, action: str) -> dict[str, object]:
         """The notice that a user came or went."""
@@ -81,6 +92,10 @@ class OutboundRules:
     user_key: str | None
 
 
+_SEPARATOR = SEPARATOR.encode()
+_NOBODY = object()
+
+
 class _Drop(Exception):
     """This frame goes to nobody; it has been counted."""
 
@@ -101,12 +116,67 @@ class Outbound:
         # A key can hide behind an escape: any letter as \uXXXX, and / " \ behind a backslash.
         self._escape = b"\\u" if all(key.isalnum() for key in "".join(keys).replace("_", "a")) else b"\\"
 
+    def burst(self, frames: Sequence[bytes]) -> list[Delivery | Texts]:
+        """To whom the frames of one read go and as what, in order; who is not there is counted."""
+        if self._rules.payload == "text" and self._rules.event_key is None and len(frames) > 1:
+            texts = self._texts(frames)
+            if texts is not None:
+                return [texts]
+        return [delivery for frame in frames for delivery in self.route(frame)]
+
     def route(self, frame: bytes) -> list[Delivery]:
         """To whom a frame goes and as what. Empty if to nobody; then it has been counted."""
         try:
             return self.default(*self.decode(frame))
         except _Drop:
             return []
+
+    def _texts(self, frames: Sequence[bytes]) -> Texts | None:
+        """All of them at once; None if there is one that has to be looked at alone."""
+        joined = _SEPARATOR.join(frames)
+        if joined.count(_SEPARATOR) >= len(frames):
+            return None
+        try:
+            text = joined.decode()
+        except UnicodeDecodeError:
+            return None
+        if not self._keys or not (self._escape in joined or any(key in joined for key in self._keys)):
+            return Texts(self._rules.event, frames, text)
+        try:
+            to = self._addressees(frames)
+        except _Drop:
+            return None
+        return Texts(self._rules.event, frames, text, to)
+
+    def _addressees(self, frames: Sequence[bytes]) -> list[tuple[str, ...] | None]:
+        """For each frame its clients, or None. Raises _Drop if one needs more than a look."""
+        key, escape, marks = self._rules.user_key, self._escape, self._keys
+        known: dict[str, tuple[str, ...]] = {}
+        found: list[tuple[str, ...] | None] = []
+        missing = 0
+        for frame in frames:
+            if not (marks[0] in frame or escape in frame):
+                found.append(None)
+                continue
+            try:
+                value = self._decode.strict(frame)
+            except self._decode.not_json:
+                raise _Drop from None
+            user = value.get(key, _NOBODY) if type(value) is dict else _NOBODY
+            if user is _NOBODY:
+                found.append(None)
+                continue
+            if type(user) is not str:
+                raise _Drop
+            sids = known.get(user)
+            if sids is None:
+                sids, _ = self._sids((user,))
+                known[user] = sids
+            missing += not sids
+            found.append(sids)
+        if missing:
+            self._tally.count("unknown_users", missing)
+        return found
 
     def decode_or_none(self, frame: bytes) -> tuple[Message, Payload, object] | None:
         """`decode`, or None for a frame that is refused."""

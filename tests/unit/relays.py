@@ -13,14 +13,14 @@ from typing import Any
 from bridge.link import codec
 from bridge.link.framing import framing_out
 from bridge.link.uplink import Uplink
-from bridge.messages import Delivery
+from bridge.messages import Delivery, Payload, Texts
 from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.relay import Parts, Relay, Rules, Wires
 from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
 from bridge.relay.users import Users
 from bridge.tally import Tally
 
-__all__ = ["At", "notice"]
+__all__ = ["At", "notice", "singly"]
 
 Setup = Callable[[Bridge], object]
 
@@ -28,6 +28,18 @@ Setup = Callable[[Bridge], object]
 def notice(user: str, action: str) -> dict[str, object]:
     """What S is told of a user."""
     return {"username": user, "action": action}
+
+
+def singly(delivery: Delivery | Texts) -> list[Delivery]:
+    """Texts as the deliveries that they are short for."""
+    if isinstance(delivery, Delivery):
+        return [delivery]
+    to = delivery.to or [None] * len(delivery.frames)
+    return [
+        Delivery(delivery.event, Payload.text(frame.decode()), whom)
+        for frame, whom in zip(delivery.frames, to, strict=True)
+        if whom != ()
+    ]
 
 
 class At:
@@ -58,24 +70,26 @@ class At:
             setup(self.bridge)
         user_key = None if identity == "none" else "username"
         decode = Decode(codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+        json_encoder = codec.JsonEncoder(encoder.escape)
         parts = Parts(
             users=self.users,
             inbound=Inbound(user_key, "action", {"username", "action"}, self.tally),
             outbound=Outbound(OutboundRules(payload, "message", None, user_key), decode, self.users.sids, self.tally),
             hooks=self.hooks,
-            encode=codec.JsonEncoder(encoder.escape).encode,
+            encode=json_encoder.encode,
+            encode_many=json_encoder.encode_many,
         )
         self.relay = Relay(Rules(identity, "username", presence, unhandled, limit), parts, self.tally)
         up = self.uplink
-        self.relay.run(Wires(up.send, up.tell, up.up, self.publish, self.status), self.bridge)
+        self.relay.run(Wires(up.send, up.room, up.tell, up.up, self.publish, self.status), self.bridge)
 
     def status(self) -> dict[str, object]:
         """What the link says of itself."""
         return self.read_link()
 
-    def publish(self, deliveries: Sequence[Delivery]) -> None:
+    def publish(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None:
         """What the clients' side is given."""
-        self.batches.append(list(deliveries))
+        self.batches.append([one for delivery in deliveries for one in singly(delivery)])
         self.on_publish(self.batches[-1])
 
     @property
@@ -109,7 +123,7 @@ class At:
         """An event of a client; the list that its ack will be in."""
         answers: list[dict[str, object]] = []
         self.acks.append(answers)
-        self.relay.event(sid, name, args, answers.append)
+        assert self.relay.events(sid, [(0, [name, *args])], lambda _, answer: answers.append(answer), True) == 1
         return answers
 
     def ask(self, sid: str, name: object, *args: object) -> dict[str, object]:

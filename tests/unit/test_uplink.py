@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bridge.errors import Refused
-from bridge.link.uplink import PRESENCE_LIMIT, Uplink
+from bridge.link.uplink import JOINED, PRESENCE_LIMIT, Uplink
 from bridge.tally import Tally
 from tests.waiting import PATIENCE, Log
 
@@ -22,12 +22,17 @@ LIMIT = 100
 class Tilde:
     """Frames end with `~`; a payload of over 50 bytes is too big, unless it is of presence."""
 
+    separate = False
+
     def frame(self, payload: bytes) -> bytes:
         if len(payload) > 50 and not payload.startswith(b"P"):
             raise Refused("too-big")
         if b"~" in payload:
             raise Refused("delimiter-in-frame")
         return payload + b"~"
+
+    def frames(self, payloads: Sequence[bytes]) -> bytes:
+        return b"".join(map(self.frame, payloads))
 
 
 class Outcomes:
@@ -69,7 +74,7 @@ def test_what_is_announced_goes_out_first_then_what_came_in_its_order() -> None:
     up.send([b"1"])
     up.tell([b"carl"])
     up.send([b"2", b"3"])
-    assert up.take(1000) == [b"ann~", b"bob~", b"1~", b"carl~", b"2~", b"3~"]
+    assert up.take(1000) == [b"ann~", b"bob~", b"1~", b"carl~", b"2~3~"]
 
 
 def test_done_is_called_when_the_frame_was_handed_over_and_not_before() -> None:
@@ -87,12 +92,26 @@ def test_done_is_called_when_the_frame_was_handed_over_and_not_before() -> None:
 def test_several_payloads_of_one_event_are_acked_after_the_last() -> None:
     up, done = opened(), Outcomes()
     up.send([b"a", b"b"], done.of("ab"))
-    assert up.take(1) == [b"a~"]
-    up.sent()
+    assert up.take(1) == [b"a~b~"]
     assert done["ab"] == []
-    assert up.take(1) == [b"b~"]
     up.sent()
     assert done["ab"] == [None]
+
+
+@pytest.mark.parametrize("separate", [True, False])
+def test_what_is_large_or_has_to_be_apart_is_taken_piece_by_piece_and_acked_after_the_last(separate: bool) -> None:
+    framing = Tilde()
+    framing.separate = separate
+    payload = b"P" if separate else b"P" * JOINED
+    up, done = Uplink(framing, LIMIT, lambda: None, Tally()), Outcomes()
+    up.up([])
+    up.send([payload, payload], done.of("both"))
+    assert up.take(1) == [payload + b"~"]
+    up.sent()
+    assert done["both"] == []
+    assert up.take(1) == [payload + b"~"]
+    up.sent()
+    assert done["both"] == [None]
 
 
 def test_an_event_that_is_refused_for_one_payload_sends_none_of_them() -> None:
@@ -107,7 +126,8 @@ def test_an_event_that_is_refused_for_one_payload_sends_none_of_them() -> None:
 
 def test_take_gives_what_fits_and_at_least_one() -> None:
     up = opened()
-    up.send([b"aaaa", b"bbbb", b"c" * 40, b"d"])
+    for payload in (b"aaaa", b"bbbb", b"c" * 40, b"d"):
+        up.send([payload])
     assert up.take(10) == [b"aaaa~", b"bbbb~"]
     up.sent()
     assert up.take(10) == [b"c" * 40 + b"~"]
@@ -139,12 +159,67 @@ def test_an_empty_queue_takes_one_event_of_any_size() -> None:
         up.send([b""])
 
 
+def waiting(up: Uplink, patience: float = PATIENCE) -> tuple[threading.Thread, Log[str]]:
+    """A thread that sends "w" as soon as there is room; what became of it."""
+    said: Log[str] = Log()
+
+    def wait() -> None:
+        try:
+            with up.room(patience):
+                said.add("room")
+                up.send([b"w"], has_room=True)
+        except Refused as error:
+            said.add(error.code)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread, said
+
+
+def test_who_waits_for_room_has_it_when_something_was_sent_and_nobody_overtakes() -> None:
+    up = opened()
+    up.send([b"x" * 50] * 2)
+    thread, said = waiting(up)
+    up.take(1)
+    up.sent()
+    assert said.wait_count(1) == ["room"]
+    thread.join(PATIENCE)
+    assert up.take(1) == [b"w~"]
+
+
+def test_while_somebody_waits_an_event_that_can_not_wait_is_refused() -> None:
+    up = opened()
+    up.send([b"x" * 48])
+    with up.room(PATIENCE), pytest.raises(Refused, match="link-busy"):
+        up.send([b"y"])
+    up.send([b"y"])
+
+
+def test_who_waits_in_vain_is_refused_and_the_next_one_at_once() -> None:
+    up = opened()
+    up.send([b"x" * 50] * 2)
+    thread, said = waiting(up, patience=0.05)
+    assert said.wait_count(1) == ["link-busy"]
+    thread.join(PATIENCE)
+    with pytest.raises(Refused, match="link-busy"), up.room(0.05):
+        raise AssertionError("there is no room")
+
+
+def test_who_waits_is_let_in_when_the_link_breaks_to_be_told_so() -> None:
+    up = opened()
+    up.send([b"x" * 50] * 2)
+    thread, said = waiting(up)
+    up.down(in_flight=True)
+    assert said.wait_count(2) == ["room", "link-down"]
+    thread.join(PATIENCE)
+
+
 def test_presence_is_not_refused_for_want_of_room_and_takes_none() -> None:
     up = opened(b"P" * 500)
     up.send([b"x" * 50] * 3)
     up.tell([b"P" * 500])
     assert up.waiting == 153
-    assert len(up.take(10_000)) == 5
+    assert b"".join(up.take(10_000)) == b"P" * 500 + b"~" + (b"x" * 50 + b"~") * 3 + b"P" * 500 + b"~"
 
 
 def test_presence_is_not_kept_while_the_link_is_down() -> None:

@@ -1,14 +1,16 @@
 """When a client is there: after its CONNECT has been answered, not before.
 
 python-socketio runs its `connect` handler before it answers, and what the handler emits would
-reach the client ahead of the answer. Its manager is told right after.
+reach the client ahead of the answer. Its manager is told right after. It also makes a room for
+every client, with two dictionaries for one entry; here a client's own room is only looked up.
 
 Use: `SocketIO(client_manager=Manager(on_connected))`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from socketio import Manager as SocketIOManager
 
@@ -28,3 +30,21 @@ class Manager(SocketIOManager):  # type: ignore[misc]
         if namespace == "/":
             self._on_connected(connected, self.eio_sid_from_sid(connected, namespace))
         return connected
+
+    def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
+        """No room for a client alone."""
+        if room != sid:
+            super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
+
+    def get_participants(self, namespace: str, room: Any) -> Iterator[tuple[str, str]]:
+        """(sid, eio_sid) of who is in the room, or in one of several."""
+        several = isinstance(room, (list, tuple))
+        found: dict[str, str] = {}
+        for one in room if several else [room]:
+            eio_sid = self.eio_sid_from_sid(one, namespace) if isinstance(one, str) else None
+            found.update({one: eio_sid} if eio_sid else super().get_participants(namespace, one))
+        yield from found.items()
+
+    def get_rooms(self, sid: str, namespace: str) -> list[str]:
+        """The rooms a client is in, its own first."""
+        return [sid, *super().get_rooms(sid, namespace)] if self.is_connected(sid, namespace) else []

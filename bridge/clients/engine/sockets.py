@@ -1,51 +1,57 @@
-"""Clients' packets in and out, through Flask-SocketIO.
+"""Clients in and out, through Flask-SocketIO, on sessions of ours.
 
 Knows python-socketio and Engine.IO so that nobody else has to. Must not know what events mean.
 
-Use: `engine = Engine(app, options, tally); engine.run(on_connected=…, on_event=…, on_disconnected=…)`.
+Use: `engine = Engine(app, options, tally); engine.run(on_connected=…, on_events=…, on_disconnected=…)`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import eventlet
-from engineio.exceptions import SocketIsClosedError
-from engineio.packet import MESSAGE, Packet
-from engineio.payload import Payload
 from flask import Flask
 from flask_socketio import SocketIO
 
+from bridge.clients.backlog import Segment
 from bridge.clients.engine.manager import Manager
 from bridge.clients.engine.packet import EVENT, event_packet
-from bridge.clients.engine.websockets import watched
-from bridge.clients.packets import encode_ack
+from bridge.clients.engine.session import Session
+from bridge.clients.engine.takeover import take_over
+from bridge.clients.outbox import Limits, Outbox, Pressure
+from bridge.clients.packets import Event, encode_acks, encode_event
+from bridge.messages import Payload
 from bridge.tally import Tally, shorten
 
-__all__ = ["Engine", "EngineOptions", "OnEvent"]
+__all__ = ["Answer", "Engine", "EngineOptions", "OnEvents"]
 
 log = logging.getLogger("bridge.clients")
 
-#: (sid, event name, arguments, ack). Names and arguments are as the client sent them: unchecked.
-OnEvent = Callable[[str, object, Sequence[object], Callable[[dict[str, object]], None]], None]
+#: Answers the events with these ack ids, all alike.
+Answer = Callable[[Sequence[int], dict[str, object]], None]
+#: (sid, events, answer, may wait): how many were taken, all of them if it may wait. Names and arguments
+#: are as the client sent them: unchecked.
+OnEvents = Callable[[str, Sequence[Event], Answer, bool], int]
 
 GOODBYE = 1.0  # seconds that closing may take in all; a client that does not read is not waited for
-# Packets in one polling request. Of more than the library's 16 it takes none and says OK; a page that
-# emits 17 events as soon as it is connected is still polling.
-Payload.max_decode_packets = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """`max_event`: bytes of one packet of a client; `ping_interval`, `ping_timeout`: seconds."""
+    """`max_event`: bytes of one packet of a client; `ping_interval`, `ping_timeout`, `connect_timeout`: seconds;
+    `outbox`: bytes that may wait for a client; `slow`: what becomes of one that is over it, see outbox.Limits."""
 
     allowed_origins: tuple[str, ...]
     ping_interval: float
     ping_timeout: float
+    connect_timeout: float
     max_event: int
+    outbox: int
+    slow: str
 
 
 class Engine:
@@ -53,8 +59,10 @@ class Engine:
 
     def __init__(self, app: Flask, options: EngineOptions, tally: Tally) -> None:
         self._tally = tally
-        self._eio_sids: dict[str, str] = {}
-        self._socketio = SocketIO(
+        self._clients: dict[str, Session] = {}
+        self._outboxes: dict[str, Outbox] = {}
+        self._limits = Limits(options.outbox, options.slow, tally)
+        self._server = SocketIO(
             app,
             async_mode="eventlet",
             async_handlers=False,  # True is a green thread an event, and no order
@@ -66,73 +74,90 @@ class Engine:
             max_http_buffer_size=options.max_event,
             logger=_logger("socketio", tally),
             engineio_logger=_logger("engineio", tally),
-        )
-        self._server = self._socketio.server
-        eio = self._server.eio
-        eio._async = {**eio._async, "websocket": watched(eio._async["websocket"], self._junk)}
-        eio.disconnect = _bounded(eio.disconnect)
+        ).server
+        self._eio = take_over(self._server, connect_timeout=options.connect_timeout, limits=self._limits)
+        self._eio.shared.slow = self._too_slow
 
     def run(
         self,
         *,
         on_connected: Callable[[str, str], None],
-        on_event: OnEvent,
+        on_events: OnEvents,
         on_disconnected: Callable[[str], None],
     ) -> None:
         """From now on clients are served. `on_connected` gets the sid and the browser's address."""
-        self._on_connected, self._on_event, self._on_disconnected = on_connected, on_event, on_disconnected
+        self._on_connected, self._on_events, self._on_disconnected = on_connected, on_events, on_disconnected
         self._server.on(EVENT, self._event)
         self._server.on("disconnect", self._disconnected)
+        self._eio.on_events(self._events)
+
+    @property
+    def outboxes(self) -> Mapping[str, Outbox]:
+        """What every connected client has still to be sent, by sid."""
+        return self._outboxes
+
+    @property
+    def pressure(self) -> Pressure:
+        """Whether the link has to wait for the clients."""
+        return self._limits.pressure
 
     @property
     def clients(self) -> Collection[str]:
         """The sids of all connected clients."""
-        return self._eio_sids
-
-    def send(self, sid: str, packets: Sequence[str | bytes]) -> None:
-        """Send encoded packets to one client; nothing happens if it has gone."""
-        eio_sid = self._eio_sids.get(sid)
-        if eio_sid is None:
-            return
-        try:
-            for packet in packets:
-                self._server.eio.send_packet(eio_sid, Packet(MESSAGE, packet))
-        except SocketIsClosedError:
-            pass  # between its last packet and the news of its end
+        return self._outboxes
 
     def stop(self) -> None:
         """Close every client's transport, with no Socket.IO DISCONNECT: stock clients then come
         back by themselves, which after a DISCONNECT they don't."""
-        pool = eventlet.GreenPool()
-        for eio_sid in list(self._eio_sids.values()):
-            pool.spawn(self._server.eio.disconnect, eio_sid)
-        with eventlet.Timeout(GOODBYE, False):
-            pool.waitall()
-        eventlet.sleep(0.05)  # the writers' last turn: the packets are theirs, but perhaps not yet sent
-
-    def _junk(self, reason: str) -> None:
-        self._tally.note("bad_packets", "! a client is disconnected: %s", reason)
+        for session in list(self._eio.sockets.values()):
+            session.close()
+        ends = time.monotonic() + GOODBYE
+        while self._eio.sockets and time.monotonic() < ends:
+            eventlet.sleep(0.01)
 
     def _connected(self, sid: str, eio_sid: str) -> None:
-        self._eio_sids[sid] = eio_sid
-        environ = self._server.get_environ(sid) or {}
-        self._on_connected(sid, str(environ.get("REMOTE_ADDR", "")))
+        session = self._eio.sockets[eio_sid]
+        self._clients[sid], self._outboxes[sid] = session, session.outbox
+        session.outbox.press()
+        self._on_connected(sid, session.address)
+        if sid in self._clients:  # unless what was told of it has closed it
+            session.client = sid
 
     def _disconnected(self, sid: str, _reason: str) -> None:
-        if self._eio_sids.pop(sid, None) is not None:
+        session = self._clients.pop(sid, None)
+        if session is not None:
+            del self._outboxes[sid]
+            session.client = None
             self._on_disconnected(sid)
 
-    def _event(self, sid: str, ack_id: int | None, data: object) -> None:
-        """One event as EventPacket renamed it. The answer is an ack packet of our own making."""
-        name, args = (data[0], data[1:]) if isinstance(data, list) and data else (None, [])
+    def _too_slow(self, session: Session) -> None:
+        self._tally.note(
+            "clients_slow", "! a client is disconnected: it is more than %d bytes behind", self._limits.size
+        )
+        session.part(encode_event("bridge:closing", Payload.of({"code": "slow"})))
+
+    def _events(self, sid: str, events: Sequence[Event], may_wait: bool) -> int:
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("< %s %s", sid, shorten(data))
+            for _, data in events:
+                log.debug("< %s %s", sid, shorten(data))
+        return self._on_events(sid, events, _Answer(self._outboxes.get(sid)), may_wait)
 
-        def ack(answer: dict[str, object]) -> None:
-            if ack_id is not None:
-                self.send(sid, [encode_ack(ack_id, answer)])
+    def _event(self, sid: str, ack_id: int | None, data: object) -> None:
+        """One event as EventPacket renamed it: of a client that polls, or with attachments."""
+        self._events(sid, [(ack_id, data if isinstance(data, list) and data else [None])], True)
 
-        self._on_event(sid, name, args, ack)
+
+class _Answer:
+    """Acks of one client, as packets of our own making."""
+
+    __slots__ = ("_outbox",)
+
+    def __init__(self, outbox: Outbox | None) -> None:
+        self._outbox = outbox
+
+    def __call__(self, ids: Sequence[int], answer: dict[str, object]) -> None:
+        if self._outbox is not None and ids:
+            self._outbox.put(Segment(encode_acks(ids, answer)))
 
 
 def _origins(allowed: tuple[str, ...]) -> Any:
@@ -148,17 +173,6 @@ def _origins(allowed: tuple[str, ...]) -> Any:
         return origin == own or origin in allowed
 
     return check
-
-
-def _bounded(disconnect: Callable[..., None]) -> Callable[..., None]:
-    """Engine.IO waits until a client that it disconnects has fetched everything: one that polls no
-    more would keep a green thread and a connection for ever."""
-
-    def bounded(*args: Any) -> None:
-        with eventlet.Timeout(GOODBYE, False):
-            disconnect(*args)
-
-    return bounded
 
 
 class _OneLine(logging.Filter):

@@ -1,0 +1,80 @@
+"""What is kept of each client's request: its headers and where it came from, small.
+
+python-socketio keeps the WSGI environ of every session for `request.headers`, cookies and the
+session of Flask. Whole, it is three to six kilobytes and holds the connection's buffers alive.
+Here it is two tuples, of which the first, and most of the second's items, are shared.
+
+Use: `server.environ = Environs()`; `server.environ[sid]["HTTP_USER_AGENT"]`.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+__all__ = ["Environs"]
+
+_Kept = tuple[tuple[str, ...], tuple[Any, ...]]
+
+#: Not text, and the same for every request of a server.
+_CONSTANT = ("flask.app", "wsgi.errors", "wsgi.version", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once")
+#: Of no use once the connection stands.
+_GONE = frozenset((
+    "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_CONNECTION", "HTTP_UPGRADE", "HTTP_SEC_WEBSOCKET_KEY",
+    "HTTP_SEC_WEBSOCKET_VERSION", "HTTP_SEC_WEBSOCKET_EXTENSIONS", "REMOTE_PORT", "RAW_PATH_INFO",
+))  # fmt: skip
+_SHARED_LENGTH = 256  # longer values are seldom the same
+_MOST_KEYS = 1024  # sets of headers that are remembered
+
+
+class Environs(MutableMapping[str, Any]):
+    """Environs by sid. One that is asked for is made anew, and then kept, as it may be written to,
+    until `pack` is called."""
+
+    def __init__(self) -> None:
+        self._constant: dict[str, Any] = {}
+        self._kept: dict[str, _Kept | dict[str, Any]] = {}
+        self._keys: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    @staticmethod
+    def address(environ: Mapping[str, Any]) -> str:
+        """The browser's IP address."""
+        return sys.intern(str(environ.get("REMOTE_ADDR", "")))
+
+    def pack(self, sid: str) -> None:
+        """Keep it small again, unless something was added to it."""
+        environ = self._kept.get(sid)
+        if isinstance(environ, dict) and all(isinstance(environ[key], str) for key in environ.keys() - self._made()):
+            self[sid] = environ
+
+    def __setitem__(self, sid: str, environ: dict[str, Any]) -> None:
+        self._constant = self._constant or {key: environ[key] for key in _CONSTANT if key in environ}
+        kept = [(key, value) for key, value in environ.items() if isinstance(value, str) and key not in _GONE]
+        keys = tuple(key for key, _ in kept)
+        if len(self._keys) >= _MOST_KEYS:
+            self._keys.clear()
+        keys = self._keys.setdefault(keys, keys)
+        values = tuple(sys.intern(value) if len(value) < _SHARED_LENGTH else value for _, value in kept)
+        self._kept[sid] = (keys, values)
+
+    def __getitem__(self, sid: str) -> dict[str, Any]:
+        kept = self._kept[sid]
+        if isinstance(kept, dict):
+            return kept
+        environ = {**dict(zip(*kept, strict=True)), **self._constant, "wsgi.input": io.BytesIO()}
+        self._kept[sid] = environ
+        return environ
+
+    def __delitem__(self, sid: str) -> None:
+        del self._kept[sid]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def _made(self) -> set[str]:
+        return {*self._constant, "wsgi.input"}

@@ -1,0 +1,73 @@
+"""A WebSocket's opening handshake (RFC 6455, section 4), and its socket taken away from eventlet.
+
+Extensions are declined, permessage-deflate among them: frames so are the same bytes for every
+client. Must not know Engine.IO.
+
+Use: `problem = refusal(environ)`; `sock, early = take_socket(environ)`; `sock.send(answer(environ))`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from eventlet import wsgi
+from eventlet.patcher import original
+
+__all__ = ["answer", "asks_for_websocket", "refusal", "take_socket"]
+
+_socket: Any = original("socket")
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+_KEY_SIZE = 16
+
+
+def asks_for_websocket(environ: Mapping[str, Any]) -> bool:
+    """Whether the request is for an upgrade to WebSocket."""
+    connection = environ.get("HTTP_CONNECTION", "").lower()
+    asked = "upgrade" in (part.strip() for part in connection.split(","))
+    return asked and environ.get("HTTP_UPGRADE", "").lower() == "websocket"
+
+
+def refusal(environ: Mapping[str, Any]) -> str:
+    """Why this handshake can't be answered, or nothing."""
+    if environ.get("HTTP_SEC_WEBSOCKET_VERSION", "13") != "13":
+        return "only version 13 of the WebSocket protocol is spoken here"
+    try:
+        key = base64.b64decode(environ.get("HTTP_SEC_WEBSOCKET_KEY", ""), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != _KEY_SIZE:
+        return "Sec-WebSocket-Key is missing or is not 16 bytes in base64"
+    if type(environ["eventlet.input"].get_socket().fd) is not _socket.socket:
+        return "a WebSocket needs a plain TCP connection here; put TLS in front of the bridge"
+    return ""
+
+
+def answer(environ: Mapping[str, Any]) -> bytes:
+    """101 Switching Protocols."""
+    digest = hashlib.sha1(environ["HTTP_SEC_WEBSOCKET_KEY"].encode() + _GUID, usedforsecurity=False).digest()
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
+    )
+
+
+def take_socket(environ: Mapping[str, Any]) -> tuple[Any, bytes]:
+    """The request's socket, which eventlet no longer has, and what was read beyond the request.
+
+    eventlet is told that the request has been answered; the WSGI app returns [].
+    """
+    request = environ["eventlet.input"]
+    green = request.get_socket()
+    family, kind, protocol = green.family, green.type, green.proto
+    sock = _socket.socket(family, kind, protocol, fileno=green.fd.detach())
+    sock.setblocking(False)
+    wsgi.WSGI_LOCAL.already_handled = True
+    try:
+        early = request.rfile.peek()  # what is in its buffer; for more it would have to read, from a closed socket
+    except (OSError, ValueError):
+        early = b""
+    return sock, early

@@ -1,0 +1,71 @@
+"""One green thread that waits for all WebSockets.
+
+It has an epoll of its own, and waits for *its* descriptor with the hub: callbacks so run in an
+ordinary green thread, where eventlet's locks work, and an idle client costs neither a thread nor a
+listener of the hub. Must not know what is read or written.
+
+Use: `poller.add(fd, websocket)`; `websocket.ready(events)` is called; `poller.run()` for ever.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+import eventlet
+from eventlet import hubs
+from eventlet.patcher import original
+
+__all__ = ["READ", "WRITE", "Poller", "Watched"]
+
+_select: Any = original("select")  # eventlet's own has no epoll
+READ: int = _select.EPOLLIN
+WRITE: int = _select.EPOLLOUT
+
+AT_ONCE = 512  # that are asked for in one system call
+LONGEST_TURN = 0.002  # seconds; then others have theirs
+
+
+class Watched(Protocol):
+    """What is waited for."""
+
+    def ready(self, events: int) -> None:
+        """There is something to do, by the mask of epoll. It must not yield for long."""
+
+
+class Poller:
+    """What is watched, by descriptor."""
+
+    def __init__(self) -> None:
+        self._epoll = _select.epoll()
+        self._watched: dict[int, Watched] = {}
+
+    def add(self, fd: int, watched: Watched, events: int) -> None:
+        """Call `watched.ready` when one of these events, an error or a hang-up is there."""
+        self._watched[fd] = watched
+        self._epoll.register(fd, events)
+
+    def change(self, fd: int, events: int) -> None:
+        """From now on these events."""
+        self._epoll.modify(fd, events)
+
+    def remove(self, fd: int) -> None:
+        """Before it is closed."""
+        del self._watched[fd]
+        self._epoll.unregister(fd)
+
+    def run(self) -> None:
+        """For ever."""
+        while True:
+            hubs.trampoline(self._epoll.fileno(), read=True)
+            self._turn()
+
+    def _turn(self) -> None:
+        turn_ends = time.monotonic() + LONGEST_TURN
+        for fd, events in self._epoll.poll(0, AT_ONCE):
+            watched = self._watched.get(fd)
+            if watched is not None:
+                watched.ready(events)
+            if time.monotonic() > turn_ends:
+                eventlet.sleep(0)
+                turn_ends = time.monotonic() + LONGEST_TURN

@@ -1,0 +1,271 @@
+"""An Engine.IO server whose sessions need no green thread of their own; in place of python-engineio's.
+
+It keeps to Engine.IO protocol 4, and leaves sids, allowed origins and the register of sessions to
+python-engineio, whose subclass it is. Must not know Socket.IO, which it is given as handlers.
+
+Use: `server = EngineServer(plain, options)`; it is a WSGI app: `server.handle_request(environ, start_response)`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+import engineio
+import eventlet
+
+from bridge.clients.engine.deadlines import Deadlines, Queues
+from bridge.clients.engine.environs import Environs
+from bridge.clients.engine.handshake import answer, asks_for_websocket, refusal, take_socket
+from bridge.clients.engine.intake import IntakeWires
+from bridge.clients.engine.poller import Poller
+from bridge.clients.engine.session import Session, Shared
+from bridge.clients.engine.states import SessionState
+from bridge.clients.engine.upgrade import Upgrade
+from bridge.clients.engine.websocket import WebSocket
+from bridge.clients.frames import BINARY, TEXT, frame
+from bridge.clients.outbox import Limits
+from bridge.clients.packets import Event
+
+__all__ = ["EngineServer", "ServerOptions"]
+
+#: Codes and texts of refusals, as Node's engine.io has them.
+_UNKNOWN_TRANSPORT = (0, "Transport unknown")
+_UNKNOWN_SID = (1, "Session ID unknown")
+_BAD_METHOD = (2, "Bad handshake method")
+_BAD_REQUEST = (3, "Bad request")
+_BAD_VERSION = (5, "Unsupported protocol version")
+
+_ORIGIN = "Not an accepted origin"
+_TEXT = [("Content-Type", "text/plain; charset=UTF-8")]
+_JSON = [("Content-Type", "application/json")]
+FEWEST_COMPRESSED = 1024  # bytes of a polling response, as python-engineio has it
+UPGRADE_TIMEOUT = 10.0  # seconds for an upgrade, as Node's engine.io has it
+FAREWELL = 1.0  # seconds for the last packets of a session that is closed
+
+_Start = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """`connect_timeout`: seconds until a client that has not connected to a namespace is closed;
+    `max_sessions`: how many there may be; more are refused with 503."""
+
+    connect_timeout: float
+    max_sessions: int
+    limits: Limits
+
+
+class EngineServer(engineio.Server):  # type: ignore[misc]
+    """`plain`: a server of python-engineio's, whose settings and handlers it takes over."""
+
+    def __init__(self, plain: engineio.Server, options: ServerOptions) -> None:
+        self.__dict__.update(plain.__dict__)
+        self.start_service_task = False  # its monitor; the ticker does that here
+        self._max_sessions = options.max_sessions
+        self._poller = Poller()
+        self._queues = Queues(
+            pings=Deadlines(self.ping_interval, Session.ping),
+            pongs=Deadlines(self.ping_timeout, Session.pong_overdue),
+            joins=Deadlines(options.connect_timeout, Session.join_overdue),
+            upgrades=Deadlines(UPGRADE_TIMEOUT, Session.upgrade_overdue),
+            farewells=Deadlines(FAREWELL, Session.finish),
+        )
+        intake = IntakeWires(self._message, _no_events, self._junk, self._failed)
+        self.shared = Shared(options.limits, intake, self._queues, self._gone, self._ended, Session.close)
+        self._running = False
+
+    def run(self) -> None:
+        """Start the two green threads, if they don't run yet."""
+        if not self._running:
+            self._running = True
+            eventlet.spawn(self._poller.run)
+            eventlet.spawn(self._queues.run)
+
+    def on_events(self, take: Callable[[str, Sequence[Event], bool], int]) -> None:
+        """Events of the default namespace go to `take`, many at a time; see intake.IntakeWires."""
+        self.shared.intake.events = take
+
+    def handle_request(self, environ: dict[str, Any], start_response: _Start) -> Sequence[bytes]:
+        """WSGI (PEP 3333)."""
+        self.run()
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        request = _Request(self, environ, start_response, query.get("sid", [""])[0])
+        problem = self._problem(environ, query)
+        if problem:
+            return request.refuse(*problem)
+        method, transport = environ["REQUEST_METHOD"], query.get("transport", [""])[0]
+        if method == "OPTIONS":
+            return request.respond("200 OK", _TEXT, b"OK")
+        if not request.sid:
+            if method != "GET":
+                return request.refuse(*_BAD_METHOD)
+            return self._begin(request, transport)
+        session = self.sockets.get(request.sid)
+        if session is None or session.state is SessionState.CLOSED:
+            return request.refuse(*_UNKNOWN_SID)
+        if transport == "websocket":
+            return self._upgrade(request, session)
+        if session.upgraded:
+            return request.refuse(*_BAD_REQUEST)
+        if method == "GET":
+            return self._poll(request, session)
+        return self._post(request, session) if method == "POST" else request.refuse(*_BAD_REQUEST)
+
+    def _problem(self, environ: dict[str, Any], query: dict[str, list[str]]) -> tuple[int, str] | None:
+        """What is wrong with a request whoever it is from."""
+        origin = environ.get("HTTP_ORIGIN")
+        if origin and self.cors_allowed_origins != []:
+            allowed = self._cors_allowed_origins(environ)
+            if allowed is not None and origin not in allowed:
+                self._log_error_once(f"{origin} is not an accepted origin.", "bad-origin")
+                return _BAD_REQUEST[0], _ORIGIN
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return None
+        transport = query.get("transport", [""])[0]
+        if transport not in self.transports:
+            return _UNKNOWN_TRANSPORT
+        if query.get("EIO") != ["4"]:
+            return _BAD_VERSION
+        if (transport == "websocket") != asks_for_websocket(environ):
+            return _BAD_REQUEST
+        return None
+
+    # A session's beginning.
+
+    def _begin(self, request: _Request, transport: str) -> Sequence[bytes]:
+        if len(self.sockets) >= self._max_sessions:
+            return request.respond("503 Service Unavailable", _TEXT, b"There are too many clients here.")
+        by_websocket = transport == "websocket"
+        if by_websocket and (reason := refusal(request.environ)):
+            return request.refuse(_BAD_REQUEST[0], reason)
+        sid = self.generate_id()
+        session = Session(sid, Environs.address(request.environ), self.shared)
+        self.sockets[sid] = session
+        accepted = self.handlers["connect"](sid, request.environ)
+        if accepted is not None and accepted is not True:
+            session.finish()
+            return request.respond("401 Unauthorized", _JSON, json.dumps(accepted or "Unauthorized").encode())
+        hello = b"0" + json.dumps(self._hello(sid, by_websocket), separators=(",", ":")).encode()
+        if not by_websocket:
+            return request.respond("200 OK", _TEXT, hello)
+        self._take_over(request, session, frame(hello))
+        return []
+
+    def _hello(self, sid: str, by_websocket: bool) -> dict[str, object]:
+        upgrades = ["websocket"] if self.allow_upgrades and not by_websocket and "websocket" in self.transports else []
+        return {
+            "sid": sid,
+            "upgrades": upgrades,
+            "pingInterval": round(self.ping_interval * 1000),
+            "pingTimeout": round(self.ping_timeout * 1000),
+            "maxPayload": self.max_http_buffer_size,
+        }
+
+    def _take_over(self, request: _Request, session: Session, hello: bytes) -> None:
+        sock, early = take_socket(request.environ)
+        websocket = WebSocket(sock, self._poller, self.max_http_buffer_size)
+        websocket.send([answer(request.environ) + hello])  # a new connection takes a few hundred bytes
+        if hello:
+            websocket.owner = session
+            session.open(websocket)
+        else:
+            websocket.owner = upgrade = Upgrade(session, websocket)
+            session.probe(upgrade)
+        if early:
+            websocket.feed(early)
+
+    def _upgrade(self, request: _Request, session: Session) -> Sequence[bytes]:
+        if session.state is not SessionState.POLLING:
+            return request.refuse(*_BAD_REQUEST)
+        reason = refusal(request.environ)
+        if reason:
+            return request.refuse(_BAD_REQUEST[0], reason)
+        self._take_over(request, session, b"")
+        return []
+
+    # Polling.
+
+    def _poll(self, request: _Request, session: Session) -> Sequence[bytes]:
+        packets = session.poll()
+        if packets is None:
+            return request.refuse(*_BAD_REQUEST)
+        return request.respond("200 OK", _TEXT, "\x1e".join(packets).encode())
+
+    def _post(self, request: _Request, session: Session) -> Sequence[bytes]:
+        try:
+            length = int(request.environ.get("CONTENT_LENGTH") or 0)
+            if length > self.max_http_buffer_size:
+                session.finish("transport error")
+                return request.respond("413 Payload Too Large", _TEXT, b"")
+            packets = _packets(request.environ["wsgi.input"].read(length))
+        except ValueError as error:
+            self._junk(str(error))
+            session.finish("transport error")
+            return request.refuse(*_BAD_REQUEST)
+        session.posted(packets)
+        if session.state is SessionState.CLOSED and packets[-1] != (TEXT, b"1"):
+            return request.refuse(*_BAD_REQUEST)
+        return request.respond("200 OK", _TEXT, b"ok")
+
+    # For sessions.
+
+    def _message(self, session: Session, data: str | bytes) -> None:
+        self.handlers["message"](session.sid, data)
+
+    def _gone(self, session: Session, reason: str) -> None:
+        self.handlers["disconnect"](session.sid, reason)
+
+    def _ended(self, session: Session) -> None:
+        if self.sockets.get(session.sid) is session:
+            del self.sockets[session.sid]
+
+    def _junk(self, reason: str) -> None:
+        self.logger.warning("a client is disconnected: %s", reason)
+
+    def _failed(self) -> None:
+        self.logger.exception("message handler error")
+
+
+class _Request:
+    """One request and what it is answered with."""
+
+    def __init__(self, server: EngineServer, environ: dict[str, Any], start_response: _Start, sid: str) -> None:
+        self.environ, self.sid = environ, sid
+        self._server, self._start = server, start_response
+
+    def refuse(self, code: int, message: str) -> Sequence[bytes]:
+        """400, with the reason."""
+        return self.respond("400 Bad Request", _JSON, json.dumps({"code": code, "message": message}).encode())
+
+    def respond(self, status: str, headers: Sequence[tuple[str, str]], body: bytes) -> Sequence[bytes]:
+        """The whole answer, compressed if that is worth it."""
+        more = self._server._cors_headers(self.environ)
+        if len(body) >= FEWEST_COMPRESSED and "gzip" in self.environ.get("HTTP_ACCEPT_ENCODING", ""):
+            body, more = gzip.compress(body, 6), [*more, ("Content-Encoding", "gzip")]
+        self._start(status, [*headers, *more, ("Content-Length", str(len(body)))])
+        return [body]
+
+
+def _packets(body: bytes) -> list[tuple[int, bytes]]:
+    """The packets of a POST, as a WebSocket's messages. Raises ValueError."""
+    packets = []
+    for packet in body.split(b"\x1e"):
+        if packet[:1] != b"b":
+            packets.append((TEXT, packet))
+            continue
+        try:
+            packets.append((BINARY, base64.b64decode(packet[1:], validate=True)))
+        except binascii.Error:
+            raise ValueError("a binary packet is not base64") from None
+    return packets
+
+
+def _no_events(client: str, events: Sequence[Event], may_wait: bool) -> int:
+    raise AssertionError("no client has an id here without on_events()")

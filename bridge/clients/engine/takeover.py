@@ -1,0 +1,81 @@
+"""A Socket.IO server of python-socketio's, on sessions of ours.
+
+What is replaced are public attributes: `server.eio`, `server.environ` and the handler of messages.
+Rooms, namespaces, callbacks and Flask-SocketIO's handlers go on as they were. Must not know the
+bridge.
+
+Use: `eio = take_over(socketio.server)`, before it serves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import socketio
+
+from bridge.clients.engine.environs import Environs
+from bridge.clients.engine.server import EngineServer, ServerOptions
+from bridge.clients.outbox import Limits
+from bridge.tally import Tally
+
+__all__ = ["CONNECT_TIMEOUT", "OUTBOX", "take_over"]
+
+CONNECT_TIMEOUT = 45.0  # seconds; Node's socket.io has it
+OUTBOX = 1024 * 1024  # bytes; Centrifugo's queue of one client
+MAX_SESSIONS = 15_000  # of 20,000 open files that a process commonly may have
+
+_CONNECT = re.compile(r"0(?:(/[^,]*),?)?")
+
+
+def take_over(
+    server: socketio.Server,
+    *,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    max_sessions: int = MAX_SESSIONS,
+    limits: Limits | None = None,
+) -> EngineServer:
+    """The Engine.IO server that `server` has from now on.
+
+    `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see outbox.py.
+    """
+    options = ServerOptions(connect_timeout, max_sessions, limits or Limits(OUTBOX, "disconnect", Tally()))
+    server.eio = eio = EngineServer(server.eio, options)
+    server.environ = Environs()
+    eio.handlers = {**eio.handlers, "message": _Messages(server, eio, eio.handlers["message"])}
+    return eio
+
+
+class _Messages:
+    """The handler of messages, around python-socketio's: Socket.IO protocol 5, where that departs from it."""
+
+    def __init__(self, server: socketio.Server, eio: EngineServer, inner: Any) -> None:
+        self._server, self._eio, self._inner = server, eio, inner
+
+    def __call__(self, sid: str, data: str | bytes) -> None:
+        connect = _CONNECT.match(data) if isinstance(data, str) else None
+        if connect is None:
+            self._inner(sid, data)
+        elif self._is_served(connect[1] or "/"):
+            self._inner(sid, data)
+            self._connected(sid)
+        else:
+            error = json.dumps({"message": "Invalid namespace"}, separators=(",", ":"))
+            self._eio.send(sid, f"4{connect[1]},{error}")
+
+    def _is_served(self, namespace: str) -> bool:
+        server = self._server
+        found: bool = (
+            namespace in server.handlers
+            or namespace in server.namespace_handlers
+            or server.namespaces == "*"
+            or namespace in server.namespaces
+        )
+        return found
+
+    def _connected(self, sid: str) -> None:
+        session, manager = self._eio.sockets.get(sid), self._server.manager
+        if session is not None and not session.joined:
+            session.joined = any(manager.sid_from_eio_sid(sid, name) for name in list(manager.get_namespaces()))
+        self._server.environ.pack(sid)

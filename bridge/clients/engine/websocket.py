@@ -1,0 +1,129 @@
+"""One WebSocket that was taken over from eventlet: its socket, and the bytes in and out.
+
+Nothing of eventlet's is left of it: no green thread, no buffers. Must not know what is in a
+message, nor what a session is.
+
+Use: `websocket = WebSocket(sock, poller, limit); websocket.owner = owner`; then `owner.received(…)` is called.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Protocol
+
+from bridge.clients.engine.poller import READ, WRITE, Poller
+from bridge.clients.frames import FrameReader, WebSocketError, close_frame
+
+__all__ = ["Owner", "WebSocket"]
+
+READ_SIZE = 64 * 1024  # one turn of one client; then others have theirs
+_RESET = (1, 13, struct.pack("ii", 1, 0))  # SOL_SOCKET, SO_LINGER: what a peer left unread is not kept for it
+
+
+class Owner(Protocol):
+    """Who has a WebSocket."""
+
+    def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
+        """Messages that came, in order."""
+
+    def writable(self) -> None:
+        """It can be written to again, after `want_write`."""
+
+    def lost(self, websocket: WebSocket, error: str | None) -> None:
+        """The peer has gone, or sent what is no WebSocket's: `error` says what."""
+
+
+class WebSocket:
+    """`sock`: a plain socket that does not block; `limit`: bytes of one message. Set `owner` at once."""
+
+    __slots__ = ("_events", "_limit", "_poller", "_reader", "_sock", "owner")
+
+    owner: Owner
+
+    def __init__(self, sock: Any, poller: Poller, limit: int) -> None:
+        self._sock, self._poller, self._limit = sock, poller, limit
+        self._reader: FrameReader | None = None
+        self._events = READ
+        poller.add(sock.fileno(), self, READ)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a socket still."""
+        return self._sock is not None
+
+    def send(self, parts: list[bytes | memoryview]) -> int:
+        """Bytes that the socket took."""
+        try:
+            sent: int = self._sock.send(parts[0]) if len(parts) == 1 else self._sock.sendmsg(parts)
+        except (OSError, AttributeError):  # full; or broken or closed, which reading tells
+            return 0
+        return sent
+
+    def ready(self, events: int) -> None:
+        """Implements poller.Watched."""
+        if events & WRITE:
+            self.owner.writable()
+        if events & ~WRITE and self._sock is not None:
+            self._read()
+
+    def pause(self) -> None:
+        """Read no more, so that the peer has to wait."""
+        self._change(self._events & ~READ)
+
+    def resume(self) -> None:
+        """Read again."""
+        self._change(self._events | READ)
+
+    def want_write(self, wanted: bool) -> None:
+        """Whether the owner waits for it to be writable."""
+        self._change(self._events | WRITE if wanted else self._events & ~WRITE)
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as if they had been read just now."""
+        reader = self._reader or FrameReader(self._limit)
+        try:
+            messages = reader.feed(data)
+        except WebSocketError as error:
+            self.owner.received(self, error.messages)
+            self.send([close_frame(error.status, error.reason)])
+            self.owner.lost(self, error.reason)
+            return
+        self._reader = None if reader.idle else reader
+        self.owner.received(self, messages)
+
+    def end(self) -> None:
+        """Say that nothing more comes; what the peer has still to say is read."""
+        try:
+            self._sock.shutdown(1)
+        except (OSError, AttributeError):
+            pass  # it has gone already
+
+    def close(self, reset: bool = False) -> None:
+        """At once; with `reset`, what the peer has not read is thrown away. May be called twice."""
+        sock, self._sock = self._sock, None
+        if sock is None:
+            return
+        self._poller.remove(sock.fileno())
+        if reset:
+            try:
+                sock.setsockopt(*_RESET)
+            except OSError:
+                pass
+        sock.close()
+
+    def _change(self, events: int) -> None:
+        if events != self._events and self._sock is not None:
+            self._events = events
+            self._poller.change(self._sock.fileno(), events)
+
+    def _read(self) -> None:
+        try:
+            data = self._sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.feed(data)
+        else:
+            self.owner.lost(self, None)

@@ -1,0 +1,256 @@
+"""Clients' events on their way to the server: many at a time, or one by one through a handler.
+
+Whichever way an event goes, its name is checked first, its user is put in under the relay's lock,
+and its ack is called exactly once, when the fact is known. Must not know who comes and goes, nor
+sockets.
+
+Use: `events = Events(rules, parts, lock, tally); events.run(wires, register)`;
+`events.take(sid, [(7, ["move", {"x": 1}])], answer, may_wait=True)` -> 1.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bridge.errors import Refused
+from bridge.names import check_event
+from bridge.relay.handlers import Hooks, frames_of, report
+from bridge.relay.routing import Inbound
+from bridge.relay.users import Client, Users
+from bridge.tally import Tally, shorten
+
+__all__ = ["Answer", "Event", "Events", "EventsParts", "EventsRules", "Send"]
+
+#: An event of a client: its ack id, if it asks for an ack, and [name, *arguments].
+Event = tuple[int | None, Sequence[Any]]
+#: Answers the events with these ack ids: {"ok": true, …} or {"ok": false, "error": code, "message": text}.
+Answer = Callable[[Sequence[int], dict[str, object]], None]
+
+_Done = Callable[[Refused | None], None]
+
+PATIENCE = 5.0  # seconds that a client is not read because the link is slower; then its events are refused
+MOST_NAMES = 1024  # names that are remembered as good
+
+
+class Send(Protocol):
+    """uplink.send"""
+
+    def __call__(self, payloads: Sequence[bytes], done: _Done | None = None, *, has_room: bool = False) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventsRules:
+    """The settings that decide here. `handler_limit`: bytes that one handler's answer may have in all."""
+
+    identity: str
+    user_key: str
+    reserved: frozenset[str]
+    unhandled: str
+    handler_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventsParts:
+    """What events need of the relay's."""
+
+    users: Users
+    inbound: Inbound
+    hooks: Hooks
+    encode: Callable[[object], bytes]
+    encode_many: Callable[[Sequence[object]], list[bytes]]
+
+
+class Events:
+    """The events of all clients. Its methods may be called from any thread."""
+
+    def __init__(self, rules: EventsRules, parts: EventsParts, lock: threading.RLock, tally: Tally) -> None:
+        self._rules, self._parts, self._lock, self._tally = rules, parts, lock, tally
+        self._users, self._hooks = parts.users, parts.hooks
+        self._plain: set[str] = set()  # names that are good and have no handler
+
+    def run(
+        self,
+        send: Send,
+        room: Callable[[float], AbstractContextManager[None]],
+        register: Callable[[Client, object], None],
+    ) -> None:
+        """From now on events are taken."""
+        self._send, self._room, self._register = send, room, register
+
+    def take(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
+        """Take a client's events, in order; how many were taken: all, if it may wait for handlers and for room.
+
+        `answer` is called for each that asks for an ack exactly once, now or when the fact is known.
+        """
+        at = 0
+        while at < len(events):
+            end = self._end_of_plain(sid, events, at)
+            if end > at:
+                taken = self._relay(sid, events[at:end], answer, may_wait)
+            else:
+                taken = self._one(sid, events[at], answer) if may_wait else 0
+            if not taken:
+                break
+            at += taken
+        self._tally.count("events_in", at)
+        return at
+
+    def _end_of_plain(self, sid: str, events: Sequence[Event], at: int) -> int:
+        """Up to which event there are none but those that are relayed as they are."""
+        if self._rules.identity == "register":
+            client = self._users.get(sid)
+            if client is None or client.user is None:
+                return at
+        plain = self._plain
+        for end in range(at, len(events)):
+            name = events[end][1][0]
+            if type(name) is not str or (name not in plain and not self._is_plain(name)):
+                return end
+        return len(events)
+
+    def _is_plain(self, name: str) -> bool:
+        if name in self._hooks.events or self._rules.unhandled == "drop":
+            return False
+        if name == "register" and self._rules.identity == "register":
+            return False
+        try:
+            check_event(name, self._rules.reserved)
+        except Refused:
+            return False
+        if len(self._plain) >= MOST_NAMES:
+            self._plain.clear()
+        self._plain.add(name)
+        return True
+
+    # Many at a time.
+
+    def _relay(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
+        """Relay plain events in one piece; one by one if there is something wrong with one of them."""
+        try:
+            if self._relayed(sid, events, answer, may_wait):
+                return len(events)
+        except Refused as error:
+            if may_wait and error.code in ("link-busy", "link-down", "gone"):  # which is so for all of them
+                self._done(sid, events, answer)(error)
+                return len(events)
+        if may_wait:
+            for event in events:
+                self._one(sid, event, answer)
+            return len(events)
+        return 0
+
+    def _relayed(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> bool:
+        if not may_wait:
+            if not self._lock.acquire(blocking=False):
+                return False
+            try:
+                self._send_plain(sid, events, answer, has_room=False)
+            finally:
+                self._lock.release()
+            return True
+        with self._room(PATIENCE), self._lock:
+            self._send_plain(sid, events, answer, has_room=True)
+        return True
+
+    def _send_plain(self, sid: str, events: Sequence[Event], answer: Answer, has_room: bool) -> None:
+        """Under the lock, where the user can't change any more."""
+        client = self._users.get(sid)
+        if client is None:
+            raise Refused("gone", "this client has disconnected")
+        messages = self._parts.inbound.messages(client.user, [data for _, data in events])
+        self._send(self._parts.encode_many(messages), self._done(sid, events, answer), has_room=has_room)
+
+    def _done(self, sid: str, events: Sequence[Event], answer: Answer) -> _Done:
+        """What to call when the fate of all of them is known. It keeps no arguments."""
+        ids = [number for number, _ in events if number is not None]
+        names = [data[0] for _, data in events]
+
+        def done(error: Refused | None) -> None:
+            if error is None:
+                self._tally.count("events_ok", len(names))
+                answer(ids, {"ok": True})
+                return
+            for name in names:
+                self._note(sid, error, name)
+            answer(ids, _negative(error))
+
+        return done
+
+    # One by one.
+
+    def _one(self, sid: str, event: Event, answer: Answer) -> int:
+        """Take one event, whatever it is."""
+        number, (name, *args) = event
+        ids = () if number is None else (number,)
+
+        def done(error: Refused | None, more: dict[str, object] | None = None) -> None:
+            if error is None:
+                self._tally.count("events_ok")
+                answer(ids, {"ok": True, **(more or {})})
+            else:
+                self._note(sid, error, name)
+                answer(ids, _negative(error))
+
+        try:
+            check_event(name, self._rules.reserved)
+            client = self._users.get(sid)
+            if client is None:
+                raise Refused("gone", "this client has disconnected")
+            if self._rules.identity == "register" and name == "register":
+                self._register(client, self._name_in(args))
+                done(None, {"user": client.user})
+            else:
+                self._pass_on(client, str(name), args, done)
+        except Refused as error:
+            done(error)
+        return 1
+
+    def _pass_on(self, client: Client, name: str, args: Sequence[object], done: _Done) -> None:
+        if self._rules.identity == "register" and client.user is None:
+            raise Refused("not-registered")
+        payloads = self._handled(client, name, args)
+        if payloads == []:
+            done(None)
+            return
+        with self._room(PATIENCE), self._lock:
+            if self._users.get(client.sid) is not client:  # while its handler ran
+                raise Refused("gone", "this client has disconnected")
+            if payloads is None:
+                payloads = [self._parts.encode(self._parts.inbound.message(client.user, name, args))]
+            self._send(payloads, done, has_room=True)
+
+    def _handled(self, client: Client, name: str, args: Sequence[object]) -> list[bytes] | None:
+        """What a handler makes of an event; None if there is none for it."""
+        handler = self._hooks.events.get(name)
+        if handler is not None:
+            return self.frames(handler, client, *args)
+        if self._rules.unhandled == "drop":
+            raise Refused("bad-event", f"no handler takes the event {name!r}")
+        return None
+
+    def frames(self, hook: Callable[..., object], client: Client, *args: object) -> list[bytes]:
+        """Call a user's function; whatever it raises is this one event's trouble. Raises Refused."""
+        try:
+            return frames_of(hook(client, *args), self._parts.encode, self._rules.handler_limit)
+        except Refused:
+            raise
+        except (Exception, SystemExit) as error:
+            report(hook, self._tally)
+            raise Refused("handler-error", f"the handler failed: {type(error).__name__}") from None
+
+    def _name_in(self, args: Sequence[object]) -> object:
+        first = args[0] if args else None
+        if isinstance(first, dict):
+            return first.get(self._rules.user_key, first.get("username"))
+        return first
+
+    def _note(self, sid: str, error: Refused, name: object) -> None:
+        self._tally.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
+
+
+def _negative(error: Refused) -> dict[str, object]:
+    return {"ok": False, "error": error.code, "message": error.message}
