@@ -66,9 +66,6 @@ DEPARTURES: dict[str, Departure] = {
     "words of a refusal": Departure(
         str, dict, "Engine.IO protocol 4, Introduction: its reference implementation, which has a code and a message"
     ),
-    "foreign origin": Departure(
-        400, 403, "Engine.IO protocol 4, Introduction: its reference implementation has 403 for it"
-    ),
     "script": Departure(
         "___eio[0](", "0{", "Engine.IO protocol 4, Query parameters: there is no `j` (there was in protocol 3)"
     ),

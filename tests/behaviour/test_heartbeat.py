@@ -77,6 +77,7 @@ def test_other_messages_are_no_answer_to_a_ping(quick: Site) -> None:
             wire.send('427["echo",1]')
             wire.write(frame(PONG, b"x") + frame(PING, b"y"))
             heard = wire.next()
+        assert heard == END
         assert quick.reasons(wire.sid) == ["ping timeout"]
 
 
