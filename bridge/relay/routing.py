@@ -73,8 +73,9 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """codec.py's functions, as routing needs them."""
+    """codec.py's functions, as routing needs them. `fast`: of most JSON its value, else a ValueError."""
 
+    fast: Callable[[bytes], object]
     to_text: Callable[[bytes], tuple[str, bool]]
     strict: Callable[[bytes], object]
     lenient: Callable[[str], object]
@@ -150,17 +151,17 @@ class Outbound:
 
     def _addressees(self, frames: Sequence[bytes]) -> list[tuple[str, ...] | None]:
         """For each frame its clients, or None. Raises _Drop if one needs more than a look."""
-        key, escape, marks = self._rules.user_key, self._escape, self._keys
+        key, escape, mark, loads = self._rules.user_key, self._escape, self._keys[0], self._decode.fast
         known: dict[str, tuple[str, ...]] = {}
         found: list[tuple[str, ...] | None] = []
         missing = 0
         for frame in frames:
-            if not (marks[0] in frame or escape in frame):
+            if mark not in frame and escape not in frame:
                 found.append(None)
                 continue
             try:
-                value = self._decode.strict(frame)
-            except self._decode.not_json:
+                value = loads(frame)
+            except ValueError:
                 raise _Drop from None
             user = value.get(key, _NOBODY) if type(value) is dict else _NOBODY
             if user is _NOBODY:

@@ -32,7 +32,7 @@ def at(sites: Sites, engine: str) -> Site:
 
 @pytest.fixture
 def quick(sites: Sites, engine: str) -> Site:
-    """With a ping each 0.3 s, to be answered within 0.4 s."""
+    """With a ping each 0.3 s, to be answered within 0.8 s."""
     return sites.get(engine, "quick")
 
 

@@ -72,8 +72,20 @@ class Polling:
         """Connect to a namespace; the Socket.IO id."""
         at = "" if namespace == "/" else namespace + ","
         assert self.post(f"40{at}").status == 200
-        self.sid = str(json.loads(self.get().body[len(f"40{at}") :])["sid"])
+        while not self._connected_by(self.get().body, f"40{at}"):
+            pass
         return self.sid
+
+    def _connected_by(self, body: str, start: str) -> bool:
+        """Whether the answer to CONNECT is in this poll; pings that come with it are answered."""
+        for packet in body.split("\x1e"):
+            if packet == "2":
+                self.post("3")
+            elif packet.startswith(start):
+                self.sid = str(json.loads(packet[len(start) :])["sid"])
+                return True
+        assert body in ("2", "6"), f"no answer to CONNECT but {body!r}"
+        return False
 
     def get(self, wait: float = PATIENCE) -> Reply:
         """One poll."""

@@ -25,7 +25,7 @@ OURS = (ROOT / "bridge" / "clients" / "engine" / "takeover.py").exists()
 #: Flags by name. No ping comes in between unless a test is about pings.
 SETTINGS: dict[str, tuple[str, ...]] = {
     "calm": (),
-    "quick": ("--ping-interval", "0.3", "--ping-timeout", "0.4"),
+    "quick": ("--ping-interval", "0.3", "--ping-timeout", "0.8"),
     "stock": ("--ping-interval", "2", "--ping-timeout", "10"),
     "beating": ("--ping-interval", "1", "--ping-timeout", "2"),
     "impatient": ("--connect-timeout", "0.4"),

@@ -33,7 +33,7 @@ def test_the_times_of_pings_are_told_in_milliseconds(quick: Site) -> None:
     with Polling(quick) as poll, Wire.open(quick) as wire:
         for opened in (poll.opened, wire.opened):
             assert opened["pingInterval"] == quick.says("ping interval below a second")
-            assert opened["pingTimeout"] == 400
+            assert opened["pingTimeout"] == 800
 
 
 def test_ids_are_of_twenty_characters_and_never_the_same(at: Site) -> None:

@@ -131,7 +131,8 @@ def test_a_websocket_that_ends_after_the_probe_leaves_the_session_polling(at: Si
         wire = probe(at, poll)
         assert poll.get() == Reply(200, "6")
         end(wire, how)
-        goes_on(at, poll, how == "junk")
+        if how != "RST" or at.engine == "ours":  # plain may take it for junk or for an end
+            goes_on(at, poll, how == "junk")
 
 
 def end(wire: Wire, how: str) -> None:

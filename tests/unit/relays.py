@@ -69,7 +69,7 @@ class At:
         if setup is not None:
             setup(self.bridge)
         user_key = None if identity == "none" else "username"
-        decode = Decode(codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+        decode = Decode(codec.parse_fast, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
         json_encoder = codec.JsonEncoder(encoder.escape)
         parts = Parts(
             users=self.users,

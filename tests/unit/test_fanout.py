@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.clients import fanout
-from bridge.clients.fanout import LARGEST_SEGMENT, Fanout
+from bridge.clients import fanout, shares
+from bridge.clients.fanout import Fanout
 from bridge.clients.keys import KeysOf
 from bridge.clients.outbox import Limits, Pressure
 from bridge.clients.packets import encode_event, polled
+from bridge.clients.shares import LARGEST_SEGMENT
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.tally import Tally
 from tests.unit.outboxes import FakeClient
@@ -143,7 +144,7 @@ def test_each_message_is_encoded_once_however_many_get_it(monkeypatch: pytest.Mo
         encoded.append(event)
         return encode_event(event, payload)
 
-    monkeypatch.setattr(fanout, "encode_event", counted)
+    monkeypatch.setattr(shares, "encode_event", counted)
     fan = Fan(*(str(n) for n in range(100)))
     fan.out.publish([Delivery("one", Payload.of(1)), Delivery("two", Payload.of(2))])
     assert encoded == ["one", "two"]
