@@ -14,12 +14,10 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.build import BUILT, go_program
+from bench.build import BUILT, PROJECT, go_program
 from bridge.version import VERSION
 
 __all__ = ["about"]
-
-_PACKAGES = ("Flask", "Flask-SocketIO", "python-socketio", "python-engineio", "eventlet", "orjson")
 
 
 def about(plan: str, contestants: list[str]) -> dict[str, object]:
@@ -42,13 +40,18 @@ def _machine() -> str:
 
 
 def _versions(contestants: list[str]) -> dict[str, str]:
-    found = {"bridge": VERSION, "Python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+    found = {"bridge": VERSION, "Python": platform.python_version()} | {name: version(name) for name in _packages()}
     if any(name.startswith("node") for name in contestants):
         package = BUILT / "node" / "node_modules" / "socket.io" / "package.json"
         found |= {"Node": _said("node", "--version"), "socket.io": json.loads(package.read_text())["version"]}
     if any(name.startswith("go") for name in contestants):
         found["Go"] = _said(go_program(), "version").split()[2].removeprefix("go")
     return found | {"gcc": _said("gcc", "-dumpfullversion")}
+
+
+def _packages() -> list[str]:
+    """Those that the bridge runs on."""
+    return re.findall(r"^([\w.-]+)==", (PROJECT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def _said(*argv: str) -> str:
