@@ -73,7 +73,10 @@ DEPARTURES: dict[str, Departure] = {
         "", "6", "Engine.IO protocol 4, test suite, close, 'forcefully closes the session': the poll is answered `6`"
     ),
     "pending poll at a timeout": Departure(
-        [""], ["6", "1"], "Engine.IO protocol 4, Receiving data: the body has packets; nothing is no packet"
+        [(200, "", "ping timeout"), (400, '"Bad Request"', "transport error")],
+        [(200, "6", "ping timeout"), (200, "1", "ping timeout")],
+        "Engine.IO protocol 4, Receiving data: the body has packets; nothing is no packet (plain's poll has a clock of "
+        "its own, which may ring first)",
     ),
     "a second poll": Departure(
         (200, ["42[\"said\",1]"], GOES_ON), (400, ["1"], CLOSED),
