@@ -91,40 +91,42 @@ class Backlog:
         return dropped
 
     def _whole(self, half: deque[Segment]) -> Iterator[Segment]:
-        """The segments of whole frames; what is left of a half sent one goes to `half`."""
-        for segment in self._queue:
-            if self._at:
-                data = segment.data
-                end, gone = _whole_before(data, self._at)
-                if end > self._at:
-                    half.append(Segment(data[self._at : end]))
-                self._at = 0
-                if end < len(data):
-                    yield Segment(data[end:], segment.count and segment.count - gone)
-            else:
+        """The segments of whole messages; the one that is half sent goes to `half`, and stays known as that."""
+        for place, segment in enumerate(self._queue):
+            if place or not self._at:
                 yield segment
+                continue
+            data = segment.data
+            start, end, gone = _message_at(data, self._at)
+            if end > self._at:
+                half.append(Segment(data[start:end]))
+                self._at -= start
+            else:
+                self._at = 0
+            if end < len(data):
+                yield Segment(data[end:], segment.count and segment.count - gone)
 
     def _keep(self, kept: deque[Segment]) -> None:
-        self._queue, self._at = kept, 0
-        self.size = sum(len(segment.data) for segment in kept)
+        self._queue = kept
+        self.size = sum(len(segment.data) for segment in kept) - self._at
 
 
 def _without_oldest(segment: Segment, least: int) -> tuple[Segment | None, int, int]:
     """The segment without its first messages, how many those were, and their bytes."""
     if least >= len(segment.data):
         return None, segment.count, len(segment.data)
-    end, count = _whole_before(segment.data, least)
+    _, end, count = _message_at(segment.data, least)
     if end == len(segment.data):
         return None, segment.count, end
     return Segment(segment.data[end:], segment.count - count), count, end
 
 
-def _whole_before(data: bytes, at: int) -> tuple[int, int]:
-    """Where the message ends that byte `at` is in, or that ends at it; how many messages that makes."""
-    for count, (_, end) in enumerate(messages_in(data), 1):
+def _message_at(data: bytes, at: int) -> tuple[int, int, int]:
+    """The message that byte `at` is in, or that ends at it: where it begins and ends, and the how manieth it is."""
+    for count, (start, end) in enumerate(messages_in(data), 1):
         if end >= at:
-            return end, count
-    return len(data), 0
+            return start, end, count
+    return len(data), len(data), 0
 
 
 class LatestBacklog:
@@ -146,7 +148,7 @@ class LatestBacklog:
         data, dropped = segment.data, 0
         at = 0
         if sent:
-            at, _ = _whole_before(data, sent)
+            _, at, _ = _message_at(data, sent)
             self._sending.add(Segment(data[:at]), sent)
             self.size += at - sent
         if not segment.count:

@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.clients.backlog import Segment
-from bridge.clients.outbox import Outbox, Pressure
+from bridge.clients.outbox import Outbox
+from bridge.clients.pressure import Pressure
 from bridge.clients.shares import KeysOf, Shares
 from bridge.messages import Delivery, Texts
 from bridge.tally import Tally

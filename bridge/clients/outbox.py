@@ -1,4 +1,4 @@
-"""What one client has still to be sent: its limit, what becomes of a client that is over it, and back-pressure.
+"""What one client has still to be sent: its limit, and what becomes of a client that is over it.
 
 A client without backlog is written to at once, and what its socket does not take waits here, as
 references to bytes that all clients share. Nothing here blocks: whoever puts something into an
@@ -9,19 +9,17 @@ Use: `outbox = Outbox(port, limits); outbox.put(Segment(frame(b"2")))`; when wri
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from bridge.clients.backlog import Backlog, LatestBacklog, Segment
+from bridge.clients.pressure import Pressure
 from bridge.tally import Tally
 
-__all__ = ["BEHIND", "Limits", "Outbox", "Port", "Pressure"]
+__all__ = ["BEHIND", "Limits", "Outbox", "Port"]
 
 BEHIND = 256 * 1024  # bytes that wait for a client that counts as behind: a whole segment of a burst
-NO_PROGRESS = 2.0  # seconds that the link waits for clients of which none takes anything
+STALE = 16 * 1024  # bytes of state that a client under `latest` is given at most after it was superseded
 
 
 class Port(Protocol):
@@ -37,69 +35,26 @@ class Port(Protocol):
         """It is over its limit, and the policy is to disconnect."""
 
 
-class Pressure:
-    """Whether the link has to wait for the clients: when every one of them is behind.
-
-    Not when only some are, for those nobody waits; and not when none has taken anything for two
-    seconds: then their limits decide.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._changed = threading.Event()
-        self._progress = clock()
-        self.clients = self.behind = 0
-
-    @property
-    def high(self) -> bool:
-        """Whether to wait."""
-        return 0 < self.clients <= self.behind and self._clock() - self._progress < NO_PROGRESS
-
-    def joined(self) -> None:
-        """One more client."""
-        self.clients += 1
-        self._changed.set()
-
-    def left(self, behind: bool) -> None:
-        """One less."""
-        self.clients -= 1
-        self.behind -= behind
-        self._changed.set()
-
-    def fell_behind(self) -> None:
-        """A client has more than BEHIND waiting."""
-        if self.behind + 1 >= self.clients:
-            self._progress = self._clock()  # from now on they have their two seconds
-        self.behind += 1
-
-    def caught_up(self) -> None:
-        """It has not any more."""
-        self.behind -= 1
-        self._changed.set()
-
-    def progress(self) -> None:
-        """A client that was behind took something."""
-        self._progress = self._clock()
-
-    def wait(self) -> bool:
-        """Wait while it is high; whether it was."""
-        if not self.high:
-            return False
-        while self.high:
-            self._changed.clear()
-            self._changed.wait(max(0.001, NO_PROGRESS - (self._clock() - self._progress)))
-        return True
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What all outboxes share. `size`: bytes that may wait for one client, which an empty outbox takes
-    in any case; `policy`: "disconnect", "drop-oldest" or "latest"."""
+    """What all outboxes share. `size`: bytes that may wait for one client, the kernel's share included; an empty
+    outbox takes any one segment. `policy`: "disconnect", "drop-oldest" or "latest"."""
 
     size: int
     policy: str
     tally: Tally
     pressure: Pressure = field(default_factory=Pressure)
+
+    @property
+    def unsent(self) -> int:
+        """The kernel's share: what it may keep for a client before it is on its way."""
+        # What the kernel has can't be superseded any more.
+        return min(self.size // 4, STALE if self.policy == "latest" else BEHIND)
+
+    @property
+    def waiting(self) -> int:
+        """The rest."""
+        return self.size - self.unsent
 
     def backlog(self) -> Backlog | LatestBacklog:
         """An empty one, for a client that is behind."""
@@ -125,7 +80,7 @@ class Outbox:
         """From now on the link may have to wait for this client."""
         if not self._closed and not self._pressed and self._limits.policy != "latest":
             self._pressed = True
-            self._limits.pressure.joined()
+            self._limits.pressure.joined(self)
 
     def put(self, segment: Segment) -> None:
         """Send it, or keep what can't be sent now."""
@@ -143,7 +98,7 @@ class Outbox:
         if dropped:
             self._limits.tally.count("dropped_superseded", dropped)
         self._sized()
-        if was and self._backlog.size > self._limits.size:
+        if was and self._backlog.size > self._limits.waiting:
             self._over()
 
     def flush(self) -> bool:
@@ -195,23 +150,26 @@ class Outbox:
         self._closed = self._sealed = True
         self._backlog = None
         if self._pressed:
-            self._limits.pressure.left(self._behind)
+            self._limits.pressure.left(self)
 
     def _sized(self) -> None:
         """What waits has become more or less."""
         behind = self._pressed and self.size > BEHIND
         if behind != self._behind:
             self._behind = behind
-            (self._limits.pressure.fell_behind if behind else self._limits.pressure.caught_up)()
+            pressure = self._limits.pressure
+            (pressure.fell_behind if behind else pressure.caught_up)(self)
 
     def _over(self) -> None:
         assert self._backlog is not None
+        self._limits.pressure.over_limit(self)
         if self._limits.policy == "disconnect":
             self._port.too_slow()
             return
-        dropped = self._backlog.cut(self._backlog.size - self._limits.size)
+        limit = self._limits.waiting
+        dropped = self._backlog.cut(self._backlog.size - limit)
         if dropped:
             self._limits.tally.count("dropped_oldest", dropped)
         self._sized()
-        if self._backlog.size > self._limits.size:  # of the bridge's own packets
+        if self._backlog.size > limit:  # of the bridge's own packets
             self._port.too_slow()

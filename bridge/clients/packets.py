@@ -10,7 +10,6 @@ Use: `encode_event("message", Payload.text("hi"))` -> b'\\x81\\x1042["message","
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -29,7 +28,8 @@ Event = tuple[int | None, list[object]]
 _SEPARATOR = SEPARATOR.encode()
 _AFTER = b'"]'
 _OK: dict[str, object] = {"ok": True}
-_LONG_NUMBER = re.compile(rb"\d{19}")
+_DIGITS = bytes(0x30 if chr(byte).isdigit() and byte < 0x80 else 0x20 for byte in range(256))
+_LONG_NUMBER = b"0" * 19  # nineteen digits, by _DIGITS
 _LONGEST_ID = 15  # digits; JavaScript's whole numbers have no more
 
 
@@ -107,8 +107,13 @@ def decode_events(packets: Sequence[bytes]) -> list[Event | None]:
     None for one that is not just that, or can't be read: it goes to those who say what is wrong with it.
     """
     # orjson reads a whole number of over 64 bits as a float. It is looked for in all packets at once.
-    exact = _LONG_NUMBER.search(b" ".join(packets)) is None
-    return [_decoded(packet) if exact or not _LONG_NUMBER.search(packet) else None for packet in packets]
+    if _has_long_number(b" ".join(packets)):
+        return [None if _has_long_number(packet) else _decoded(packet) for packet in packets]
+    return [_decoded(packet) for packet in packets]
+
+
+def _has_long_number(text: bytes) -> bool:
+    return _LONG_NUMBER in text.translate(_DIGITS)
 
 
 def _decoded(packet: bytes) -> Event | None:

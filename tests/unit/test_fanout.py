@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from bridge.clients import fanout, shares
 from bridge.clients.fanout import Fanout
 from bridge.clients.keys import KeysOf
-from bridge.clients.outbox import Limits, Pressure
+from bridge.clients.outbox import Limits
 from bridge.clients.packets import encode_event, polled
+from bridge.clients.pressure import Pressure
 from bridge.clients.shares import LARGEST_SEGMENT
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.tally import Tally

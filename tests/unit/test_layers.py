@@ -29,7 +29,7 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
         BASE,
     ),
     "relay": (["users", "routing", "handlers", "handlers_file", "bursts", "events", "relay"], BASE),
-    "clients": (["frames", "packets", "backlog", "outbox", "keys", "shares", "fanout", "engine*"], BASE),
+    "clients": (["frames", "packets", "backlog", "pressure", "outbox", "keys", "shares", "fanout", "engine*"], BASE),
     "web": (["*"], BASE),
     "demo": (["demo*"], [*BASE, "link.framing", "link.codec"]),
 }

@@ -170,7 +170,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def _take_over(self, request: _Request, session: Session, hello: bytes) -> None:
         sock, early = take_socket(request.environ)
-        websocket = WebSocket(sock, self._poller, self.max_http_buffer_size)
+        websocket = WebSocket(sock, self._poller, self.max_http_buffer_size, self.shared.limits.unsent)
         websocket.send([answer(request.environ) + hello])  # a new connection takes a few hundred bytes
         if hello:
             websocket.owner = session

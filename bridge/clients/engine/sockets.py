@@ -22,8 +22,9 @@ from bridge.clients.engine.manager import Manager
 from bridge.clients.engine.packet import EVENT, event_packet
 from bridge.clients.engine.session import Session
 from bridge.clients.engine.takeover import take_over
-from bridge.clients.outbox import Limits, Outbox, Pressure
+from bridge.clients.outbox import Limits, Outbox
 from bridge.clients.packets import Event, encode_acks, encode_event
+from bridge.clients.pressure import Pressure
 from bridge.messages import Payload
 from bridge.tally import Tally, shorten
 

@@ -8,6 +8,7 @@ Use: `websocket = WebSocket(sock, poller, limit); websocket.owner = owner`; then
 
 from __future__ import annotations
 
+import socket
 import struct
 from typing import Any, Protocol
 
@@ -17,7 +18,14 @@ from bridge.clients.frames import FrameReader, WebSocketError, close_frame
 __all__ = ["Owner", "WebSocket"]
 
 READ_SIZE = 64 * 1024  # one turn of one client; then others have theirs
-_RESET = (1, 13, struct.pack("ii", 1, 0))  # SOL_SOCKET, SO_LINGER: what a peer left unread is not kept for it
+# The kernel takes 4 MiB for a peer that does not read, if it is let. Where it has no such option, the whole
+# buffer is as small.
+_UNSENT = (
+    (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT")
+    else (socket.SOL_SOCKET, socket.SO_SNDBUF)
+)
+_RESET = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # what a peer left unread is not kept for it
 
 
 class Owner(Protocol):
@@ -34,16 +42,21 @@ class Owner(Protocol):
 
 
 class WebSocket:
-    """`sock`: a plain socket that does not block; `limit`: bytes of one message. Set `owner` at once."""
+    """`sock`: a plain socket that does not block; `limit`: bytes of one message; `unsent`: bytes that the kernel
+    may keep for the peer before they are on their way. Set `owner` at once."""
 
     __slots__ = ("_events", "_limit", "_poller", "_reader", "_sock", "owner")
 
     owner: Owner
 
-    def __init__(self, sock: Any, poller: Poller, limit: int) -> None:
+    def __init__(self, sock: Any, poller: Poller, limit: int, unsent: int) -> None:
         self._sock, self._poller, self._limit = sock, poller, limit
         self._reader: FrameReader | None = None
         self._events = READ
+        try:
+            sock.setsockopt(*_UNSENT, unsent)
+        except OSError:
+            pass  # reset already, which reading tells
         poller.add(sock.fileno(), self, READ)
 
     @property
@@ -94,7 +107,7 @@ class WebSocket:
     def end(self) -> None:
         """Say that nothing more comes; what the peer has still to say is read."""
         try:
-            self._sock.shutdown(1)
+            self._sock.shutdown(socket.SHUT_WR)
         except (OSError, AttributeError):
             pass  # it has gone already
 
