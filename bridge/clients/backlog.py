@@ -39,6 +39,11 @@ class Backlog:
         self._at = 0  # up to here the first one was sent
         self.size = 0
 
+    @property
+    def half(self) -> int:
+        """Bytes that are left of a message that is half sent; no cut gets at them."""
+        return _message_at(self._queue[0].data, self._at)[1] - self._at if self._at else 0
+
     def add(self, segment: Segment, sent: int = 0) -> int:
         """Keep the segment, of which `sent` bytes have gone already; how many messages gave way to it."""
         if sent:
@@ -142,6 +147,11 @@ class LatestBacklog:
         self._sending = Backlog()  # what has begun to go out, and can't be superseded any more
         self._numbers = 0  # of the bridge's own packets, which nothing supersedes
         self.size = 0
+
+    @property
+    def half(self) -> int:
+        """Bytes of what is on its way; no cut gets at them."""
+        return self._sending.size
 
     def add(self, segment: Segment, sent: int = 0) -> int:
         """Keep the newest of each key; how many messages gave way."""

@@ -81,6 +81,7 @@ class Outbox:
         if not self._closed and not self._pressed and self._limits.policy != "latest":
             self._pressed = True
             self._limits.pressure.joined(self)
+            self._sized()
 
     def put(self, segment: Segment) -> None:
         """Send it, or keep what can't be sent now."""
@@ -125,7 +126,8 @@ class Outbox:
             size += len(part)
             self._backlog.advance(len(part))
             self._sized()
-            self._limits.pressure.progress()
+            if self._behind:
+                self._limits.pressure.progress()
         if self._backlog is not None and not self._backlog.size:
             self._backlog = None
         return taken
@@ -171,5 +173,5 @@ class Outbox:
         if dropped:
             self._limits.tally.count("dropped_oldest", dropped)
         self._sized()
-        if self._backlog.size > limit:  # of the bridge's own packets
+        if self._backlog.size - self._backlog.half > limit:  # of the bridge's own packets
             self._port.too_slow()
