@@ -9,7 +9,7 @@ Use: `backlog = Backlog(); backlog.add(segment, sent); backlog.parts(); backlog.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 
 from bridge.clients.frames import messages_in
 
@@ -40,9 +40,9 @@ class Backlog:
         self.size = 0
 
     @property
-    def half(self) -> int:
-        """Bytes that are left of a message that is half sent; no cut gets at them."""
-        return _message_at(self._queue[0].data, self._at)[1] - self._at if self._at else 0
+    def own(self) -> int:
+        """Bytes of the bridge's own packets, which no cut gets at. After a cut they are few pieces."""
+        return sum(len(segment.data) for segment in self._queue if not segment.count)
 
     def add(self, segment: Segment, sent: int = 0) -> int:
         """Keep the segment, of which `sent` bytes have gone already; how many messages gave way to it."""
@@ -72,48 +72,49 @@ class Backlog:
     def cut(self, least: int) -> int:
         """Drop the oldest messages until `least` bytes are free, or none is left; how many were dropped.
 
-        The bridge's own packets stay, and so does the frame that is half sent.
+        The bridge's own packets stay, and so does the message that is half sent. What stays is not
+        looked at again and again: those packets become one segment.
         """
         dropped = 0
-        kept: deque[Segment] = deque()
-        for segment in self._whole(kept):
-            if least <= 0 or not segment.count:
-                kept.append(segment)
+        begun = self._begun()
+        own: list[bytes] = []
+        while least > 0 and self._queue:
+            segment = self._queue.popleft()
+            if not segment.count:
+                own.append(segment.data)
                 continue
             rest, count, freed = _without_oldest(segment, least)
             least -= freed
+            self.size -= freed
             dropped += count
             if rest is not None:
-                kept.append(rest)
-        self._keep(kept)
+                self._queue.appendleft(rest)
+        if own:
+            self._queue.appendleft(Segment(b"".join(own)))
+        self._queue.extendleft(begun)
         return dropped
 
     def clear(self) -> int:
-        """Drop everything but the frame that is half sent; how many messages that were."""
-        kept: deque[Segment] = deque()
-        dropped = sum(segment.count for segment in self._whole(kept))
-        self._keep(kept)
+        """Drop everything but the message that is half sent; how many messages that were."""
+        begun = self._begun()
+        dropped = sum(segment.count for segment in self._queue)
+        self._queue = deque(begun)
+        self.size = sum(len(segment.data) for segment in begun) - self._at
         return dropped
 
-    def _whole(self, half: deque[Segment]) -> Iterator[Segment]:
-        """The segments of whole messages; the one that is half sent goes to `half`, and stays known as that."""
-        for place, segment in enumerate(self._queue):
-            if place or not self._at:
-                yield segment
-                continue
-            data = segment.data
-            start, end, gone = _message_at(data, self._at)
-            if end > self._at:
-                half.append(Segment(data[start:end]))
-                self._at -= start
-            else:
-                self._at = 0
-            if end < len(data):
-                yield Segment(data[end:], segment.count and segment.count - gone)
-
-    def _keep(self, kept: deque[Segment]) -> None:
-        self._queue = kept
-        self.size = sum(len(segment.data) for segment in kept) - self._at
+    def _begun(self) -> list[Segment]:
+        """Take the message that is half sent off the queue, if there is one; the messages before it have gone."""
+        if not self._at:
+            return []
+        segment = self._queue.popleft()
+        start, end, gone = _message_at(segment.data, self._at)
+        if end < len(segment.data):
+            self._queue.appendleft(Segment(segment.data[end:], segment.count and segment.count - gone))
+        if end == self._at:
+            self._at = 0
+            return []
+        self._at -= start
+        return [Segment(segment.data[start:end], min(segment.count, 1))]
 
 
 def _without_oldest(segment: Segment, least: int) -> tuple[Segment | None, int, int]:
@@ -149,17 +150,17 @@ class LatestBacklog:
         self.size = 0
 
     @property
-    def half(self) -> int:
-        """Bytes of what is on its way; no cut gets at them."""
-        return self._sending.size
+    def own(self) -> int:
+        """Bytes of the bridge's own packets, which no cut gets at."""
+        return self._sending.own + sum(len(data) for key, data in self._waiting.items() if _is_own(key))
 
     def add(self, segment: Segment, sent: int = 0) -> int:
         """Keep the newest of each key; how many messages gave way."""
         data, dropped = segment.data, 0
         at = 0
         if sent:
-            _, at, _ = _message_at(data, sent)
-            self._sending.add(Segment(data[:at]), sent)
+            _, at, gone = _message_at(data, sent)
+            self._sending.add(Segment(data[:at], segment.count and gone), sent)
             self.size += at - sent
         if not segment.count:
             self._put((self._numbers,), data[at:])
@@ -174,7 +175,7 @@ class LatestBacklog:
         """What to send next, in order."""
         if not self._sending.size and self._waiting:
             key = next(iter(self._waiting))
-            self._sending.add(Segment(self._waiting.pop(key)))
+            self._sending.add(Segment(self._waiting.pop(key), int(not _is_own(key))))
         return self._sending.parts()
 
     def advance(self, sent: int) -> None:
@@ -184,21 +185,26 @@ class LatestBacklog:
 
     def cut(self, least: int) -> int:
         """Drop the keys that have been without news for longest, until `least` bytes are free."""
-        dropped = 0
-        for key in [key for key in self._waiting if not _is_own(key)]:
+        passed: list[Hashable] = []
+        for key, data in self._waiting.items():
             if least <= 0:
                 break
-            gone = len(self._waiting.pop(key))
-            least -= gone
-            self.size -= gone
-            dropped += 1
+            passed.append(key)
+            least -= 0 if _is_own(key) else len(data)
+        dropped = 0
+        for key in passed:
+            data = self._waiting.pop(key)
+            if _is_own(key):
+                self._sending.add(Segment(data))  # as nothing comes before it any more
+            else:
+                self.size -= len(data)
+                dropped += 1
         return dropped
 
     def clear(self) -> int:
         """Drop everything that has not begun to go out; how many messages that were."""
-        dropped = sum(not _is_own(key) for key in self._waiting)
+        dropped = sum(not _is_own(key) for key in self._waiting) + self._sending.clear()
         self._waiting.clear()
-        self._sending.clear()
         self.size = self._sending.size
         return dropped
 

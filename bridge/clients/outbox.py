@@ -173,5 +173,5 @@ class Outbox:
         if dropped:
             self._limits.tally.count("dropped_oldest", dropped)
         self._sized()
-        if self._backlog.size - self._backlog.half > limit:  # of the bridge's own packets
+        if self._backlog.size > limit and self._backlog.own > limit:
             self._port.too_slow()
