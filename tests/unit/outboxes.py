@@ -19,7 +19,8 @@ class FakeClient:
         self.sent = b""
         self.writes: list[bytes] = []
         self.blocks = self.slow = 0
-        self.outbox = Outbox(self, limits or Limits(1 << 20, "disconnect", Tally()))
+        self.limits = limits or Limits(1 << 20, "disconnect", Tally())
+        self.outbox = Outbox(self, self.limits)
 
     def send_parts(self, parts: list[bytes | memoryview]) -> int:
         data = b"".join(parts)[: self.room]
