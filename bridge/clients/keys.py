@@ -43,4 +43,6 @@ class KeysOf:
         except ValueError:
             return None
         found = value.get(self._field) if isinstance(value, dict) else None
-        return found if isinstance(found, (str, int, float, bool)) else None
+        if isinstance(found, bool):
+            return (found,)  # as it is the same key as 1 or 0 else
+        return found if isinstance(found, (str, int, float)) else None
