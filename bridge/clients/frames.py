@@ -20,7 +20,7 @@ except ImportError:  # no wheel for this platform: the same in Python, with one 
 
 __all__ = [
     "BINARY", "CLOSE", "NOT_UTF8", "PING", "POLICY_VIOLATION", "PONG", "TEXT",
-    "FrameReader", "WebSocketError", "close_frame", "frame", "frames_in", "head", "messages_in",
+    "FrameReader", "WebSocketError", "close_answer", "close_frame", "frame", "frames_in", "head", "messages_in",
 ]  # fmt: skip
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -31,6 +31,7 @@ _FINAL, _MASKED = 0x80, 0x80
 _LARGEST_SHORT, _LARGEST_MIDDLE = 125, 65535
 _LARGEST_CONTROL = 125
 
+_CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015)))
 PROTOCOL_ERROR, NOT_UTF8, POLICY_VIOLATION, TOO_BIG = 1002, 1007, 1008, 1009  # RFC 6455, section 7.4.1
 
 
@@ -181,6 +182,19 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
 def close_frame(status: int, reason: str = "") -> bytes:
     """The frame that ends a WebSocket."""
     return frame(struct.pack("!H", status) + reason.encode()[: _LARGEST_CONTROL - 2], CLOSE)
+
+
+def close_answer(payload: bytes) -> bytes:
+    """The frame that answers a close frame with this payload (RFC 6455, sections 5.5.1 and 7.4)."""
+    if not payload:
+        return frame(b"", CLOSE)
+    status = int.from_bytes(payload[:2], "big")
+    valid = len(payload) >= 2 and (status in _CLOSE_CODES or 3000 <= status < 5000)
+    try:
+        payload[2:].decode()
+    except UnicodeDecodeError:
+        valid = False
+    return frame(payload[:2], CLOSE) if valid else close_frame(PROTOCOL_ERROR, "this is no close code or reason")
 
 
 def frames_in(data: bytes, at: int = 0) -> Iterator[tuple[int, int, int]]:

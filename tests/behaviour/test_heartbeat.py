@@ -76,7 +76,7 @@ def test_other_messages_are_no_answer_to_a_ping(quick: Site) -> None:
         while heard != END and time.monotonic() < deadline:
             wire.send('427["echo",1]')
             wire.write(frame(PONG, b"x") + frame(PING, b"y"))
-            heard = wire.next()
+            heard = [wire.next(), wire.next()][-1]  # both answers: else they pile up before the end
         assert heard == END
         assert quick.reasons(wire.sid) == ["ping timeout"]
 

@@ -196,7 +196,7 @@ def test_a_connect_handler_that_fails_is_a_connect_that_failed(at: Site) -> None
         wire.send('40{"raise":"x"}', "40/chat,")
         (answer, rest) = (wire.next(), "") if at.engine == "plain" else (wire.next(), wire.next())
         assert str(answer if at.engine == "plain" else rest).startswith('40/chat,{"sid"')
-        assert at.says("failed connect handler") == ("" if at.engine == "plain" else str(answer)[:13])
+        assert at.says("failed connect handler") == ("" if at.engine == "plain" else str(answer)[:14])
 
 
 def test_what_a_connect_handler_emits_comes_alike(at: Site) -> None:

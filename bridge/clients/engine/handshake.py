@@ -17,10 +17,11 @@ from typing import Any
 from eventlet import wsgi
 from eventlet.patcher import original
 
-__all__ = ["answer", "asks_for_websocket", "refusal", "take_socket"]
+__all__ = ["VERSION", "answer", "asks_for_websocket", "refusal", "take_socket"]
 
 _socket: Any = original("socket")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+VERSION = "13"  # the one that is spoken here
 _KEY_SIZE = 16
 
 
@@ -33,8 +34,8 @@ def asks_for_websocket(environ: Mapping[str, Any]) -> bool:
 
 def refusal(environ: Mapping[str, Any]) -> str:
     """Why this handshake can't be answered, or nothing."""
-    if environ.get("HTTP_SEC_WEBSOCKET_VERSION", "13") != "13":
-        return "only version 13 of the WebSocket protocol is spoken here"
+    if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != VERSION:
+        return "Sec-WebSocket-Version is missing"
     try:
         key = base64.b64decode(environ.get("HTTP_SEC_WEBSOCKET_KEY", ""), validate=True)
     except (binascii.Error, ValueError):

@@ -15,11 +15,11 @@ from typing import Any
 
 from bridge.clients.backlog import Segment
 from bridge.clients.engine.lane import Lane
-from bridge.clients.frames import CLOSE, NOT_UTF8, PING, POLICY_VIOLATION, PONG, TEXT, frame
+from bridge.clients.frames import CLOSE, NOT_UTF8, PING, POLICY_VIOLATION, PONG, TEXT, close_answer, frame
 from bridge.clients.outbox import Outbox
 from bridge.clients.packets import Event, decode_events
 
-__all__ = ["REASONS", "Intake", "IntakeWires"]
+__all__ = ["REASONS", "Intake", "IntakeWires", "Unreadable"]
 
 #: Why a session ended, in python-engineio's words, which handlers are given.
 REASONS = ("server disconnect", "client disconnect", "ping timeout", "transport close", "transport error")
@@ -29,15 +29,20 @@ _, _CLIENT, _, _CLOSE, _ERROR = REASONS
 _PACKET = re.compile(rb"4[0-6]|[12356](?:probe)?\Z")
 
 
+class Unreadable(Exception):
+    """A message that is no packet of Socket.IO's."""
+
+
 @dataclass(slots=True)
 class IntakeWires:
     """Where to, for all clients. `events`: takes events of the default namespace, and returns how many it took,
-    all of them if it may wait; `message`: takes any other message; `failed`: is told that one of them raised."""
+    all of them if it may wait; `message`: takes any other message, or raises Unreadable; `failed`: is told what
+    else one of them raised."""
 
     message: Callable[[Any, str | bytes], None]
     events: Callable[[str, Sequence[Event], bool], int]
     junk: Callable[[str], None]
-    failed: Callable[[], None]
+    failed: Callable[[Exception], None]
 
 
 class Intake:
@@ -45,7 +50,7 @@ class Intake:
     taken in bulk. `joined`: whether it has been connected to any namespace.
     """
 
-    __slots__ = ("_attachments", "_lane", "_wires", "client", "joined", "outbox")
+    __slots__ = ("_attachments", "_lane", "_wires", "client", "joined", "outbox", "paused")
 
     outbox: Outbox
 
@@ -54,6 +59,7 @@ class Intake:
         self.client: str | None = None
         self.joined = self._attachments = False
         self._lane: Lane | None = None
+        self.paused = 0.0
 
     # What a session has of its own.
 
@@ -121,7 +127,7 @@ class Intake:
         if opcode == PING:
             self.outbox.put(Segment(frame(data, PONG)))
         elif opcode == CLOSE:
-            self.outbox.put(Segment(frame(data[:2], CLOSE)))
+            self.outbox.put(Segment(close_answer(data)))
             self.finish(_CLOSE)
         elif opcode == TEXT:
             self._take_packet(data)
@@ -130,6 +136,11 @@ class Intake:
 
     def _take_packet(self, data: bytes) -> None:
         kind = data[:1]
+        try:
+            text = data[1:].decode()
+        except UnicodeDecodeError:
+            self._junk("a text is not UTF-8", NOT_UTF8)
+            return
         if not _PACKET.match(data):
             self._junk(f"this is no Engine.IO packet: {data[:75]!r}")
         elif kind == b"3":
@@ -137,13 +148,8 @@ class Intake:
         elif kind == b"1":
             self.finish(_CLIENT)
         elif kind == b"4":
-            try:
-                text = data[1:].decode()
-            except UnicodeDecodeError:
-                self._junk("a text is not UTF-8", NOT_UTF8)
-            else:
-                self._attachments = text[0] in "56"  # until the next text: what follows is python-socketio's
-                self._message(text)
+            self._attachments = text[0] in "56"  # until the next text: what follows is python-socketio's
+            self._message(text)
 
     def _message(self, data: str | bytes) -> None:
         if not self.joined and self._lane is None and data[:1] != "0":
@@ -155,10 +161,9 @@ class Intake:
         self._wires.junk(reason)
         self.reject(status, reason)
 
-    @property
-    def busy(self) -> bool:
-        """Whether there is something in the lane."""
-        return self._lane is not None
+    def paused_for(self) -> float:
+        """Seconds that it was not read, because of a handler or the link, since `paused` was set to 0."""
+        return self.paused + (self._lane.age if self._lane is not None else 0.0)
 
     def when_done(self, call: Callable[[], object]) -> bool:
         """Call this when the lane is empty; False if it is already."""
@@ -170,10 +175,17 @@ class Intake:
     def later(self, job: Callable[..., object], *args: object) -> None:
         """In the lane; until it is empty the client is not read."""
         if self._lane is None:
-            self._lane = Lane(self._wires.failed, self._lane_empty)
+            self._lane = Lane(self._failed, self._lane_empty)
             self.pause()
         self._lane.add(job, *args)
 
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, Unreadable):
+            self._junk(str(error))
+        else:
+            self._wires.failed(error)
+
     def _lane_empty(self) -> None:
+        self.paused = self.paused_for()
         self._lane = None
         self.resume()

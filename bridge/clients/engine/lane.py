@@ -8,6 +8,7 @@ Use: `lane = Lane(log_it, when_empty); lane.add(function, argument)`.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -17,14 +18,24 @@ import eventlet
 __all__ = ["Lane"]
 
 
+NOTHING = 0.05  # seconds; the turns of other green threads alone may take as long
+
+
 class Lane:
-    """Jobs in order. `failed` is called in an exception's context; `empty` when the last job is done."""
+    """Jobs in order. `failed` is called with what one raised; `empty` after the last one."""
 
-    __slots__ = ("_empty", "_failed", "_jobs")
+    __slots__ = ("_empty", "_failed", "_jobs", "_since")
 
-    def __init__(self, failed: Callable[[], None], empty: Callable[[], None]) -> None:
+    def __init__(self, failed: Callable[[Exception], None], empty: Callable[[], None]) -> None:
         self._failed, self._empty = failed, empty
+        self._since = time.monotonic()
         self._jobs: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was begun; 0 if that is next to nothing."""
+        age = time.monotonic() - self._since
+        return age if age > NOTHING else 0.0
 
     def add(self, job: Callable[..., object], *args: object) -> None:
         """Do this after all that was added before."""
@@ -37,7 +48,7 @@ class Lane:
             job, args = self._jobs[0]
             try:
                 job(*args)
-            except Exception:  # what a user's function raises is this one client's trouble
-                self._failed()
+            except Exception as error:  # what a user's function raises is this one client's trouble
+                self._failed(error)
             self._jobs.popleft()
         self._empty()

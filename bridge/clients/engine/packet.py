@@ -17,7 +17,9 @@ from typing import Any
 
 from socketio import packet
 
-__all__ = ["EVENT", "EventPacket", "event_packet"]
+from bridge.clients.engine.intake import Unreadable
+
+__all__ = ["EVENT", "EventPacket", "event_packet", "readable"]
 
 #: The one event that clients' events arrive as. No client can send it: theirs are its arguments.
 EVENT = "bridge:event"
@@ -67,6 +69,47 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
             pass
         self.data = [EVENT, self.data[1], None] if self.data and self.data[0] == EVENT else []
         return True
+
+
+def readable(packet_class: type[packet.Packet]) -> type[packet.Packet]:
+    """The class, but what is no packet of Socket.IO protocol 5 raises Unreadable, whatever it is.
+
+    python-socketio takes some of that, and of the rest keeps half.
+    """
+
+    class Readable(packet_class):  # type: ignore[misc]
+        def decode(self, encoded_packet: Any) -> int:
+            try:
+                if not isinstance(encoded_packet, str):
+                    raise ValueError("an attachment that was not announced")
+                count: int = super().decode(encoded_packet)
+            except Exception as error:
+                raise Unreadable(f"{type(error).__name__}: {error}") from None
+            if not _is_valid(self.packet_type, self.data):
+                raise Unreadable(f"this is no packet of Socket.IO's: {encoded_packet[:75]!r}")
+            return count
+
+        def add_attachment(self, attachment: Any) -> bool:
+            try:
+                complete = bool(super().add_attachment(attachment))
+            except (ValueError, IndexError, TypeError, KeyError, RecursionError) as error:
+                raise Unreadable(f"an attachment is out of place: {error}") from None
+            if not all(isinstance(each, bytes) for each in self.attachments):
+                raise Unreadable("an attachment is text")
+            return complete
+
+    return Readable
+
+
+def _is_valid(packet_type: int, data: object) -> bool:
+    """What a client may send (Socket.IO protocol 5, "Packet types")."""
+    if packet_type in (packet.EVENT, packet.BINARY_EVENT):
+        return isinstance(data, list) and bool(data) and isinstance(data[0], str)
+    if packet_type in (packet.ACK, packet.BINARY_ACK):
+        return isinstance(data, list)
+    if packet_type == packet.CONNECT:
+        return data is None or isinstance(data, dict)
+    return packet_type == packet.DISCONNECT and data is None
 
 
 def event_packet(max_attached: int) -> type[EventPacket]:

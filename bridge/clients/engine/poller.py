@@ -16,11 +16,12 @@ import eventlet
 from eventlet import hubs
 from eventlet.patcher import original
 
-__all__ = ["READ", "WRITE", "Poller", "Watched"]
+__all__ = ["HANG_UP", "READ", "WRITE", "Poller", "Watched"]
 
 _select: Any = original("select")  # eventlet's own has no epoll
 READ: int = _select.EPOLLIN
 WRITE: int = _select.EPOLLOUT
+HANG_UP: int = _select.EPOLLRDHUP
 
 AT_ONCE = 512  # that are asked for in one system call
 LONGEST_TURN = 0.002  # seconds; then others have theirs

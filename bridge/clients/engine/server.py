@@ -22,9 +22,10 @@ import eventlet
 
 from bridge.clients.engine.deadlines import Deadlines, Queues
 from bridge.clients.engine.environs import Environs
-from bridge.clients.engine.handshake import answer, asks_for_websocket, refusal, take_socket
+from bridge.clients.engine.handshake import VERSION, answer, asks_for_websocket, refusal, take_socket
 from bridge.clients.engine.intake import IntakeWires
 from bridge.clients.engine.poller import Poller
+from bridge.clients.engine.polling import Polling
 from bridge.clients.engine.session import Session, Shared
 from bridge.clients.engine.states import SessionState
 from bridge.clients.engine.upgrade import Upgrade
@@ -32,6 +33,7 @@ from bridge.clients.engine.websocket import WebSocket
 from bridge.clients.frames import BINARY, TEXT, frame
 from bridge.clients.outbox import Limits
 from bridge.clients.packets import Event
+from bridge.tally import shorten
 
 __all__ = ["EngineServer", "ServerOptions"]
 
@@ -43,6 +45,7 @@ _BAD_REQUEST = (3, "Bad request")
 _BAD_VERSION = (5, "Unsupported protocol version")
 
 _ORIGIN = "Not an accepted origin"
+_NOT_BY_POLLING = frozenset((b"2", b"2probe", b"5", b"6"))
 _TEXT = [("Content-Type", "text/plain; charset=UTF-8")]
 _JSON = [("Content-Type", "application/json")]
 FEWEST_COMPRESSED = 1024  # bytes of a polling response, as python-engineio has it
@@ -112,11 +115,11 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             return request.refuse(*_UNKNOWN_SID)
         if transport == "websocket":
             return self._upgrade(request, session)
-        if session.upgraded:
+        if session.polling is None or session.upgraded:
             return request.refuse(*_BAD_REQUEST)
         if method == "GET":
-            return self._poll(request, session)
-        return self._post(request, session) if method == "POST" else request.refuse(*_BAD_REQUEST)
+            return self._poll(request, session.polling)
+        return self._post(request, session, session.polling) if method == "POST" else request.refuse(*_BAD_REQUEST)
 
     def _problem(self, environ: dict[str, Any], query: dict[str, list[str]]) -> tuple[int, str] | None:
         """What is wrong with a request whoever it is from."""
@@ -143,8 +146,8 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if len(self.sockets) >= self._max_sessions:
             return request.respond("503 Service Unavailable", _TEXT, b"There are too many clients here.")
         by_websocket = transport == "websocket"
-        if by_websocket and (reason := refusal(request.environ)):
-            return request.refuse(_BAD_REQUEST[0], reason)
+        if by_websocket and (refused := self._refused(request)):
+            return refused
         sid = self.generate_id()
         session = Session(sid, Environs.address(request.environ), self.shared)
         self.sockets[sid] = session
@@ -154,6 +157,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             return request.respond("401 Unauthorized", _JSON, json.dumps(accepted or "Unauthorized").encode())
         hello = b"0" + json.dumps(self._hello(sid, by_websocket), separators=(",", ":")).encode()
         if not by_websocket:
+            session.poll(self._poller)
             return request.respond("200 OK", _TEXT, hello)
         self._take_over(request, session, frame(hello))
         return []
@@ -184,33 +188,41 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     def _upgrade(self, request: _Request, session: Session) -> Sequence[bytes]:
         if session.state is not SessionState.POLLING:
             return request.refuse(*_BAD_REQUEST)
+        refused = self._refused(request)
+        if not refused:
+            self._take_over(request, session, b"")
+        return refused
+
+    def _refused(self, request: _Request) -> Sequence[bytes]:
+        """What a handshake is answered that can't be; nothing if it can."""
+        version = request.environ.get("HTTP_SEC_WEBSOCKET_VERSION")
+        if version and version != VERSION:
+            text = b"Only version 13 of the WebSocket protocol is spoken here."
+            return request.respond("426 Upgrade Required", [*_TEXT, ("Sec-WebSocket-Version", VERSION)], text)
         reason = refusal(request.environ)
-        if reason:
-            return request.refuse(_BAD_REQUEST[0], reason)
-        self._take_over(request, session, b"")
-        return []
+        return request.refuse(_BAD_REQUEST[0], reason) if reason else []
 
     # Polling.
 
-    def _poll(self, request: _Request, session: Session) -> Sequence[bytes]:
-        packets = session.poll()
+    def _poll(self, request: _Request, polling: Polling) -> Sequence[bytes]:
+        packets = polling.get(request.environ["eventlet.input"].get_socket())
         if packets is None:
             return request.refuse(*_BAD_REQUEST)
         return request.respond("200 OK", _TEXT, "\x1e".join(packets).encode())
 
-    def _post(self, request: _Request, session: Session) -> Sequence[bytes]:
+    def _post(self, request: _Request, session: Session, polling: Polling) -> Sequence[bytes]:
+        environ = request.environ
         try:
-            length = int(request.environ.get("CONTENT_LENGTH") or 0)
+            length = int(environ.get("CONTENT_LENGTH") or 0)
             if length > self.max_http_buffer_size:
-                session.finish("transport error")
+                session.misused()
                 return request.respond("413 Payload Too Large", _TEXT, b"")
-            packets = _packets(request.environ["wsgi.input"].read(length))
+            packets = polling.post(lambda: _packets(environ["wsgi.input"].read(length)))
         except ValueError as error:
             self._junk(str(error))
-            session.finish("transport error")
+            session.misused()
             return request.refuse(*_BAD_REQUEST)
-        session.posted(packets)
-        if session.state is SessionState.CLOSED and packets[-1] != (TEXT, b"1"):
+        if not packets or (session.state is SessionState.CLOSED and (TEXT, b"1") not in packets):
             return request.refuse(*_BAD_REQUEST)
         return request.respond("200 OK", _TEXT, b"ok")
 
@@ -227,10 +239,10 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             del self.sockets[session.sid]
 
     def _junk(self, reason: str) -> None:
-        self.logger.warning("a client is disconnected: %s", reason)
+        self.logger.warning("a client is disconnected: %s", shorten(reason, 200))
 
-    def _failed(self) -> None:
-        self.logger.exception("message handler error")
+    def _failed(self, error: Exception) -> None:
+        self.logger.error("message handler error", exc_info=error)
 
 
 class _Request:
@@ -257,6 +269,8 @@ def _packets(body: bytes) -> list[tuple[int, bytes]]:
     """The packets of a POST, as a WebSocket's messages. Raises ValueError."""
     packets = []
     for packet in body.split(b"\x1e"):
+        if packet in _NOT_BY_POLLING:
+            raise ValueError(f"no client sends {packet!r} by polling")
         if packet[:1] != b"b":
             packets.append((TEXT, packet))
             continue

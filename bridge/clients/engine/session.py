@@ -8,35 +8,33 @@ Use: `session = Session(sid, shared)`; `session.outbox.put(segment)`; `session.c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-from eventlet.event import Event
 
 from bridge.clients.backlog import Segment
 from bridge.clients.engine.deadlines import Queues
 from bridge.clients.engine.intake import REASONS, Intake, IntakeWires
+from bridge.clients.engine.poller import Poller
+from bridge.clients.engine.polling import CLOSED, NOOP, Polling
 from bridge.clients.engine.states import TRANSITIONS, SessionState
 from bridge.clients.engine.upgrade import Upgrade
 from bridge.clients.engine.websocket import WebSocket
-from bridge.clients.frames import BINARY, CLOSE, close_frame, frame
+from bridge.clients.frames import BINARY, CLOSE, POLICY_VIOLATION, close_frame, frame
 from bridge.clients.outbox import Limits, Outbox
-from bridge.clients.packets import polled
 
 __all__ = ["Session", "Shared"]
 
-_SERVER, _, _PING, _CLOSE, _ERROR = REASONS
+_SERVER, _CLIENT, _PING, _CLOSE, _ERROR = REASONS
 
-_PINGED, _CLOSED, _NOOP = frame(b"2"), frame(b"1"), "6"
+_PINGED, _CLOSED = frame(b"2"), frame(CLOSED.encode())
 _BY_WEBSOCKET = frozenset((SessionState.OPEN, SessionState.CLOSING))
 _NORMAL = 1000  # close code
-RESPONSE = 256 * 1024  # bytes of one polling response, about
 
 
 @dataclass(slots=True)
 class Shared:
-    """What all sessions of a server have in common. `gone`: a handler is to be told; `ended`: it can be forgotten."""
+    """What all sessions have in common. `gone`: a handler is to be told; `ended`: it can be forgotten."""
 
     limits: Limits
     intake: IntakeWires
@@ -49,7 +47,7 @@ class Shared:
 class Session(Intake):
     """One client's connection, as python-engineio's Socket: `sid` is its id there, `address` the browser's."""
 
-    __slots__ = ("__weakref__", "_data", "_poll", "_shared", "_upgrade", "_websocket", "address", "sid", "state")
+    __slots__ = ("__weakref__", "_data", "_shared", "_upgrade", "_websocket", "address", "polling", "sid", "state")
 
     def __init__(self, sid: str, address: str, shared: Shared) -> None:
         super().__init__(shared.intake)
@@ -58,7 +56,7 @@ class Session(Intake):
         self.outbox = Outbox(self, shared.limits)
         self._websocket: WebSocket | None = None
         self._upgrade: Upgrade | None = None
-        self._poll: Event | None = None  # what a GET that waits, waits for
+        self.polling: Polling | None = None
         self._data: dict[str, Any] | None = None
         shared.queues.pings.add(self)
         shared.queues.joins.add(self)
@@ -68,7 +66,7 @@ class Session(Intake):
     @property
     def session(self) -> dict[str, Any]:
         """A user's own, by `save_session`."""
-        self._data = self._data or {}
+        self._data = {} if self._data is None else self._data
         return self._data
 
     @session.setter
@@ -78,7 +76,7 @@ class Session(Intake):
     @property
     def upgraded(self) -> bool:
         """Whether it is reached by WebSocket."""
-        return self.state is SessionState.OPEN
+        return self._websocket is not None
 
     @property
     def closed(self) -> bool:
@@ -152,33 +150,30 @@ class Session(Intake):
         self._shared.queues.upgrades.discard(self)
         self._enter(state)
 
-    # By polling.
+    # By polling. It is Polled.
 
-    def poll(self) -> list[str] | None:
-        """What waits for the client, or once something does; None: there is a poll already, and that ends both."""
-        if self._poll is not None:
-            self.finish(_ERROR)
-            return None
+    def poll(self, poller: Poller) -> None:
+        """A session that begins with polling."""
+        self.polling = Polling(self, poller)
+
+    @property
+    def may_wait(self) -> bool:
+        """Implements Polled."""
         # While a WebSocket is tried no poll waits: the client goes on only when its last one has ended.
-        if not self.outbox.size and self.state is SessionState.POLLING:
-            self._poll = Event()
-            self._poll.wait()
-            self._poll = None
-        packets = list(polled(self.outbox.take(RESPONSE)))
+        return self.state is SessionState.POLLING
+
+    def fetched(self) -> None:
+        """Implements Polled."""
         if self.state is SessionState.CLOSING and not self.outbox.size:
-            self.finish(_SERVER)
-        return packets or [_NOOP]
+            self.finish()
 
-    def posted(self, packets: Sequence[tuple[int, bytes]]) -> None:
-        """Packets that came by POST; returns when all are done with, so that the client sends no more meanwhile."""
-        self.take(packets)
-        done = Event()
-        if self.when_done(done.send):
-            done.wait()
+    def misused(self) -> None:
+        """Implements Polled."""
+        self.finish(_ERROR)
 
-    def _wake(self) -> None:
-        if self._poll and not self._poll.ready():
-            self._poll.send()
+    def _wake(self, last: str = NOOP) -> None:
+        if self.polling is not None:
+            self.polling.wake(last)
 
     # For the intake.
 
@@ -202,27 +197,36 @@ class Session(Intake):
         """Implements Intake."""
         if self.state is SessionState.OPEN and self._websocket is not None and not self.outbox.size:
             self._websocket.send([close_frame(status, reason)])
-        self.finish(_ERROR)
+        self.finish(_ERROR if status == POLICY_VIOLATION else _CLOSE)
 
     # Pings.
 
     def ping(self) -> None:
         """It is time."""
+        self.paused = 0.0
         self._shared.queues.pongs.add(self)
         self.outbox.put(Segment(_PINGED))
 
     def pong_overdue(self) -> None:
-        """No answer came; unless it may be among what is not read yet."""
-        if self.busy:
+        """No answer came; but for a client that was paused it has its time anew."""
+        if self.paused_for() > self._shared.queues.pongs.interval / 2:
+            self.paused = 0.0
             self._shared.queues.pongs.add(self)
         else:
-            self.outbox.clear()
-            self.close(reason=_PING)
+            self.expire(_PING)
 
     def join_overdue(self) -> None:
         """It has been silent since the handshake."""
         if not self.joined:
-            self.close()
+            self.expire(_SERVER)
+
+    def expire(self, reason: str) -> None:
+        """Its time is over, and it need not be waited for."""
+        self.outbox.clear()
+        if self.upgraded:
+            self.close(reason)
+        else:
+            self.finish(reason)
 
     # The outbox's Port.
 
@@ -252,12 +256,9 @@ class Session(Intake):
         self.outbox.put(Segment(last))
         self.close()
 
-    def close(self, wait: bool = False, abort: bool = False, reason: str = _SERVER) -> None:
+    def close(self, reason: str = _SERVER) -> None:
         """End it in order: what waits goes out first, for a second at most."""
         if self.closed:
-            return
-        if abort:
-            self.finish(reason)
             return
         self.upgrade_overdue()
         by_websocket = self.state is SessionState.OPEN
@@ -285,7 +286,7 @@ class Session(Intake):
         websocket, self._websocket = self._websocket, None
         if websocket is not None:
             websocket.close(reset=stalled)
-        self._wake()
+        self._wake(NOOP if reason == _CLIENT else CLOSED)
 
     def _over(self, state: SessionState, reason: str) -> None:
         """It is no longer one of those that are there."""

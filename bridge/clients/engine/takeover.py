@@ -1,6 +1,7 @@
 """A Socket.IO server of python-socketio's, on sessions of ours.
 
-What is replaced are public attributes: `server.eio`, `server.environ` and the handler of messages.
+What is replaced are attributes without an underscore: `server.eio`, `server.environ`, `server.packet_class` and
+the handler of messages.
 Rooms, namespaces, callbacks and Flask-SocketIO's handlers go on as they were. Must not know the
 bridge.
 
@@ -16,6 +17,8 @@ from typing import Any
 import socketio
 
 from bridge.clients.engine.environs import Environs
+from bridge.clients.engine.intake import Unreadable
+from bridge.clients.engine.packet import readable
 from bridge.clients.engine.server import EngineServer, ServerOptions
 from bridge.clients.outbox import Limits
 from bridge.tally import Tally
@@ -26,7 +29,7 @@ CONNECT_TIMEOUT = 45.0  # seconds; Node's socket.io has it
 OUTBOX = 1024 * 1024  # bytes; Centrifugo's queue of one client
 MAX_SESSIONS = 15_000  # of 20,000 open files that a process commonly may have
 
-_CONNECT = re.compile(r"0(?:(/[^,]*),?)?")
+_CONNECT = re.compile(r"0(?:(/[^,?]*)[^,]*,?)?")
 
 
 def take_over(
@@ -43,6 +46,7 @@ def take_over(
     options = ServerOptions(connect_timeout, max_sessions, limits or Limits(OUTBOX, "disconnect", Tally()))
     server.eio = eio = EngineServer(server.eio, options)
     server.environ = Environs()
+    server.packet_class = readable(server.packet_class)
     eio.handlers = {**eio.handlers, "message": _Messages(server, eio, eio.handlers["message"])}
     return eio
 
@@ -54,15 +58,33 @@ class _Messages:
         self._server, self._eio, self._inner = server, eio, inner
 
     def __call__(self, sid: str, data: str | bytes) -> None:
+        if not data:
+            raise Unreadable("an empty message")
         connect = _CONNECT.match(data) if isinstance(data, str) else None
         if connect is None:
             self._inner(sid, data)
         elif self._is_served(connect[1] or "/"):
-            self._inner(sid, data)
-            self._connected(sid)
+            self._connect(sid, connect[1] or "/", data)
         else:
-            error = json.dumps({"message": "Invalid namespace"}, separators=(",", ":"))
-            self._eio.send(sid, f"4{connect[1]},{error}")
+            self._refuse(sid, connect[1] or "/", "Invalid namespace")
+
+    def _connect(self, sid: str, namespace: str, data: str | bytes) -> None:
+        try:
+            self._inner(sid, data)
+        except Unreadable:
+            raise
+        except Exception:
+            # A client that is told nothing waits for ever.
+            client = self._server.manager.sid_from_eio_sid(sid, namespace)
+            if client is not None:
+                self._server.manager.disconnect(client, namespace)
+            self._refuse(sid, namespace, "Connection refused by server")
+            raise
+        self._connected(sid)
+
+    def _refuse(self, sid: str, namespace: str, message: str) -> None:
+        error = json.dumps({"message": message}, separators=(",", ":"))
+        self._eio.send(sid, f"4{namespace},{error}" if namespace != "/" else f"4{error}")
 
     def _is_served(self, namespace: str) -> bool:
         server = self._server

@@ -36,14 +36,16 @@ class Upgrade:
 
     def __init__(self, session: Upgradable, websocket: WebSocket) -> None:
         self._session, self._websocket = session, websocket
+        self._probed = False
 
     def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
         """Implements websocket.Owner."""
         for at, (opcode, data) in enumerate(messages):
             if opcode == TEXT and data == b"2probe":
                 websocket.send([_PROBED])
+                self._probed = True
                 self._session.probed()
-            elif opcode == TEXT and data == b"5":
+            elif opcode == TEXT and data == b"5" and self._probed:
                 self._session.upgrade(websocket)
                 if messages[at + 1 :]:
                     websocket.owner.received(websocket, messages[at + 1 :])

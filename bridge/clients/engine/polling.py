@@ -1,0 +1,104 @@
+"""A session that is polled: one GET at a time that waits, one POST at a time.
+
+Must not know HTTP beyond the socket of a GET, which tells when its client has hung up.
+
+Use: `session.polling = Polling(session, poller)`; `polling.get(sock)` -> packets; `polling.wake()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from eventlet.event import Event
+
+from bridge.clients.engine.poller import HANG_UP, Poller
+from bridge.clients.outbox import Outbox
+from bridge.clients.packets import polled
+
+__all__ = ["CLOSED", "NOOP", "Polled", "Polling"]
+
+NOOP, CLOSED = "6", "1"
+RESPONSE = 256 * 1024  # bytes of one response, about
+
+
+class Polled(Protocol):
+    """A session."""
+
+    outbox: Outbox
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a poll is to wait for something."""
+
+    def take(self, messages: Sequence[tuple[int, bytes]]) -> None:
+        """Messages that came."""
+
+    def when_done(self, call: Callable[[], object]) -> bool:
+        """Call this when all are done with; False if they are."""
+
+    def fetched(self) -> None:
+        """The client has fetched something."""
+
+    def misused(self) -> None:
+        """Two at a time, or a poll that its client gave up: end it."""
+
+
+class Polling:
+    """One session's."""
+
+    __slots__ = ("_poller", "_posting", "_session", "_waits")
+
+    def __init__(self, session: Polled, poller: Poller) -> None:
+        self._session, self._poller = session, poller
+        self._waits: Event | None = None
+        self._posting = False
+
+    def get(self, sock: Any) -> list[str] | None:
+        """What waits for the client, or once something does; None: there is a poll already, which ends both."""
+        if self._waits is not None:
+            self._session.misused()
+            return None
+        last = NOOP
+        if not self._session.outbox.size and self._session.may_wait:
+            last = self._wait(sock)
+        packets = list(polled(self._session.outbox.take(RESPONSE)))
+        self._session.fetched()
+        return packets or [last]
+
+    def post(self, read: Callable[[], Sequence[tuple[int, bytes]]]) -> Sequence[tuple[int, bytes]]:
+        """Take the packets that are read; they are returned when all are done with, so that the client sends no
+        more meanwhile. Nothing: there is a POST already, which ends the session."""
+        if self._posting:
+            self._session.misused()
+            return ()
+        self._posting = True
+        try:
+            packets = read()
+            self._session.take(packets)
+            done = Event()
+            if self._session.when_done(done.send):
+                done.wait()
+        finally:
+            self._posting = False
+        return packets
+
+    def wake(self, last: str = NOOP) -> None:
+        """End a poll that waits, with what there is for it, else with this packet."""
+        if self._waits is not None and not self._waits.ready():
+            self._waits.send(last)
+
+    def ready(self, events: int) -> None:
+        """Implements poller.Watched: the client of a poll that waits has hung up."""
+        self._session.misused()
+
+    def _wait(self, sock: Any) -> str:
+        self._waits = Event()
+        fd = sock.fileno()
+        self._poller.add(fd, self, HANG_UP)
+        try:
+            last: str = self._waits.wait()
+        finally:
+            self._poller.remove(fd)
+            self._waits = None
+        return last
