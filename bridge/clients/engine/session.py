@@ -28,7 +28,6 @@ __all__ = ["Session", "Shared"]
 _SERVER, _CLIENT, _PING, _CLOSE, _ERROR = REASONS
 
 _PINGED, _CLOSED = frame(b"2"), frame(CLOSED.encode())
-_BY_WEBSOCKET = frozenset((SessionState.OPEN, SessionState.CLOSING))
 _NORMAL = 1000  # close code
 
 
@@ -232,13 +231,11 @@ class Session(Intake):
 
     def send_parts(self, parts: list[bytes | memoryview]) -> int:
         """Implements outbox.Port."""
-        if self._websocket is None or self.state not in _BY_WEBSOCKET:
-            return 0
-        return self._websocket.send(parts)
+        return 0 if self._websocket is None else self._websocket.send(parts)
 
     def blocked(self) -> None:
         """Implements outbox.Port."""
-        if self._websocket is not None and self.state in _BY_WEBSOCKET:
+        if self._websocket is not None:
             self._websocket.want_write(True)
         else:
             self._wake()
@@ -261,7 +258,7 @@ class Session(Intake):
         if self.closed:
             return
         self.upgrade_overdue()
-        by_websocket = self.state is SessionState.OPEN
+        by_websocket = self.upgraded
         self._over(SessionState.CLOSING, reason)
         # A browser needs the close frame; python-engineio's client lets its socket lie without the packet.
         self.outbox.seal(Segment(_CLOSED + close_frame(_NORMAL) if by_websocket else _CLOSED))
