@@ -20,7 +20,7 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from bridge.clients.engine.serving import addresses, listen, serve
+from bridge.clients.engine.serving import addresses, listen
 from bridge.clients.engine.sockets import Engine, EngineOptions
 from bridge.clients.fanout import Fanout
 from bridge.clients.keys import KeysOf
@@ -86,7 +86,7 @@ class Process:
         signal.set_wakeup_fd(self.end)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled())
-        eventlet.spawn(serve, listener, Outside(self.app.wsgi_app, self.flask_app, self.tally), self.tally)
+        eventlet.spawn(self.engine.serve, listener, Outside(self.app.wsgi_app, self.flask_app, self.tally))
         threading.Thread(target=self._run_link, name="bridge-link", daemon=True).start()
         self._say(addresses(web.host, listener.getsockname()[1]), f"{host}:{port}")
         os.read(self.ends, 1)

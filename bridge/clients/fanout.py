@@ -41,12 +41,12 @@ class Fanout:
             shares.add(delivery)
         self._turn_ends = time.monotonic() + LONGEST_TURN
         alone = set(shares.alone)
-        others = [outbox for sid, outbox in self._outboxes.items() if sid not in alone]
         for sid in alone:
             outbox = self._outboxes.get(sid)
             if outbox is not None:
                 self._send(shares.of(sid), [outbox], paced)
-        if others:
+        if shares.has_common:
+            others = [outbox for sid, outbox in self._outboxes.items() if sid not in alone]
             self._send(shares.common(), others, paced)
 
     def _send(self, segments: Iterable[Segment], outboxes: Sequence[Outbox], paced: bool) -> None:

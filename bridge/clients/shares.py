@@ -50,6 +50,11 @@ class Shares:
         """The sids of those who get something of their own."""
         return self._alone.keys()
 
+    @property
+    def has_common(self) -> bool:
+        """Whether there is anything for all."""
+        return bool(self._common)
+
     def common(self) -> Iterator[Segment]:
         """What everybody else gets."""
         return _segments(self._common)

@@ -17,7 +17,10 @@ from typing import Any
 from eventlet import wsgi
 from eventlet.patcher import original
 
-__all__ = ["VERSION", "answer", "asks_for_websocket", "refusal", "take_socket"]
+__all__ = ["VERSION", "VISITOR", "answer", "asks_for_websocket", "refusal", "take_socket"]
+
+#: In the environ of a request that eventlet has not seen: who has its socket, see door.py.
+VISITOR = "bridge.visitor"
 
 _socket: Any = original("socket")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
@@ -42,7 +45,7 @@ def refusal(environ: Mapping[str, Any]) -> str:
         key = b""
     if len(key) != _KEY_SIZE:
         return "Sec-WebSocket-Key is missing or is not 16 bytes in base64"
-    if type(environ["eventlet.input"].get_socket().fd) is not _socket.socket:
+    if VISITOR not in environ and type(environ["eventlet.input"].get_socket().fd) is not _socket.socket:
         return "a WebSocket needs a plain TCP connection here; put TLS in front of the bridge"
     return ""
 
@@ -61,6 +64,8 @@ def take_socket(environ: Mapping[str, Any]) -> tuple[Any, bytes]:
 
     eventlet is told that the request has been answered; the WSGI app returns [].
     """
+    if VISITOR in environ:
+        return environ[VISITOR].take(), b""
     request = environ["eventlet.input"]
     green = request.get_socket()
     family, kind, protocol = green.family, green.type, green.proto

@@ -72,7 +72,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self.__dict__.update(plain.__dict__)
         self.start_service_task = False  # its monitor; the ticker does that here
         self._max_sessions = options.max_sessions
-        self._poller = Poller()
+        self.poller = Poller()
         self._queues = Queues(
             pings=Deadlines(self.ping_interval, Session.ping),
             pongs=Deadlines(self.ping_timeout, Session.pong_overdue),
@@ -88,7 +88,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         """Start the two green threads, if they don't run yet."""
         if not self._running:
             self._running = True
-            eventlet.spawn(self._poller.run)
+            eventlet.spawn(self.poller.run)
             eventlet.spawn(self._queues.run)
 
     def on_events(self, take: Callable[[str, Sequence[Event], bool], int]) -> None:
@@ -157,7 +157,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             return request.respond("401 Unauthorized", _JSON, json.dumps(accepted or "Unauthorized").encode())
         hello = b"0" + json.dumps(self._hello(sid, by_websocket), separators=(",", ":")).encode()
         if not by_websocket:
-            session.poll(self._poller)
+            session.poll(self.poller)
             return request.respond("200 OK", _TEXT, hello)
         self._take_over(request, session, frame(hello))
         return []
@@ -174,7 +174,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def _take_over(self, request: _Request, session: Session, hello: bytes) -> None:
         sock, early = take_socket(request.environ)
-        websocket = WebSocket(sock, self._poller, self.max_http_buffer_size, self.shared.limits.unsent)
+        websocket = WebSocket(sock, self.poller, self.max_http_buffer_size, self.shared.limits.unsent)
         websocket.send([answer(request.environ) + hello])  # a new connection takes a few hundred bytes
         if hello:
             websocket.owner = session

@@ -15,6 +15,8 @@ from typing import Any
 import eventlet
 import eventlet.wsgi
 
+from bridge.clients.engine.door import Door
+from bridge.clients.engine.poller import Poller
 from bridge.errors import ServeError
 from bridge.tally import Tally, shorten
 
@@ -38,10 +40,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, app: Any, tally: Tally) -> None:
-    """Serve until the calling green thread is killed."""
+def serve(listener: socket.socket, app: Any, tally: Tally, poller: Poller | None = None) -> None:
+    """Serve until the calling green thread is killed. `poller`: an EngineServer's; WebSocket requests then are
+    served without eventlet's WSGI server, see door.py."""
+    front: Any = listener
+    if poller is not None:
+        front = Door(listener, poller, app)
+        front.open()
     eventlet.wsgi.server(
-        listener, app, protocol=_protocol(tally), max_size=MAX_CONNECTIONS,
+        front, app, protocol=_protocol(tally), max_size=MAX_CONNECTIONS,
         log=log, log_output=False, debug=False, keepalive=75,
     )  # fmt: skip
 

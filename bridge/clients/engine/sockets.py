@@ -8,6 +8,7 @@ Use: `engine = Engine(app, options, tally); engine.run(on_connected=…, on_even
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from flask_socketio import SocketIO
 from bridge.clients.backlog import Segment
 from bridge.clients.engine.manager import Manager
 from bridge.clients.engine.packet import EVENT, event_packet
+from bridge.clients.engine.serving import serve
 from bridge.clients.engine.session import Session
 from bridge.clients.engine.takeover import take_over
 from bridge.clients.outbox import Limits, Outbox
@@ -106,6 +108,11 @@ class Engine:
     def clients(self) -> Collection[str]:
         """The sids of all connected clients."""
         return self._outboxes
+
+    def serve(self, listener: socket.socket, app: Any) -> None:
+        """Serve a WSGI app that has this engine in it, until the calling green thread is killed."""
+        self._eio.run()
+        serve(listener, app, self._tally, self._eio.poller)
 
     def stop(self) -> None:
         """Close every client's transport, with no Socket.IO DISCONNECT: stock clients then come
