@@ -53,10 +53,11 @@ socketio = SocketIO(
     cors_allowed_origins=options.origin,
 )
 server = socketio.server
+engine = None
 if options.engine == "ours":
     from bridge.clients.engine.takeover import take_over
 
-    take_over(server, connect_timeout=options.connect_timeout)
+    engine = take_over(server, connect_timeout=options.connect_timeout)
 
 #: Of each client that has gone: why, as its handler was told. Tuples of text are nothing to the collector.
 reasons: dict[str, tuple[str, ...]] = {}
@@ -287,4 +288,4 @@ def counted(environ: Any, start_response: Any) -> Any:
 if __name__ == "__main__":
     listener = listen("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
-    serve(listener, counted, Tally())
+    serve(listener, counted, Tally(), engine)

@@ -78,6 +78,11 @@ def readable(packet_class: type[packet.Packet]) -> type[packet.Packet]:
     """
 
     class Readable(packet_class):  # type: ignore[misc]
+        def __init__(self, *args: Any, encoded_packet: Any = None, **kwargs: Any) -> None:
+            super().__init__(*args, encoded_packet=encoded_packet, **kwargs)
+            if encoded_packet is not None and not encoded_packet:  # which is not decoded at all
+                raise Unreadable("an empty message")
+
         def decode(self, encoded_packet: Any) -> int:
             try:
                 if not isinstance(encoded_packet, str):

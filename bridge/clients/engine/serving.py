@@ -16,7 +16,7 @@ import eventlet
 import eventlet.wsgi
 
 from bridge.clients.engine.door import Door
-from bridge.clients.engine.poller import Poller
+from bridge.clients.engine.server import EngineServer
 from bridge.errors import ServeError
 from bridge.tally import Tally, shorten
 
@@ -40,12 +40,13 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, app: Any, tally: Tally, poller: Poller | None = None) -> None:
-    """Serve until the calling green thread is killed. `poller`: an EngineServer's; WebSocket requests then are
-    served without eventlet's WSGI server, see door.py."""
+def serve(listener: socket.socket, app: Any, tally: Tally, engine: EngineServer | None = None) -> None:
+    """Serve until the calling green thread is killed. `engine`: what is in the app, if it is ours; WebSocket requests
+    then are served without eventlet's WSGI server, see door.py."""
     front: Any = listener
-    if poller is not None:
-        front = Door(listener, poller, app)
+    if engine is not None:
+        engine.run()
+        front = Door(listener, engine.poller, app)
         front.open()
     eventlet.wsgi.server(
         front, app, protocol=_protocol(tally), max_size=MAX_CONNECTIONS,

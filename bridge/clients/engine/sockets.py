@@ -111,8 +111,7 @@ class Engine:
 
     def serve(self, listener: socket.socket, app: Any) -> None:
         """Serve a WSGI app that has this engine in it, until the calling green thread is killed."""
-        self._eio.run()
-        serve(listener, app, self._tally, self._eio.poller)
+        serve(listener, app, self._tally, self._eio)
 
     def stop(self) -> None:
         """Close every client's transport, with no Socket.IO DISCONNECT: stock clients then come

@@ -58,8 +58,6 @@ class _Messages:
         self._server, self._eio, self._inner = server, eio, inner
 
     def __call__(self, sid: str, data: str | bytes) -> None:
-        if not data:
-            raise Unreadable("an empty message")
         connect = _CONNECT.match(data) if isinstance(data, str) else None
         if connect is None:
             self._inner(sid, data)
