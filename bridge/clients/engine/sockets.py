@@ -21,6 +21,7 @@ from flask_socketio import SocketIO
 from bridge.clients.backlog import Segment
 from bridge.clients.engine.manager import Manager
 from bridge.clients.engine.packet import EVENT, event_packet
+from bridge.clients.engine.seams import check_seams
 from bridge.clients.engine.serving import serve
 from bridge.clients.engine.session import Session
 from bridge.clients.engine.takeover import take_over
@@ -58,9 +59,10 @@ class EngineOptions:
 
 
 class Engine:
-    """The clients of one process, by sid."""
+    """The clients of one process, by sid. Raises ServeError if its libraries are not those that it knows."""
 
     def __init__(self, app: Flask, options: EngineOptions, tally: Tally) -> None:
+        check_seams()
         self._tally = tally
         self._clients: dict[str, Session] = {}
         self._outboxes: dict[str, Outbox] = {}

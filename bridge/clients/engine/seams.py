@@ -1,0 +1,67 @@
+"""What the engine uses of its libraries beyond their documented API, in one place.
+
+Looked at when the bridge starts, so that an upgrade that moves one of them is one clear line, and
+not a client that is served wrongly.
+
+Use: `check_seams()`.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from importlib import import_module
+from importlib.metadata import version
+
+from bridge.errors import ServeError
+
+__all__ = ["SEAMS", "TESTED", "check_seams"]
+
+#: Package -> the version that the seams were tested on.
+TESTED = {
+    "Flask-SocketIO": "5.7.0",
+    "python-socketio": "5.18.1",
+    "python-engineio": "4.15.1",
+    "eventlet": "0.41.3",
+    "websockets": "17.4",
+}
+
+#: (package, module, name in it): what it is used for.
+SEAMS: dict[tuple[str, str, str], str] = {
+    ("Flask-SocketIO", "flask_socketio", "SocketIO.init_app"): "makes socketio.Server, which is changed after it",
+    ("python-socketio", "socketio", "Server._handle_eio_message"): "is behind handlers['message'], which is wrapped",
+    ("python-socketio", "socketio", "Server._handle_eio_connect"): "keeps environs, in a mapping of ours",
+    ("python-socketio", "socketio", "Server._handle_eio_disconnect"): "is told when a session ends",
+    ("python-socketio", "socketio.packet", "Packet.decode"): "is overridden: names, ack ids, what is no packet",
+    ("python-socketio", "socketio.packet", "Packet.add_attachment"): "is overridden: limits, what is out of place",
+    ("python-socketio", "socketio", "Manager.connect"): "is overridden: called right after CONNECT was answered",
+    ("python-socketio", "socketio", "Manager.basic_enter_room"): "is overridden: no room for each client",
+    ("python-socketio", "socketio", "Manager.get_participants"): "is overridden: no room for each client",
+    ("python-socketio", "socketio", "Manager.get_rooms"): "is overridden: no room for each client",
+    ("python-socketio", "socketio", "Manager.sid_from_eio_sid"): "tells who is connected",
+    ("python-socketio", "socketio", "Manager.eio_sid_from_sid"): "tells who is connected",
+    ("python-engineio", "engineio", "Server.handle_request"): "is overridden",
+    ("python-engineio", "engineio", "Server.generate_id"): "makes the sids",
+    ("python-engineio", "engineio", "Server.send_packet"): "sends through our sessions",
+    ("python-engineio", "engineio", "Server._cors_allowed_origins"): "checks the Origin header",
+    ("python-engineio", "engineio", "Server._cors_headers"): "makes the headers of answers",
+    ("python-engineio", "engineio", "Server._log_error_once"): "logs a foreign origin",
+    ("python-engineio", "engineio", "Server._get_socket"): "finds our sessions",
+    ("eventlet", "eventlet.greenio", "GreenSocket"): "its `fd` is the plain socket, which is taken over",
+    ("eventlet", "eventlet.wsgi", "WSGI_LOCAL"): "`already_handled` says that a request has been answered",
+    ("eventlet", "eventlet.wsgi", "Input.get_socket"): "gives a request's socket",
+    ("eventlet", "eventlet.wsgi", "HttpProtocol"): "is subclassed, as `protocol=`",
+    ("eventlet", "eventlet.hubs", "trampoline"): "waits for the poller's epoll",
+    ("websockets", "websockets.utils", "apply_mask"): "unmasks, where speedups.apply_mask is missing",
+}
+
+
+def check_seams() -> None:
+    """Raise ServeError if a library has moved what is used of it."""
+    for (package, module, name), why in SEAMS.items():
+        try:
+            reduce(getattr, name.split("."), import_module(module))
+        except (ImportError, AttributeError):
+            raise ServeError(
+                f"{package} {version(package)} has no {module}.{name}, which {why}; "
+                f"the bridge was tested with {package} {TESTED[package]}: pip install -r requirements.txt"
+            ) from None

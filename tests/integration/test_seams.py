@@ -1,0 +1,48 @@
+"""What the engine uses of its libraries is there, in the versions it was tested on, and what is not is named."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.process import ROOT, environment
+
+#: Run in a process of its own, as eventlet has no place in pytest's.
+_START = "import warnings; warnings.simplefilter('ignore'); from bridge.clients.engine import seams\n"
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", _START + code],
+        capture_output=True, text=True, timeout=60, cwd=ROOT, env=environment(), check=False,
+    )  # fmt: skip
+
+
+def test_the_seams_are_there_and_were_tested_on_the_versions_that_are_pinned() -> None:
+    done = run("seams.check_seams(); print(sorted(seams.TESTED.items()))")
+    assert done.returncode == 0, done.stderr
+    pinned = dict(re.findall(r"^([\w-]+)==([\d.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    tested = dict(re.findall(r"\('([\w-]+)', '([\d.]+)'\)", done.stdout))
+    assert len(tested) == 5
+    assert tested.items() <= pinned.items()
+
+
+@pytest.mark.parametrize(
+    ("package", "change"),
+    [
+        ("python-engineio", "import engineio; del engineio.base_server.BaseServer.generate_id"),
+        ("python-socketio", "import socketio; del socketio.packet.Packet.add_attachment"),
+        ("eventlet", "import eventlet.wsgi; del eventlet.wsgi.WSGI_LOCAL"),
+    ],
+)  # fmt: skip
+def test_a_library_that_has_moved_one_is_named_with_the_version_that_would_do(package: str, change: str) -> None:
+    gone = change.rpartition(".")[2]
+    done = run(
+        f"{change}\nfrom bridge.errors import ServeError\ntry: seams.check_seams()\nexcept ServeError as e: print(e)"
+    )
+    assert f"{package} " in done.stdout, done.stderr
+    assert gone in done.stdout
+    assert "was tested with" in done.stdout
