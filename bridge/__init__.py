@@ -9,9 +9,11 @@ The way of a message, and the layers; imports go one way, upwards in this list:
              connection             the TCP connection, made anew for ever
              uplink                 what waits for it
     relay/   users routing handlers who is there, what goes where, what users' files do
-             bursts relay           the two ways: to the clients, to the server
-    clients/ packets fanout         events <-> Socket.IO packets, one encoding for all
-             engine/                the seams into Flask-SocketIO, Engine.IO and eventlet
+             bursts events relay    the two ways: to the clients, to the server
+    clients/ frames packets         events <-> Socket.IO packets in WebSocket frames
+             backlog pressure       what waits for a slow client, whom the link waits for
+             outbox shares fanout   one client's, a burst for each, a burst to all
+             engine/                sessions, in the place of Engine.IO's; the seams into the libraries
     web/                            pages and status
     demo                            the embedded demo server
 

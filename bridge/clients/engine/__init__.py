@@ -1,10 +1,10 @@
-"""The seams into Flask-SocketIO, Engine.IO and eventlet, all in one place.
+"""Sessions of clients, in the place of python-engineio's, and the seams into Flask-SocketIO and eventlet.
 
-`packet.py`     how a client's events come out of python-socketio with their ack ids
-`manager.py`    when a client is connected, CONNECT sent
-`websockets.py` what is no packet, kept from Engine.IO
-`sockets.py`    the Engine: clients' packets in and out
-`serving.py`    the listening socket and eventlet's WSGI server
-
-What is used of the libraries beyond their documented API is listed in docs/architecture.md.
+A client's way in:   `door.py` (or `serving.py`, eventlet's WSGI server) -> `server.py` -> `handshake.py`
+Its session:         `session.py` with `states.py`: by `websocket.py`, `polling.py` or, between them, `upgrade.py`
+What it sends:       `poller.py` -> `websocket.py` -> `intake.py` -> the relay, or `lane.py` -> python-socketio
+What is due:         `deadlines.py`
+python-socketio:     `takeover.py`, `packet.py`, `manager.py`, `environs.py`
+For the bridge:      `sockets.py`, the Engine
+What may move:       `seams.py`
 """
