@@ -26,6 +26,7 @@ class Peer:
         self.frames: Log[bytes] = Log()
         self.ended = threading.Event()
         self._go = threading.Event()
+        self._a_second = 0
         if not stalled:
             self._go.set()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -42,6 +43,11 @@ class Peer:
     def resume(self) -> None:
         """Read, after having been stalled."""
         self._go.set()
+
+    def read_slowly(self, a_second: int) -> None:
+        """Read so many bytes a second from now on."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, a_second // 20)
+        self._a_second = a_second
 
     def message(self, **wanted: object) -> dict[str, Any]:
         """Wait for a JSON object that has all these keys and values."""
@@ -86,6 +92,8 @@ class Peer:
         try:
             while data := self._sock.recv(65536):
                 self.raw.add(data)
+                if self._a_second:
+                    self.ended.wait(len(data) / self._a_second)
                 *frames, pending = (pending + data).split(self._delimiter)
                 for frame in frames:
                     self.frames.add(frame)

@@ -1,0 +1,300 @@
+"""Clients that read slowly or not at all: what becomes of them is what was set, and nobody else notices."""
+
+from __future__ import annotations
+
+import json
+import threading
+from itertools import pairwise
+
+import pytest
+import requests
+
+from tests.process import Bridge
+from tests.raw import Poll
+from tests.sites import Site, memory, queued, site
+from tests.viewer import Viewer, number_in, until
+from tests.waiting import PATIENCE
+
+CUT = "a client is disconnected: it is more than"
+CLOSING = '42["bridge:closing",{"code":"slow"}]'
+
+
+def gaps(numbers: list[int]) -> list[tuple[int, int]]:
+    """Where numbers are missing: between which ones. Fails if they are out of order."""
+    assert numbers == sorted(set(numbers))
+    return [(a, b) for a, b in pairwise([-1, *numbers]) if b != a + 1]
+
+
+# disconnect
+
+
+def test_a_stalled_client_is_told_that_it_was_too_slow_and_the_others_get_everything() -> None:
+    with site("--outbox", "500000") as at:
+        readers = [at.viewer() for _ in range(3)]
+        stalled = at.viewer(stalled=True)
+        at.feed.flood(2000, 3000)
+        at.bridge.said(CUT)
+        stalled.resume()
+        assert stalled.closed.wait(PATIENCE)
+        last = at.feed.flooded()
+        for reader in readers:
+            assert reader.got(last) == list(range(2000))
+        assert stalled.packets[-2:] == [CLOSING, "1"]
+        assert stalled.code == 1000
+        assert not gaps(stalled.numbers)
+        assert len(stalled.numbers) < 2000
+        assert at.counters("clients_slow", "dropped_oldest", "dropped_superseded") == [1, 0, 0]
+        assert at.bridge.status()["clients"] == 3
+
+
+def test_a_client_that_goes_on_not_reading_is_cut_off() -> None:
+    with site("--outbox", "500000") as at:
+        reader, stalled = at.viewer(), at.viewer(stalled=True)
+        last = at.feed.send(2000)
+        assert reader.got(last) == list(range(2000))
+        until(lambda: at.bridge.status()["clients"] == 1)
+        until(lambda: not queued(at.bridge).get(stalled.port))
+        stalled.resume()
+        assert stalled.closed.wait(PATIENCE)
+        assert not gaps(stalled.numbers)
+        assert CLOSING not in stalled.packets
+
+
+def test_a_client_that_stalls_for_a_moment_loses_nothing_and_stays() -> None:
+    with site() as at:
+        reader, other = at.viewer(), at.viewer(stalled=True)
+        at.feed.send(400)
+        other.resume()
+        last = at.feed.send(100)
+        assert other.got(last) == reader.got(last) == list(range(500))
+        assert at.counters("clients_slow") == [0]
+
+
+# drop-oldest
+
+
+def test_under_drop_oldest_it_gets_the_newest_after_one_gap_and_its_acks_and_pings() -> None:
+    with site("--slow", "drop-oldest", "--outbox", "400000", "--ping-interval", "0.5") as at:
+        reader, stalled = at.viewer(), at.viewer(stalled=True)
+        at.feed.send(600)
+        stalled.emit("mark", ack=7)
+        at.peer.message(action="mark")
+        last = at.feed.send(2400)
+        assert reader.got(last) == list(range(3000))
+        stalled.resume()
+        numbers = stalled.got(last)
+        [(before, after)] = gaps(numbers)
+        assert before > 0
+        assert after < last - 200
+        assert stalled.answer(7) == {"ok": True}
+        assert stalled.packets.count("2") >= 1
+        assert at.counters("clients_slow", "dropped_oldest") == [0, 3000 - len(numbers)]
+        last = at.feed.send(10)
+        assert stalled.got(last)[-11:] == list(range(last - 10, last + 1))
+        assert at.bridge.status()["clients"] == 2
+
+
+# latest
+
+
+def states(viewer: Viewer) -> list[tuple[str, int]]:
+    """Key and number of each state that came before a feed's first message."""
+    viewer.wait(lambda packet: number_in(packet) == 0)
+    found = [json.loads(json.loads(packet[2:])[1]) for packet in viewer.packets if packet.startswith('42["message","{')]
+    return [(value["id"], value["n"]) for value in found]
+
+
+def test_under_latest_it_gets_the_last_state_of_each_key_and_none_that_was_superseded() -> None:
+    keys, count = 20, 3000
+    with site("--slow", "latest", "--latest-key", "id", "--outbox", "400000") as at:
+        reader, stalled = at.viewer(), at.viewer(stalled=True)
+        pace = threading.Event()
+        sent = [(f"k{number % keys}", number) for number in range(count)]
+        for start in range(0, count, keys):
+            at.peer.send_json(*({"id": key, "n": n, "pad": "x" * 900} for key, n in sent[start : start + keys]))
+            pace.wait(0.005)
+        at.feed.send(1)
+        assert states(reader) == sent
+        stalled.resume()
+        got = states(stalled)
+        begun = len(got) - keys
+        assert got[:begun] == sent[:begun]  # what the kernel had taken before
+        assert got[begun:] == sent[-keys:]
+        assert begun * 900 < 100_000
+        assert at.counters("clients_slow", "dropped_oldest") == [0, 0]
+        assert at.counters("dropped_superseded") == [count - len(got)]
+
+
+def test_under_latest_the_server_is_never_slowed_down() -> None:
+    with site("--slow", "latest") as at:
+        stalled = [at.viewer(stalled=True) for _ in range(2)]
+        at.feed.flood(30_000)
+        last = at.feed.flooded()
+        until(lambda: at.counters("deliveries") >= [60_000])
+        for viewer in stalled:
+            viewer.resume()
+            assert len(viewer.got(last)) < 1000
+        assert at.counters("clients_slow", "link_pauses") == [0, 0]
+
+
+# The server is slowed down.
+
+
+def test_while_every_client_is_behind_the_server_waits_and_nothing_is_lost() -> None:
+    with site() as at:
+        viewers = [at.viewer(stalled=True) for _ in range(2)]
+        at.feed.flood(40_000)
+        at.feed.stands_still(0.3)
+        assert 500 < at.feed.sent < 20_000  # the rest of 40 MB waits at the server's
+        for viewer in viewers:
+            viewer.resume()
+        last = at.feed.flooded()
+        for viewer in viewers:
+            assert viewer.got(last) == list(range(40_000))
+        assert at.counters("clients_slow") == [0]
+        assert at.counters("link_pauses") >= [1]
+
+
+def test_slow_clients_alone_get_everything_at_their_pace() -> None:
+    with site() as at:
+        viewers = [at.slow_viewer(2_000_000), at.slow_viewer(3_000_000)]
+        at.feed.flood(4_000)
+        last = at.feed.flooded(30)
+        for viewer in viewers:
+            assert viewer.got(last) == list(range(4_000))
+        assert at.counters("clients_slow") == [0]
+        assert at.counters("link_pauses") >= [2]
+
+
+@pytest.mark.parametrize("policy", ["disconnect", "drop-oldest"])
+def test_when_all_have_stalled_for_two_seconds_the_server_goes_on(policy: str) -> None:
+    with site("--slow", policy) as at:
+        viewers = [at.viewer(stalled=True) for _ in range(2)]
+        at.feed.flood(40_000)
+        last = at.feed.flooded()
+        if policy == "disconnect":
+            until(lambda: at.bridge.status()["clients"] == 0)
+            assert at.counters("clients_slow", "dropped_oldest") == [2, 0]
+            return
+        until(lambda: at.counters("deliveries") >= [80_000])
+        for viewer in viewers:
+            viewer.resume()
+            assert len(gaps(viewer.got(last))) == 1
+        dropped = sum(40_000 - len(viewer.numbers) for viewer in viewers)
+        assert at.counters("clients_slow", "dropped_oldest") == [0, dropped]
+
+
+def test_with_nobody_there_the_server_is_not_slowed_down() -> None:
+    with site() as at:
+        at.feed.flood(40_000)
+        at.feed.flooded()
+        assert at.counters("link_pauses") == [0]
+
+
+# Polling
+
+
+class Poller(Poll):
+    """A polling client that fetches when it is told to."""
+
+    def packets(self) -> list[str]:
+        """What one request brings."""
+        return self.get().split("\x1e")
+
+    def all_until(self, wanted: str) -> list[str]:
+        """What requests bring until this packet has come."""
+        found: list[str] = []
+        while not any(packet.startswith(wanted) for packet in found):
+            found += self.packets()
+        return found
+
+
+def test_a_polling_client_that_does_not_fetch_comes_under_the_same_limit() -> None:
+    with site("--outbox", "500000") as at:
+        reader, polling = at.viewer(), Poller(at.bridge)
+        at.feed.flood(2000, 3000)
+        at.bridge.said(CUT)
+        found = polling.packets()
+        assert found[-2:] == [CLOSING, "1"]
+        last = at.feed.flooded()
+        assert reader.got(last) == list(range(2000))
+        assert at.counters("clients_slow") == [1]
+        assert at.bridge.status()["clients"] == 1
+        assert requests.get(polling._url, timeout=PATIENCE).status_code == 400
+
+
+def test_a_polling_client_under_drop_oldest_gets_the_newest_and_its_acks() -> None:
+    with site("--slow", "drop-oldest", "--outbox", "400000") as at:
+        reader, polling = at.viewer(), Poller(at.bridge)
+        at.feed.send(100)
+        assert polling.post('427["mark"]') == 200
+        last = at.feed.send(1900)
+        assert reader.got(last) == list(range(2000))
+        found = polling.all_until(f'42["message","#{last:06}')
+        numbers = [number for packet in found if (number := number_in(packet)) >= 0]
+        assert len(gaps(numbers)) == 1
+        assert '437[{"ok":true}]' in found
+        assert at.counters("dropped_oldest") == [2000 - len(numbers)]
+
+
+def test_a_polling_client_that_fetches_at_its_pace_gets_everything() -> None:
+    with site() as at:
+        polling = Poller(at.bridge)
+        at.feed.flood(5000)
+        found = polling.all_until('42["message","#004999')
+        at.feed.flooded()
+        assert not gaps([number for packet in found if (number := number_in(packet)) >= 0])
+        assert at.counters("clients_slow") == [0]
+
+
+# What it costs.
+
+CLIENTS = 20
+OUTBOX = 1024 * 1024
+SLACK = 8 * 1024 * 1024  # bytes of the process's own
+
+
+def watch(bridge: Bridge, seconds: float) -> list[tuple[int, int]]:
+    """The process's memory, and the most that the kernel keeps for one client, four times a second."""
+    pace, found = threading.Event(), []
+    for _ in range(int(seconds * 4)):
+        found.append((memory(bridge), max(queued(bridge).values())))
+        pace.wait(0.25)
+    return found
+
+
+def kernels(at: Site, viewers: list[Viewer]) -> int:
+    """What the kernel keeps for all of them."""
+    found = queued(at.bridge)
+    return sum(found[viewer.port] for viewer in viewers)
+
+
+def test_a_stalled_client_costs_at_most_its_limit_the_kernels_share_included() -> None:
+    with site("--slow", "drop-oldest", "--ping-interval", "60") as at:
+        reader = at.viewer()
+        at.feed.send(300, 1000)
+        before = memory(at.bridge)
+        stalled = [at.viewer(stalled=True) for _ in range(CLIENTS)]
+        at.feed.flood(20_000, 1000)
+        found = watch(at.bridge, 20)
+        last = at.feed.flooded()
+        assert max(most for _, most in found) <= OUTBOX // 3
+        assert max(used for used, _ in found) - before + kernels(at, stalled) <= CLIENTS * OUTBOX + SLACK
+        late = [used for used, _ in found[len(found) // 2 :]]
+        assert max(late) - min(late) <= SLACK // 4
+        assert reader.got(last) == list(range(last + 1))
+        assert at.bridge.status()["clients"] == CLIENTS + 1
+        assert at.counters("dropped_oldest") > [CLIENTS * 15_000]
+
+
+def test_what_is_for_one_stalled_client_alone_costs_no_more_either() -> None:
+    with site("--slow", "drop-oldest") as at:
+        reader = at.viewer()
+        stalled = [at.viewer(stalled=True) for _ in range(CLIENTS)]
+        before = memory(at.bridge)
+        for _ in range(400):  # 3.2 MB for each
+            at.peer.send_json(*({"username": viewer.sid, "pad": "x" * 8000} for viewer in stalled))
+        last = at.feed.send(1)
+        reader.got(last)
+        assert memory(at.bridge) - before + kernels(at, stalled) <= CLIENTS * OUTBOX + SLACK
+        assert at.counters("dropped_oldest") > [CLIENTS * 200]
