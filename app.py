@@ -20,7 +20,7 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from bridge.clients.engine.serving import addresses, listen
+from bridge.clients.engine.serving import addresses, listen, make_room
 from bridge.clients.engine.sockets import Engine, EngineOptions
 from bridge.clients.fanout import Fanout
 from bridge.clients.keys import KeysOf
@@ -83,6 +83,7 @@ class Process:
         host, port = self.demo.start() if self.demo else (self.server.host, self.server.port)
         self._wire(host, port)
         self._wire_web(host, port)
+        make_room()
         signal.set_wakeup_fd(self.end)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled())

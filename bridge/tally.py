@@ -45,6 +45,7 @@ COUNTERS: dict[str, str] = {
     "keys_stripped": "keys of a client's object that would have replaced the bridge's own",
     "handler_errors": "exceptions in handlers",
     "bad_packets": "packets from clients that are not Socket.IO's, or out of place",
+    "unaccepted": "connections that waited because there was no descriptor for them",
     "bad_requests": "requests that are not HTTP's",
     "old_clients": "requests of socket.io clients 1.x and 2.x",
     "refused_bad_event": "events refused: bad-event",

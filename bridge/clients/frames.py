@@ -51,31 +51,30 @@ class FrameReader:
     `limit`: bytes of one message. A reader that holds nothing (`idle`) can be thrown away.
     """
 
-    __slots__ = ("_chunks", "_have", "_kind", "_limit", "_need", "_parts", "_size")
+    __slots__ = ("_fragments", "_held", "_kind", "_limit", "_need", "_parts")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._chunks: list[bytes] = []  # of a frame that is not all here; joined once, when it is
-        self._have = self._need = 0
-        self._parts: list[bytes] | None = None  # of a message in fragments
-        self._kind = self._size = 0
+        self._held = bytearray()  # of a frame that is not all here
+        self._need = 0
+        self._parts: bytearray | None = None  # of a message in fragments
+        self._kind = self._fragments = 0
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
-        return not self._chunks and self._parts is None
+        return not self._held and self._parts is None
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The messages that these bytes completed, whatever the chunking.
 
         Raises WebSocketError, and then the reader is used up.
         """
-        if self._chunks:
-            self._chunks.append(data)
-            self._have += len(data)
-            if self._have < self._need:
+        if self._held:
+            self._held += data
+            if len(self._held) < self._need:
                 return []
-            data, self._chunks = b"".join(self._chunks), []
+            data, self._held = bytes(self._held), bytearray()
         messages: list[tuple[int, bytes]] = []
         try:
             at = self._frames(data, messages)
@@ -83,7 +82,7 @@ class FrameReader:
             error.messages = messages
             raise
         if at < len(data):
-            self._chunks, self._have = [data[at:] if at else data], len(data) - at
+            self._held += data[at:]
         return messages
 
     def _frames(self, data: bytes, messages: list[tuple[int, bytes]]) -> int:
@@ -147,7 +146,7 @@ class FrameReader:
             raise WebSocketError(PROTOCOL_ERROR, "a message begins with its continuation")
 
     def _check(self, length: int) -> None:
-        if self._size + length > self._limit:
+        if len(self._parts or b"") + length > self._limit:
             raise WebSocketError(TOO_BIG, f"a message is over the limit of {self._limit} bytes")
 
     def _take(self, opcode: int, final: int, payload: bytes, messages: list[tuple[int, bytes]]) -> None:
@@ -155,14 +154,14 @@ class FrameReader:
             messages.append((opcode, payload))
             return
         if self._parts is None:
-            self._parts, self._kind = [], opcode
-        self._parts.append(payload)
-        self._size += len(payload)
-        if len(self._parts) > self._limit:  # empty ones cost memory too
+            self._parts, self._kind, self._fragments = bytearray(), opcode, 0
+        self._parts += payload
+        self._fragments += 1
+        if self._fragments > self._limit:  # empty ones would go on for ever
             raise WebSocketError(TOO_BIG, "a message has too many fragments")
         if final:
-            messages.append((self._kind, b"".join(self._parts)))
-            self._parts, self._size = None, 0
+            messages.append((self._kind, bytes(self._parts)))
+            self._parts = None
 
 
 def head(length: int, opcode: int = TEXT) -> bytes:

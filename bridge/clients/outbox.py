@@ -83,6 +83,12 @@ class Outbox:
             self._limits.pressure.joined(self)
             self._sized()
 
+    def unpress(self) -> None:
+        """The link no longer waits for this client."""
+        if self._pressed:
+            self._pressed = self._behind = False
+            self._limits.pressure.left(self)
+
     def put(self, segment: Segment) -> None:
         """Send it, or keep what can't be sent now."""
         if self._sealed:
@@ -151,8 +157,7 @@ class Outbox:
             return
         self._closed = self._sealed = True
         self._backlog = None
-        if self._pressed:
-            self._limits.pressure.left(self)
+        self.unpress()
 
     def _sized(self) -> None:
         """What waits has become more or less."""

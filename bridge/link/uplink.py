@@ -84,6 +84,7 @@ class Uplink:
         frames = self._presence_frames(announce)
         with self._changed:
             self._open = True
+            self._moved = time.monotonic()
             self._queue.extend(_Waiting(frame, 1, None, True) for frame in frames)
             self._presence = 0
             self._changed.notify_all()
@@ -104,6 +105,8 @@ class Uplink:
                 raise Refused("link-down")
             if not has_room and self._events and (self._line or self._events + size > self._limit):
                 raise Refused("link-busy")
+            if not self._queue and not self._taken:
+                self._moved = time.monotonic()
             self._events += size
             for frame in frames[:-1]:
                 self._queue.append(_Waiting(frame, 1, None, False))

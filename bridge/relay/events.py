@@ -11,6 +11,7 @@ Use: `events = Events(rules, parts, lock, tally); events.run(wires, register)`;
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ Answer = Callable[[Sequence[int], dict[str, object]], None]
 _Done = Callable[[Refused | None], None]
 
 PATIENCE = 5.0  # seconds that a client is not read because the link is slower; then its events are refused
+LONGEST_TURN = 0.002  # seconds; then others have theirs
 MOST_NAMES = 1024  # names that are remembered as good
 
 
@@ -71,6 +73,7 @@ class Events:
         self._rules, self._parts, self._lock, self._tally = rules, parts, lock, tally
         self._users, self._hooks = parts.users, parts.hooks
         self._plain: set[str] = set()  # names that are good and have no handler
+        self._turn_ends = 0.0
 
     def run(
         self,
@@ -96,8 +99,16 @@ class Events:
             if not taken:
                 break
             at += taken
+            if may_wait:
+                self._maybe_yield()
         self._tally.count("events_in", at)
         return at
+
+    def _maybe_yield(self) -> None:
+        """Thousands of events that are refused, one by one, are not to keep others waiting."""
+        if time.monotonic() > self._turn_ends:
+            time.sleep(0)
+            self._turn_ends = time.monotonic() + LONGEST_TURN
 
     def _end_of_plain(self, sid: str, events: Sequence[Event], at: int) -> int:
         """Up to which event there are none but those that are relayed as they are."""
@@ -105,10 +116,10 @@ class Events:
             client = self._users.get(sid)
             if client is None or client.user is None:
                 return at
-        plain = self._plain
+        plain, handled = self._plain, self._hooks.events
         for end in range(at, len(events)):
             name = events[end][1][0]
-            if type(name) is not str or (name not in plain and not self._is_plain(name)):
+            if type(name) is not str or name in handled or (name not in plain and not self._is_plain(name)):
                 return end
         return len(events)
 
@@ -140,6 +151,7 @@ class Events:
         if may_wait:
             for event in events:
                 self._one(sid, event, answer)
+                self._maybe_yield()
             return len(events)
         return 0
 
@@ -238,7 +250,7 @@ class Events:
             return frames_of(hook(client, *args), self._parts.encode, self._rules.handler_limit)
         except Refused:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # SystemExit and eventlet.Timeout are no Exception
             report(hook, self._tally)
             raise Refused("handler-error", f"the handler failed: {type(error).__name__}") from None
 

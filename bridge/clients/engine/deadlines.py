@@ -9,6 +9,7 @@ Use: `pings = Deadlines(25.0, Session.ping); pings.add(session)`; `Queues(pings,
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 LATEST = 0.25  # seconds that something may be late, if an interval does not ask for less
 LONGEST_TURN = 0.002  # seconds; then others have theirs
+
+
+log = logging.getLogger("bridge.clients")
 
 
 class Deadlines(Generic[T]):
@@ -57,10 +61,16 @@ class Deadlines(Generic[T]):
         turn_ends = now + LONGEST_TURN
         for item in due:
             if self._queue.pop(item, None) is not None:
-                self._due(item)
+                self._call(item)
             if time.monotonic() > turn_ends:
                 eventlet.sleep(0)
                 turn_ends = time.monotonic() + LONGEST_TURN
+
+    def _call(self, item: T) -> None:
+        try:
+            self._due(item)
+        except Exception:  # a bug, but of one session: this green thread is everybody's
+            log.exception("! what was due for a client failed because of a bug")
 
 
 @dataclass(frozen=True, slots=True)

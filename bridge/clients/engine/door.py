@@ -4,7 +4,7 @@ A connection gets a green thread, buffers and Python's HTTP parser only when it 
 than a plain request for a WebSocket; one that says nothing costs a socket. What is odd in any way is
 left to eventlet too, so there is one place that says what is wrong with it. Must not know Engine.IO.
 
-Use: `door = Door(listener, poller, app); door.open(); eventlet.wsgi.server(door, app)`.
+Use: `door = Door(listener, poller, app, tally); door.open(); eventlet.wsgi.server(door, app)`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from eventlet.greenio import GreenSocket
 from eventlet.queue import LightQueue
 
 from bridge.clients.engine.deadlines import Deadlines
-from bridge.clients.engine.handshake import VISITOR
+from bridge.clients.engine.handshake import VISITOR, asks_for_websocket
 from bridge.clients.engine.poller import READ, Poller
+from bridge.tally import Tally
 
 __all__ = ["Door", "websocket_request"]
 
@@ -54,8 +55,8 @@ _STATIC = {
 class Door:
     """A listening socket to eventlet's WSGI server, which is given what is not served here."""
 
-    def __init__(self, listener: Any, poller: Poller, app: Callable[..., Any]) -> None:
-        self._listener, self._poller, self._app = listener, poller, app
+    def __init__(self, listener: Any, poller: Poller, app: Callable[..., Any], tally: Tally) -> None:
+        self._listener, self._poller, self._app, self._tally = listener, poller, app, tally
         self._left: LightQueue = LightQueue()  # bounded by the descriptors that a process may have
         self._silent: Deadlines[_Visitor] = Deadlines(SILENCE, _Visitor.leave)
         host, port = listener.getsockname()[:2]
@@ -78,6 +79,9 @@ class Door:
                 return
             sock.setblocking(False)
             self._silent.add(_Visitor(self, sock, address))
+
+    def failed(self) -> None:
+        """Implements poller.Watched: there is no doing without."""
 
     def call(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         """The app."""
@@ -126,7 +130,7 @@ class Door:
         """Not to be asked again and again, as the listening socket stays readable."""
         if self.fileno() < 0:
             return
-        log.warning("! a connection could not be accepted: %s", error.strerror)
+        self._tally.note("unaccepted", "! a connection could not be accepted: %s", error.strerror)
         fd = self.fileno()
         self._poller.change(fd, 0)
         eventlet.spawn_after(NO_FILES, self._accept_again, fd)
@@ -166,6 +170,11 @@ class _Visitor:
         else:
             self._serve(*request)
 
+    def failed(self) -> None:
+        """Implements poller.Watched."""
+        if self.sock is not None:
+            self.sock.close()
+
     def leave(self) -> None:
         """It has been silent for too long."""
         self._door.poller.remove(self.sock.fileno())
@@ -185,7 +194,7 @@ class _Visitor:
 
         try:
             body = b"".join(self._door.call(environ, start_response))
-        except Exception:  # of an app that may be a user's
+        except BaseException:  # of an app that may be a user's, and eventlet.Timeout is no Exception
             log.exception("! a WebSocket request failed")
             body = b""
         if self.sock is not None:  # it was not taken
@@ -220,7 +229,7 @@ def websocket_request(head: bytes) -> tuple[int, dict[str, Any]] | None:
             return None
         environ[key] = value = value.strip(" \t\r\n")
         raw.append((name, value))
-    if environ.get("HTTP_UPGRADE", "").lower() != "websocket" or not _WITHOUT_BODY.isdisjoint(environ):
+    if not asks_for_websocket(environ) or "transport=websocket" not in query or not _WITHOUT_BODY.isdisjoint(environ):
         return None
     environ["headers_raw"] = tuple(raw)
     return end + 4, environ

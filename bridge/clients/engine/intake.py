@@ -42,7 +42,7 @@ class IntakeWires:
     message: Callable[[Any, str | bytes], None]
     events: Callable[[str, Sequence[Event], bool], int]
     junk: Callable[[str], None]
-    failed: Callable[[Exception], None]
+    failed: Callable[[BaseException], None]
 
 
 class Intake:
@@ -179,7 +179,7 @@ class Intake:
             self.pause()
         self._lane.add(job, *args)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         if isinstance(error, Unreadable):
             self._junk(str(error))
         else:

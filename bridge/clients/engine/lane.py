@@ -18,6 +18,7 @@ import eventlet
 __all__ = ["Lane"]
 
 
+LONGEST_TURN = 0.002  # seconds; then others have theirs
 NOTHING = 0.05  # seconds; the turns of other green threads alone may take as long
 
 
@@ -26,7 +27,7 @@ class Lane:
 
     __slots__ = ("_empty", "_failed", "_jobs", "_since")
 
-    def __init__(self, failed: Callable[[Exception], None], empty: Callable[[], None]) -> None:
+    def __init__(self, failed: Callable[[BaseException], None], empty: Callable[[], None]) -> None:
         self._failed, self._empty = failed, empty
         self._since = time.monotonic()
         self._jobs: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
@@ -44,11 +45,16 @@ class Lane:
             eventlet.spawn_n(self._work)
 
     def _work(self) -> None:
+        turn_ends = time.monotonic() + LONGEST_TURN
         while self._jobs:
             job, args = self._jobs[0]
             try:
                 job(*args)
-            except Exception as error:  # what a user's function raises is this one client's trouble
+            except BaseException as error:  # a user's function may raise eventlet.Timeout, which is no Exception
                 self._failed(error)
-            self._jobs.popleft()
+            finally:
+                self._jobs.popleft()
+            if time.monotonic() > turn_ends:
+                eventlet.sleep(0)
+                turn_ends = time.monotonic() + LONGEST_TURN
         self._empty()

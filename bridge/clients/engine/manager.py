@@ -47,4 +47,5 @@ class Manager(SocketIOManager):  # type: ignore[misc]
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
         """The rooms a client is in, its own first."""
-        return [sid, *super().get_rooms(sid, namespace)] if self.is_connected(sid, namespace) else []
+        is_there = namespace in self.rooms and self.eio_sid_from_sid(sid, namespace)
+        return [sid, *super().get_rooms(sid, namespace)] if is_there else []

@@ -9,6 +9,7 @@ Use: `poller.add(fd, websocket)`; `websocket.ready(events)` is called; `poller.r
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any, Protocol
 
@@ -23,6 +24,8 @@ READ: int = _select.EPOLLIN
 WRITE: int = _select.EPOLLOUT
 HANG_UP: int = _select.EPOLLRDHUP
 
+log = logging.getLogger("bridge.clients")
+
 AT_ONCE = 512  # that are asked for in one system call
 LONGEST_TURN = 0.002  # seconds; then others have theirs
 
@@ -32,6 +35,9 @@ class Watched(Protocol):
 
     def ready(self, events: int) -> None:
         """There is something to do, by the mask of epoll. It must not yield for long."""
+
+    def failed(self) -> None:
+        """`ready` has raised: give up what is watched, if it can be done without."""
 
 
 class Poller:
@@ -61,12 +67,23 @@ class Poller:
             hubs.trampoline(self._epoll.fileno(), read=True)
             self._turn()
 
+    def _call(self, watched: Watched, events: int) -> None:
+        try:
+            watched.ready(events)
+        except Exception:
+            # A bug, but of one connection: this green thread is everybody's.
+            log.exception("! a connection is closed because of a bug")
+            try:
+                watched.failed()
+            except Exception:
+                log.exception("! closing it failed too")
+
     def _turn(self) -> None:
         turn_ends = time.monotonic() + LONGEST_TURN
         for fd, events in self._epoll.poll(0, AT_ONCE):
             watched = self._watched.get(fd)
             if watched is not None:
-                watched.ready(events)
+                self._call(watched, events)
             if time.monotonic() > turn_ends:
                 eventlet.sleep(0)
                 turn_ends = time.monotonic() + LONGEST_TURN

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import eventlet
 from eventlet.event import Event
 
 from bridge.clients.engine.poller import HANG_UP, Poller
@@ -19,6 +20,7 @@ from bridge.clients.packets import polled
 __all__ = ["CLOSED", "NOOP", "Polled", "Polling"]
 
 NOOP, CLOSED = "6", "1"
+AT_ONCE = 1000  # packets of a POST; then others have their turn
 RESPONSE = 256 * 1024  # bytes of one response, about
 
 
@@ -75,7 +77,9 @@ class Polling:
         self._posting = True
         try:
             packets = read()
-            self._session.take(packets)
+            for at in range(0, len(packets), AT_ONCE):  # a POST can have a million
+                self._session.take(packets[at : at + AT_ONCE])
+                eventlet.sleep(0)
             done = Event()
             if self._session.when_done(done.send):
                 done.wait()
@@ -91,6 +95,10 @@ class Polling:
     def ready(self, events: int) -> None:
         """Implements poller.Watched: the client of a poll that waits has hung up."""
         self._session.misused()
+
+    def failed(self) -> None:
+        """Implements poller.Watched."""
+        self.wake()
 
     def _wait(self, sock: Any) -> str:
         self._waits = Event()

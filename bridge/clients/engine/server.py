@@ -113,13 +113,20 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         session = self.sockets.get(request.sid)
         if session is None or session.state is SessionState.CLOSED:
             return request.refuse(*_UNKNOWN_SID)
-        if transport == "websocket":
+        if transport == "websocket" and method == "GET":
             return self._upgrade(request, session)
         if session.polling is None or session.upgraded:
             return request.refuse(*_BAD_REQUEST)
         if method == "GET":
             return self._poll(request, session.polling)
         return self._post(request, session, session.polling) if method == "POST" else request.refuse(*_BAD_REQUEST)
+
+    def _get_socket(self, sid: str) -> Session:
+        """The session; python-engineio's forgets one whose last packets are on their way."""
+        session: Session | None = self.sockets.get(sid)
+        if session is None or session.closed:
+            raise KeyError("Session not found")
+        return session
 
     def _problem(self, environ: dict[str, Any], query: dict[str, list[str]]) -> tuple[int, str] | None:
         """What is wrong with a request whoever it is from."""
@@ -217,7 +224,9 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             if length > self.max_http_buffer_size:
                 session.misused()
                 return request.respond("413 Payload Too Large", _TEXT, b"")
-            packets = polling.post(lambda: _packets(environ["wsgi.input"].read(length)))
+            if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", ""):
+                return request.respond("411 Length Required", _TEXT, b"")
+            packets = polling.post(lambda: _packets(environ["wsgi.input"].read(length), length))
         except ValueError as error:
             self._junk(str(error))
             session.misused()
@@ -241,7 +250,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     def _junk(self, reason: str) -> None:
         self.logger.warning("a client is disconnected: %s", shorten(reason, 200))
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         self.logger.error("message handler error", exc_info=error)
 
 
@@ -262,11 +271,13 @@ class _Request:
         if len(body) >= FEWEST_COMPRESSED and "gzip" in self.environ.get("HTTP_ACCEPT_ENCODING", ""):
             body, more = gzip.compress(body, 6), [*more, ("Content-Encoding", "gzip")]
         self._start(status, [*headers, *more, ("Content-Length", str(len(body)))])
-        return [body]
+        return [] if self.environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
-def _packets(body: bytes) -> list[tuple[int, bytes]]:
-    """The packets of a POST, as a WebSocket's messages. Raises ValueError."""
+def _packets(body: bytes, length: int) -> list[tuple[int, bytes]]:
+    """The packets of a POST of so many bytes, as a WebSocket's messages. Raises ValueError."""
+    if len(body) < length:
+        raise ValueError("a POST ended before its end")
     packets = []
     for packet in body.split(b"\x1e"):
         if packet in _NOT_BY_POLLING:

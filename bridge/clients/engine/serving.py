@@ -8,7 +8,9 @@ Use: `listener = listen("127.0.0.1", 8080); serve(listener, app, tally)`.
 from __future__ import annotations
 
 import errno
+import gc
 import logging
+import resource
 import socket
 from typing import Any
 
@@ -20,11 +22,14 @@ from bridge.clients.engine.server import EngineServer
 from bridge.errors import ServeError
 from bridge.tally import Tally, shorten
 
-__all__ = ["addresses", "listen", "serve"]
+__all__ = ["addresses", "listen", "make_room", "serve"]
 
 log = logging.getLogger("bridge.web")
 
 BACKLOG = 1024  # eventlet's 50 is full when a few hundred pages come back after a restart
+FILES = 20_000
+COLLECT = (20_000, 20, 20)  # where many objects live, Python's own thresholds cost a quarter of all connects
+SOCKET_TIMEOUT = 30.0  # seconds for the next bytes of a request or an answer; a poll that waits is not meant
 MAX_CONNECTIONS = 15_000  # of 20,000 open files that a process commonly may have; eventlet's own is 1,024
 
 
@@ -40,17 +45,29 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def make_room() -> None:
+    """For thousands of clients: as many open files as the process may have, and a collector of garbage that does not
+    look through what stays."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
+
+
 def serve(listener: socket.socket, app: Any, tally: Tally, engine: EngineServer | None = None) -> None:
     """Serve until the calling green thread is killed. `engine`: what is in the app, if it is ours; WebSocket requests
     then are served without eventlet's WSGI server, see door.py."""
     front: Any = listener
     if engine is not None:
         engine.run()
-        front = Door(listener, engine.poller, app)
+        front = Door(listener, engine.poller, app, tally)
         front.open()
     eventlet.wsgi.server(
         front, app, protocol=_protocol(tally), max_size=MAX_CONNECTIONS,
-        log=log, log_output=False, debug=False, keepalive=75,
+        log=log, log_output=False, debug=False, keepalive=75, socket_timeout=SOCKET_TIMEOUT,
     )  # fmt: skip
 
 

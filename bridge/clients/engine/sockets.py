@@ -123,9 +123,13 @@ class Engine:
         ends = time.monotonic() + GOODBYE
         while self._eio.sockets and time.monotonic() < ends:
             eventlet.sleep(0.01)
+        for sid in list(self._clients):  # whose handler takes its time: that they leave is told all the same
+            self._disconnected(sid, "server disconnect")
 
     def _connected(self, sid: str, eio_sid: str) -> None:
-        session = self._eio.sockets[eio_sid]
+        session = self._eio.sockets.get(eio_sid)
+        if session is None:
+            return  # it has gone between its CONNECT and the answer
         self._clients[sid], self._outboxes[sid] = session, session.outbox
         session.outbox.press()
         self._on_connected(sid, session.address)
@@ -135,7 +139,7 @@ class Engine:
     def _disconnected(self, sid: str, _reason: str) -> None:
         session = self._clients.pop(sid, None)
         if session is not None:
-            del self._outboxes[sid]
+            self._outboxes.pop(sid).unpress()
             session.client = None
             self._on_disconnected(sid)
 

@@ -60,9 +60,10 @@ class Upgrade:
         """Implements websocket.Owner."""
 
     def lost(self, websocket: WebSocket, error: str | None) -> None:
-        """Implements websocket.Owner."""
-        self.end()
-        self._session.fall_back()
+        """Implements websocket.Owner. Once: what is no frame may come right after what is no probe."""
+        if self._websocket.is_open:
+            self.end()
+            self._session.fall_back()
 
     def end(self) -> None:
         """Close the WebSocket."""

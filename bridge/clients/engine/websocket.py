@@ -79,6 +79,11 @@ class WebSocket:
         if events & ~WRITE and self._sock is not None:
             self._read()
 
+    def failed(self) -> None:
+        """Implements poller.Watched."""
+        self.close(reset=True)
+        self.owner.lost(self, None)
+
     def pause(self) -> None:
         """Read no more, so that the peer has to wait."""
         self._change(self._events & ~READ)
