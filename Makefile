@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVER ?=
 ARGS ?=
+SOAK ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala test lint bench bench-quick bench-framing clean system-packages
+.PHONY: help run run-scala test soak-slow lint bench bench-quick bench-framing clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,6 +24,9 @@ test: $(VENV)/.dev ## every test; installs Chromium, Node, JDK and Maven where t
 	@tools/need.sh chromium node npm java mvn
 	@tools/node-clients.sh
 	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+
+soak-slow: $(VENV)/.dev ## stalled, slow and healthy clients for SOAK=600 seconds: memory stays flat
+	$(BIN)/python -m tests.soak.slow --seconds $(SOAK) $(ARGS)
 
 lint: $(VENV)/.dev ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -13,9 +13,10 @@ from tests.process import Bridge
 from tests.tcpserver import TcpServer
 from tests.viewer import Feed, Viewer
 
-__all__ = ["SMALL", "Site", "memory", "queued", "site"]
+__all__ = ["SMALL", "Site", "connected", "memory", "queued", "site"]
 
 SMALL = 16 * 1024  # bytes of the kernel's for a client that is to stall soon
+ESTABLISHED = 1  # a state in /proc/net/tcp
 
 
 class Site:
@@ -60,10 +61,19 @@ def memory(bridge: Bridge) -> int:
 
 
 def queued(bridge: Bridge) -> dict[int, int]:
-    """Bytes that the kernel keeps for the bridge's clients, by their port."""
+    """Bytes that the kernel keeps for the bridge's clients, those that were closed included, by their port."""
+    return {port: size for port, (_, size) in _connections(bridge).items()}
+
+
+def connected(bridge: Bridge) -> set[int]:
+    """The ports of the bridge's clients whose connections nobody has closed."""
+    return {port for port, (state, _) in _connections(bridge).items() if state == ESTABLISHED}
+
+
+def _connections(bridge: Bridge) -> dict[int, tuple[int, int]]:
     found = {}
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
-        _, local, remote, _, queues, *_ = line.split()
+        _, local, remote, state, queues, *_ = line.split()
         if int(local.partition(":")[2], 16) == bridge.port:
-            found[int(remote.partition(":")[2], 16)] = int(queues.partition(":")[0], 16)
+            found[int(remote.partition(":")[2], 16)] = int(state, 16), int(queues.partition(":")[0], 16)
     return found

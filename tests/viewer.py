@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 from tests.process import Bridge
 from tests.tcpserver import Peer
@@ -107,6 +107,10 @@ class Viewer:
         assert data, "the bridge closed the connection"
         return data
 
+    def keep(self, packets: list[str]) -> None:
+        """Packets that came; for one that must not keep all of them to override."""
+        self.packets += packets
+
     def resume(self) -> None:
         """Read on."""
         self._go.set()
@@ -168,7 +172,7 @@ class Viewer:
         self._thread.join(PATIENCE)
         self._sock.close()
 
-    def __enter__(self) -> Viewer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -202,7 +206,7 @@ class Viewer:
                 packets.append(data[start:end].decode())
         self._pending = data[at:]
         with self._changed:
-            self.packets += packets
+            self.keep(packets)
             self._changed.notify_all()
         self._answer_pings()
 
