@@ -97,6 +97,20 @@ _SEPARATOR = SEPARATOR.encode()
 _NOBODY = object()
 
 
+class _Known(dict[object, tuple[str, ...] | None]):
+    """Users of one burst, each with its clients."""
+
+    def __init__(self, sids: Callable[[Iterable[str]], tuple[tuple[str, ...], int]]) -> None:
+        super().__init__({_NOBODY: None})
+        self._sids = sids
+
+    def __missing__(self, user: object) -> tuple[str, ...]:
+        if type(user) is not str:
+            raise _Drop
+        found = self[user] = self._sids((user,))[0]
+        return found
+
+
 class _Drop(Exception):
     """This frame goes to nobody; it has been counted."""
 
@@ -144,37 +158,25 @@ class Outbound:
         if not self._keys or not (self._escape in joined or any(key in joined for key in self._keys)):
             return Texts(self._rules.event, frames, text)
         try:
-            to = self._addressees(frames)
+            to = self._addressees(frames, joined)
         except _Drop:
             return None
         return Texts(self._rules.event, frames, text, to)
 
-    def _addressees(self, frames: Sequence[bytes]) -> list[tuple[str, ...] | None]:
-        """For each frame its clients, or None. Raises _Drop if one needs more than a look."""
-        key, escape, mark, loads = self._rules.user_key, self._escape, self._keys[0], self._decode.fast
-        known: dict[str, tuple[str, ...]] = {}
-        found: list[tuple[str, ...] | None] = []
-        missing = 0
-        for frame in frames:
-            if mark not in frame and escape not in frame:
-                found.append(None)
-                continue
-            try:
-                value = loads(frame)
-            except ValueError:
-                raise _Drop from None
-            user = value.get(key, _NOBODY) if type(value) is dict else _NOBODY
-            if user is _NOBODY:
-                found.append(None)
-                continue
-            if type(user) is not str:
-                raise _Drop
-            sids = known.get(user)
-            if sids is None:
-                sids, _ = self._sids((user,))
-                known[user] = sids
-            missing += not sids
-            found.append(sids)
+    def _addressees(self, frames: Sequence[bytes], joined: bytes) -> list[tuple[str, ...] | None]:
+        """For each frame its clients, or None for all. Raises _Drop if one needs more than a look."""
+        key, mark, loads = self._rules.user_key, self._keys[0], self._decode.fast
+        everyone = self._escape in joined or joined.count(mark) >= len(frames)  # a look at each is dear
+        try:
+            values = [loads(frame) if everyone or mark in frame else None for frame in frames]
+        except ValueError:
+            raise _Drop from None
+        users = [value.get(key, _NOBODY) if type(value) is dict else _NOBODY for value in values]
+        try:
+            found = list(map(_Known(self._sids).__getitem__, users))
+        except TypeError:  # a list, which is no key
+            raise _Drop from None
+        missing = found.count(())
         if missing:
             self._tally.count("unknown_users", missing)
         return found
