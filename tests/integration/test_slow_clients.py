@@ -60,6 +60,16 @@ def test_a_client_that_goes_on_not_reading_is_cut_off() -> None:
         assert CLOSING not in stalled.packets
 
 
+@pytest.mark.parametrize("policy", ["drop-oldest", "latest"])
+def test_nothing_is_kept_for_a_client_that_was_cut_off_for_its_silence(policy: str) -> None:
+    with site("--slow", policy, "--ping-interval", "0.5", "--ping-timeout", "0.5") as at:
+        reader, stalled = at.viewer(), at.viewer(stalled=True)
+        last = at.feed.send(1500, 2000)
+        assert reader.got(last) == list(range(1500))
+        until(lambda: at.bridge.status()["clients"] == 1)
+        until(lambda: not queued(at.bridge).get(stalled.port), 5)
+
+
 def test_a_client_that_stalls_for_a_moment_loses_nothing_and_stays() -> None:
     with site() as at:
         reader, other = at.viewer(), at.viewer(stalled=True)
