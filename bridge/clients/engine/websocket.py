@@ -8,8 +8,11 @@ Use: `websocket = WebSocket(sock, poller, limit); websocket.owner = owner`; then
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import struct
+import sys
+import termios
 from typing import Any, Protocol
 
 from bridge.clients.engine.poller import READ, WRITE, Poller
@@ -45,7 +48,7 @@ class WebSocket:
     """`sock`: a plain socket that does not block; `limit`: bytes of one message; `unsent`: bytes that the kernel
     may keep for the peer before they are on their way. Set `owner` at once."""
 
-    __slots__ = ("_events", "_limit", "_poller", "_reader", "_sock", "owner")
+    __slots__ = ("_events", "_kept", "_limit", "_poller", "_reader", "_sock", "owner")
 
     owner: Owner
 
@@ -53,6 +56,7 @@ class WebSocket:
         self._sock, self._poller, self._limit = sock, poller, limit
         self._reader: FrameReader | None = None
         self._events = READ
+        self._kept = 0  # bytes that the peer had not fetched at the end
         try:
             sock.setsockopt(*_UNSENT, unsent)
         except OSError:
@@ -112,17 +116,19 @@ class WebSocket:
     def end(self) -> None:
         """Say that nothing more comes; what the peer has still to say is read."""
         try:
+            self._kept = _kept(self._sock)
             self._sock.shutdown(socket.SHUT_WR)
         except (OSError, AttributeError):
             pass  # it has gone already
 
     def close(self, reset: bool = False) -> None:
-        """At once; with `reset`, what the peer has not read is thrown away. May be called twice."""
+        """At once. What the peer has not fetched is thrown away with `reset`, and if it has fetched nothing since
+        `end`: the kernel would keep it for minutes. May be called twice."""
         sock, self._sock = self._sock, None
         if sock is None:
             return
         self._poller.remove(sock.fileno())
-        if reset:
+        if reset or 0 < self._kept <= _kept(sock):
             try:
                 sock.setsockopt(*_RESET)
             except OSError:
@@ -145,3 +151,11 @@ class WebSocket:
             self.feed(data)
         else:
             self.owner.lost(self, None)
+
+
+def _kept(sock: Any) -> int:
+    """Bytes that the kernel has for the peer; 0 where it does not tell."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
