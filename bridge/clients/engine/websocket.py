@@ -116,8 +116,8 @@ class WebSocket:
     def end(self) -> None:
         """Say that nothing more comes; what the peer has still to say is read."""
         try:
-            self._kept = _kept(self._sock)
             self._sock.shutdown(socket.SHUT_WR)
+            self._kept = _kept(self._sock)
         except (OSError, AttributeError):
             pass  # it has gone already
 
