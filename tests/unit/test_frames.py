@@ -20,6 +20,7 @@ from bridge.clients.frames import (
     TEXT,
     FrameReader,
     WebSocketError,
+    close_answer,
     close_frame,
     frame,
     frames_in,
@@ -299,3 +300,19 @@ def test_a_close_frame_has_its_status_and_a_reason_that_fits() -> None:
         assert opcode == CLOSE
         assert end - start == 125
         assert data[start:] == struct.pack("!H", status) + (b"why " * 50)[:123]
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x03\xe9bye", b"\x03\xf6", b"\x0b\xb8own", b"\x13\x87"])
+def test_a_close_frame_is_answered_with_its_own_code(payload: bytes) -> None:
+    assert close_answer(payload) == frame(payload[:2], CLOSE)
+
+
+@pytest.mark.parametrize(
+    "payload", [b"\x03", b"\0\0", b"\x03\xe7", b"\x03\xec", b"\x03\xed", b"\x03\xee", b"\x03\xf7", b"\x13\x88"]
+)
+def test_a_close_frame_with_a_code_that_none_may_send_is_1002(payload: bytes) -> None:
+    assert close_answer(payload)[2:4] == struct.pack("!H", PROTOCOL_ERROR)
+
+
+def test_a_close_frame_whose_reason_is_not_utf8_is_1002() -> None:
+    assert close_answer(b"\x03\xe8\xff")[2:4] == struct.pack("!H", PROTOCOL_ERROR)
