@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from itertools import pairwise
+from statistics import median
 
 import pytest
 import requests
@@ -124,7 +125,9 @@ def test_under_latest_it_gets_the_last_state_of_each_key_and_none_that_was_super
             at.peer.send_json(*({"id": key, "n": n, "pad": "x" * 900} for key, n in sent[start : start + keys]))
             pace.wait(0.005)
         at.feed.send(1)
-        assert states(reader) == sent
+        seen = states(reader)  # which may be behind for a moment, too
+        assert [state for state in sent if state in set(seen)] == seen
+        assert seen[-keys:] == sent[-keys:]
         stalled.resume()
         got = states(stalled)
         begun = len(got) - keys
@@ -132,7 +135,7 @@ def test_under_latest_it_gets_the_last_state_of_each_key_and_none_that_was_super
         assert got[begun:] == sent[-keys:]
         assert begun * 900 < 100_000
         assert at.counters("clients_slow", "dropped_oldest") == [0, 0]
-        assert at.counters("dropped_superseded") == [count - len(got)]
+        assert at.counters("dropped_superseded") == [2 * count - len(got) - len(seen)]
 
 
 def test_under_latest_the_server_is_never_slowed_down() -> None:
@@ -291,7 +294,8 @@ def test_a_stalled_client_costs_at_most_its_limit_the_kernels_share_included() -
         assert max(most for _, most in found) <= OUTBOX // 3
         assert max(used for used, _ in found) - before + kernels(at, stalled) <= CLIENTS * OUTBOX + SLACK
         late = [used for used, _ in found[len(found) // 2 :]]
-        assert max(late) - min(late) <= SLACK // 4
+        half = len(late) // 2
+        assert abs(median(late[half:]) - median(late[:half])) <= SLACK // 4  # a peak is not growth
         assert reader.got(last) == list(range(last + 1))
         assert at.bridge.status()["clients"] == CLIENTS + 1
         assert at.counters("dropped_oldest") > [CLIENTS * 15_000]
