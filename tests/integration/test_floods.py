@@ -172,7 +172,9 @@ def test_a_link_that_reads_nothing_is_busy_after_five_seconds_and_each_event_is_
         answers = Counter(packet.partition("[")[2] for packet in flood.viewer.packets if packet.startswith("43"))
         assert len(answers) == 2
         [got] = at.counters("events_ok")
-        assert answers['{"ok":true}]'] == got == sum(name == "flood" for name in names(at))
+        assert answers['{"ok":true}]'] == got
+        until(lambda: names(at).count("flood") >= got)  # an ack can be here before its frame
+        assert names(at).count("flood") == got
         assert quiet.answer(1)["error"] == "link-busy"
         assert not flood.viewer.closed.is_set()  # for all its pings that were not answered meanwhile
         assert not quiet.closed.is_set()
