@@ -209,6 +209,7 @@ TestNewest = Newest.TestCase
 TestNewest.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 
 
+@settings(deadline=None)
 @given(st.lists(SIZES, max_size=200), st.lists(st.integers(1, 20_000)))
 def test_what_is_added_is_sent_in_order_in_any_pieces(added: list[list[tuple[int, int]]], pieces: list[int]) -> None:
     backlog, made = Backlog(), Made()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.clients.frames import (
@@ -100,6 +100,7 @@ def streams(draw: st.DrawFn) -> tuple[bytes, list[Message]]:
     return wire, wanted
 
 
+@settings(deadline=None)
 @given(streams(), st.lists(st.integers(0, 1 << 18), max_size=12))
 def test_any_messages_in_any_chunks_are_read_as_they_were_sent(
     stream: tuple[bytes, list[Message]], places: list[int]
@@ -108,6 +109,7 @@ def test_any_messages_in_any_chunks_are_read_as_they_were_sent(
     assert read(cut(wire, places)) == wanted
 
 
+@settings(deadline=None)
 @given(streams())
 def test_byte_by_byte_is_no_different(stream: tuple[bytes, list[Message]]) -> None:
     wire, wanted = stream
@@ -176,6 +178,7 @@ def test_what_is_wrong_is_said_by_the_head_alone() -> None:
         assert caught.value.status == PROTOCOL_ERROR
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400), st.lists(st.integers(0, 400), max_size=6))
 @example(b"\x81\xff" + b"\xff" * 8, [])
 def test_any_bytes_give_messages_or_an_error_and_the_chunking_does_not_matter(data: bytes, places: list[int]) -> None:
@@ -271,6 +274,7 @@ def test_frames_after_one_that_was_long_in_coming_are_looked_at_once(monkeypatch
 # Frames of our own.
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.sampled_from([65535, 65536, 70_000]).map(bytes), st.sampled_from([TEXT, BINARY]))
 def test_a_frame_of_ours_is_the_rfcs_unmasked_one(payload: bytes, opcode: int) -> None:
     theirs = masked(opcode, payload, key=b"\0\0\0\0")
@@ -278,6 +282,7 @@ def test_a_frame_of_ours_is_the_rfcs_unmasked_one(payload: bytes, opcode: int) -
     assert frame(payload, opcode) == theirs[:1] + bytes([theirs[1] & 0x7F]) + theirs[2:size] + payload
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([TEXT, BINARY, PONG, CLOSE]), PAYLOADS)))
 def test_frames_of_ours_are_found_again(sent: list[Message]) -> None:
     sent = [(opcode, data[:125] if opcode in (PONG, CLOSE) else data) for opcode, data in sent]
@@ -285,6 +290,7 @@ def test_frames_of_ours_are_found_again(sent: list[Message]) -> None:
     assert [(opcode, data[start:end]) for opcode, start, end in frames_in(data)] == sent
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(PAYLOADS, st.lists(PAYLOADS, max_size=3))))
 def test_a_message_of_ours_is_a_text_with_its_attachments(sent: list[tuple[bytes, list[bytes]]]) -> None:
     whole = [frame(text) + b"".join(frame(each, BINARY) for each in attached) for text, attached in sent]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.clients.keys import KeysOf
@@ -73,6 +73,7 @@ def test_nothing_else_that_waits_has_a_key_like_that() -> None:
     assert key('{"id":1}') != (1,)  # the bridge's own packets have numbers
 
 
+@settings(deadline=None)
 @given(st.text() | st.binary().map(lambda data: data.decode("utf-8", "replace")))
 def test_any_text_has_a_key(text: str) -> None:
     hash(keys([text.replace(SEPARATOR, "")])[0])

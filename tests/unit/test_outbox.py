@@ -47,6 +47,7 @@ def reads(client: FakeClient) -> None:
 ROOM = st.integers(0, 3000)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(ROOM, st.lists(st.integers(0, 300), max_size=4), st.booleans())), st.booleans())
 def test_whatever_the_socket_takes_all_goes_out_in_order(turns: list[tuple[int, list[int], bool]], polls: bool) -> None:
     client, wanted, fetched = FakeClient(room=0), b"", b""
@@ -151,6 +152,7 @@ def test_under_drop_oldest_the_newest_stay_in_order_and_within_the_limit() -> No
     assert not client.slow
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2500), st.integers(0, 1), st.integers(1, 40), st.integers(0, 400))))
 def test_under_drop_oldest_what_is_missing_is_counted_and_frames_and_acks_stay_whole(
     turns: list[tuple[int, int, int, int]],
