@@ -66,7 +66,10 @@ def test_nothing_is_kept_for_a_client_that_was_cut_off_for_its_silence(policy: s
     with site("--slow", policy, "--ping-interval", "0.5", "--ping-timeout", "0.5") as at:
         reader, stalled = at.viewer(), at.viewer(stalled=True)
         last = at.feed.send(1500, 2000)
-        assert reader.got(last) == list(range(1500))
+        got = reader.got(last)
+        # Under latest whoever reads a little late has the newest, and in order, but not every one.
+        assert got == (sorted(set(got)) if policy == "latest" else list(range(1500)))
+        assert got[-1] == last
         until(lambda: at.bridge.status()["clients"] == 1)
         until(lambda: not queued(at.bridge).get(stalled.port), 5)
 
