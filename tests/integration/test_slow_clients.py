@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 from itertools import pairwise
-from statistics import median
 
 import pytest
 import requests
@@ -24,6 +24,10 @@ def gaps(numbers: list[int]) -> list[tuple[int, int]]:
     """Where numbers are missing: between which ones. Fails if they are out of order."""
     assert numbers == sorted(set(numbers))
     return [(a, b) for a, b in pairwise([-1, *numbers]) if b != a + 1]
+
+
+def contains(part: str, packet: str) -> bool:
+    return part in packet
 
 
 # disconnect
@@ -65,11 +69,9 @@ def test_a_client_that_goes_on_not_reading_is_cut_off() -> None:
 def test_nothing_is_kept_for_a_client_that_was_cut_off_for_its_silence(policy: str) -> None:
     with site("--slow", policy, "--ping-interval", "0.5", "--ping-timeout", "0.5") as at:
         reader, stalled = at.viewer(), at.viewer(stalled=True)
-        last = at.feed.send(1500, 2000)
-        got = reader.got(last)
-        # Under latest whoever reads a little late has the newest, and in order, but not every one.
-        assert got == (sorted(set(got)) if policy == "latest" else list(range(1500)))
-        assert got[-1] == last
+        for _ in range(150):
+            reader.got(at.feed.send(10))  # so it is never behind, however busy the machine
+        assert reader.numbers == list(range(1500))
         until(lambda: at.bridge.status()["clients"] == 1)
         until(lambda: not queued(at.bridge).get(stalled.port), 5)
 
@@ -122,15 +124,13 @@ def test_under_latest_it_gets_the_last_state_of_each_key_and_none_that_was_super
     keys, count = 20, 3000
     with site("--slow", "latest", "--latest-key", "id", "--outbox", "400000") as at:
         reader, stalled = at.viewer(), at.viewer(stalled=True)
-        pace = threading.Event()
         sent = [(f"k{number % keys}", number) for number in range(count)]
         for start in range(0, count, keys):
             at.peer.send_json(*({"id": key, "n": n, "pad": "x" * 900} for key, n in sent[start : start + keys]))
-            pace.wait(0.005)
+            newest = f'\\"n\\": {sent[start + keys - 1][1]},'
+            reader.wait(partial(contains, newest))  # so it is never behind, however busy the machine
         at.feed.send(1)
-        seen = states(reader)  # which may be behind for a moment, too
-        assert [state for state in sent if state in set(seen)] == seen
-        assert seen[-keys:] == sent[-keys:]
+        assert states(reader) == sent
         stalled.resume()
         got = states(stalled)
         begun = len(got) - keys
@@ -138,7 +138,7 @@ def test_under_latest_it_gets_the_last_state_of_each_key_and_none_that_was_super
         assert got[begun:] == sent[-keys:]
         assert begun * 900 < 100_000
         assert at.counters("clients_slow", "dropped_oldest") == [0, 0]
-        assert at.counters("dropped_superseded") == [2 * count - len(got) - len(seen)]
+        assert at.counters("dropped_superseded") == [count - len(got)]
 
 
 def test_under_latest_the_server_is_never_slowed_down() -> None:
@@ -297,8 +297,7 @@ def test_a_stalled_client_costs_at_most_its_limit_the_kernels_share_included() -
         assert max(most for _, most in found) <= OUTBOX // 3
         assert max(used for used, _ in found) - before + kernels(at, stalled) <= CLIENTS * OUTBOX + SLACK
         late = [used for used, _ in found[len(found) // 2 :]]
-        half = len(late) // 2
-        assert abs(median(late[half:]) - median(late[:half])) <= SLACK // 4  # a peak is not growth
+        assert max(late) - min(late) <= SLACK // 4
         assert reader.got(last) == list(range(last + 1))
         assert at.bridge.status()["clients"] == CLIENTS + 1
         assert at.counters("dropped_oldest") > [CLIENTS * 15_000]
