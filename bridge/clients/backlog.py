@@ -25,7 +25,7 @@ class Segment:
 
     __slots__ = ("count", "data", "keys")
 
-    def __init__(self, data: bytes, count: int = 0, keys: Sequence[Hashable] = ()) -> None:
+    def __init__(self, data: bytes | memoryview, count: int = 0, keys: Sequence[Hashable] = ()) -> None:
         self.data, self.count, self.keys = data, count, keys
 
 
@@ -77,7 +77,7 @@ class Backlog:
         """
         dropped = 0
         begun = self._begun()
-        own: list[bytes] = []
+        own: list[bytes | memoryview] = []
         while least > 0 and self._queue:
             segment = self._queue.popleft()
             if not segment.count:
@@ -109,12 +109,17 @@ class Backlog:
         segment = self._queue.popleft()
         start, end, gone = _message_at(segment.data, self._at)
         if end < len(segment.data):
-            self._queue.appendleft(Segment(segment.data[end:], segment.count and segment.count - gone))
+            self._queue.appendleft(Segment(_rest(segment.data, end), segment.count and segment.count - gone))
         if end == self._at:
             self._at = 0
             return []
         self._at -= start
         return [Segment(segment.data[start:end], min(segment.count, 1))]
+
+
+def _rest(data: bytes | memoryview, at: int) -> memoryview:
+    """What comes from there on, not copied: twenty stalled clients would have twenty copies of a segment."""
+    return memoryview(data)[at:]
 
 
 def _without_oldest(segment: Segment, least: int) -> tuple[Segment | None, int, int]:
@@ -124,10 +129,10 @@ def _without_oldest(segment: Segment, least: int) -> tuple[Segment | None, int, 
     _, end, count = _message_at(segment.data, least)
     if end == len(segment.data):
         return None, segment.count, end
-    return Segment(segment.data[end:], segment.count - count), count, end
+    return Segment(_rest(segment.data, end), segment.count - count), count, end
 
 
-def _message_at(data: bytes, at: int) -> tuple[int, int, int]:
+def _message_at(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
     """The message that byte `at` is in, or that ends at it: where it begins and ends, and the how manieth it is."""
     for count, (start, end) in enumerate(messages_in(data), 1):
         if end >= at:
@@ -163,12 +168,12 @@ class LatestBacklog:
             self._sending.add(Segment(data[:at], segment.count and gone), sent)
             self.size += at - sent
         if not segment.count:
-            self._put((self._numbers,), data[at:])
+            self._put((self._numbers,), bytes(data[at:]))
             self._numbers += 1
             return 0
         for (start, end), key in zip(messages_in(data), segment.keys, strict=True):
             if start >= at:
-                dropped += self._put(key, data[start:end])
+                dropped += self._put(key, bytes(data[start:end]))
         return dropped
 
     def parts(self) -> list[bytes | memoryview]:

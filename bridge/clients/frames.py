@@ -196,7 +196,7 @@ def close_answer(payload: bytes) -> bytes:
     return frame(payload[:2], CLOSE) if valid else close_frame(PROTOCOL_ERROR, "this is no close code or reason")
 
 
-def frames_in(data: bytes, at: int = 0) -> Iterator[tuple[int, int, int]]:
+def frames_in(data: bytes | memoryview, at: int = 0) -> Iterator[tuple[int, int, int]]:
     """The frames of our own making in `data`, from one's beginning on: (opcode, payload's start, its end)."""
     while at < len(data):
         opcode, length = data[at] & 0x0F, data[at + 1]
@@ -209,7 +209,7 @@ def frames_in(data: bytes, at: int = 0) -> Iterator[tuple[int, int, int]]:
         yield opcode, start, at
 
 
-def messages_in(data: bytes) -> Iterator[tuple[int, int]]:
+def messages_in(data: bytes | memoryview) -> Iterator[tuple[int, int]]:
     """The messages in frames of our own making, as (start, end): a text frame with the binary ones after it."""
     start = end = 0
     for opcode, _, stop in frames_in(data):
