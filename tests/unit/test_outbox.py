@@ -264,7 +264,7 @@ def test_the_last_word_of_a_client_that_was_cut_follows_a_whole_message(policy: 
     client.outbox.put(message(501))
     reads(client)
     assert numbers(client.sent)[-1] == -1
-    assert client.sent.endswith(ACK.data + frame(b"\x03\xe8", 8))
+    assert client.sent.endswith(bytes(ACK.data) + frame(b"\x03\xe8", 8))
 
 
 def test_a_closed_outbox_takes_and_sends_nothing_and_may_be_closed_twice() -> None:
