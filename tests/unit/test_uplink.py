@@ -452,36 +452,41 @@ def test_between_threads_each_event_is_refused_or_done_exactly_once(seed: int) -
     chance = Random(seed)
     up = uplink()
     fates: list[list[str]] = [[] for _ in range(1_000)]
-    came = threading.Event()
+    moved, one_sent = threading.Event(), threading.Event()
 
     def tell(fate: list[str], error: Refused | None) -> None:
         fate.append(error.code if error else "sent")
+        if error is None:
+            one_sent.set()
 
     def sender(names: range) -> None:
         for name in names:
             done = partial(tell, fates[name])
+            moved.clear()
             try:
                 up.send([b"x" * 8], done)
             except Refused as error:
                 done(error)
-                came.wait(0.01)  # for a link, or for the writer to have its turn
+                moved.wait(PATIENCE)  # for a link, or for the writer to have its turn
 
     def writer(turns: int) -> None:
         while up.take(30):
             turns -= 1
             up.sent() if turns else up.down(in_flight=True)
+            moved.set()
 
     senders = [threading.Thread(target=sender, args=(range(n, 1_000, 2),)) for n in range(2)]
     for thread in senders:
         thread.start()
     while any(thread.is_alive() for thread in senders):
         up.up([b"P"])
-        came.set()
-        writing = threading.Thread(target=writer, args=(chance.randrange(2, 50),), daemon=True)
+        moved.set()
+        writing = threading.Thread(target=writer, args=(chance.randrange(3, 50),), daemon=True)
         writing.start()
+        assert one_sent.wait(PATIENCE)  # in the first round; on a busy machine its writer may begin late
         writing.join(chance.random() / 100)  # until it fails, or the reader ends before
-        came.clear()
         up.down(in_flight=False)
+        moved.set()
         writing.join(PATIENCE)
         assert not writing.is_alive()
     assert {len(fate) for fate in fates} == {1}
