@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.contestants import Contestant
 from bench.outcome import Run
-from bench.processes import Failed, Session, machine_cpu
+from bench.processes import Failed, Session
 from bench.works import Step, Work
 
 __all__ = ["measure"]
@@ -47,10 +47,10 @@ def _work(work: Work, contestant: Contestant, repeat: int, say: Say) -> Iterator
 
 
 def _step(work: Work, step: Step, session: Session, repeat: int) -> Run:
-    began, busy, own = time.monotonic(), machine_cpu(), session.cpu()
+    began, before = time.monotonic(), session.others()
     session.connect(step.clients)
     measured = step.measure(session)
-    others = (machine_cpu() - busy) - (session.cpu() - own)
+    others = session.others() - before
     seconds = time.monotonic() - began
     # What else ran on the machine meanwhile, in cores: a figure beside which much ran is worth little.
     values = measured.values | {"others": max(0.0, others / seconds), "took": seconds}

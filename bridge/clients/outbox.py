@@ -9,6 +9,7 @@ Use: `outbox = Outbox(port, limits); outbox.put(Segment(frame(b"2")))`; when wri
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,7 +17,10 @@ from bridge.clients.backlog import Backlog, LatestBacklog, Segment
 from bridge.clients.pressure import Pressure
 from bridge.tally import Tally
 
-__all__ = ["BEHIND", "Limits", "Outbox", "Port"]
+__all__ = ["BEHIND", "Limits", "Outbox", "Port", "Write", "put_all"]
+
+#: What `socket.send` does, without waiting: how many bytes were taken; raises OSError, too, when it is full.
+Write = Callable[[bytes | memoryview], int]
 
 BEHIND = 256 * 1024  # bytes that wait for a client that counts as behind: a whole segment of a burst
 STALE = 16 * 1024  # bytes of state that a client under `latest` is given at most after it was superseded
@@ -56,25 +60,42 @@ class Limits:
         """The rest."""
         return self.size - self.unsent
 
+    @property
+    def behind(self) -> int:
+        """Bytes that wait for a client that counts as behind: before its limit, or its policy would come first."""
+        return min(BEHIND, self.waiting // 2)
+
     def backlog(self) -> Backlog | LatestBacklog:
         """An empty one, for a client that is behind."""
         return LatestBacklog() if self.policy == "latest" else Backlog()
 
 
+def _nothing(data: bytes | memoryview) -> int:
+    """The Write of a client that can't be written to."""
+    return 0
+
+
 class Outbox:
     """One client's. Methods may be called from any green thread; none of them yields."""
 
-    __slots__ = ("_backlog", "_behind", "_closed", "_limits", "_port", "_pressed", "_sealed")
+    __slots__ = ("_backlog", "_behind", "_closed", "_direct", "_limits", "_port", "_pressed", "_sealed", "_write")
 
     def __init__(self, port: Port, limits: Limits) -> None:
         self._port, self._limits = port, limits
         self._backlog: Backlog | LatestBacklog | None = None
+        self._write: Write = _nothing
+        self._direct: Write = _nothing  # the same, but takes nothing while what is put has to wait
         self._behind = self._closed = self._pressed = self._sealed = False
 
     @property
     def size(self) -> int:
         """Bytes that wait."""
         return self._backlog.size if self._backlog else 0
+
+    def connect(self, write: Write) -> None:
+        """From now on the client is reached by this; what waits still goes by the port."""
+        self._write = write
+        self._restore()
 
     def press(self) -> None:
         """From now on the link may have to wait for this client."""
@@ -91,13 +112,14 @@ class Outbox:
 
     def put(self, segment: Segment) -> None:
         """Send it, or keep what can't be sent now."""
+        put_all((self,), segment)
+
+    def _keep(self, segment: Segment, sent: int) -> None:
+        """Keep what comes after the first `sent` bytes, as the rest can't be sent now."""
         if self._sealed:
             return
-        sent = 0
         if self._backlog is None:
-            sent = self._port.send_parts([segment.data])
-            if sent == len(segment.data) or self._closed:
-                return
+            self._direct = _nothing
             self._backlog = self._limits.backlog()
             self._port.blocked()
         was = self._backlog.size
@@ -119,7 +141,7 @@ class Outbox:
             self._sized()
             if self._behind:
                 self._limits.pressure.progress()
-        self._backlog = None
+        self._emptied()
         return True
 
     def take(self, at_most: int) -> list[bytes]:
@@ -135,7 +157,7 @@ class Outbox:
             if self._behind:
                 self._limits.pressure.progress()
         if self._backlog is not None and not self._backlog.size:
-            self._backlog = None
+            self._emptied()
         return taken
 
     def clear(self) -> None:
@@ -143,25 +165,34 @@ class Outbox:
         if self._backlog is not None:
             self._backlog.clear()
             if not self._backlog.size:
-                self._backlog = None
+                self._emptied()
             self._sized()
 
     def seal(self, last: Segment) -> None:
         """Put the last segment; what is put after it is thrown away."""
         self.put(last)
         self._sealed = True
+        self._direct = _nothing
 
     def close(self) -> None:
         """Nothing is sent or kept any more. May be called twice."""
         if self._closed:
             return
         self._closed = self._sealed = True
-        self._backlog = None
+        self._backlog, self._direct, self._write = None, _nothing, _nothing
         self.unpress()
+
+    def _emptied(self) -> None:
+        self._backlog = None
+        self._restore()
+
+    def _restore(self) -> None:
+        if self._backlog is None and not self._sealed:
+            self._direct = self._write
 
     def _sized(self) -> None:
         """What waits has become more or less."""
-        behind = self._pressed and self.size > BEHIND
+        behind = self._pressed and self.size > self._limits.behind
         if behind != self._behind:
             self._behind = behind
             pressure = self._limits.pressure
@@ -180,3 +211,15 @@ class Outbox:
         self._sized()
         if self._backlog.size > limit and self._backlog.own > limit:
             self._port.too_slow()
+
+
+def put_all(outboxes: Iterable[Outbox], segment: Segment) -> None:
+    """Put it into each of them. Nearly all of the bridge's time goes here, so there is no call for each."""
+    data, size = segment.data, len(segment.data)
+    for outbox in outboxes:
+        try:
+            sent = outbox._direct(data)
+        except OSError:  # full; or broken, which reading tells
+            sent = 0
+        if sent != size:
+            outbox._keep(segment, sent)

@@ -22,6 +22,7 @@ from typing import Protocol
 from bridge.errors import FrameTooBig, FramingError, LinkError, TruncatedFrame
 from bridge.link.delays import Delays
 from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, Now, sentence
+from bridge.link.turns import Turn
 from bridge.tally import Tally, shorten
 
 __all__ = ["TRANSITIONS", "Link", "LinkOptions", "LinkState", "LinkStatus", "Outgoing"]
@@ -176,15 +177,14 @@ class Link:
             pass  # already gone, which is what was wanted
 
     def _read(self, sock: socket.socket) -> LinkError:
-        decoder = self._decoder()
+        decoder, turn = self._decoder(), Turn()
         try:
-            while data := sock.recv(READ_SIZE):
+            while data := turn.read(sock, READ_SIZE):
                 self._tally.count("bytes_in", len(data))
                 self._burst(decoder.feed(data))
                 if decoder.skipped:
                     self._report_skipped(decoder)
-                # A flooded reader never waits, and would keep every other green thread waiting.
-                time.sleep(0)
+                turn.over()
             gone = _how_it_ended(sock, self._options.server)
             self._burst(decoder.eof())
         except TruncatedFrame as error:

@@ -21,6 +21,7 @@ class FakeClient:
         self.blocks = self.slow = 0
         self.limits = limits or Limits(1 << 20, "disconnect", Tally())
         self.outbox = Outbox(self, self.limits)
+        self.outbox.connect(lambda data: self.send_parts([data]))
 
     def send_parts(self, parts: list[bytes | memoryview]) -> int:
         data = b"".join(parts)[: self.room]

@@ -282,6 +282,38 @@ def test_a_closed_outbox_takes_and_sends_nothing_and_may_be_closed_twice() -> No
     assert client.sent == b""
 
 
+def test_what_waits_for_a_poll_goes_out_by_the_websocket_before_anything_new() -> None:
+    client = FakeClient()
+    outbox = Outbox(client, client.limits)
+    outbox.put(message(1))
+    assert client.sent == b""
+    outbox.connect(lambda data: client.send_parts([data]))
+    outbox.put(message(2))
+    assert client.sent == b""
+    assert outbox.flush()
+    outbox.put(message(3))
+    assert numbers(client.sent) == [1, 2, 3]
+    assert [numbers(data) for data in client.writes] == [[1, 2], [3]]
+
+
+def test_a_socket_that_is_broken_is_full() -> None:
+    def broken(data: bytes | memoryview) -> int:
+        raise BrokenPipeError
+
+    client, _ = stalled("disconnect")
+    client.outbox.connect(broken)
+    client.outbox.put(message(1))
+    assert client.outbox.size == len(message(1).data)
+    assert client.blocks == 1
+
+
+@pytest.mark.parametrize("size", [4_000, 100_000, 400_000, 1 << 20])
+def test_a_client_is_behind_before_it_is_over_its_limit(size: int) -> None:
+    limits = Limits(size, "disconnect", Tally())
+    assert 0 < limits.behind < limits.waiting < size
+    assert limits.behind == min(BEHIND, limits.waiting // 2)
+
+
 def test_a_socket_that_turns_out_to_be_closed_while_it_is_written_to_is_no_error() -> None:
     client, _ = stalled("disconnect")
 
@@ -416,7 +448,7 @@ class Crowd(RuleBasedStateMachine):
     def pressure_knows_who_is_there_and_behind(self) -> None:
         here = self.pressed if self.policy != "latest" else set()
         assert set(self.pressure.here) == here
-        assert set(self.pressure.late) == {outbox for outbox in here if outbox.size > BEHIND}
+        assert set(self.pressure.late) == {outbox for outbox in here if outbox.size > self.limits.behind}
 
 
 TestCrowd = Crowd.TestCase

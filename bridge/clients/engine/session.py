@@ -92,6 +92,7 @@ class Session(Intake):
     def open(self, websocket: WebSocket) -> None:
         """A session that begins with a WebSocket."""
         self._websocket = websocket
+        self.outbox.connect(websocket.write)
         self._enter(SessionState.OPEN)
 
     def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
@@ -130,6 +131,7 @@ class Session(Intake):
         """Implements Upgradable."""
         self._end_upgrade(SessionState.OPEN)
         self._websocket = websocket
+        self.outbox.connect(websocket.write)
         websocket.owner = self
         self._wake()
         websocket.want_write(not self.outbox.flush())

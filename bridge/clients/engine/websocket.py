@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from bridge.clients.engine.poller import READ, WRITE, Poller
 from bridge.clients.frames import FrameReader, WebSocketError, close_frame
+from bridge.clients.outbox import Write
 
 __all__ = ["Owner", "WebSocket"]
 
@@ -67,6 +68,12 @@ class WebSocket:
     def is_open(self) -> bool:
         """Whether it has a socket still."""
         return self._sock is not None
+
+    @property
+    def write(self) -> Write:
+        """What sends at once, without a way round."""
+        write: Write = self._sock.send
+        return write
 
     def send(self, parts: list[bytes | memoryview]) -> int:
         """Bytes that the socket took."""
