@@ -25,7 +25,7 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
     "logs": (["logs"], []),
     "settings": (["config*"], BASE),
     "link": (
-        ["framing_*", "framing", "codec", "dial", "states", "delays", "connection", "uplink"],
+        ["framing_*", "framing", "codec", "dial", "states", "delays", "turns", "connection", "uplink"],
         BASE,
     ),
     "relay": (["users", "routing", "handlers", "handlers_file", "bursts", "events", "relay"], BASE),

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from functools import partial
-from random import Random
 
 import pytest
 from hypothesis import strategies as st
@@ -14,44 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bridge.errors import Refused
 from bridge.link.uplink import JOINED, PRESENCE_LIMIT, Uplink
 from bridge.tally import Tally
+from tests.unit.uplinks import LIMIT, Outcomes, Tilde, uplink
 from tests.waiting import PATIENCE, Log
-
-LIMIT = 100
-
-
-class Tilde:
-    """Frames end with `~`; a payload of over 50 bytes is too big, unless it is of presence."""
-
-    separate = False
-
-    def frame(self, payload: bytes) -> bytes:
-        if len(payload) > 50 and not payload.startswith(b"P"):
-            raise Refused("too-big")
-        if b"~" in payload:
-            raise Refused("delimiter-in-frame")
-        return payload + b"~"
-
-    def frames(self, payloads: Sequence[bytes]) -> bytes:
-        return b"".join(map(self.frame, payloads))
-
-
-class Outcomes:
-    """What `done` was called with, event by event."""
-
-    def __init__(self) -> None:
-        self.calls: dict[str, list[str | None]] = {}
-
-    def of(self, name: str) -> Callable[[Refused | None], None]:
-        calls = self.calls[name] = []
-        return lambda error: calls.append(error.code if error else None)
-
-    def __getitem__(self, name: str) -> list[str | None]:
-        return self.calls[name]
-
-
-def uplink(overflows: list[int] | None = None, tally: Tally | None = None) -> Uplink:
-    told = overflows if overflows is not None else []
-    return Uplink(Tilde(), LIMIT, lambda: told.append(1), tally or Tally())
 
 
 def opened(*announce: bytes) -> Uplink:
@@ -445,58 +406,3 @@ class Interleavings(RuleBasedStateMachine):
 
 
 TestInterleavings = Interleavings.TestCase
-
-
-class Crowd:
-    """Two threads that send 500 events each, and wait after each that is refused until something has moved."""
-
-    def __init__(self, up: Uplink) -> None:
-        self.up = up
-        self.fates: list[list[str]] = [[] for _ in range(1_000)]
-        self.moved, self.one_sent = threading.Event(), threading.Event()
-        self.senders = [threading.Thread(target=self._send, args=(range(n, 1_000, 2),)) for n in range(2)]
-        for thread in self.senders:
-            thread.start()
-
-    def _tell(self, fate: list[str], error: Refused | None) -> None:
-        fate.append(error.code if error else "sent")
-        if error is None:
-            self.one_sent.set()
-
-    def _send(self, names: range) -> None:
-        for name in names:
-            done = partial(self._tell, self.fates[name])
-            self.moved.clear()
-            try:
-                self.up.send([b"x" * 8], done)
-            except Refused as error:
-                done(error)
-                self.moved.wait(PATIENCE)  # for a link, or for the writer to have its turn
-
-    def write(self, turns: int) -> None:
-        """The writer of one connection, which breaks after so many turns."""
-        while self.up.take(30):
-            turns -= 1
-            self.up.sent() if turns else self.up.down(in_flight=True)
-            self.moved.set()
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_between_threads_each_event_is_refused_or_done_exactly_once(seed: int) -> None:
-    chance = Random(seed)
-    up = uplink()
-    crowd = Crowd(up)
-    while any(thread.is_alive() for thread in crowd.senders):
-        up.up([b"P"])
-        crowd.moved.set()
-        writing = threading.Thread(target=crowd.write, args=(chance.randrange(3, 50),), daemon=True)
-        writing.start()
-        assert crowd.one_sent.wait(PATIENCE)  # in the first round; on a busy machine its writer may begin late
-        writing.join(chance.random() / 100)  # until it fails, or the reader ends before
-        up.down(in_flight=False)
-        crowd.moved.set()
-        writing.join(PATIENCE)
-        assert not writing.is_alive()
-    assert {len(fate) for fate in crowd.fates} == {1}
-    assert {"sent", "link-down"} <= {fate[0] for fate in crowd.fates}
-    assert up.waiting == 0

@@ -1,0 +1,51 @@
+"""Uplinks without a link: how what is sent is framed, and what became of it.
+
+Use: `up = uplink(); up.send([b"x"], (done := Outcomes()).of("x"))`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bridge.errors import Refused
+from bridge.link.uplink import Uplink
+from bridge.tally import Tally
+
+__all__ = ["LIMIT", "Outcomes", "Tilde", "uplink"]
+
+LIMIT = 100
+
+
+class Tilde:
+    """Frames end with `~`; a payload of over 50 bytes is too big, unless it is of presence."""
+
+    separate = False
+
+    def frame(self, payload: bytes) -> bytes:
+        if len(payload) > 50 and not payload.startswith(b"P"):
+            raise Refused("too-big")
+        if b"~" in payload:
+            raise Refused("delimiter-in-frame")
+        return payload + b"~"
+
+    def frames(self, payloads: Sequence[bytes]) -> bytes:
+        return b"".join(map(self.frame, payloads))
+
+
+class Outcomes:
+    """What `done` was called with, event by event."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, list[str | None]] = {}
+
+    def of(self, name: str) -> Callable[[Refused | None], None]:
+        calls = self.calls[name] = []
+        return lambda error: calls.append(error.code if error else None)
+
+    def __getitem__(self, name: str) -> list[str | None]:
+        return self.calls[name]
+
+
+def uplink(overflows: list[int] | None = None, tally: Tally | None = None) -> Uplink:
+    told = overflows if overflows is not None else []
+    return Uplink(Tilde(), LIMIT, lambda: told.append(1), tally or Tally())
