@@ -24,6 +24,7 @@ from bridge.clients.engine.serving import addresses, listen, make_room
 from bridge.clients.engine.sockets import Engine, EngineOptions
 from bridge.clients.fanout import Fanout
 from bridge.clients.keys import KeysOf
+from bridge.clients.recovery import RecoveryOptions
 from bridge.config import Relay as RelaySettings
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
@@ -40,6 +41,7 @@ from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.relay import Parts, Relay, Rules, Wires
 from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
 from bridge.relay.users import Users
+from bridge.state import State
 from bridge.tally import Tally
 from bridge.version import VERSION
 from bridge.web import Outside, PageSettings, Sources, add_folder, add_index, add_status, create_app
@@ -62,6 +64,7 @@ class Process:
         self.exit_code = 0
         self.demo = DemoServer() if settings.link.demo else None
         self.server = settings.link.server
+        self.state = State(Path(settings.recovery.state_dir))
         self.users = Users()
         self.hooks = Hooks()
         self.app = create_app(Path(__file__).resolve().parent, self._page())
@@ -120,7 +123,11 @@ class Process:
             encode_many=json.encode_many,
         )  # fmt: skip
         presence = (relay.connected, relay.disconnected)
-        rules = Rules(relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue)
+        recovery = self.settings.recovery
+        window = recovery.recovery_window if recovery.recovery == "on" else 0.0
+        rules = Rules(
+            relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue, recovery.grace, window
+        )
         self.relay = Relay(rules, parts, self.tally)
 
     def _wire_web(self, host: str, port: int) -> None:
@@ -130,20 +137,23 @@ class Process:
             self.app,
             EngineOptions(
                 web.allowed_origins, web.ping_interval, web.ping_timeout, web.connect_timeout, largest,
-                clients.outbox, clients.slow,
+                clients.outbox, clients.slow, self._recovery(),
             ),
             self.tally,
         )  # fmt: skip
         keys_of = KeysOf(clients.latest_key) if clients.slow == "latest" else None
-        self.fanout = Fanout(self.engine.outboxes, self.engine.pressure, self.tally, keys_of)
+        self.fanout = Fanout(
+            self.engine.audience, self.engine.pressure, self.tally, self.engine.recording, keys_of
+        )
         self.engine.run(
             on_connected=self.relay.connected,
             on_events=self.relay.events,
             on_disconnected=self.relay.disconnected,
         )
         wires = Wires(
-            self.uplink.send, self.uplink.room, self.uplink.tell, self.uplink.up, self.fanout.publish, self._link_json
-        )
+            self.uplink.send, self.uplink.room, self.uplink.tell, self.uplink.up,
+            self.fanout.publish, self.fanout.tell, self._link_json, self.state.remember, self.state.recall,
+        )  # fmt: skip
         self.relay.run(wires, self.bridge)
         add_status(
             self.app,
@@ -152,6 +162,14 @@ class Process:
                 lambda: len(self.users.clients), lambda: len(self.users.names), self.tally.snapshot,
             ),
         )  # fmt: skip
+
+    def _recovery(self) -> RecoveryOptions | None:
+        settings = self.settings.recovery
+        if settings.recovery == "off":
+            return None
+        self.state.open()
+        key = settings.recovery_key.encode() if settings.recovery_key else self.state.key()
+        return RecoveryOptions(settings.recovery_window, settings.recovery_size, key)
 
     def _run_link(self) -> None:
         try:
@@ -181,10 +199,12 @@ class Process:
 
     def _stop(self) -> None:
         log.info("= stopping")
-        self.fanout.publish([Delivery("bridge:closing", Payload.of({"code": "stopping"}))])
+        self.fanout.tell(Delivery("bridge:closing", Payload.of({"code": "stopping"})))
         self.engine.stop()
+        self.relay.stop()
         self.uplink.drained(FAREWELL)
         self.link.close()
+        self.state.close()
         if self.demo:
             self.demo.close()
 

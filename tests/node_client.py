@@ -37,6 +37,15 @@ class NodeClient:
         """Wait for the connection; its id."""
         return str(self.said.wait(lambda line: "connect" in line)["connect"])
 
+    def cut(self) -> None:
+        """Lose the network; the client comes back by itself."""
+        self.tell({"cut": True})
+
+    def back(self) -> dict[str, Any]:
+        """Wait until it is connected again; what it says of that."""
+        lines = [line for line in self.said.entries if "connect" in line]
+        return self.said.wait_count_of(lambda line: "connect" in line, len(lines) + 1)[-1]
+
     def tell(self, command: dict[str, object]) -> None:
         """Send one command."""
         assert self.process.stdin is not None

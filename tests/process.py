@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,11 @@ class Bridge:
 
     def __init__(self, *args: str, cwd: Path | None = None, **env: str) -> None:
         self.log: Log[str] = Log()
+        self._folder = tempfile.TemporaryDirectory()  # its state: two bridges know nothing of each other
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "app.py"), "--port", "0", *args],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=environment(**env), cwd=cwd or ROOT,
+            env=environment(**{"BRIDGE_STATE_DIR": self._folder.name, **env}), cwd=cwd or ROOT,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -76,6 +78,7 @@ class Bridge:
         self._reader.join(PATIENCE)
         if self.process.stdout:
             self.process.stdout.close()
+        self._folder.cleanup()
         return code
 
     def __enter__(self) -> Bridge:

@@ -1,54 +1,95 @@
 """A burst to its clients: each gets its share in one piece, and nobody waits for a slow one.
 
-What is for all is the same bytes for all; see shares.py. Must not know how a client is written to,
-nor where deliveries come from.
+What is for all is the same bytes for all; see shares.py. With a history, messages have offsets and are stored
+before they are sent, so that who comes back meanwhile misses none and gets none twice. Must not know how a
+client is written to, nor where deliveries come from.
 
 Use: `fanout.publish([Delivery("message", Payload.text("hi"))])`.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from bridge.clients.audience import Audience
 from bridge.clients.backlog import Segment
+from bridge.clients.history import History
+from bridge.clients.offsets import Offsets
 from bridge.clients.outbox import Outbox, put_all
+from bridge.clients.packets import encode_event
 from bridge.clients.pressure import Pressure
 from bridge.clients.shares import KeysOf, Shares
 from bridge.messages import Delivery, Texts
 from bridge.tally import Tally
 
-__all__ = ["Fanout"]
+__all__ = ["Fanout", "Recording"]
 
 LONGEST_TURN = 0.0015  # seconds; then other green threads (pings, readers) have theirs
 AT_ONCE = 8  # clients between two looks at the clock
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What messages are numbered by and stored in. `wanted`: whether anybody could miss one."""
+
+    offsets: Offsets
+    history: History
+    wanted: Callable[[], bool]
+
+
 class Fanout:
-    """`outboxes` are those of all clients, by sid; `keys_of`: None if no policy asks for keys."""
+    """`recording`: None if no client recovers; `keys_of`: None if no policy asks for keys."""
 
     def __init__(
-        self, outboxes: Mapping[str, Outbox], pressure: Pressure, tally: Tally, keys_of: KeysOf | None = None
+        self,
+        audience: Audience,
+        pressure: Pressure,
+        tally: Tally,
+        recording: Recording | None = None,
+        keys_of: KeysOf | None = None,
     ) -> None:
-        self._outboxes, self._pressure, self._tally, self._keys_of = outboxes, pressure, tally, keys_of
+        self._audience, self._pressure, self._tally = audience, pressure, tally
+        self._recording, self._keys_of = recording, keys_of
+        self._lock = threading.Lock()  # one at a time: a client has messages in the order of their offsets
         self._turn_ends = 0.0
 
     def publish(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None:
         """Send all deliveries, in order. `paced`, for what the link brought: wait while every client is behind."""
-        if not self._outboxes:
-            return
-        shares = Shares(self._keys_of)
+        recording = self._recording
+        with self._lock:
+            self._turn_ends = time.monotonic() + LONGEST_TURN
+            if recording is not None and recording.wanted():
+                shares = self._shares(deliveries, recording.offsets)
+                recording.history.add(shares.stored)
+                self._send_all(shares, self._audience.live, paced)
+            if self._audience.plain:
+                self._send_all(self._shares(deliveries, None), self._audience.plain, paced)
+
+    def tell(self, delivery: Delivery) -> None:
+        """Send an event of the bridge's own, which has no offset, to whoever is there, late ones too."""
+        segment = Segment(encode_event(delivery.event, delivery.payload))
+        if delivery.to is None:
+            put_all(self._audience.everybody(), segment)
+        else:
+            put_all([outbox for sid in delivery.to if (outbox := self._audience.get(sid)) is not None], segment)
+
+    def _shares(self, deliveries: Sequence[Delivery | Texts], offsets: Offsets | None) -> Shares:
+        shares = Shares(self._keys_of, offsets)
         for delivery in deliveries:
             shares.add(delivery)
-        self._turn_ends = time.monotonic() + LONGEST_TURN
-        alone = set(shares.alone)
-        for sid in alone:
-            outbox = self._outboxes.get(sid)
-            if outbox is not None:
-                self._send(shares.of(sid), [outbox], paced)
-        if shares.has_common:
-            outboxes = self._outboxes
-            others = [outboxes[sid] for sid in outboxes if sid not in alone] if alone else list(outboxes.values())
+        return shares
+
+    def _send_all(self, shares: Shares, outboxes: Mapping[str, Outbox], paced: bool) -> None:
+        # Who is there now: others may come and go between two turns.
+        alone = [(sid, outboxes[sid]) for sid in set(shares.alone) if sid in outboxes]
+        some = {sid for sid, _ in alone}
+        others = [outboxes[sid] for sid in outboxes if sid not in some] if some else list(outboxes.values())
+        for sid, outbox in alone:
+            self._send(shares.of(sid), [outbox], paced)
+        if shares.has_common and others:
             self._send(shares.common(), others, paced)
 
     def _send(self, segments: Iterable[Segment], outboxes: Sequence[Outbox], paced: bool) -> None:

@@ -76,9 +76,14 @@ def _nothing(data: bytes | memoryview) -> int:
 
 
 class Outbox:
-    """One client's. Methods may be called from any green thread; none of them yields."""
+    """One client's. Methods may be called from any green thread; none of them yields.
 
-    __slots__ = ("_backlog", "_behind", "_closed", "_direct", "_limits", "_port", "_pressed", "_sealed", "_write")
+    `refill`: puts more when nothing waits any more, and says whether there is more still; None if nobody does.
+    """
+
+    __slots__ = (
+        "_backlog", "_behind", "_closed", "_direct", "_limits", "_port", "_pressed", "_sealed", "_write", "refill",
+    )  # fmt: skip
 
     def __init__(self, port: Port, limits: Limits) -> None:
         self._port, self._limits = port, limits
@@ -86,6 +91,7 @@ class Outbox:
         self._write: Write = _nothing
         self._direct: Write = _nothing  # the same, but takes nothing while what is put has to wait
         self._behind = self._closed = self._pressed = self._sealed = False
+        self.refill: Callable[[], bool] | None = None
 
     @property
     def size(self) -> int:
@@ -131,7 +137,13 @@ class Outbox:
             self._over()
 
     def flush(self) -> bool:
-        """Send what the socket takes; whether nothing waits any more."""
+        """Send what the socket takes; whether nothing waits any more, nor more is to be put."""
+        if not self._flush():
+            return False
+        more = self.refill is not None and not self._sealed and self.refill()
+        return not more and self._backlog is None
+
+    def _flush(self) -> bool:
         backlog = self._backlog
         while backlog is not None and backlog.size:
             sent = self._port.send_parts(backlog.parts())
@@ -158,6 +170,8 @@ class Outbox:
                 self._limits.pressure.progress()
         if self._backlog is not None and not self._backlog.size:
             self._emptied()
+        if self._backlog is None and self.refill is not None and not self._sealed:
+            self.refill()
         return taken
 
     def clear(self) -> None:
@@ -167,6 +181,15 @@ class Outbox:
             if not self._backlog.size:
                 self._emptied()
             self._sized()
+
+    def start(self) -> None:
+        """Have what `refill` puts, now and when nothing waits any more."""
+        if self.refill is not None and self._backlog is None and self.refill():
+            self._port.blocked()
+
+    def give_up(self) -> None:
+        """What is to be put next is no longer to be had: the client can't keep up."""
+        self._port.too_slow()
 
     def seal(self, last: Segment) -> None:
         """Put the last segment; what is put after it is thrown away."""

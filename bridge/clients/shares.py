@@ -1,8 +1,8 @@
 """A burst of deliveries as what each client gets of it: one encoding for all, cut for those who are meant alone.
 
-Sans-IO. Must not know outboxes.
+With offsets, what was encoded is also there to be stored. Sans-IO. Must not know outboxes.
 
-Use: `shares = Shares(keys_of); shares.add(delivery); shares.common(); shares.of(sid)`.
+Use: `shares = Shares(keys_of, offsets); shares.add(delivery); shares.common(); shares.of(sid); shares.stored`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from itertools import chain
 
 from bridge.clients.backlog import Segment
 from bridge.clients.frames import messages_in
+from bridge.clients.history import Addressees, Stored
+from bridge.clients.offsets import Offsets
 from bridge.clients.packets import Encoded, encode_event, encode_texts
 from bridge.messages import Delivery, Texts
 
 __all__ = ["LARGEST_SEGMENT", "KeysOf", "Shares"]
 
-OVERHEAD = 64  # bytes that a short text's frame is longer than the text, at most about
+OVERHEAD = 96  # bytes that a short text's frame is longer than the text, at most about
 LARGEST_SEGMENT = 256 * 1024  # bytes that go out in one piece; what is larger is cut between two messages
 
 #: For each message of a delivery, what a newer one supersedes.
@@ -36,10 +38,12 @@ class _Piece:
 
 
 class Shares:
-    """One burst's. `keys_of`: None if no policy asks for keys."""
+    """One burst's. `keys_of`: None if no policy asks for keys; `offsets`: None for clients that can't have them."""
 
-    def __init__(self, keys_of: KeysOf | None = None) -> None:
-        self._keys_of = keys_of
+    def __init__(self, keys_of: KeysOf | None = None, offsets: Offsets | None = None) -> None:
+        self._keys_of, self._offsets = keys_of, offsets
+        #: What was encoded, in order, with whom it is for; nothing without offsets.
+        self.stored: list[Stored] = []
         self._common: list[_Piece] = []
         self._size = 0  # of the common ones
         #: By sid: frames that are for that client, after how many bytes of the common ones, and how many they are.
@@ -68,20 +72,28 @@ class Shares:
     def add(self, delivery: Delivery | Texts) -> None:
         """Encode the next delivery."""
         keys = self._keys_of(delivery) if self._keys_of else ()
+        first = self._offsets.next if self._offsets else 0
+        for encoded, to in _apart(*self._encoded(delivery)):
+            if first:
+                whom = to[0] if to is not None and encoded.count == 1 else to
+                self.stored.append(Stored(first, encoded.data, encoded.count, whom))
+                first += encoded.count
+            some, keys = keys[: encoded.count], keys[encoded.count :]
+            if to is None:
+                self._add_common(_Piece(encoded.data, encoded.count, encoded.ends, some))
+            else:
+                self._add_addressed(encoded, to, some)
+
+    def _encoded(self, delivery: Delivery | Texts) -> tuple[Encoded, Sequence[Addressees] | None]:
         if isinstance(delivery, Texts):
-            large = len(delivery.joined) + OVERHEAD * len(delivery.frames) > LARGEST_SEGMENT
+            count = len(delivery.frames)
+            large = len(delivery.joined) + OVERHEAD * count > LARGEST_SEGMENT
+            runs = list(self._offsets.runs(self._offsets.reserve(count), count)) if self._offsets else ()
             ends = large or delivery.to is not None
-            encoded = encode_texts(delivery.event, delivery.frames, delivery.joined, ends)
-            if delivery.to is not None:
-                self._add_addressed(encoded, delivery.to, keys)
-                return
-        else:
-            data = encode_event(delivery.event, delivery.payload)
-            encoded = Encoded(data, 1, (len(data),))
-            if delivery.to is not None:
-                self._add_addressed(encoded, [delivery.to], keys)
-                return
-        self._add_common(_Piece(encoded.data, encoded.count, encoded.ends, keys))
+            return encode_texts(delivery.event, delivery.frames, delivery.joined, ends, runs), delivery.to
+        offset = self._offsets.text(self._offsets.reserve(1)) if self._offsets else b""
+        data = encode_event(delivery.event, delivery.payload, offset)
+        return Encoded(data, 1, (len(data),)), None if delivery.to is None else [delivery.to]
 
     def _add_common(self, piece: _Piece) -> None:
         self._common.append(piece)
@@ -155,6 +167,18 @@ class Shares:
         yield from common
 
 
+def _apart(
+    encoded: Encoded, to: Sequence[Addressees] | None
+) -> Iterator[tuple[Encoded, Sequence[Addressees] | None]]:
+    """In parts of the largest size, with whom each message is for."""
+    if len(encoded.data) <= LARGEST_SEGMENT:
+        yield encoded, to
+        return
+    for at, begins, last in _cuts(encoded.ends):
+        ends = [end - begins for end in encoded.ends[at:last]]
+        yield Encoded(encoded.data[begins : begins + ends[-1]], last - at, ends), to and to[at:last]
+
+
 def _part(encoded: Encoded, keys: Sequence[Hashable], which: slice, begins: int) -> _Piece:
     """Some messages of one encoding, the first of which begins there."""
     ends = [end - begins for end in encoded.ends[which]]
@@ -187,9 +211,15 @@ def _segment(pieces: Sequence[_Piece]) -> Segment:
 def _cut(piece: _Piece) -> Iterator[_Piece]:
     """The piece in parts of the largest size, cut between two messages."""
     ends = piece.ends or [end for _, end in messages_in(piece.data)]
-    at = first = 0
-    while first < piece.count:
-        last = max(first + 1, bisect_right(ends, at + LARGEST_SEGMENT))
-        end = ends[last - 1]
-        yield _Piece(piece.data[at:end], last - first, (), piece.keys[first:last])
-        at, first = end, last
+    for first, begins, last in _cuts(ends):
+        yield _Piece(piece.data[begins : ends[last - 1]], last - first, (), piece.keys[first:last])
+
+
+def _cuts(ends: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Parts of the largest size, of messages that end there: the first message, where it begins, and the one
+    after the last."""
+    begins = first = 0
+    while first < len(ends):
+        last = max(first + 1, bisect_right(ends, begins + LARGEST_SEGMENT))
+        yield first, begins, last
+        begins, first = ends[last - 1], last

@@ -77,6 +77,9 @@ def _entry(flag: str, text: str) -> str:
 def describe(settings: Mapping[str, Setting], values: Mapping[str, object], origins: Mapping[str, str]) -> str:
     """Every setting, its value and its origin, aligned; the whole is a TOML file that gives the same."""
     lines = {name: f"{name:<{_widest(settings)}} = {toml(values[name])}" for name in settings}
+    for item in settings.values():
+        if item.kind.secret and values[item.name] is not None:
+            lines[item.name] = f"# {item.name} is set, and not shown"
     if values.get("demo"):
         lines["server"] = f"# {lines['server']}, not used: the demo server is"
     width = min(60, _widest(lines.values()))

@@ -20,7 +20,7 @@ from bridge.config import values as kinds
 from bridge.config.fields import Group, Setting, setting, settings_of
 from bridge.config.values import Address
 
-__all__ = ["DEMO_SPEAKS", "DIFFERENT", "GROUPS", "SETTINGS", "Clients", "Link", "Log", "Relay", "Settings", "Web"]
+__all__ = ["DEMO_SPEAKS", "DIFFERENT", "GROUPS", "SETTINGS", "Clients", "Link", "Log", "Recovery", "Relay", "Settings", "Web"]
 
 
 class Link(Group, frozen=True):
@@ -151,6 +151,39 @@ class Clients(Group, frozen=True):
     )
 
 
+class Recovery(Group, frozen=True):
+    """Recovery: clients that come back after a cut"""
+
+    recovery: kinds.OnOff = setting(
+        "on",
+        "whether a client that comes back gets what it missed; events then have an offset as their last argument",
+        "networks drop, and the stock client needs nothing for it",
+    )
+    recovery_window: kinds.Interval = setting(
+        120.0, "how long a client may have been away and still recover", "Socket.IO's default, 2 minutes"
+    )
+    recovery_size: kinds.Size = setting(
+        16777216,
+        "how many bytes of recent messages are kept for that, once for all clients",
+        "2 minutes of 1,000 small messages a second",
+    )
+    recovery_key: kinds.Secret = setting(
+        None,
+        "the secret that signs who a client was; without it one is made and kept in state_dir",
+        "nothing to set up for one bridge",
+    )
+    state_dir: kinds.StateFolder = setting(
+        ".bridge",
+        "the folder of what outlives a restart: that secret, and which page is which user",
+        "beside whatever the bridge is run with",
+    )
+    grace: kinds.Grace = setting(
+        5.0,
+        "how long a user whose connection was cut is still there for the server; 0 tells it at once",
+        "a reload or a lost network takes less",
+    )
+
+
 class Log(Group, frozen=True):
     """The log"""
 
@@ -165,6 +198,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     relay: Relay = Relay()
     web: Web = Web()
     clients: Clients = Clients()
+    recovery: Recovery = Recovery()
     log: Log = Log()
     check: bool = False
     origins: Annotated[Mapping[str, str], AfterValidator(MappingProxyType), PlainSerializer(dict)] = MappingProxyType(
@@ -173,7 +207,9 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
 
 #: The tree's branches, in the order of the help.
-GROUPS: Mapping[str, type[Group]] = {"link": Link, "relay": Relay, "web": Web, "clients": Clients, "log": Log}
+GROUPS: Mapping[str, type[Group]] = {
+    "link": Link, "relay": Relay, "web": Web, "clients": Clients, "recovery": Recovery, "log": Log,
+}
 
 #: Every setting by its name, in the order of the help.
 SETTINGS: Mapping[str, Setting] = {item.name: item for group in GROUPS.values() for item in settings_of(group)}

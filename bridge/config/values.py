@@ -30,6 +30,7 @@ __all__ = [
     "Framing",
     "HandlerFiles",
     "Identity",
+    "Grace",
     "Interval",
     "Kind",
     "ListenHost",
@@ -40,11 +41,14 @@ __all__ = [
     "OptionalFolder",
     "OptionalName",
     "Origins",
+    "OnOff",
     "Pause",
     "Payload",
+    "Secret",
     "ServerAddress",
     "Size",
     "Slow",
+    "StateFolder",
     "Switch",
     "Unhandled",
 ]
@@ -63,6 +67,7 @@ class Kind:
     wants: str
     switch: bool = False
     many: bool = False
+    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,12 @@ def _encodable(text: str) -> str:
     return text
 
 
+def _some_text(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError
+    return text
+
+
 def _name(text: str) -> str:
     if not 1 <= len(text) <= MAX_NAME or has_control(text):
         raise ValueError
@@ -218,6 +229,12 @@ def _file(path: Path) -> Path:
     return path
 
 
+def _secret(text: str) -> str:
+    if text and len(text) < 16:
+        raise ValueError("is easily guessed; 16 characters or more are needed")
+    return text
+
+
 def _origin(text: str) -> str:
     """An origin as browsers write it (RFC 6454, section 6.2): lower case, no usual port."""
     if text == "*":
@@ -243,6 +260,7 @@ Identity = Literal["sid", "register", "none"]
 Payload = Literal["text", "json", "bytes"]
 Unhandled = Literal["relay", "drop"]
 Slow = Literal["disconnect", "drop-oldest", "latest"]
+OnOff = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
@@ -277,6 +295,18 @@ Interval = Annotated[
     Field(gt=0, le=86400, allow_inf_nan=False),
     Kind("SECONDS", "a number of seconds over 0, at most 86400"),
 ]
+Grace = Annotated[
+    float,
+    BeforeValidator(_number),
+    Field(ge=0, le=3600, allow_inf_nan=False),
+    Kind("SECONDS", "a number of seconds from 0 to 3600"),
+]
+Secret = Annotated[
+    Annotated[_Text, AfterValidator(_secret)] | None,
+    BeforeValidator(_empty_is_none),
+    Kind("TEXT", "a text of 16 characters or more, or nothing", secret=True),
+]
+StateFolder = Annotated[_Text, AfterValidator(_some_text), Kind("DIR", "a folder, which is made if it is not there")]
 Name = Annotated[_Named, Kind("NAME", _NAMES)]
 EventName = Annotated[_Named, AfterValidator(_event), Kind("NAME", _NAMES)]
 FieldName = Annotated[_Named, AfterValidator(_field), Kind("FIELD", _NAMES)]

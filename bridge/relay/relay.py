@@ -24,20 +24,26 @@ from bridge.relay.events import Answer, Event, Events, EventsParts, EventsRules,
 from bridge.relay.handlers import Bridge, Hooks, frames_of
 from bridge.relay.routing import Inbound, Outbound
 from bridge.relay.users import Change, Client, Users
+from bridge.relay.waiting import Waiting
 from bridge.tally import Tally
 
 __all__ = ["Parts", "Relay", "Rules", "Wires"]
 
+MOST_AWAY = 50_000  # clients that may come back; beyond, the first to have gone are given up early
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings that decide here. `presence`: the actions for came and went."""
+    """The settings that decide here. `presence`: the actions for came and went; `grace`: seconds until a user
+    whose connection was cut has gone; `window`: seconds in which its client may come back, 0 if none can."""
 
     identity: str
     user_key: str
     presence: tuple[str, str]
     unhandled: str
     handler_limit: int  # bytes that one handler's answer may have in all
+    grace: float = 0.0
+    window: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +60,18 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """Where to: the queue before the link, and the clients."""
+    """Where to: the queue before the link, and the clients. `own`: for the bridge's own events; `remember` and
+    `recall`: which user a session is, also after a restart."""
 
     send: Send
     room: Callable[[float], AbstractContextManager[None]]
     tell: Callable[[Sequence[bytes]], None]
     announce: Callable[[Sequence[bytes]], None]
     publish: Publish
+    own: Callable[[Delivery], None]
     link: Callable[[], dict[str, object]]
+    remember: Callable[[str, str | None], None]
+    recall: Callable[[str], str | None]
 
 
 class Relay:
@@ -79,6 +89,8 @@ class Relay:
             tally,
         )
         self._bursts = Bursts(parts.outbound, parts.hooks, parts.users, tally)
+        self._grace = Waiting(rules.grace, self._grace_over, MOST_AWAY)
+        self._window = Waiting(rules.window, self._forgotten, MOST_AWAY)
         self._announcing: list[bytes] | None = None  # the notices of a link that is coming up
 
     def run(self, wires: Wires, bridge: Bridge) -> None:
@@ -90,27 +102,84 @@ class Relay:
 
     # From the clients.
 
-    def connected(self, sid: str, address: str) -> None:
-        """A client has connected."""
-        client = Client(sid, address, _register=self._register)
-        self._users.add(client)
+    def connected(self, sid: str, address: str, session: str = "") -> None:
+        """A client has connected; `session`: what it may come back as, "" for none."""
         with self._lock:  # or a change of the link could overtake what it replaces
+            client = self._back(sid, address)
+            if client is not None:
+                return
+            client = Client(sid, address, _register=self._register, _session=session)
+            self._users.add(client)
             self._own("bridge:link", self._wires.link(), client)
-        if self._rules.identity == "sid":
+        name = sid if self._rules.identity == "sid" else self._recalled(session)
+        if name is not None:
             try:
-                self._become(client, sid, registered=False)
+                self._become(client, name, registered=self._rules.identity != "sid")
             except Refused:
                 pass  # it has gone already, and nobody was told that it came
+
+    def _back(self, sid: str, address: str) -> Client | None:
+        """The client that was away or absent, if it is one."""
+        client, changes = self._users.back(sid)
+        self._grace.discard(sid)
+        self._window.discard(sid)
+        if client is not None:
+            client.address = address
+            self._own("bridge:link", self._wires.link(), client)
+            for change in changes:
+                self._tell(change)
+            if client.user is not None:
+                self._own("bridge:user", {"user": client.user}, client)
+        return client
+
+    def _recalled(self, session: str) -> str | None:
+        """Who this session was before the bridge was restarted."""
+        return self._wires.recall(session) if session and self._rules.identity == "register" else None
 
     def events(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
         """A client has emitted events; how many were taken, see events.Events.take."""
         return self._events.take(sid, events, answer, may_wait)
 
-    def disconnected(self, sid: str) -> None:
-        """A client has gone."""
+    def disconnected(self, sid: str, for_good: bool = True) -> None:
+        """A client has gone; it may come back if it was not `for_good`."""
         with self._lock:
-            for change in self._users.remove(sid):
-                self._tell(change)
+            client = self._users.get(sid)
+            if client is None:
+                return
+            if for_good:
+                if client._session:
+                    self._wires.remember(client._session, None)
+                for change in self._users.remove(sid):
+                    self._tell(change)
+                return
+            self._users.leave(sid)
+            if self._rules.grace:
+                self._grace.add(sid)
+            else:
+                self._give_up(sid)
+
+    def _grace_over(self, sid: str) -> None:
+        with self._lock:
+            if sid not in self._grace:  # else it has come back and gone again meanwhile
+                self._give_up(sid)
+
+    def _give_up(self, sid: str) -> None:
+        for change in self._users.give_up(sid):
+            self._tell(change)
+        self._window.add(sid)
+
+    def _forgotten(self, sid: str) -> None:
+        with self._lock:
+            if sid not in self._window:
+                self._users.forget(sid)
+
+    def stop(self) -> None:
+        """The bridge stops: everybody leaves, whoever may have come back too."""
+        with self._lock:
+            self._grace.close()
+            self._window.close()
+            for change in self._users.present():
+                self._tell(Change(change.user, change.client, here=False))
 
     # Users and their presence.
 
@@ -130,6 +199,8 @@ class Relay:
                 return  # its leaving hook has made it somebody else
             for change in self._users.join(client, name, registered):
                 self._tell(change)
+            if registered and client._session:
+                self._wires.remember(client._session, name)
             if client.user == name:  # unless its hook has made it somebody else
                 self._own("bridge:user", {"user": name}, client)
 
@@ -178,7 +249,7 @@ class Relay:
     def link_changed(self, status: dict[str, object]) -> None:
         """Tell every client of the link's new state."""
         with self._lock:
-            self._wires.publish([Delivery("bridge:link", Payload.of(status))])
+            self._wires.own(Delivery("bridge:link", Payload.of(status)))
 
     def burst(self, frames: Sequence[bytes]) -> None:
         """What one read of the link completed."""
@@ -196,4 +267,4 @@ class Relay:
                     self._wires.send(payloads)
 
     def _own(self, event: str, payload: dict[str, object], client: Client) -> None:
-        self._wires.publish([Delivery(event, Payload.of(payload), (client.sid,))])
+        self._wires.own(Delivery(event, Payload.of(payload), (client.sid,)))

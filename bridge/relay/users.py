@@ -1,7 +1,8 @@
 """Who is there: clients, the users they belong to, and whose coming or going is to be told.
 
-A user is announced when its first client comes and taken leave of when its last has gone.
-State only: must not know how presence is written, sent or timed.
+A user is announced when its first client comes and taken leave of when its last has gone. A client whose
+connection was cut is away at first, and its user there; then it is absent, and its user may have gone, but what
+is for the user is kept for it as long as it may come back. State only: must not know how presence is written, sent or timed.
 
 Use: `for change in users.join(client, "ann", registered=True): tell(change)`.
 """
@@ -19,13 +20,25 @@ __all__ = ["Change", "Client", "User", "Users"]
 class User:
     """A name and its clients, oldest first. `registered`: by register, not by its Socket.IO id.
 
-    `told`: the server has been told of its coming, on the present connection.
+    `away`: those whose connection was cut just now; `told`: the server has been told of its coming, on the
+    present connection.
     """
 
     name: str
     registered: bool
     clients: dict[str, Client] = field(default_factory=dict)
+    away: dict[str, Client] = field(default_factory=dict)
     told: bool = False
+
+    @property
+    def here(self) -> bool:
+        """Whether it has not gone."""
+        return bool(self.clients or self.away)
+
+    @property
+    def first(self) -> Client:
+        """Its oldest client."""
+        return next(iter(self.clients.values() or self.away.values()))
 
 
 @dataclass(eq=False)
@@ -33,7 +46,7 @@ class Client:
     """One Socket.IO connection, as handlers see it.
 
     `sid`: its Socket.IO id; `address`: the browser's IP address; `state`: a dict of the
-    handlers' own, which lives as long as the connection.
+    handlers' own, which lives as long as the connection, and longer if that is recovered.
     """
 
     sid: str
@@ -41,6 +54,7 @@ class Client:
     state: dict[str, Any] = field(default_factory=dict)
     _user: User | None = field(default=None, repr=False)
     _register: Any = field(default=None, repr=False)
+    _session: str = field(default="", repr=False)
 
     @property
     def user(self) -> str | None:
@@ -75,6 +89,9 @@ class Users:
     def __init__(self) -> None:
         self._clients: dict[str, Client] = {}
         self._users: dict[str, User] = {}
+        self._away: dict[str, Client] = {}
+        self._absent: dict[str, Client] = {}
+        self._absent_of: dict[str, dict[str, None]] = {}  # user's name -> sids
 
     def add(self, client: Client) -> None:
         """A client has connected; who it is is not known yet."""
@@ -97,15 +114,68 @@ class Users:
         `client.user` still names it, for whoever is told.
         """
         user = client._user
-        if user is None or user.clients.pop(client.sid, None) is None or user.clients:
+        if user is None:
+            return []
+        was_here = user.here
+        user.clients.pop(client.sid, None)
+        user.away.pop(client.sid, None)
+        if user.here or not was_here:
             return []
         del self._users[user.name]
         return [Change(user, client, here=False)]
 
     def remove(self, sid: str) -> list[Change]:
-        """A client has disconnected. A sid that is not known is no error."""
-        client = self._clients.pop(sid, None)
+        """A client has gone for good. A sid that is not known is no error."""
+        self.forget(sid)
+        client = self._clients.pop(sid, None) or self._away.pop(sid, None)
         return self.release(client) if client else []
+
+    def leave(self, sid: str) -> None:
+        """A client's connection was cut: it is away, and may be back in a moment."""
+        client = self._clients.pop(sid, None)
+        if client is None:
+            return
+        self._away[sid] = client
+        if client._user is not None:
+            del client._user.clients[sid]
+            client._user.away[sid] = client
+
+    def give_up(self, sid: str) -> list[Change]:
+        """A client has been away for long: it is absent, and its user has gone if it was the last."""
+        client = self._away.pop(sid, None)
+        if client is None:
+            return []
+        self._absent[sid] = client
+        if client.user is not None:
+            self._absent_of.setdefault(client.user, {})[sid] = None
+        return self.release(client)
+
+    def forget(self, sid: str) -> None:
+        """An absent client does not come back."""
+        client = self._absent.pop(sid, None)
+        if client is None or client.user is None:
+            return
+        sids = self._absent_of[client.user]
+        del sids[sid]
+        if not sids:
+            del self._absent_of[client.user]
+
+    def back(self, sid: str) -> tuple[Client | None, list[Change]]:
+        """The client that was away or absent, here again; who has come with it."""
+        client = self._away.pop(sid, None)
+        if client is not None:
+            if client._user is not None:
+                del client._user.away[sid]
+                client._user.clients[sid] = client
+            self._clients[sid] = client
+            return client, []
+        client = self._absent.get(sid)
+        if client is None:
+            return None, []
+        self.forget(sid)
+        self._clients[sid] = client
+        user = client._user
+        return client, self.join(client, user.name, user.registered) if user is not None else []
 
     def get(self, sid: str) -> Client | None:
         """The client with this Socket.IO id."""
@@ -114,19 +184,23 @@ class Users:
     def present(self) -> Iterator[Change]:
         """Everybody who is there, as if they came just now; but not who goes or comes meanwhile."""
         for user in tuple(self._users.values()):
-            if user.clients:
-                yield Change(user, next(iter(user.clients.values())), here=True)
+            if user.here:
+                yield Change(user, user.first, here=True)
 
     def sids(self, names: Iterable[str]) -> tuple[tuple[str, ...], int]:
-        """The sids of all clients of these users, each once, and how many users were not there."""
+        """The sids of all clients of these users, each once, and how many users were not there.
+
+        Those that are away or absent are among them: what is sent to them is kept."""
         found: dict[str, None] = {}
         missing = 0
         for name in dict.fromkeys(names):
-            user = self._users.get(name)
-            if user is None:
-                missing += 1
-            else:
+            user, absent = self._users.get(name), self._absent_of.get(name)
+            if user is not None:
                 found.update(dict.fromkeys(user.clients))
+                found.update(dict.fromkeys(user.away))
+            elif absent is None:
+                missing += 1
+            found.update(absent or {})
         return tuple(found), missing
 
     @property

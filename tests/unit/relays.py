@@ -57,6 +57,7 @@ class At:
         presence: tuple[str, str] = ("connected", "disconnected"),
     ) -> None:
         self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
+        self.remembered: dict[str, str] = {}
         self.batches: list[list[Delivery]] = []
         self.acks: list[list[dict[str, object]]] = []
         self.threads: list[threading.Thread] = []
@@ -81,11 +82,27 @@ class At:
         )
         self.relay = Relay(Rules(identity, "username", presence, unhandled, limit), parts, self.tally)
         up = self.uplink
-        self.relay.run(Wires(up.send, up.room, up.tell, up.up, self.publish, self.status), self.bridge)
+        self.relay.run(
+            Wires(
+                up.send, up.room, up.tell, up.up, self.publish, self.own, self.status,
+                self.remember, self.remembered.get,
+            ),
+            self.bridge,
+        )  # fmt: skip
 
     def status(self) -> dict[str, object]:
         """What the link says of itself."""
         return self.read_link()
+
+    def remember(self, session: str, user: str | None) -> None:
+        """Which user a session is, or that it is over."""
+        self.remembered.pop(session, None)
+        if user is not None:
+            self.remembered[session] = user
+
+    def own(self, delivery: Delivery) -> None:
+        """What the clients' side is given of the bridge's own."""
+        self.publish([delivery])
 
     def publish(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None:
         """What the clients' side is given."""

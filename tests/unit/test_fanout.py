@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.clients import fanout, shares
+from bridge.clients.audience import Audience
 from bridge.clients.fanout import Fanout
+from bridge.clients.history import History
 from bridge.clients.keys import KeysOf
 from bridge.clients.outbox import Limits
 from bridge.clients.packets import encode_event, polled
@@ -28,8 +30,10 @@ class Fan:
     def __init__(self, *sids: str, keys_of: KeysOf | None = None) -> None:
         self.tally = Tally()
         self.clients = {sid: FakeClient(Limits(1 << 30, "disconnect", self.tally)) for sid in sids}
-        self.outboxes = {sid: client.outbox for sid, client in self.clients.items()}
-        self.out = Fanout(self.outboxes, Pressure(), self.tally, keys_of)
+        audience = Audience(History(0, 0), self.tally)
+        self.outboxes = audience.plain
+        self.outboxes.update((sid, client.outbox) for sid, client in self.clients.items())
+        self.out = Fanout(audience, Pressure(), self.tally, None, keys_of)
 
     def got(self, sid: str) -> list[object]:
         """The arguments of the events that a client was sent."""
@@ -141,9 +145,9 @@ def test_nobody_there_and_nobody_meant_is_nothing_to_do() -> None:
 def test_each_message_is_encoded_once_however_many_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[str] = []
 
-    def counted(event: str, payload: Payload) -> bytes:
+    def counted(event: str, payload: Payload, offset: bytes) -> bytes:
         encoded.append(event)
-        return encode_event(event, payload)
+        return encode_event(event, payload, offset)
 
     monkeypatch.setattr(shares, "encode_event", counted)
     fan = Fan(*(str(n) for n in range(100)))

@@ -26,6 +26,7 @@ REASONS = ("server disconnect", "client disconnect", "ping timeout", "transport 
 _, _CLIENT, _, _CLOSE, _ERROR = REASONS
 
 # What a client sends: a Socket.IO packet in a message, or one of the short ones: close, ping, pong, upgrade, noop.
+_LEAVES = ("1", "1/,", "1/")
 _PACKET = re.compile(rb"4[0-6]|[12356](?:probe)?\Z")
 
 
@@ -47,17 +48,18 @@ class IntakeWires:
 
 class Intake:
     """`client`: its Socket.IO id on the default namespace, once it is connected there and its events can be
-    taken in bulk. `joined`: whether it has been connected to any namespace.
+    taken in bulk. `joined`: whether it has been connected to any namespace; `left`: whether it said that it leaves
+    the default one.
     """
 
-    __slots__ = ("_attachments", "_lane", "_wires", "client", "joined", "outbox", "paused")
+    __slots__ = ("_attachments", "_lane", "_wires", "client", "joined", "left", "outbox", "paused")
 
     outbox: Outbox
 
     def __init__(self, wires: IntakeWires) -> None:
         self._wires = wires
         self.client: str | None = None
-        self.joined = self._attachments = False
+        self.joined = self.left = self._attachments = False
         self._lane: Lane | None = None
         self.paused = 0.0
 
@@ -148,6 +150,7 @@ class Intake:
         elif kind == b"1":
             self.finish(_CLIENT)
         elif kind == b"4":
+            self.left = self.left or text in _LEAVES
             self._attachments = text[0] in "56"  # until the next text: what follows is python-socketio's
             self._message(text)
 

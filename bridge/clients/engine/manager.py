@@ -2,9 +2,10 @@
 
 python-socketio runs its `connect` handler before it answers, and what the handler emits would
 reach the client ahead of the answer. Its manager is told right after. It also makes a room for
-every client, with two dictionaries for one entry; here a client's own room is only looked up.
+every client, with two dictionaries for one entry; here a client's own room is only looked up. A client
+that comes back has the Socket.IO id that it had.
 
-Use: `SocketIO(client_manager=Manager(on_connected))`.
+Use: `SocketIO(client_manager=Manager(on_connected, sid))`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,26 @@ __all__ = ["Manager"]
 
 
 class Manager(SocketIOManager):  # type: ignore[misc]
-    """Calls `on_connected(sid, eio_sid)` for each client of the default namespace."""
+    """Calls `on_connected(sid, eio_sid)` for each client of the default namespace. `sid`: gives one its Socket.IO
+    id, by its session's id and what makes new ones."""
 
-    def __init__(self, on_connected: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, on_connected: Callable[[str, str], None], sid: Callable[[str, Callable[[], str]], str] | None = None
+    ) -> None:
         super().__init__()
-        self._on_connected = on_connected
+        self._on_connected, self._sid = on_connected, sid
+
+    def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
+        """The client's id, if it is not connected already; it is not there yet."""
+        if namespace != "/" or self._sid is None:
+            made: str | None = super().pre_connect(eio_sid, namespace)
+            return made
+        if self.sid_from_eio_sid(eio_sid, namespace) is not None:
+            return None
+        sid = self._sid(eio_sid, self.server.eio.generate_id)
+        self.basic_enter_room(sid, namespace, None, eio_sid=eio_sid)
+        self.pending_connect.setdefault(namespace, []).append(sid)
+        return sid
 
     def connect(self, sid: str, namespace: str) -> str:
         """The client has been sent its CONNECT."""

@@ -13,6 +13,7 @@ Use: `SocketIO(serializer=event_packet(1 << 20))`; `server.on(EVENT, handler)`, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from socketio import packet
@@ -31,11 +32,24 @@ _PLAIN = {packet.BINARY_EVENT: packet.EVENT, packet.BINARY_ACK: packet.ACK}
 class EventPacket(packet.Packet):  # type: ignore[misc]
     """A packet whose events, on the default namespace, are arguments of EVENT.
 
-    `max_attached`: bytes that all attachments of one packet may have together.
+    `max_attached`: bytes that all attachments of one packet may have together; `connect_data`: makes what a
+    CONNECT is answered with.
     """
 
     max_attached = 1 << 20
     packet_type: int
+    data: Any
+
+    @staticmethod
+    def connect_data(data: dict[str, object]) -> dict[str, object]:
+        """As it is."""
+        return data
+
+    def encode(self) -> Any:
+        """The packet as text, or as a list with its attachments."""
+        if self.packet_type == packet.CONNECT and self.namespace in (None, "/") and "sid" in (self.data or ()):
+            self.data = self.connect_data(self.data)
+        return super().encode()
 
     def decode(self, encoded_packet: Any) -> int:
         """Decode; the number of attachments still to come. Raises ValueError for what is no packet."""
@@ -117,6 +131,8 @@ def _is_valid(packet_type: int, data: object) -> bool:
     return packet_type == packet.DISCONNECT and data is None
 
 
-def event_packet(max_attached: int) -> type[EventPacket]:
-    """The class of packets with this limit, in bytes."""
-    return type("EventPacket", (EventPacket,), {"max_attached": max_attached})
+def event_packet(
+    max_attached: int, connect_data: Callable[[dict[str, object]], dict[str, object]] = dict,
+) -> type[EventPacket]:
+    """The class of packets with this limit, in bytes, and this answer to a CONNECT."""
+    return type("EventPacket", (EventPacket,), {"max_attached": max_attached, "connect_data": staticmethod(connect_data)})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +18,20 @@ import eventlet
 from flask import Flask
 from flask_socketio import SocketIO
 
+from bridge.clients.audience import Audience
 from bridge.clients.backlog import Segment
+from bridge.clients.engine.arrivals import Arrivals
 from bridge.clients.engine.manager import Manager
 from bridge.clients.engine.packet import EVENT, event_packet
 from bridge.clients.engine.seams import check_seams
 from bridge.clients.engine.serving import serve
 from bridge.clients.engine.session import Session
 from bridge.clients.engine.takeover import take_over
+from bridge.clients.fanout import Recording
 from bridge.clients.outbox import Limits, Outbox
 from bridge.clients.packets import Event, encode_acks, encode_event
 from bridge.clients.pressure import Pressure
+from bridge.clients.recovery import Recovery, RecoveryOptions
 from bridge.messages import Payload
 from bridge.tally import Tally, shorten
 
@@ -47,7 +51,8 @@ GOODBYE = 1.0  # seconds that closing may take in all; a client that does not re
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """`max_event`: bytes of one packet of a client; `ping_interval`, `ping_timeout`, `connect_timeout`: seconds;
-    `outbox`: bytes that may wait for a client; `slow`: what becomes of one that is over it, see outbox.Limits."""
+    `outbox`: bytes that may wait for a client; `slow`: what becomes of one that is over it, see outbox.Limits;
+    `recovery`: None if no client recovers."""
 
     allowed_origins: tuple[str, ...]
     ping_interval: float
@@ -56,6 +61,7 @@ class EngineOptions:
     max_event: int
     outbox: int
     slow: str
+    recovery: RecoveryOptions | None = None
 
 
 class Engine:
@@ -65,14 +71,15 @@ class Engine:
         check_seams()
         self._tally = tally
         self._clients: dict[str, Session] = {}
-        self._outboxes: dict[str, Outbox] = {}
+        self._recovery = Recovery(options.recovery, tally)
+        self._arrivals = Arrivals(self._recovery, self._clients.get)
         self._limits = Limits(options.outbox, options.slow, tally)
         self._server = SocketIO(
             app,
             async_mode="eventlet",
             async_handlers=False,  # True is a green thread an event, and no order
-            client_manager=Manager(self._connected),
-            serializer=event_packet(options.max_event),
+            client_manager=Manager(self._connected, self._arrivals.sid),
+            serializer=event_packet(options.max_event, self._arrivals.connect_data),
             cors_allowed_origins=_origins(options.allowed_origins),
             ping_interval=options.ping_interval,
             ping_timeout=options.ping_timeout,
@@ -80,36 +87,42 @@ class Engine:
             logger=_logger("socketio", tally),
             engineio_logger=_logger("engineio", tally),
         ).server
-        self._eio = take_over(self._server, connect_timeout=options.connect_timeout, limits=self._limits)
+        self._eio = take_over(
+            self._server,
+            connect_timeout=options.connect_timeout,
+            limits=self._limits,
+            arrives=self._arrivals.arrives,
+        )
         self._eio.shared.slow = self._too_slow
 
     def run(
         self,
         *,
-        on_connected: Callable[[str, str], None],
+        on_connected: Callable[[str, str, str], None],
         on_events: OnEvents,
-        on_disconnected: Callable[[str], None],
+        on_disconnected: Callable[[str, bool], None],
     ) -> None:
-        """From now on clients are served. `on_connected` gets the sid and the browser's address."""
+        """From now on clients are served. `on_connected` gets the sid, the browser's address and the session, ""
+        without one; `on_disconnected` the sid, and whether it has gone for good."""
         self._on_connected, self._on_events, self._on_disconnected = on_connected, on_events, on_disconnected
         self._server.on(EVENT, self._event)
         self._server.on("disconnect", self._disconnected)
         self._eio.on_events(self._events)
 
     @property
-    def outboxes(self) -> Mapping[str, Outbox]:
-        """What every connected client has still to be sent, by sid."""
-        return self._outboxes
+    def audience(self) -> Audience:
+        """Who gets what is published."""
+        return self._recovery.audience
+
+    @property
+    def recording(self) -> Recording | None:
+        """What is kept of it for those who come back; None if recovery is off."""
+        return self._recovery.recording
 
     @property
     def pressure(self) -> Pressure:
         """Whether the link has to wait for the clients."""
         return self._limits.pressure
-
-    @property
-    def clients(self) -> Collection[str]:
-        """The sids of all connected clients."""
-        return self._outboxes
 
     def serve(self, listener: socket.socket, app: Any) -> None:
         """Serve a WSGI app that has this engine in it, until the calling green thread is killed."""
@@ -127,33 +140,41 @@ class Engine:
             self._disconnected(sid, "server disconnect")
 
     def _connected(self, sid: str, eio_sid: str) -> None:
-        session = self._eio.sockets.get(eio_sid)
+        greeting, session = self._arrivals.greeting(sid), self._eio.sockets.get(eio_sid)
         if session is None:
+            self._recovery.left(sid, for_good=False)
             return  # it has gone between its CONNECT and the answer
-        self._clients[sid], self._outboxes[sid] = session, session.outbox
+        self._clients[sid] = session
         session.outbox.press()
-        self._on_connected(sid, session.address)
+        session.left = False
+        self._recovery.joined(greeting, sid, session.outbox)
+        self._on_connected(sid, session.address, greeting.session)
         if sid in self._clients:  # unless what was told of it has closed it
             session.client = sid
 
     def _disconnected(self, sid: str, _reason: str) -> None:
         session = self._clients.pop(sid, None)
         if session is not None:
-            self._outboxes.pop(sid).unpress()
+            # A transport that is open still: it, or a handler, has ended the Socket.IO connection alone.
+            for_good = session.left or not session.closed
+            self._recovery.left(sid, for_good)
+            session.outbox.unpress()
             session.client = None
-            self._on_disconnected(sid)
+            self._on_disconnected(sid, for_good)
 
     def _too_slow(self, session: Session) -> None:
         self._tally.note(
             "clients_slow", "! a client is disconnected: it is more than %d bytes behind", self._limits.size
         )
+        if session.client is not None:
+            self._recovery.cut_off(session.client)
         session.part(encode_event("bridge:closing", Payload.of({"code": "slow"})))
 
     def _events(self, sid: str, events: Sequence[Event], may_wait: bool) -> int:
         if log.isEnabledFor(logging.DEBUG):
             for _, data in events:
                 log.debug("< %s %s", sid, shorten(data))
-        return self._on_events(sid, events, _Answer(self._outboxes.get(sid)), may_wait)
+        return self._on_events(sid, events, _Answer(self.audience.get(sid)), may_wait)
 
     def _event(self, sid: str, ack_id: int | None, data: object) -> None:
         """One event as EventPacket renamed it: of a client that polls, or with attachments."""

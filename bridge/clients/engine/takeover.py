@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import socketio
@@ -29,6 +31,8 @@ CONNECT_TIMEOUT = 45.0  # seconds; Node's socket.io has it
 OUTBOX = 1024 * 1024  # bytes; Centrifugo's queue of one client
 MAX_SESSIONS = 15_000  # of 20,000 open files that a process commonly may have
 
+_Arrives = Callable[[str, str], AbstractContextManager[None]]
+
 _CONNECT = re.compile(r"0(?:(/[^,?]*)[^,]*,?)?")
 
 
@@ -38,37 +42,43 @@ def take_over(
     connect_timeout: float = CONNECT_TIMEOUT,
     max_sessions: int = MAX_SESSIONS,
     limits: Limits | None = None,
+    arrives: _Arrives | None = None,
 ) -> EngineServer:
     """The Engine.IO server that `server` has from now on.
 
-    `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see outbox.py.
+    `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see outbox.py; `arrives`: gets
+    the session's id and the packet of each CONNECT to the default namespace, which is answered inside.
     """
     options = ServerOptions(connect_timeout, max_sessions, limits or Limits(OUTBOX, "disconnect", Tally()))
     server.eio = eio = EngineServer(server.eio, options)
     server.environ = Environs()
     server.packet_class = readable(server.packet_class)
-    eio.handlers = {**eio.handlers, "message": _Messages(server, eio, eio.handlers["message"])}
+    eio.handlers = {**eio.handlers, "message": _Messages(server, eio, eio.handlers["message"], arrives)}
     return eio
 
 
 class _Messages:
     """The handler of messages, around python-socketio's: Socket.IO protocol 5, where that departs from it."""
 
-    def __init__(self, server: socketio.Server, eio: EngineServer, inner: Any) -> None:
-        self._server, self._eio, self._inner = server, eio, inner
+    def __init__(
+        self, server: socketio.Server, eio: EngineServer, inner: Any, arrives: _Arrives | None
+    ) -> None:
+        self._server, self._eio, self._inner, self._arrives = server, eio, inner, arrives
 
     def __call__(self, sid: str, data: str | bytes) -> None:
         connect = _CONNECT.match(data) if isinstance(data, str) else None
-        if connect is None:
+        if connect is None or not isinstance(data, str):
             self._inner(sid, data)
         elif self._is_served(connect[1] or "/"):
             self._connect(sid, connect[1] or "/", data)
         else:
             self._refuse(sid, connect[1] or "/", "Invalid namespace")
 
-    def _connect(self, sid: str, namespace: str, data: str | bytes) -> None:
+    def _connect(self, sid: str, namespace: str, data: str) -> None:
+        arrives = self._arrives(sid, data) if self._arrives is not None and namespace == "/" else nullcontext()
         try:
-            self._inner(sid, data)
+            with arrives:
+                self._inner(sid, data)
         except Unreadable:
             raise
         except Exception:

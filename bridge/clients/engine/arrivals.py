@@ -1,0 +1,78 @@
+"""Who connects on the default namespace: greeted before python-socketio makes a Socket.IO id, so that it may have its old one.
+
+Must not know what a greeting is made of, nor events.
+
+Use: `arrivals = Arrivals(recovery, connection)`; `take_over(server, arrives=arrivals.arrives)`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from eventlet.event import Event
+
+from bridge.clients.engine.session import Session
+from bridge.clients.recovery import Recovery
+from bridge.clients.sessions import Greeting
+
+__all__ = ["Arrivals"]
+
+PATIENCE = 5.0  # seconds for the handlers of the connection before this one
+
+
+class Arrivals:
+    """`connection`: the one that a Socket.IO id has now."""
+
+    def __init__(self, recovery: Recovery, connection: Callable[[str], Session | None]) -> None:
+        self._recovery, self._connection = recovery, connection
+        self._greetings: dict[str, Greeting] = {}  # of those who have no id yet, by their session's
+        self._greeted: dict[str, Greeting] = {}  # by the new id
+
+    @contextmanager
+    def arrives(self, eio_sid: str, packet: str) -> Iterator[None]:
+        """A client's CONNECT, which is answered inside. It may wait for the end of the connection that it had."""
+        auth = _auth(packet)
+        old = self._recovery.sid_of(auth)
+        session = self._connection(old) if old else None
+        if session is not None and session.sid != eio_sid:
+            session.finish()  # its network was cut, and nobody has noticed yet
+            gone = Event()
+            if session.when_done(gone.send):
+                gone.wait(PATIENCE)
+        self._greetings[eio_sid] = greeting = self._recovery.greet(auth)
+        try:
+            yield
+        finally:
+            self._greetings.pop(eio_sid, None)
+            for sid in [sid for sid, its in self._greeted.items() if its is greeting]:
+                del self._greeted[sid]  # it was refused
+
+    def sid(self, eio_sid: str, new: Callable[[], str]) -> str:
+        """The Socket.IO id that it gets."""
+        greeting = self._greetings.pop(eio_sid, None)
+        sid = (greeting.sid if greeting else None) or new()
+        if greeting is not None:
+            self._greeted[sid] = greeting
+        return sid
+
+    def connect_data(self, data: dict[str, object]) -> dict[str, object]:
+        """What the CONNECT is answered with, as Node's server does it."""
+        sid = str(data["sid"])
+        greeting = self._greeted.get(sid)
+        pid = self._recovery.pid(greeting, sid) if greeting else None
+        return data if pid is None else {**data, "pid": pid}
+
+    def greeting(self, sid: str) -> Greeting:
+        """The client has its CONNECT."""
+        return self._greeted.pop(sid, None) or Greeting("", plain=True)
+
+
+def _auth(packet: str) -> object:
+    """The object in a CONNECT packet; None if there is none that can be read, which others say."""
+    start = packet.find("{")
+    try:
+        return json.loads(packet[start:]) if start >= 0 else None
+    except (ValueError, RecursionError):
+        return None

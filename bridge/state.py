@@ -1,0 +1,136 @@
+"""What outlives a restart: the key that signs pids, and which user a session is.
+
+A folder that nobody else may look into, with a file for each. If it can't be written, that is said once,
+and both live as long as the process. Must not know what a session is for.
+
+Use: `state = State(Path(".bridge")); state.key(); state.remember("session", "ann"); state.recall("session")`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+__all__ = ["State"]
+
+log = logging.getLogger("bridge")
+
+KEY = 32  # bytes
+MOST = 100_000  # sessions; those that were heard of last, 10 MB
+KEPT = 7 * 86_400  # seconds after a session was heard of last
+
+
+class State:
+    """`folder`: is made when its first file is. Its methods may be called from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._users: sqlite3.Connection | None = None
+        self._writes = 0
+        self._said = False
+
+    def key(self) -> bytes:
+        """The one in the folder, made if there is none; one that is not kept if it can't be."""
+        file = self._folder / "key"
+        try:
+            self._make_folder()
+            if not file.exists():
+                _write_new(file, secrets.token_hex(KEY).encode())
+            os.chmod(file, 0o600)
+            key = file.read_bytes().strip()
+            if len(key) >= KEY:
+                return key
+            reason = f"{file} has no key in it: delete it, and a new one is made"
+        except OSError as error:
+            reason = f"{error.strerror or error}: {error.filename or file}"
+        log.warning("! pages are not known after a restart of the bridge: %s (--state-dir is another folder)", reason)
+        return secrets.token_hex(KEY).encode()
+
+    def open(self) -> None:
+        """Have the sessions of before, if they can be read."""
+        file = self._folder / "sessions.sqlite3"
+        try:
+            self._make_folder()
+            self._users = self._opened(str(file))
+            os.chmod(file, 0o600)
+        except (OSError, sqlite3.Error) as error:
+            log.warning("! who has registered is not known after a restart of the bridge: %s: %s", error, file)
+            self._users = self._opened(":memory:")
+
+    def remember(self, session: str, user: str | None) -> None:
+        """This session is this user, or nobody any more."""
+        try:
+            with self._lock:
+                if self._users is None:
+                    return
+                if user is None:
+                    self._users.execute("DELETE FROM sessions WHERE session = ?", (session,))
+                else:
+                    row = (session, user, time.time())
+                    self._users.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)", row)
+                    self._writes += 1
+                    if self._writes % 1024 == 0:
+                        self._trim()
+        except sqlite3.Error as error:  # a full disk: the session goes on, and ends with this process
+            self._failed(error)
+
+    def recall(self, session: str) -> str | None:
+        """Which user the session was."""
+        try:
+            with self._lock:
+                if self._users is None:
+                    return None
+                row = self._users.execute("SELECT user FROM sessions WHERE session = ?", (session,)).fetchone()
+        except sqlite3.Error as error:
+            self._failed(error)
+            return None
+        return str(row[0]) if row else None
+
+    def close(self) -> None:
+        """May be called twice."""
+        with self._lock:
+            users, self._users = self._users, None
+            if users is not None:
+                users.close()
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        if not self._said:
+            self._said = True
+            log.warning("! who has registered may not be known after a restart of the bridge: %s", error)
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.chmod(self._folder, 0o700)
+
+    def _opened(self, file: str) -> sqlite3.Connection:
+        users = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=1.0)
+        users.execute("PRAGMA journal_mode = WAL")
+        users.execute("PRAGMA synchronous = OFF")  # a process may end at any time; that a machine does is not worth more
+        users.execute("CREATE TABLE IF NOT EXISTS sessions (session TEXT PRIMARY KEY, user TEXT, heard REAL)")
+        users.execute("CREATE INDEX IF NOT EXISTS by_heard ON sessions (heard)")
+        users.execute("DELETE FROM sessions WHERE heard < ?", (time.time() - KEPT,))
+        return users
+
+    def _trim(self) -> None:
+        assert self._users is not None
+        newest = "SELECT session FROM sessions ORDER BY heard DESC LIMIT ?"
+        self._users.execute(f"DELETE FROM sessions WHERE session NOT IN ({newest})", (MOST,))
+
+
+def _write_new(file: Path, data: bytes) -> None:
+    """A file that only its owner may read, whole or not at all: another bridge may start at the same moment."""
+    half = file.with_name(f"key.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            out.write(data)
+        os.link(half, file)  # unlike a rename, not over one that is there meanwhile
+    except FileExistsError:
+        pass
+    finally:
+        half.unlink(missing_ok=True)
