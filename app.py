@@ -25,6 +25,7 @@ from bridge.clients.engine.sockets import Engine, EngineOptions
 from bridge.clients.fanout import Fanout
 from bridge.clients.keys import KeysOf
 from bridge.clients.recovery import RecoveryOptions
+from bridge.clients.snapshots import Snapshots
 from bridge.config import Relay as RelaySettings
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
@@ -115,7 +116,9 @@ class Process:
             users=self.users,
             inbound=Inbound(user_key, relay.action_key, {relay.user_key, relay.action_key}, self.tally),
             outbound=Outbound(
-                OutboundRules(relay.payload, relay.event, relay.event_key, user_key),
+                OutboundRules(
+                    relay.payload, relay.event, relay.event_key, user_key, bool(self.settings.recovery.snapshot)
+                ),
                 decode, self.users.sids, self.tally,
             ),
             hooks=self.hooks,
@@ -143,16 +146,19 @@ class Process:
         )  # fmt: skip
         keys_of = KeysOf(clients.latest_key) if clients.slow == "latest" else None
         self.fanout = Fanout(
-            self.engine.audience, self.engine.pressure, self.tally, self.engine.recording, keys_of
-        )
+            self.engine.audience, self.engine.pressure, self.tally,
+            recording=self.engine.recording, keys_of=keys_of, snapshots=self._snapshots(),
+        )  # fmt: skip
         self.engine.run(
+            on_late=lambda sid: self.fanout.catch_up(sid, None),
             on_connected=self.relay.connected,
             on_events=self.relay.events,
             on_disconnected=self.relay.disconnected,
         )
         wires = Wires(
             self.uplink.send, self.uplink.room, self.uplink.tell, self.uplink.up,
-            self.fanout.publish, self.fanout.tell, self._link_json, self.state.remember, self.state.recall,
+            self.fanout.publish, self.fanout.tell, self.fanout.catch_up, self._link_json,
+            self.state.remember, self.state.recall,
         )  # fmt: skip
         self.relay.run(wires, self.bridge)
         add_status(
@@ -162,6 +168,12 @@ class Process:
                 lambda: len(self.users.clients), lambda: len(self.users.names), self.tally.snapshot,
             ),
         )  # fmt: skip
+
+    def _snapshots(self) -> Snapshots | None:
+        settings = self.settings.recovery
+        if not settings.snapshot:
+            return None
+        return Snapshots(settings.snapshot, KeysOf(settings.snapshot_key), settings.snapshot_size, self.tally)
 
     def _recovery(self) -> RecoveryOptions | None:
         settings = self.settings.recovery

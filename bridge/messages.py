@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -67,11 +67,13 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event for some clients. `to`: their sids, or None for all connected ones."""
+    """One event for some clients. `to`: their sids, or None for all connected ones; `users`: whose they are, as far
+    as users were named."""
 
     event: str
     payload: Payload
     to: tuple[str, ...] | None = None
+    users: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,9 @@ class State:
     def _opened(self, file: str) -> sqlite3.Connection:
         users = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=1.0)
         users.execute("PRAGMA journal_mode = WAL")
-        users.execute("PRAGMA synchronous = OFF")  # a process may end at any time; that a machine does is not worth more
+        users.execute(
+            "PRAGMA synchronous = OFF"
+        )  # a process may end at any time; that a machine does is not worth more
         users.execute("CREATE TABLE IF NOT EXISTS sessions (session TEXT PRIMARY KEY, user TEXT, heard REAL)")
         users.execute("CREATE INDEX IF NOT EXISTS by_heard ON sessions (heard)")
         users.execute("DELETE FROM sessions WHERE heard < ?", (time.time() - KEPT,))
@@ -119,8 +121,11 @@ class State:
 
     def _trim(self) -> None:
         assert self._users is not None
-        newest = "SELECT session FROM sessions ORDER BY heard DESC LIMIT ?"
-        self._users.execute(f"DELETE FROM sessions WHERE session NOT IN ({newest})", (MOST,))
+        self._users.execute(
+            "DELETE FROM sessions WHERE session IN"
+            " (SELECT session FROM sessions ORDER BY heard DESC LIMIT -1 OFFSET ?)",
+            (MOST,),
+        )
 
 
 def _write_new(file: Path, data: bytes) -> None:

@@ -40,6 +40,7 @@ COUNTERS: dict[str, str] = {
     "sessions_new": "clients that connected for the first time",
     "sessions_recovered": "clients that came back and were given what they missed",
     "sessions_lost": "clients that came back, but of what they missed not all was there",
+    "snapshot_dropped": "last values that were dropped because all together were over their limit",
     "replayed": "messages that clients which came back had missed",
     "clients_slow": "clients disconnected because more than their outbox takes was waiting for them",
     "dropped_oldest": "messages dropped because a client was over its limit, oldest first",

@@ -39,12 +39,14 @@ class NodeClient:
 
     def cut(self) -> None:
         """Lose the network; the client comes back by itself."""
+        start = len(self.said.entries)
         self.tell({"cut": True})
+        self.said.wait(lambda line: "disconnect" in line, start=start)
 
     def back(self) -> dict[str, Any]:
         """Wait until it is connected again; what it says of that."""
-        lines = [line for line in self.said.entries if "connect" in line]
-        return self.said.wait_count_of(lambda line: "connect" in line, len(lines) + 1)[-1]
+        start = max(number for number, line in enumerate(self.said.entries) if "disconnect" in line)
+        return self.said.wait(lambda line: "connect" in line, start=start)
 
     def tell(self, command: dict[str, object]) -> None:
         """Send one command."""

@@ -22,6 +22,7 @@ from bridge.clients.outbox import Outbox, put_all
 from bridge.clients.packets import encode_event
 from bridge.clients.pressure import Pressure
 from bridge.clients.shares import KeysOf, Shares
+from bridge.clients.snapshots import Snapshots
 from bridge.messages import Delivery, Texts
 from bridge.tally import Tally
 
@@ -41,18 +42,21 @@ class Recording:
 
 
 class Fanout:
-    """`recording`: None if no client recovers; `keys_of`: None if no policy asks for keys."""
+    """`recording`: None if no client recovers; `keys_of`: None if no policy asks for keys; `snapshots`: None if
+    who comes late is told nothing."""
 
     def __init__(
         self,
         audience: Audience,
         pressure: Pressure,
         tally: Tally,
+        *,
         recording: Recording | None = None,
         keys_of: KeysOf | None = None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self._audience, self._pressure, self._tally = audience, pressure, tally
-        self._recording, self._keys_of = recording, keys_of
+        self._recording, self._keys_of, self._snapshots = recording, keys_of, snapshots
         self._lock = threading.Lock()  # one at a time: a client has messages in the order of their offsets
         self._turn_ends = 0.0
 
@@ -61,6 +65,8 @@ class Fanout:
         recording = self._recording
         with self._lock:
             self._turn_ends = time.monotonic() + LONGEST_TURN
+            if self._snapshots is not None:
+                self._snapshots.note(deliveries)
             if recording is not None and recording.wanted():
                 shares = self._shares(deliveries, recording.offsets)
                 recording.history.add(shares.stored)
@@ -75,6 +81,18 @@ class Fanout:
             put_all(self._audience.everybody(), segment)
         else:
             put_all([outbox for sid in delivery.to if (outbox := self._audience.get(sid)) is not None], segment)
+
+    def catch_up(self, sid: str, user: str | None) -> None:
+        """Send a client that came just now the last value of what is kept for all, or for this user, who it is."""
+        outbox = self._audience.get(sid)
+        if outbox is None or self._snapshots is None:
+            return
+        offset = b""
+        if self._recording is not None and sid in self._audience.live:
+            offset = self._recording.offsets.text(self._recording.offsets.next - 1)
+        for event, payload in self._snapshots.of(user):
+            outbox.put(Segment(encode_event(event, payload, offset)))  # as the bridge's own: it is newest
+            self._tally.count("deliveries")
 
     def _shares(self, deliveries: Sequence[Delivery | Texts], offsets: Offsets | None) -> Shares:
         shares = Shares(self._keys_of, offsets)

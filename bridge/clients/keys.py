@@ -21,7 +21,7 @@ class KeysOf:
     """`field`: the field of a message that tells one state from another, or None."""
 
     def __init__(self, field: str | None) -> None:
-        self._field = field
+        self.field = field
 
     def __call__(self, delivery: Delivery | Texts) -> Sequence[Hashable]:
         """For each message of the delivery its key."""
@@ -31,18 +31,18 @@ class KeysOf:
         return [self._key(delivery.event, delivery.payload.json, delivery.to)]
 
     def _key(self, event: str, text: bytes, to: tuple[str, ...] | None) -> Hashable:
-        return event, self._value(text), to
+        return event, self.value(text), to
 
-    def _value(self, text: bytes) -> Hashable:
+    def value(self, text: bytes) -> Hashable:
         """The field's value, of an object or of the text of one."""
-        if self._field is None:
+        if self.field is None:
             return None
         try:
             value = orjson.loads(text)
             value = orjson.loads(value) if isinstance(value, str) else value
         except ValueError:
             return None
-        found = value.get(self._field) if isinstance(value, dict) else None
+        found = value.get(self.field) if isinstance(value, dict) else None
         if isinstance(found, bool):
             return (found,)  # as it is the same key as 1 or 0 else
         return found if isinstance(found, (str, int, float)) else None

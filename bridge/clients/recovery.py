@@ -2,7 +2,7 @@
 
 Must not know Socket.IO's packets, users or sockets.
 
-Use: `recovery = Recovery(key, options, tally)`; `greeting = recovery.greet(auth)`; `recovery.joined(greeting, sid, outbox)`.
+Use: `greeting = recovery.greet(auth)`; `recovery.pid(greeting, sid)`; `recovery.joined(greeting, sid, outbox)`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ class Recovery:
         if greeting.plain:
             self.audience.plain[sid] = outbox
         elif greeting.after is None:
-            self._tally.count("sessions_new" if greeting.sid is None else "sessions_lost")
+            if greeting.sid is None:
+                self._tally.count("sessions_new")
+            else:
+                self._tally.count("sessions_lost")
             self.audience.live[sid] = outbox
         else:
             self._tally.count("sessions_recovered")

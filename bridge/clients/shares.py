@@ -167,9 +167,7 @@ class Shares:
         yield from common
 
 
-def _apart(
-    encoded: Encoded, to: Sequence[Addressees] | None
-) -> Iterator[tuple[Encoded, Sequence[Addressees] | None]]:
+def _apart(encoded: Encoded, to: Sequence[Addressees] | None) -> Iterator[tuple[Encoded, Sequence[Addressees] | None]]:
     """In parts of the largest size, with whom each message is for."""
     if len(encoded.data) <= LARGEST_SEGMENT:
         yield encoded, to

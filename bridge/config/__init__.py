@@ -18,10 +18,10 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from bridge.config import report
+from bridge.config.addresses import Address
 from bridge.config.report import problems_block
 from bridge.config.sources import Given, Source, read_environment, read_file, read_flags
-from bridge.config.tree import DEMO_SPEAKS, DIFFERENT, GROUPS, SETTINGS, Link, Log, Relay, Settings, Web
-from bridge.config.values import Address
+from bridge.config.tree import DEMO_SPEAKS, DIFFERENT, GROUPS, SETTINGS, Link, Log, Recovery, Relay, Settings, Web
 from bridge.errors import SettingsError
 from bridge.version import VERSION
 
@@ -30,6 +30,7 @@ __all__ = [
     "Address",
     "Link",
     "Log",
+    "Recovery",
     "Relay",
     "Settings",
     "Web",

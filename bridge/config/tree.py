@@ -17,10 +17,22 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, PlainSerializer
 
 from bridge.config import values as kinds
+from bridge.config.addresses import Address
 from bridge.config.fields import Group, Setting, setting, settings_of
-from bridge.config.values import Address
 
-__all__ = ["DEMO_SPEAKS", "DIFFERENT", "GROUPS", "SETTINGS", "Clients", "Link", "Log", "Recovery", "Relay", "Settings", "Web"]
+__all__ = [
+    "DEMO_SPEAKS",
+    "DIFFERENT",
+    "GROUPS",
+    "SETTINGS",
+    "Clients",
+    "Link",
+    "Log",
+    "Recovery",
+    "Relay",
+    "Settings",
+    "Web",
+]
 
 
 class Link(Group, frozen=True):
@@ -177,6 +189,19 @@ class Recovery(Group, frozen=True):
         "the folder of what outlives a restart: that secret, and which page is which user",
         "beside whatever the bridge is run with",
     )
+    snapshot: kinds.EventNames = setting(
+        (),
+        "an event whose last value a client is sent when it connects; several are allowed",
+        "only the author of a page knows which are state",
+    )
+    snapshot_key: kinds.OptionalName = setting(
+        None,
+        "with snapshot: the field that tells one value from another, so that the last of each is sent",
+        "many servers send one kind of state",
+    )
+    snapshot_size: kinds.Size = setting(
+        1048576, "how many bytes of last values are kept in all", "as much as may wait for one client"
+    )
     grace: kinds.Grace = setting(
         5.0,
         "how long a user whose connection was cut is still there for the server; 0 tells it at once",
@@ -208,7 +233,12 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
 #: The tree's branches, in the order of the help.
 GROUPS: Mapping[str, type[Group]] = {
-    "link": Link, "relay": Relay, "web": Web, "clients": Clients, "recovery": Recovery, "log": Log,
+    "link": Link,
+    "relay": Relay,
+    "web": Web,
+    "clients": Clients,
+    "recovery": Recovery,
+    "log": Log,
 }
 
 #: Every setting by its name, in the order of the help.

@@ -11,7 +11,6 @@ Use: `port: Port = 8080` in a pydantic model.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import unicodedata
@@ -21,16 +20,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from bridge.config.addresses import Address, address, host_fits, listen_host, port_number
 from bridge.names import MAX_NAME, event_problem, has_control
 
 __all__ = [
     "Address",
     "EventName",
+    "EventNames",
     "FieldName",
     "Framing",
+    "Grace",
     "HandlerFiles",
     "Identity",
-    "Grace",
     "Interval",
     "Kind",
     "ListenHost",
@@ -38,10 +39,10 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "Name",
+    "OnOff",
     "OptionalFolder",
     "OptionalName",
     "Origins",
-    "OnOff",
     "Pause",
     "Payload",
     "Secret",
@@ -68,78 +69,6 @@ class Kind:
     switch: bool = False
     many: bool = False
     secret: bool = False
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a TCP server listens. `host`: a name or an address, IPv6 without brackets."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _port(text: str) -> int | None:
-    """A port that can be connected to, or None."""
-    number = int(text) if re.fullmatch(r"\d{1,5}", text, re.ASCII) else 0
-    return number if 1 <= number <= 65535 else None
-
-
-def _bad_address(text: str) -> str:
-    """What is wrong with an address that `_address` can't take, and what would do."""
-    host = text.rpartition(":")[0]
-    if "://" in text:
-        return f"needs HOST:PORT without {text.partition('://')[0]}://, such as localhost:8000"
-    if _port(text):
-        return f"is a port without its host; localhost:{text} would do"
-    if text.isdigit():
-        return ""
-    if _is_ipv6(text) or _is_ipv6(host):
-        return "needs the IPv6 address in brackets, then the port, such as [::1]:8000"
-    if _host_fits(text):
-        return f"has no port; {text}:8000 would do"
-    if _host_fits(host):
-        return f"needs a port from 1 to 65535; {host}:8000 would do"
-    return f"has no host; localhost{text} would do" if not host and _port(text[1:]) else ""
-
-
-def _host_fits(host: str) -> bool:
-    """Whether a host, IPv6 in brackets, can be one: only its shape is looked at."""
-    if host.startswith("["):
-        return host.endswith("]") and _is_ipv6(host[1:-1])
-    return bool(re.fullmatch(r"[^\s:/@\[\]?#\\]{1,253}", host)) and host.isprintable()
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _address(value: object) -> Address:
-    if isinstance(value, Address):
-        return value
-    if not isinstance(value, str):
-        raise ValueError
-    host, _, port_text = value.rpartition(":")
-    port = _port(port_text)
-    if port is None or not _host_fits(host):
-        raise ValueError(_bad_address(value))
-    return Address(host.strip("[]"), port)
-
-
-def _listen_host(text: str) -> str:
-    if _is_ipv6(text):
-        return text
-    if text.startswith("[") and _is_ipv6(text.strip("[]")):
-        raise ValueError(f"needs no brackets here; {text.strip('[]')} would do")
-    if not _host_fits(text):
-        raise ValueError("has a port, which --port takes" if re.search(r":\d+$", text) else "")
-    return text
 
 
 def _whole(value: object) -> int:
@@ -245,8 +174,8 @@ def _origin(text: str) -> str:
         head = _ORIGIN.match(lower)
         raise ValueError(f"has a path; {head[0]} would do" if head and lower[head.end()] == "/" else "")
     scheme, host, port_text = match.groups()
-    port = _port(port_text or "1")
-    if port is None or not _host_fits(host):
+    port = port_number(port_text or "1")
+    if port is None or not host_fits(host):
         raise ValueError
     return f"{scheme}{host}" if not port_text or (scheme, port) in _NO_PORT_NEEDED else match[0]
 
@@ -265,11 +194,11 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
 ServerAddress = Annotated[
-    Address, BeforeValidator(_address), Kind("HOST:PORT", "HOST:PORT, such as localhost:8000 or [::1]:8000")
+    Address, BeforeValidator(address), Kind("HOST:PORT", "HOST:PORT, such as localhost:8000 or [::1]:8000")
 ]
 ListenHost = Annotated[
     _Text,
-    AfterValidator(_listen_host),
+    AfterValidator(listen_host),
     Kind("HOST", "an address or a name, such as 127.0.0.1, 0.0.0.0 or ::1"),
 ]
 ListenPort = Annotated[
@@ -306,10 +235,13 @@ Secret = Annotated[
     BeforeValidator(_empty_is_none),
     Kind("TEXT", "a text of 16 characters or more, or nothing", secret=True),
 ]
-StateFolder = Annotated[_Text, AfterValidator(_some_text), Kind("DIR", "a folder, which is made if it is not there")]
+StateFolder = Annotated[_Text, AfterValidator(_some_text), Kind("FOLDER", "a folder, which is made if it is not there")]
 Name = Annotated[_Named, Kind("NAME", _NAMES)]
 EventName = Annotated[_Named, AfterValidator(_event), Kind("NAME", _NAMES)]
 FieldName = Annotated[_Named, AfterValidator(_field), Kind("FIELD", _NAMES)]
+EventNames = Annotated[
+    tuple[Annotated[_Named, AfterValidator(_event)], ...], Kind("NAME", f"an event: {_NAMES}", many=True)
+]
 OptionalName = Annotated[_Named | None, BeforeValidator(_empty_is_none), Kind("FIELD", f"{_NAMES}, or nothing")]
 OptionalFolder = Annotated[
     Annotated[_AbsolutePath, AfterValidator(_folder)] | None,

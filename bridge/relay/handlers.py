@@ -69,7 +69,7 @@ class Emit:
             found, absent = ((one.sid,), 0) if isinstance(one, Client) else users.sids([one])
             sids.update(dict.fromkeys(found))
             missing += absent
-        return Delivery(self.event, payload, tuple(sids)), missing
+        return Delivery(self.event, payload, tuple(sids), tuple(one for one in to if isinstance(one, str))), missing
 
 
 @dataclass

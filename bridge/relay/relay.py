@@ -60,7 +60,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """Where to: the queue before the link, and the clients. `own`: for the bridge's own events; `remember` and
+    """Where to: the queue before the link, and the clients. `own`: for the bridge's own events; `catch_up`: for
+    a client that is late, what was last for a user; `remember` and
     `recall`: which user a session is, also after a restart."""
 
     send: Send
@@ -69,6 +70,7 @@ class Wires:
     announce: Callable[[Sequence[bytes]], None]
     publish: Publish
     own: Callable[[Delivery], None]
+    catch_up: Callable[[str, str], None]
     link: Callable[[], dict[str, object]]
     remember: Callable[[str, str | None], None]
     recall: Callable[[str], str | None]
@@ -102,11 +104,11 @@ class Relay:
 
     # From the clients.
 
-    def connected(self, sid: str, address: str, session: str = "") -> None:
-        """A client has connected; `session`: what it may come back as, "" for none."""
+    def connected(self, sid: str, address: str, session: str = "", recovered: bool = False) -> None:
+        """A client has connected; `session`: what it may come back as, "" for none; `recovered`: it has missed
+        nothing."""
         with self._lock:  # or a change of the link could overtake what it replaces
-            client = self._back(sid, address)
-            if client is not None:
+            if self._is_back(sid, address, recovered):
                 return
             client = Client(sid, address, _register=self._register, _session=session)
             self._users.add(client)
@@ -118,19 +120,26 @@ class Relay:
             except Refused:
                 pass  # it has gone already, and nobody was told that it came
 
-    def _back(self, sid: str, address: str) -> Client | None:
-        """The client that was away or absent, if it is one."""
+    def _is_back(self, sid: str, address: str, recovered: bool) -> bool:
+        """Whether it is a client that was away or absent."""
         client, changes = self._users.back(sid)
         self._grace.discard(sid)
         self._window.discard(sid)
-        if client is not None:
-            client.address = address
-            self._own("bridge:link", self._wires.link(), client)
-            for change in changes:
-                self._tell(change)
-            if client.user is not None:
-                self._own("bridge:user", {"user": client.user}, client)
-        return client
+        if client is None:
+            return False
+        client.address = address
+        self._own("bridge:link", self._wires.link(), client)
+        for change in changes:
+            self._tell(change)
+        if client.user is not None:
+            self._welcome(client, client.user, late=not recovered)
+        return True
+
+    def _welcome(self, client: Client, user: str, late: bool = True) -> None:
+        """Tell a client who it is, and if it is `late` what was last for that user."""
+        self._own("bridge:user", {"user": user}, client)
+        if late:
+            self._wires.catch_up(client.sid, user)
 
     def _recalled(self, session: str) -> str | None:
         """Who this session was before the bridge was restarted."""
@@ -202,7 +211,7 @@ class Relay:
             if registered and client._session:
                 self._wires.remember(client._session, name)
             if client.user == name:  # unless its hook has made it somebody else
-                self._own("bridge:user", {"user": name}, client)
+                self._welcome(client, name)
 
     def _tell(self, change: Change) -> None:
         """Tell the server of a change; not that somebody went of whose coming it has not been told,

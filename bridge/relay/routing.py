@@ -85,12 +85,14 @@ class Decode:
 
 @dataclass(frozen=True, slots=True)
 class OutboundRules:
-    """The settings that decide about the server's messages. `user_key` None: everything to all."""
+    """The settings that decide about the server's messages. `user_key` None: everything to all; `named`: deliveries
+    say which users they are for."""
 
     payload: str
     event: str
     event_key: str | None
     user_key: str | None
+    named: bool = False
 
 
 _SEPARATOR = SEPARATOR.encode()
@@ -158,6 +160,8 @@ class Outbound:
         escaped = self._escape in joined
         if not self._keys or not (escaped or any(key in joined for key in self._keys)):
             return Texts(self._rules.event, frames, text)
+        if self._rules.named:
+            return None
         try:
             to = self._addressees(frames, escaped)
         except _Drop:
@@ -207,12 +211,15 @@ class Outbound:
         if not isinstance(value, dict):
             return [Delivery(self._rules.event, payload)]
         try:
-            to = self._to(value)
+            users = self._users(value)
         except _Drop:
             return []
-        if to == ():
-            return []
-        return [Delivery(self._event(value), payload, to)]
+        if users is None:
+            return [Delivery(self._event(value), payload)]
+        to, missing = self._sids(users)
+        if missing:
+            self._tally.count("unknown_users", missing)
+        return [Delivery(self._event(value), payload, to, users)] if to or (users and self._rules.named) else []
 
     def unhandled(self, message: Message, payload: Payload, value: object) -> list[Delivery]:
         """`default`, for a message that a handler had in its hands and may have changed."""
@@ -243,7 +250,8 @@ class Outbound:
         except self._decode.not_json:
             return None
 
-    def _to(self, value: dict[str, object]) -> tuple[str, ...] | None:
+    def _users(self, value: dict[str, object]) -> tuple[str, ...] | None:
+        """The users that a message names; None if it names none."""
         key = self._rules.user_key
         if key is None or key not in value:
             return None
@@ -256,10 +264,7 @@ class Outbound:
                 key, shorten(users),
             )  # fmt: skip
             raise _Drop
-        sids, missing = self._sids(users)
-        if missing:
-            self._tally.count("unknown_users", missing)
-        return sids
+        return tuple(users)
 
     def _event(self, value: dict[str, object]) -> str:
         key = self._rules.event_key

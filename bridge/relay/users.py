@@ -2,7 +2,8 @@
 
 A user is announced when its first client comes and taken leave of when its last has gone. A client whose
 connection was cut is away at first, and its user there; then it is absent, and its user may have gone, but what
-is for the user is kept for it as long as it may come back. State only: must not know how presence is written, sent or timed.
+is for the user is kept for it as long as it may come back. State only: must not know how presence is
+written, sent or timed.
 
 Use: `for change in users.join(client, "ann", registered=True): tell(change)`.
 """

@@ -43,7 +43,8 @@ def singly(delivery: Delivery | Texts) -> list[Delivery]:
 
 
 class At:
-    """`batches`: what was published so far, call by call. `acks`: one list an event, of its answers."""
+    """`batches`: what was published so far, call by call. `acks`: one list an event, of its answers. `away`: the
+    grace time and the window, which hardly end before a test does."""
 
     def __init__(
         self,
@@ -55,8 +56,10 @@ class At:
         framing: str = "~",
         limit: int = 1 << 20,
         presence: tuple[str, str] = ("connected", "disconnected"),
+        away: tuple[float, float] = (3600.0, 3600.0),
     ) -> None:
         self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
+        self.late: list[tuple[str, str]] = []
         self.remembered: dict[str, str] = {}
         self.batches: list[list[Delivery]] = []
         self.acks: list[list[dict[str, object]]] = []
@@ -80,14 +83,15 @@ class At:
             encode=json_encoder.encode,
             encode_many=json_encoder.encode_many,
         )
-        self.relay = Relay(Rules(identity, "username", presence, unhandled, limit), parts, self.tally)
+        self.relay = Relay(Rules(identity, "username", presence, unhandled, limit, *away), parts, self.tally)
+        self.relay.run(self.wires(), self.bridge)
+
+    def wires(self) -> Wires:
+        """What the relay is given."""
         up = self.uplink
-        self.relay.run(
-            Wires(
-                up.send, up.room, up.tell, up.up, self.publish, self.own, self.status,
-                self.remember, self.remembered.get,
-            ),
-            self.bridge,
+        return Wires(
+            up.send, up.room, up.tell, up.up, self.publish, self.own, self.catch_up, self.status,
+            self.remember, self.remembered.get,
         )  # fmt: skip
 
     def status(self) -> dict[str, object]:
@@ -99,6 +103,10 @@ class At:
         self.remembered.pop(session, None)
         if user is not None:
             self.remembered[session] = user
+
+    def catch_up(self, sid: str, user: str) -> None:
+        """Which client is to be told what was last for whom."""
+        self.late.append((sid, user))
 
     def own(self, delivery: Delivery) -> None:
         """What the clients' side is given of the bridge's own."""

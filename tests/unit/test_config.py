@@ -31,6 +31,8 @@ SAMPLES = {
     "FIELD": (("one", "two", "three"), "a\x00"),
     "DIR": (("a", "b", "c"), "none"),
     "FILE": (("a.py", "b.py", "c.py"), "none.py"),
+    "TEXT": (("sixteen letters.", "0123456789abcdef", "no more than that"), "short"),
+    "FOLDER": (("a", "b/c", "/d"), "\udcff"),
     "ORIGIN": (("http://a", "http://b", "*"), "localhost"),
 }
 SOURCES = ("file", "environment", "flag")

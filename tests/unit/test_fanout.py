@@ -33,7 +33,7 @@ class Fan:
         audience = Audience(History(0, 0), self.tally)
         self.outboxes = audience.plain
         self.outboxes.update((sid, client.outbox) for sid, client in self.clients.items())
-        self.out = Fanout(audience, Pressure(), self.tally, None, keys_of)
+        self.out = Fanout(audience, Pressure(), self.tally, keys_of=keys_of)
 
     def got(self, sid: str) -> list[object]:
         """The arguments of the events that a client was sent."""

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bridge.messages import Delivery
 from tests.unit.relays import At, notice
+from tests.viewer import until
 
 
 def registered(*pairs: tuple[str, str]) -> At:
@@ -167,6 +168,122 @@ def test_a_client_that_has_gone_before_it_could_be_announced_is_nobody() -> None
     at.come("a")
     assert at.raw() == []
     assert at.users.clients == ()
+
+
+def cut(at: At, *sids: str) -> None:
+    """Their networks are lost."""
+    for sid in sids:
+        at.relay.disconnected(sid, for_good=False)
+
+
+def test_of_a_client_that_is_back_within_the_grace_time_the_server_is_told_nothing() -> None:
+    at = registered(("1", "ann"))
+    at.raw()
+    cut(at, "1")
+    at.come("1")
+    assert at.said() == []
+    assert at.told("1", "bridge:user")[-1] == {"user": "ann"}
+    assert at.ask("1", "move") == {"ok": True}
+
+
+def test_after_the_grace_time_the_user_has_gone_and_comes_again() -> None:
+    at = At("register", away=(0.01, 3600.0))
+    at.up()
+    at.come("1")
+    at.ask("1", "register", "ann")
+    cut(at, "1")
+    until_said(at, {"username": "ann", "action": "disconnected"})
+    assert at.users.sids(["ann"]) == (("1",), 0)
+    at.come("1")
+    assert at.said() == [{"username": "ann", "action": "connected"}]
+    assert at.ask("1", "move") == {"ok": True}
+
+
+def test_after_the_window_nothing_is_kept_of_it() -> None:
+    at = At("register", away=(0.01, 0.01))
+    at.up()
+    at.come("1")
+    at.ask("1", "register", "ann")
+    cut(at, "1")
+    until(lambda: at.users.sids(["ann"]) == ((), 1))
+    at.come("1")
+    assert at.ask("1", "move")["error"] == "not-registered"
+
+
+def test_without_a_grace_time_the_user_has_gone_at_once() -> None:
+    at = At("sid", away=(0.0, 3600.0))
+    at.up()
+    at.come("1")
+    cut(at, "1")
+    assert [m["action"] for m in at.said()] == ["connected", "disconnected"]
+
+
+def test_a_user_that_is_away_is_announced_after_the_link_came_back_and_leaves_in_time() -> None:
+    at = At("sid", away=(0.2, 3600.0))
+    at.up()
+    at.come("1")
+    at.raw()
+    cut(at, "1")
+    at.down()
+    at.up()
+    assert at.said() == [{"username": "1", "action": "connected"}]
+    until_said(at, {"username": "1", "action": "disconnected"})
+
+
+def test_a_second_client_of_a_user_keeps_it_there() -> None:
+    at = registered(("1", "ann"), ("2", "ann"))
+    at.raw()
+    cut(at, "1")
+    at.relay._grace_over("1")  # not over: it waits still
+    at.go("2")
+    assert at.said() == []
+    at.relay._grace.discard("1")
+    at.relay._grace_over("1")
+    assert at.said() == [{"username": "ann", "action": "disconnected"}]
+
+
+def test_when_the_bridge_stops_everybody_leaves_whoever_is_away_too() -> None:
+    at = registered(("1", "ann"), ("2", "bob"))
+    at.raw()
+    cut(at, "1")
+    at.relay.stop()
+    assert sorted((m["username"], m["action"]) for m in at.said()) == [("ann", "disconnected"), ("bob", "disconnected")]
+    cut(at, "2")
+    assert at.said() == []
+
+
+def test_a_session_that_registered_before_a_restart_is_still_that_user() -> None:
+    at = At("register")
+    at.up()
+    at.remembered["session"] = "ann"
+    at.relay.connected("1", "127.0.0.1", "session")
+    assert at.said() == [{"username": "ann", "action": "connected"}]
+    assert at.told("1", "bridge:user") == [{"user": "ann"}]
+    at.ask("1", "register", "bob")
+    assert at.remembered == {"session": "bob"}
+    at.go("1")
+    assert at.remembered == {}
+
+
+def test_a_client_that_is_late_is_told_what_was_last_for_its_user_and_one_that_recovered_is_not() -> None:
+    at = registered(("1", "ann"))
+    assert at.late == [("1", "ann")]
+    cut(at, "1")
+    at.relay.connected("1", "127.0.0.1", "", recovered=True)
+    assert at.late == [("1", "ann")]
+    cut(at, "1")
+    at.relay.connected("1", "127.0.0.1", "", recovered=False)
+    assert at.late == [("1", "ann")] * 2
+
+
+def until_said(at: At, message: dict[str, object]) -> None:
+    said: list[object] = []
+
+    def now() -> bool:
+        said.extend(at.said())
+        return message in said
+
+    until(now)
 
 
 class AnyOrder(RuleBasedStateMachine):

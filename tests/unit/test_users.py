@@ -168,3 +168,62 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestAnyOrder = AnyOrder.TestCase
+
+
+def test_a_client_that_is_away_keeps_its_user_and_is_who_it_was_when_it_is_back() -> None:
+    users = Users()
+    one = client(users, "1")
+    users.join(one, "ann", registered=True)
+    users.leave("1")
+    assert (users.get("1"), users.clients, users.names) == (None, (), ("ann",))
+    assert users.sids(["ann"]) == (("1",), 0)
+    assert told(list(users.present())) == [("ann", "1", True)]
+    assert users.back("1") == (one, [])
+    assert users.get("1") is one
+    assert one.clients == (one,)
+
+
+def test_a_user_goes_when_its_last_client_is_given_up_and_comes_again_with_it() -> None:
+    users = Users()
+    one, two = client(users, "1"), client(users, "2")
+    users.join(one, "ann", registered=True)
+    users.join(two, "ann", registered=True)
+    users.leave("1")
+    users.leave("2")
+    assert told(users.give_up("1")) == []
+    assert told(users.give_up("2")) == [("ann", "2", False)]
+    assert users.names == ()
+    assert users.sids(["ann"]) == (("1", "2"), 0)
+    back, changes = users.back("2")
+    assert back is two
+    assert told(changes) == [("ann", "2", True)]
+    assert users.back("1") == (one, [])
+    assert two.clients == (two, one)
+    assert users.sids(["ann"]) == (("2", "1"), 0)
+
+
+def test_who_is_forgotten_or_left_for_good_is_nobody() -> None:
+    users = Users()
+    for sid in "123":
+        users.join(client(users, sid), f"u{sid}", registered=True)
+        users.leave(sid)
+    users.give_up("1")
+    users.give_up("2")
+    users.forget("1")
+    users.forget("1")
+    assert told(users.remove("2")) == []
+    assert told(users.remove("3")) == [("u3", "3", False)]
+    assert users.sids(["u1", "u2", "u3"]) == ((), 3)
+    assert [users.back(sid) for sid in "123"] == [(None, [])] * 3
+
+
+def test_a_client_without_a_user_may_be_away_too() -> None:
+    users = Users()
+    one = client(users, "1")
+    users.leave("1")
+    assert users.give_up("1") == []
+    assert users.back("1") == (one, [])
+    users.leave("1")
+    assert users.back("1") == (one, [])
+    assert users.give_up("1") == []
+    users.leave("nobody")

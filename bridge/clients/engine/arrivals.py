@@ -1,4 +1,4 @@
-"""Who connects on the default namespace: greeted before python-socketio makes a Socket.IO id, so that it may have its old one.
+"""Who connects on the default namespace: greeted before it has a Socket.IO id, so that it may have its old one.
 
 Must not know what a greeting is made of, nor events.
 

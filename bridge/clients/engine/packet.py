@@ -132,7 +132,10 @@ def _is_valid(packet_type: int, data: object) -> bool:
 
 
 def event_packet(
-    max_attached: int, connect_data: Callable[[dict[str, object]], dict[str, object]] = dict,
+    max_attached: int,
+    connect_data: Callable[[dict[str, object]], dict[str, object]] = dict,
 ) -> type[EventPacket]:
     """The class of packets with this limit, in bytes, and this answer to a CONNECT."""
-    return type("EventPacket", (EventPacket,), {"max_attached": max_attached, "connect_data": staticmethod(connect_data)})
+    return type(
+        "EventPacket", (EventPacket,), {"max_attached": max_attached, "connect_data": staticmethod(connect_data)}
+    )

@@ -98,13 +98,16 @@ class Engine:
     def run(
         self,
         *,
-        on_connected: Callable[[str, str, str], None],
+        on_late: Callable[[str], None],
+        on_connected: Callable[[str, str, str, bool], None],
         on_events: OnEvents,
         on_disconnected: Callable[[str, bool], None],
     ) -> None:
-        """From now on clients are served. `on_connected` gets the sid, the browser's address and the session, ""
-        without one; `on_disconnected` the sid, and whether it has gone for good."""
-        self._on_connected, self._on_events, self._on_disconnected = on_connected, on_events, on_disconnected
+        """From now on clients are served. `on_late` gets the sid of one that is to be told the last values;
+        `on_connected` the sid, the browser's address, the session, "" without one, and whether it has recovered;
+        `on_disconnected` the sid, and whether it has gone for good."""
+        self._on_late, self._on_connected = on_late, on_connected
+        self._on_events, self._on_disconnected = on_events, on_disconnected
         self._server.on(EVENT, self._event)
         self._server.on("disconnect", self._disconnected)
         self._eio.on_events(self._events)
@@ -148,7 +151,10 @@ class Engine:
         session.outbox.press()
         session.left = False
         self._recovery.joined(greeting, sid, session.outbox)
-        self._on_connected(sid, session.address, greeting.session)
+        recovered = greeting.after is not None
+        if not recovered:
+            self._on_late(sid)
+        self._on_connected(sid, session.address, greeting.session, recovered)
         if sid in self._clients:  # unless what was told of it has closed it
             session.client = sid
 

@@ -60,9 +60,7 @@ def take_over(
 class _Messages:
     """The handler of messages, around python-socketio's: Socket.IO protocol 5, where that departs from it."""
 
-    def __init__(
-        self, server: socketio.Server, eio: EngineServer, inner: Any, arrives: _Arrives | None
-    ) -> None:
+    def __init__(self, server: socketio.Server, eio: EngineServer, inner: Any, arrives: _Arrives | None) -> None:
         self._server, self._eio, self._inner, self._arrives = server, eio, inner, arrives
 
     def __call__(self, sid: str, data: str | bytes) -> None:

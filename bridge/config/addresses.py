@@ -1,0 +1,89 @@
+"""Where a server listens, and where to listen: their shapes, and what to say of those that can't be one.
+
+Only the shape is looked at; no name is resolved. Raises ValueError with the problem in words, or an empty
+one where there is no more to say.
+
+Use: `address("localhost:8000")` -> Address("localhost", 8000).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+__all__ = ["Address", "address", "host_fits", "listen_host", "port_number"]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a TCP server listens. `host`: a name or an address, IPv6 without brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def port_number(text: str) -> int | None:
+    """A port that can be connected to, or None."""
+    number = int(text) if re.fullmatch(r"\d{1,5}", text, re.ASCII) else 0
+    return number if 1 <= number <= 65535 else None
+
+
+def _bad_address(text: str) -> str:
+    """What is wrong with an address that `address` can't take, and what would do."""
+    host = text.rpartition(":")[0]
+    if "://" in text:
+        return f"needs HOST:PORT without {text.partition('://')[0]}://, such as localhost:8000"
+    if port_number(text):
+        return f"is a port without its host; localhost:{text} would do"
+    if text.isdigit():
+        return ""
+    if _is_ipv6(text) or _is_ipv6(host):
+        return "needs the IPv6 address in brackets, then the port, such as [::1]:8000"
+    if host_fits(text):
+        return f"has no port; {text}:8000 would do"
+    if host_fits(host):
+        return f"needs a port from 1 to 65535; {host}:8000 would do"
+    return f"has no host; localhost{text} would do" if not host and port_number(text[1:]) else ""
+
+
+def host_fits(host: str) -> bool:
+    """Whether a host, IPv6 in brackets, can be one: only its shape is looked at."""
+    if host.startswith("["):
+        return host.endswith("]") and _is_ipv6(host[1:-1])
+    return bool(re.fullmatch(r"[^\s:/@\[\]?#\\]{1,253}", host)) and host.isprintable()
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def address(value: object) -> Address:
+    """HOST:PORT."""
+    if isinstance(value, Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError
+    host, _, port_text = value.rpartition(":")
+    port = port_number(port_text)
+    if port is None or not host_fits(host):
+        raise ValueError(_bad_address(value))
+    return Address(host.strip("[]"), port)
+
+
+def listen_host(text: str) -> str:
+    """Where to listen: a host without a port."""
+    if _is_ipv6(text):
+        return text
+    if text.startswith("[") and _is_ipv6(text.strip("[]")):
+        raise ValueError(f"needs no brackets here; {text.strip('[]')} would do")
+    if not host_fits(text):
+        raise ValueError("has a port, which --port takes" if re.search(r":\d+$", text) else "")
+    return text

@@ -1,0 +1,258 @@
+"""audience.py and fanout.py with a history: who comes back gets what it missed, all of it, once, before what is new."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from bridge.clients import audience, fanout
+from bridge.clients.audience import Audience
+from bridge.clients.fanout import Fanout, Recording
+from bridge.clients.history import History
+from bridge.clients.offsets import Offsets
+from bridge.clients.outbox import Limits
+from bridge.clients.packets import polled
+from bridge.clients.pressure import Pressure
+from bridge.messages import SEPARATOR, Delivery, Payload, Texts
+from bridge.tally import Tally
+from tests.unit.outboxes import FakeClient
+
+
+class Fan:
+    """A fan-out that stores what it sends, and clients on sockets that are none."""
+
+    def __init__(self, limit: int = 1 << 20, policy: str = "disconnect", outbox: int = 1 << 20) -> None:
+        self.tally = Tally()
+        self.limits = Limits(outbox, policy, self.tally)
+        self.history, self.offsets = History(3600, limit), Offsets()
+        self.audience = Audience(self.history, self.tally)
+        recording = Recording(self.offsets, self.history, lambda: True)
+        self.out = Fanout(self.audience, Pressure(), self.tally, recording=recording)
+
+    def come(self, sid: str, after: int | None = None, room: int = 1 << 60) -> FakeClient:
+        client = FakeClient(self.limits, room)
+        if after is None:
+            self.audience.live[sid] = client.outbox
+        else:
+            self.audience.catch_up(sid, client.outbox, after)
+        return client
+
+    def say(self, *to: tuple[str, ...] | None) -> None:
+        """Messages to these, each of which is its number."""
+        first = self.offsets.next
+        self.out.publish([Delivery("m", Payload.of(first + n), whom) for n, whom in enumerate(to)])
+
+
+def numbers(client: FakeClient) -> list[int]:
+    """What it was sent of the server's: its arguments end with the offset of the same number."""
+    events = [json.loads(text[2:]) for text in polled([client.sent])]
+    return [int(event[1]) for event in events if not event[0].startswith("bridge:")]
+
+
+def test_each_event_ends_with_its_offset_and_the_bridge_s_own_with_none() -> None:
+    fan = Fan()
+    client = fan.come("a")
+    frames = [b"one", "zwölf~".encode(), b'"quoted"', b""]
+    fan.out.publish([Texts("message", frames, SEPARATOR.join(frame.decode() for frame in frames))])
+    fan.out.publish([Delivery("json", Payload.of({"x": "1"})), Delivery("bytes", Payload.binary(b"\0"))])
+    fan.out.tell(Delivery("bridge:link", Payload.of("up")))
+    packets = list(polled([client.sent]))
+    events = [json.loads(packet[packet.index("[") :]) for packet in packets if "[" in packet]
+    offsets = [fan.offsets.text(n).decode() for n in range(1, 7)]
+    assert [event[1:] for event in events[:4]] == [
+        [f.decode(), offset] for f, offset in zip(frames, offsets, strict=False)
+    ]
+    assert events[4:] == [
+        ["json", {"x": "1"}, offsets[4]],
+        ["bytes", {"_placeholder": True, "num": 0}, offsets[5]],
+        ["bridge:link", "up"],
+    ]
+
+
+def test_who_can_t_have_offsets_is_sent_the_same_without_them() -> None:
+    fan = Fan()
+    with_offsets, plain = fan.come("a"), FakeClient(fan.limits)
+    fan.audience.plain["p"] = plain.outbox
+    fan.out.publish([Texts("message", [b"x", b"y"], "x\x7fy", [None, ("p", "a")])])
+    assert [json.loads(text[2:]) for text in polled([plain.sent])] == [["message", "x"], ["message", "y"]]
+    assert numbers_of_args(with_offsets) == [3, 3]
+    assert fan.tally["deliveries"] == 4
+
+
+def numbers_of_args(client: FakeClient) -> list[int]:
+    return [len(json.loads(text[2:])) for text in polled([client.sent])]
+
+
+def test_who_comes_back_gets_what_was_for_it_and_is_live_then() -> None:
+    fan = Fan()
+    fan.say(None, ("a",), ("b",), None)
+    client = fan.come("a", after=1)
+    assert numbers(client) == [2, 4]
+    assert fan.audience.catching_up == 0
+    fan.say(None, ("b",), ("a",))
+    assert numbers(client) == [2, 4, 5, 7]
+    assert fan.tally["replayed"] == 2
+
+
+def test_one_that_missed_nothing_is_live_at_once() -> None:
+    fan = Fan()
+    fan.say(None)
+    client = fan.come("a", after=1)
+    assert client.sent == b""
+    assert "a" in fan.audience.live
+
+
+def test_what_is_new_waits_for_what_was_missed_and_is_not_counted_against_the_limit() -> None:
+    fan = Fan(outbox=200_000)
+    fan.out.publish([Delivery("m", Payload.of([n, "x" * 10_000])) for n in range(60)])
+    client = fan.come("a", after=0, room=0)
+    fan.out.publish([Delivery("m", Payload.of([60, "x"]))])
+    assert client.outbox.size < audience.PIECE + 20_000
+    assert client.slow == 0
+    for _ in range(1_000):
+        client.room = 15_000
+        client.outbox.flush()
+    assert [json.loads(text[2:])[1][0] for text in polled([client.sent])] == list(range(61))
+    assert "a" in fan.audience.live
+
+
+def test_one_that_polls_is_given_piece_by_piece_what_it_missed() -> None:
+    fan = Fan()
+    fan.out.publish([Delivery("m", Payload.of([n, "x" * 1_000])) for n in range(500)])
+    client = fan.come("a", after=0, room=0)
+    found: list[int] = []
+    while packets := list(polled(client.outbox.take(256 * 1024))):
+        found += [json.loads(text[2:])[1][0] for text in packets]
+    assert found == list(range(500))
+    assert "a" in fan.audience.live
+
+
+def test_a_turn_is_not_without_end() -> None:
+    fan = Fan(limit=1 << 30)
+    fan.out.publish([Delivery("m", Payload.of("x" * 60_000)) for _ in range(100)])
+    client = fan.come("a", after=0)
+    assert len(client.sent) <= (audience.TURN + 1) * (audience.PIECE + 60_100)
+    assert client.blocks == 1  # it asks to be called again
+    while not client.outbox.flush():
+        pass
+    assert len(list(polled([client.sent]))) == 100
+
+
+def test_one_for_which_what_it_missed_has_gone_meanwhile_is_cut_off_and_has_no_gap() -> None:
+    fan = Fan(limit=300_000)
+    fan.out.publish([Delivery("m", Payload.of([n, "x" * 1_000])) for n in range(200)])
+    client = fan.come("a", after=0, room=0)
+    fan.out.publish([Delivery("m", Payload.of([n, "x" * 1_000])) for n in range(200, 500)])
+    client.room = 1 << 60
+    client.outbox.flush()
+    assert client.slow == 1
+    got = [json.loads(text[2:])[1][0] for text in polled([client.sent])]
+    assert got == list(range(len(got)))
+
+
+def test_the_bridge_s_own_events_reach_one_that_is_late_too() -> None:
+    fan = Fan()
+    fan.say(*[None] * 3)
+    client = fan.come("a", after=0, room=0)
+    fan.out.tell(Delivery("bridge:link", Payload.of("down")))
+    fan.out.tell(Delivery("bridge:user", Payload.of("ann"), ("a", "gone")))
+    client.room = 1 << 60
+    client.outbox.flush()
+    assert [text.split('"')[1] for text in polled([client.sent])][-2:] == ["bridge:link", "bridge:user"]
+    assert numbers(client) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("policy", ["drop-oldest", "latest"])
+def test_no_policy_takes_a_part_of_what_was_missed(policy: str) -> None:
+    fan = Fan(policy=policy, outbox=50_000)
+    fan.out.publish([Delivery("m", Payload.of([n, "x" * 1_000])) for n in range(300)])
+    client = fan.come("a", after=0, room=0)
+    for _ in range(1_000):
+        client.room = 10_000
+        client.outbox.flush()
+    assert [json.loads(text[2:])[1][0] for text in polled([client.sent])] == list(range(300))
+
+
+def test_one_that_comes_back_while_a_burst_goes_out_has_each_message_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fan = Fan()
+    first, late = fan.come("a"), list[FakeClient]()
+
+    def comes_back(_: float) -> None:
+        if not late:
+            late.append(fan.come("b", after=0))
+
+    monkeypatch.setattr(fanout, "AT_ONCE", 1)
+    monkeypatch.setattr(fanout, "LONGEST_TURN", -1.0)
+    monkeypatch.setattr(time, "sleep", comes_back)
+    fan.say(None, ("b",), None, ("a", "b"))
+    assert numbers(first) == [1, 3, 4]
+    assert numbers(late[0]) == [1, 2, 3, 4]
+
+
+class Cuts(RuleBasedStateMachine):
+    """Clients whose sockets take what they like, that are cut and come back with the last offset that they have."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.fan = Fan(limit=1 << 30)
+        self.clients = {sid: self.fan.come(sid) for sid in "abc"}
+        self.had: dict[str, list[int]] = {sid: [] for sid in "abc"}
+        self.wanted: dict[str, list[int]] = {sid: [] for sid in "abc"}
+
+    @rule(
+        to=st.lists(
+            st.none() | st.lists(st.sampled_from("abc"), max_size=2, unique=True).map(tuple), min_size=1, max_size=6
+        )
+    )
+    def says(self, to: list[tuple[str, ...] | None]) -> None:
+        first = self.fan.offsets.next
+        self.fan.say(*to)
+        for number, whom in enumerate(to, first):
+            for sid in "abc":
+                if whom is None or sid in whom:
+                    self.wanted[sid].append(number)
+
+    @rule(sid=st.sampled_from("abc"), room=st.sampled_from([0, 1, 10, 50, 1 << 60]))
+    def reads(self, sid: str, room: int) -> None:
+        self.clients[sid].room = room
+        self.clients[sid].outbox.flush()
+
+    @rule(sid=st.sampled_from("abc"), room=st.sampled_from([0, 7, 40, 1 << 60]))
+    def is_cut_and_comes_back(self, sid: str, room: int) -> None:
+        client = self.clients[sid]
+        self.had[sid] += whole(client)
+        self.fan.audience.pop(sid)
+        client.outbox.close()
+        self.clients[sid] = self.fan.come(sid, max(self.had[sid], default=0), room)
+
+    @invariant()
+    def nobody_has_a_gap_or_anything_twice(self) -> None:
+        if hasattr(self, "clients"):
+            for sid, client in self.clients.items():
+                got = self.had[sid] + whole(client)
+                assert got == self.wanted[sid][: len(got)]
+
+    def teardown(self) -> None:
+        for sid, client in getattr(self, "clients", {}).items():
+            client.room = 1 << 60
+            while not client.outbox.flush():
+                pass
+            assert self.had[sid] + whole(client) == self.wanted[sid]
+
+
+def whole(client: FakeClient) -> list[int]:
+    """The numbers of the messages that it has all of."""
+    data, found = client.sent, list[int]()
+    while len(data) > 2 and len(data) >= 2 + data[1]:
+        found.append(json.loads(data[4 : 2 + data[1]])[1])
+        data = data[2 + data[1] :]
+    return found
+
+
+TestCuts = Cuts.TestCase
+TestCuts.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

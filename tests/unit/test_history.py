@@ -1,0 +1,120 @@
+"""history.py: a reader gets exactly what was for it since then, or is told that something has gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.clients.frames import frame
+from bridge.clients.history import Addressees, History, Stored
+from bridge.clients.packets import polled
+
+SIDS = ("a", "b", "c")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def message(number: int) -> bytes:
+    return frame(b"%d" % number + b"x" * (number % 200))
+
+
+def stored(first: int, to: Sequence[Addressees] | Addressees = None, count: int = 1) -> Stored:
+    """Messages whose texts begin with their numbers."""
+    whom = list(to) if isinstance(to, list) else to
+    return Stored(first, b"".join(message(first + n) for n in range(count)), count, whom)
+
+
+def numbers(data: bytes) -> list[int]:
+    return [int(text.rstrip("x")) for text in polled([data])]
+
+
+def everything(history: History, after: int, sid: str, at_most: int = 1000) -> list[int]:
+    found: list[int] = []
+    while True:
+        data, count, after = history.read(after, sid, at_most)
+        found += numbers(data)
+        assert count == len(numbers(data))
+        if not data:
+            return found
+
+
+TO = st.none() | st.lists(st.sampled_from(SIDS), max_size=2, unique=True).map(tuple)
+PIECE = st.lists(TO, min_size=1, max_size=5) | st.tuples(st.integers(1, 5), TO)
+
+
+@settings(deadline=None)
+@given(st.lists(PIECE, max_size=30), st.integers(0, 200), st.integers(1, 3000), st.sampled_from(SIDS))
+def test_whatever_was_stored_a_reader_gets_what_was_for_it_in_order(
+    pieces: list[list[Addressees] | tuple[int, Addressees]], after: int, at_most: int, sid: str
+) -> None:
+    history, wanted, first = History(60, 1 << 20), list[int](), 1
+    for piece in pieces:
+        to = piece if isinstance(piece, list) else [piece[1]] * piece[0]
+        history.add([stored(first, piece if isinstance(piece, list) else piece[1], len(to))])
+        wanted += [first + n for n, whom in enumerate(to) if whom is None or sid in whom]
+        first += len(to)
+    assert history.holds(after)
+    assert everything(history, after, sid, at_most) == [number for number in wanted if number > after]
+
+
+def test_what_is_over_the_limit_goes_oldest_first_and_is_told() -> None:
+    history = History(60, 10 * 400)
+    for number in range(1, 51):
+        history.add([stored(number)])
+    assert history.size <= 4000
+    kept = everything(history, 0, "a")
+    assert kept == list(range(kept[0], 51))
+    assert 5 < len(kept) < 20
+    assert not history.holds(kept[0] - 2)
+    assert history.holds(kept[0] - 1)
+    assert history.holds(50)
+
+
+def test_what_is_older_than_the_window_goes_also_when_nothing_comes() -> None:
+    clock = Clock()
+    history = History(120, 1 << 20, clock)
+    history.add([stored(1), stored(2)])
+    clock.now += 60
+    history.add([stored(3)])
+    clock.now += 61
+    assert not history.holds(0)
+    assert not history.holds(1)
+    assert history.holds(2)
+    assert everything(history, 2, "a") == [3]
+    clock.now += 120
+    assert not history.holds(2)
+    assert history.holds(3)
+    assert history.size == 0
+
+
+def test_one_message_that_is_larger_than_the_limit_is_not_kept() -> None:
+    history = History(60, 100)
+    history.add([stored(1, count=50)])
+    assert history.size == 0
+    assert not history.holds(10)
+    assert history.holds(50)
+
+
+def test_a_cleared_history_has_missed_nothing_yet() -> None:
+    history = History(60, 1 << 20)
+    history.add([stored(1, count=3)])
+    history.clear()
+    assert (history.size, history.holds(3), history.holds(2)) == (0, True, False)
+    history.add([stored(4)])
+    assert everything(history, 3, "a") == [4]
+    assert not history.holds(2)
+
+
+def test_millions_of_messages_leave_nothing_behind() -> None:
+    history = History(60, 100_000)
+    for number in range(1, 200_000):
+        history.add([Stored(number, b"\x81\x01x", 1)])
+    assert len(history._pieces) < 5_000
+    assert len(history._pieces) == len(history._firsts)

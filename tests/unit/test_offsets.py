@@ -1,0 +1,55 @@
+"""offsets.py: every message has one of its own, and only ours are read."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.clients.offsets import Offsets
+
+
+def test_offsets_of_a_run_are_those_of_its_numbers_one_by_one() -> None:
+    offsets = Offsets("epoch1")
+    first = offsets.reserve(9_000)
+    together = [prefix + low for prefix, lows in offsets.runs(first, 9_000) for low in lows]
+    assert together == [offsets.text(first + n) for n in range(9_000)]
+    assert len(set(together)) == 9_000
+
+
+@given(st.lists(st.integers(1, 5_000), max_size=20))
+def test_what_is_reserved_is_never_given_twice_and_read_back_as_it_was(counts: list[int]) -> None:
+    offsets = Offsets()
+    expected = 1
+    for count in counts:
+        assert offsets.reserve(count) == expected
+        expected += count
+    for number in {0, expected // 2, expected - 1}:
+        assert offsets.number(offsets.text(number).decode()) == number
+
+
+def test_offsets_are_text_that_json_needs_not_escape() -> None:
+    offsets = Offsets()
+    offsets.reserve(100_000)
+    assert all(offsets.text(n).decode().replace("-", "").replace("_", "").isalnum() for n in range(0, 100_000, 997))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None, 3, "", "epoch1", "epoch10", "epoch2" + "01", "epoch1" + "001", "epoch1" + "0!", "epoch1" + "05",
+        "epoch1" + "_" * 40, "epoch1" + "0\n", ["epoch101"], {"a": 1}, "\ud800" * 8,
+    ],
+)  # fmt: skip
+def test_what_is_none_of_ours_has_no_number(bad: object) -> None:
+    offsets = Offsets("epoch1")
+    offsets.reserve(4)
+    assert offsets.number("epoch104") == 4
+    assert offsets.number(bad) is None
+
+
+def test_offsets_from_before_a_restart_are_none_of_ours() -> None:
+    before, after = Offsets(), Offsets()
+    before.reserve(10)
+    after.reserve(10)
+    assert after.number(before.text(5).decode()) is None

@@ -1,0 +1,63 @@
+"""snapshots.py: who comes late is told the last value, and what is kept is bounded."""
+
+from __future__ import annotations
+
+import json
+
+from bridge.clients.keys import KeysOf
+from bridge.clients.snapshots import ENTRY, Snapshots
+from bridge.messages import SEPARATOR, Delivery, Payload, Texts
+from bridge.tally import Tally
+
+
+def snapshots(*events: str, field: str | None = None, limit: int = 1 << 20) -> tuple[Snapshots, Tally]:
+    tally = Tally()
+    return Snapshots(events, KeysOf(field), limit, tally), tally
+
+
+def values(kept: Snapshots, user: str | None = None) -> list[tuple[str, object]]:
+    return [(event, json.loads(payload.json)) for event, payload in kept.of(user)]
+
+
+def texts(*items: str) -> Texts:
+    return Texts("message", [item.encode() for item in items], SEPARATOR.join(items))
+
+
+def test_the_last_of_each_event_is_kept_and_of_others_none() -> None:
+    kept, _ = snapshots("message", "score")
+    kept.note([texts("1", "2"), Delivery("score", Payload.of(1)), Delivery("chat", Payload.of("hi"))])
+    kept.note([texts("3"), Delivery("score", Payload.of(2))])
+    assert values(kept) == [("message", "3"), ("score", 2)]
+
+
+def test_with_a_field_the_last_of_each_value_is_kept() -> None:
+    kept, _ = snapshots("message", field="id")
+    kept.note([texts('{"id":1,"n":1}', '{"id":2,"n":2}', '{"id":1,"n":3}', "no object")])
+    kept.note([Delivery("message", Payload.of({"id": 2, "n": 4}))])
+    assert sorted(str(value) for _, value in values(kept)) == sorted(
+        ['{"id":1,"n":3}', "no object", str({"id": 2, "n": 4})]
+    )
+
+
+def test_what_was_for_a_user_is_for_that_user_alone() -> None:
+    kept, _ = snapshots("message")
+    kept.note([Delivery("message", Payload.of(1)), Delivery("message", Payload.of(2), ("s1",), ("ann", "bob"))])
+    kept.note([Delivery("message", Payload.of(3), (), ("ann",)), Delivery("message", Payload.of(4), ("s1",), ())])
+    assert [values(kept, user) for user in (None, "ann", "bob", "eve")] == [
+        [("message", 1)], [("message", 3)], [("message", 2)], [],
+    ]  # fmt: skip
+
+
+def test_what_has_been_without_news_for_longest_goes_first() -> None:
+    kept, tally = snapshots("message", field="id", limit=3 * (ENTRY + 20))
+    for number in (1, 2, 3, 1, 4):
+        kept.note([Delivery("message", Payload.of({"id": number}))])
+    assert values(kept) == [("message", {"id": 3}), ("message", {"id": 1}), ("message", {"id": 4})]
+    assert tally["snapshot_dropped"] == 1
+    assert 0 < kept.size <= 3 * (ENTRY + 20)
+
+
+def test_one_value_over_the_limit_is_not_kept() -> None:
+    kept, tally = snapshots("message", limit=500)
+    kept.note([texts("x" * 1_000)])
+    assert (values(kept), kept.size, tally["snapshot_dropped"]) == ([], 0, 1)
