@@ -37,6 +37,10 @@ class NodeClient:
         """Wait for the connection; its id."""
         return str(self.said.wait(lambda line: "connect" in line)["connect"])
 
+    def upgraded(self) -> None:
+        """Wait for its WebSocket, after it began with polling."""
+        self.said.wait(lambda line: "upgrade" in line)
+
     def cut(self) -> None:
         """Lose the network; the client comes back by itself."""
         start = len(self.said.entries)

@@ -55,13 +55,13 @@ def number_in(packet: str) -> int:
 class Viewer:
     """One WebSocket, connected to the default namespace, with a thread that reads it.
 
-    `rcvbuf`: bytes of the kernel's for what was not read; None: as the kernel likes. `at_most`: bytes a read and
+    `auth`: what goes with its CONNECT; `rcvbuf`: bytes of the kernel's for what was not read; None: as the kernel likes. `at_most`: bytes a read and
     `pause`: seconds between reads, for one that is slow. All that came is in `packets`, in order.
     """
 
     def __init__(
         self, bridge: Bridge, *, rcvbuf: int | None = None, stalled: bool = False,
-        at_most: int = 1 << 18, pause: float = 0.0,
+        at_most: int = 1 << 18, pause: float = 0.0, auth: dict[str, object] | None = None,
     ) -> None:  # fmt: skip
         self._sock = socket.socket()
         if rcvbuf is not None:
@@ -76,7 +76,7 @@ class Viewer:
         self.packets: list[str] = []
         self.closed = threading.Event()
         self.code: int | None = None  # of the close frame, if one came
-        self.sid = self._connect()
+        self.sid = self._connect(json.dumps(auth).encode() if auth else b"")
         self._sock.settimeout(None)
         self._go, self._ended = threading.Event(), threading.Event()
         if not stalled:
@@ -84,11 +84,11 @@ class Viewer:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def _connect(self) -> str:
+    def _connect(self, auth: bytes) -> str:
         self._sock.sendall(
             b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: bridge\r\nUpgrade: websocket\r\n"
             b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
-            + base64.b64encode(os.urandom(16)) + b"\r\n\r\n" + masked(b"40")
+            + base64.b64encode(os.urandom(16)) + b"\r\n\r\n" + masked(b"40" + auth)
         )  # fmt: skip
         data = b""
         while b"\r\n\r\n" not in data:

@@ -1,6 +1,6 @@
 // The stock Socket.IO client on a line of JSON: what it gets is printed, what it is told it does.
 // node client.js URL [options as JSON]
-// stdin: {"emit": [name, …args], "ack": id} | {"close": true} | {"cut": true}, which is a network that is lost
+// stdin: {"emit": [name, …args], "ack": id} | {"close": true} | {"open": true} | {"cut": true}, which is a network that is lost
 // An offset, which an event of the server's ends with if the client recovers, is printed apart.
 const readline = require("node:readline");
 const version2 = process.env.SOCKET_IO_CLIENT === "2";
@@ -12,6 +12,7 @@ const plain = (value) => (Buffer.isBuffer(value) ? { binary: value.toString("bas
 
 const socket = io(process.argv[2], JSON.parse(process.argv[3] || "{}"));
 socket.on("connect", () => say({ connect: socket.id, recovered: socket.recovered }));
+socket.io.on("open", () => socket.io.engine.on("upgrade", () => say({ upgrade: true })));
 socket.on("disconnect", (reason) => say({ disconnect: reason }));
 socket.on("connect_error", (error) => say({ connect_error: String(error.message) }));
 const print = (event, args) => {
@@ -20,12 +21,17 @@ const print = (event, args) => {
 };
 if (socket.onAny) socket.onAny((event, ...args) => print(event, args));
 
+function cut(engine) {
+  if (engine.transport.ws) return engine.transport.ws.terminate();
+  (engine._onClose || engine.onClose).call(engine, "transport close");
+}
 const revive = (value) => (value && value.$binary ? Buffer.from(value.$binary, "base64") : value);
 
 readline.createInterface({ input: process.stdin }).on("line", (line) => {
   const command = JSON.parse(line);
   if (command.close) return socket.disconnect();
-  if (command.cut) return socket.io.engine.transport.ws.terminate();
+  if (command.open) return socket.connect();
+  if (command.cut) return cut(socket.io.engine);
   const args = command.emit.map(revive);
   if (command.ack === undefined) socket.emit(...args);
   else socket.emit(...args, (answer) => say({ ack: command.ack, answer }));
