@@ -55,8 +55,9 @@ def number_in(packet: str) -> int:
 class Viewer:
     """One WebSocket, connected to the default namespace, with a thread that reads it.
 
-    `auth`: what goes with its CONNECT; `rcvbuf`: bytes of the kernel's for what was not read; None: as the kernel likes. `at_most`: bytes a read and
-    `pause`: seconds between reads, for one that is slow. All that came is in `packets`, in order.
+    `auth`: what goes with its CONNECT; `rcvbuf`: bytes of the kernel's for what was not read; None: as the kernel
+    likes. `at_most`: bytes a read and `pause`: seconds between reads, for one that is slow. All that came is in
+    `packets`, in order.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,11 @@ def say(peer: Peer, start: int, end: int) -> None:
     peer.send(b"".join(b"%d~" % number for number in range(start, end)))
 
 
+def has_read(bridge: Bridge, number: int) -> bool:
+    """Whether the bridge has this message, so that the next one is a burst of its own."""
+    return bridge.counter("frames_in") > number
+
+
 def actions(peer: Peer) -> list[tuple[str, str]]:
     return [(message["username"], message["action"]) for message in peer.messages]
 
@@ -51,11 +57,8 @@ def test_the_stock_client_gets_what_it_missed_once_and_in_order_with_its_old_id(
             ann.got("message", "309")
             assert back == {"connect": sid, "recovered": True}
             got = [line["args"][0] for line in ann.said.entries if line.get("event") == "message"]
-            assert got == [
-                *map(str, range(300)),
-                json.dumps({"username": sid, "n": "mine"}),
-                *map(str, range(300, 310)),
-            ]
+            mine = json.dumps({"username": sid, "n": "mine"})
+            assert got == [*map(str, range(300)), mine, *map(str, range(300, 310))]
             ann.ask("move")
         peer.message(username=sid, action="disconnected")
         assert actions(peer) == [(sid, "connected"), (sid, "move"), (sid, "disconnected")]
@@ -100,7 +103,7 @@ def test_if_something_has_gone_it_is_told_so_and_is_given_no_part() -> None:
             ann.cut()
             for number in range(3, 100):
                 peer.send(b"%d~" % number)
-                until(lambda number=number: bridge.counter("frames_in") > number)
+                until(partial(has_read, bridge, number))
             assert ann.back() == {"connect": sid, "recovered": False}
             say(peer, 100, 101)
             ann.got("message", "100")
@@ -224,7 +227,7 @@ def test_with_recovery_off_packets_are_plain_socket_io_s() -> None:
             first = bob.connected()
             bob.cut()
             back = bob.back()
-            assert back["recovered"] is None or not back["recovered"]
+            assert not back.get("recovered")
             assert back["connect"] != first
 
 
