@@ -110,7 +110,15 @@ class Process:
             self.tally,
         )
         user_key = None if relay.identity == "none" else relay.user_key
-        decode = Decode(codec.parse_fast, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+        decode = Decode(
+            codec.parse_fast,
+            codec.parse_many,
+            codec.to_text,
+            codec.parse,
+            codec.parse_lenient,
+            codec.NotJson,
+            codec.TooDeep,
+        )
         json = codec.JsonEncoder(encoder.escape)
         parts = Parts(
             users=self.users,

@@ -21,7 +21,10 @@ from bridge.clients.frames import BINARY, TEXT, frame, frames_in, head
 from bridge.clients.offsets import Run
 from bridge.messages import SEPARATOR, Payload
 
-__all__ = ["Encoded", "Event", "decode_events", "encode_acks", "encode_event", "encode_texts", "polled"]
+__all__ = [
+    "Encoded", "Event",
+    "decode_events", "encode_acks", "encode_escaped", "encode_event", "encode_texts", "escape", "polled",
+]  # fmt: skip
 
 #: An event of a client: its ack id, and [name, *arguments].
 Event = tuple[int | None, list[object]]
@@ -82,9 +85,18 @@ def encode_texts(event: str, frames: Sequence[bytes], joined: str, ends: bool, r
     `ends`: whether to tell where each frame ends. Two hundred nanoseconds a text, where one at a
     time takes two thousand.
     """
+    return encode_escaped(event, escape(frames, joined), ends, runs)
+
+
+def escape(frames: Sequence[bytes], joined: str) -> Sequence[bytes]:
+    """The texts as they stand in JSON, without their quotes; `frames` and `joined` as in messages.Texts."""
     escaped = orjson.dumps(joined)[1:-1]
     same = len(escaped) == len(joined) and joined.isascii()
-    texts = frames if same else escaped.split(_SEPARATOR)
+    return frames if same else escaped.split(_SEPARATOR)
+
+
+def encode_escaped(event: str, texts: Sequence[bytes], ends: bool, runs: Iterable[Run] = ()) -> Encoded:
+    """As `encode_texts`, of what `escape` made."""
     if runs:
         return _with_offsets(event, texts, ends, runs)
     heads = _heads(event, 0)
@@ -92,7 +104,7 @@ def encode_texts(event: str, frames: Sequence[bytes], joined: str, ends: bool, r
     lengths = list(map(len, texts))
     count = len(texts)
     if lengths.count(lengths[0]) == count:
-        data = b"".join((first[len(_AFTER) :], escaped.replace(_SEPARATOR, first), _AFTER))
+        data = b"".join((first[len(_AFTER) :], first.join(texts), _AFTER))
         size = len(first) + lengths[0]
         return Encoded(data, count, range(size, size * count + 1, size) if ends else ())
     parts: list[bytes] = [b""] * (2 * count + 1)

@@ -10,13 +10,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import chain
 
 from bridge.clients.backlog import Segment
 from bridge.clients.frames import messages_in
 from bridge.clients.history import Addressees, Stored
 from bridge.clients.offsets import Offsets
-from bridge.clients.packets import Encoded, encode_event, encode_texts
+from bridge.clients.packets import Encoded, encode_escaped, encode_event, encode_texts, escape
 from bridge.messages import Delivery, Texts
 
 __all__ = ["LARGEST_SEGMENT", "KeysOf", "Shares"]
@@ -71,18 +70,48 @@ class Shares:
 
     def add(self, delivery: Delivery | Texts) -> None:
         """Encode the next delivery."""
+        if isinstance(delivery, Texts) and delivery.to is not None and self._add_grouped(delivery, delivery.to):
+            return
         keys = self._keys_of(delivery) if self._keys_of else ()
         first = self._offsets.next if self._offsets else 0
         for encoded, to in _apart(*self._encoded(delivery)):
             if first:
-                whom = to[0] if to is not None and encoded.count == 1 else to
-                self.stored.append(Stored(first, encoded.data, encoded.count, whom))
+                self.stored.append(Stored(first, encoded.data, encoded.count, to))
                 first += encoded.count
             some, keys = keys[: encoded.count], keys[encoded.count :]
             if to is None:
                 self._add_common(_Piece(encoded.data, encoded.count, encoded.ends, some))
             else:
                 self._add_addressed(encoded, to, some)
+
+    def _add_grouped(self, texts: Texts, to: Sequence[Addressees]) -> bool:
+        """Many texts that are each for some, those for the same ones together, if that changes nobody's order:
+        if nobody is among two of these groups, and there is nothing else. Half as dear as one by one."""
+        if self._keys_of or self._common or self._alone or None in to:
+            return False
+        groups = defaultdict[int, list[bytes]](list)
+        ids = list(map(id, to))  # routing makes them once for each user; others are only less well grouped
+        for key, text in zip(ids, escape(texts.frames, texts.joined), strict=True):
+            groups[key].append(text)
+        whose = dict(zip(ids, to, strict=True))
+        sids = [sid for to in whose.values() for sid in to or ()]
+        if len(set(sids)) != len(sids):
+            return False
+        for key, own in groups.items():
+            whom = whose[key]
+            if whom:
+                data = self._grouped(texts.event, own, whom)
+                self._alone.update((sid, [(0, data, len(own))]) for sid in whom)
+        return True
+
+    def _grouped(self, event: str, texts: Sequence[bytes], whom: tuple[str, ...]) -> bytes:
+        count, offsets = len(texts), self._offsets
+        if offsets is None:
+            return encode_escaped(event, texts, False).data
+        first = offsets.reserve(count)
+        data = encode_escaped(event, texts, False, list(offsets.runs(first, count))).data
+        self.stored.append(Stored(first, data, count, whom))
+        return data
 
     def _encoded(self, delivery: Delivery | Texts) -> tuple[Encoded, Sequence[Addressees] | None]:
         if isinstance(delivery, Texts):
@@ -103,8 +132,6 @@ class Shares:
         self, encoded: Encoded, addressees: Sequence[tuple[str, ...] | None], keys: Sequence[Hashable]
     ) -> None:
         """Messages that are each for some clients, or for all."""
-        if not (keys or self._common or self._alone or None in addressees) and self._add_grouped(encoded, addressees):
-            return
         data, alone, size = encoded.data, self._alone, self._size
         at = begins = first = 0  # first: of the messages for all that have not been added yet, which begins there
         for number, (to, end) in enumerate(zip(addressees, encoded.ends, strict=True)):
@@ -124,20 +151,6 @@ class Shares:
             at = end
         if first < encoded.count:
             self._add_common(_part(encoded, keys, slice(first, encoded.count), begins))
-
-    def _add_grouped(self, encoded: Encoded, addressees: Sequence[tuple[str, ...] | None]) -> bool:
-        """The same in half the time, if nobody is among the addressees of two kinds of messages."""
-        data, groups = encoded.data, defaultdict[tuple[str, ...] | None, list[bytes]](list)
-        frames = [data[at:end] for at, end in zip(chain((0,), encoded.ends), encoded.ends, strict=False)]
-        for to, frame in zip(addressees, frames, strict=True):
-            groups[to].append(frame)
-        sids = [sid for to in groups for sid in to or ()]
-        if len(set(sids)) != len(sids):
-            return False
-        for to, own in groups.items():
-            share = (0, b"".join(own), len(own))
-            self._alone.update((sid, [share]) for sid in to or ())
-        return True
 
     def _joined(self, alone: Sequence[tuple[int, bytes, int]]) -> _Piece:
         count = sum([number for _, _, number in alone])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from bridge.errors import BridgeError
@@ -73,9 +74,11 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """codec.py's functions, as routing needs them. `fast`: of most JSON its value, else a ValueError."""
+    """codec.py's functions, as routing needs them. `fast`: of most JSON its value, else a ValueError; `many`: the
+    same of many frames at once."""
 
     fast: Callable[[bytes], object]
+    many: Callable[[Sequence[bytes]], list[Any]]
     to_text: Callable[[bytes], tuple[str, bool]]
     strict: Callable[[bytes], object]
     lenient: Callable[[str], object]
@@ -129,6 +132,7 @@ class Outbound:
     ) -> None:
         self._rules, self._decode, self._sids, self._tally = rules, decode, sids, tally
         keys = [key for key in (rules.user_key, rules.event_key) if key is not None]
+        self._user_of = itemgetter(rules.user_key)
         self._keys = [f'"{key}"'.encode() for key in keys]
         # A key can hide behind an escape: any letter as \uXXXX, and / " \ behind a backslash.
         self._escape = b"\\u" if all(key.isalnum() for key in "".join(keys).replace("_", "a")) else b"\\"
@@ -157,7 +161,7 @@ class Outbound:
             text = joined.decode()
         except UnicodeDecodeError:
             return None
-        escaped = self._escape in joined
+        escaped = b"\\" in joined and self._escape in joined  # one byte is found far sooner than two
         if not self._keys or not (escaped or any(key in joined for key in self._keys)):
             return Texts(self._rules.event, frames, text)
         if self._rules.named:
@@ -170,14 +174,19 @@ class Outbound:
 
     def _addressees(self, frames: Sequence[bytes], escaped: bool) -> list[tuple[str, ...] | None]:
         """For each frame its clients, or None for all. Raises _Drop if one needs more than a look."""
-        key, mark, loads = self._rules.user_key, self._keys[0], self._decode.fast
+        key, mark, decode = self._rules.user_key, self._keys[0], self._decode
         # A look at each is half as dear as reading it, and most bursts are alike from end to end.
         everyone = escaped or all(mark in frame for frame in frames[:: max(1, len(frames) // 8)])
         try:
-            values = [loads(frame) if everyone or mark in frame else None for frame in frames]
+            values = (
+                decode.many(frames) if everyone else [decode.fast(frame) if mark in frame else None for frame in frames]
+            )
         except ValueError:
             raise _Drop from None
-        users = [value.get(key, _NOBODY) if type(value) is dict else _NOBODY for value in values]
+        try:
+            users = list(map(self._user_of, values))
+        except (KeyError, TypeError):  # some have none
+            users = [value.get(key, _NOBODY) if type(value) is dict else _NOBODY for value in values]
         try:
             found = list(map(_Known(self._sids).__getitem__, users))
         except TypeError:  # a list, which is no key

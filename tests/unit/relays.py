@@ -73,7 +73,15 @@ class At:
         if setup is not None:
             setup(self.bridge)
         user_key = None if identity == "none" else "username"
-        decode = Decode(codec.parse_fast, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+        decode = Decode(
+            codec.parse_fast,
+            codec.parse_many,
+            codec.to_text,
+            codec.parse,
+            codec.parse_lenient,
+            codec.NotJson,
+            codec.TooDeep,
+        )
         json_encoder = codec.JsonEncoder(encoder.escape)
         parts = Parts(
             users=self.users,

@@ -15,7 +15,9 @@ from bridge.messages import Delivery
 from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
 from bridge.tally import Tally
 
-DECODE = Decode(codec.parse_fast, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+DECODE = Decode(
+    codec.parse_fast, codec.parse_many, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep
+)
 
 #: User -> the clients that it has.
 THERE = {"ann": ("a1", "a2"), "bob": ("b1",), "größe": ("g1",), "": ("e1",)}
