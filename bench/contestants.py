@@ -17,12 +17,14 @@ __all__ = ["CONTESTANTS", "Contestant", "faulty"]
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """`argv` starts it, before its two options; `pings`: whether its idle clients cost it something."""
+    """`argv` starts it, before its two options; `pings`: whether its idle clients cost it something; `works`: those
+    that it takes part in, if not in all."""
 
     name: str
     title: str
     argv: tuple[str, ...]
     pings: bool = True
+    works: tuple[str, ...] = ()
 
     def command(self, feed_port: int) -> list[str]:
         """What to run; it connects to the feed and serves on a free port that it prints."""
@@ -32,6 +34,12 @@ class Contestant:
 _NODE = ("node", str(BUILT / "node" / "plain.js"))
 _ALL = (
     Contestant("ours", "the bridge", (sys.executable, str(PROJECT / "app.py"))),
+    Contestant(
+        "ours-off",
+        "the bridge, recovery off",
+        (sys.executable, str(PROJECT / "app.py"), "--recovery", "off"),
+        works=("burst-64", "burst-512", "users-64"),
+    ),
     Contestant("plain", "plain Flask-SocketIO", (sys.executable, str(PROJECT / "bench" / "peers" / "plain.py"))),
     Contestant("node", "Node", _NODE),
     Contestant("node-joined", "Node, same idea", (_NODE[0], str(BUILT / "node" / "joined.js"))),

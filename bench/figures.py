@@ -53,9 +53,15 @@ def digits(figure: float) -> str:
 
 #: By work, in the order of the table.
 SHOWN = {
-    "burst-64": (Shown("per_second", "burst, 64 B, to {:,}: deliveries/s", many),),
+    "burst-64": (
+        Shown("per_second", "burst, 64 B, to {:,}: deliveries/s", many),
+        Shown("bytes", "burst, 64 B, to {:,}: bytes/s", many),
+    ),
     "burst-512": (Shown("per_second", "burst, 512 B, to {:,}: deliveries/s", many),),
-    "users-64": (Shown("per_second", "64 B, each to 1 of {:,} users: /s", many),),
+    "users-64": (
+        Shown("per_second", "64 B, each to 1 of {:,} users: /s", many),
+        Shown("bytes", "64 B, each to 1 of {:,} users: bytes/s", many),
+    ),
     "rate-1000": (
         Shown("p50", "1,000/s to {:,}: p50", milliseconds),
         Shown("p99", "1,000/s to {:,}: p99", milliseconds),

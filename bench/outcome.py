@@ -23,6 +23,7 @@ class Outcome:
     seconds: float
     server_cpu: float
     generator_cpu: float
+    bytes: int
     delivered: int
     arrived: int
     acked: int

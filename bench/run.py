@@ -26,7 +26,8 @@ def measure(works: Sequence[Work], contestants: Sequence[Contestant], repeats: i
         start = repeat % len(contestants)
         for work in works:
             for contestant in [*contestants[start:], *contestants[:start]]:
-                yield from _work(work, contestant, repeat, say)
+                if not contestant.works or work.name in contestant.works:
+                    yield from _work(work, contestant, repeat, say)
 
 
 def _work(work: Work, contestant: Contestant, repeat: int, say: Say) -> Iterator[Run]:

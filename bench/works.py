@@ -128,7 +128,8 @@ def _burst(command: str, seconds: float, to_all: bool, session: Session) -> Meas
     clients = session.clients
     first = max(20, FIRST // clients) if to_all else FIRST // 10
     outcome = _grown(lambda total: session.ask(f"{command} {total}"), first, seconds)
-    return Measured({"per_second": outcome.delivered / outcome.seconds} | _shares(outcome))
+    values = {"per_second": outcome.delivered / outcome.seconds, "bytes": outcome.bytes / outcome.seconds}
+    return Measured(values | _shares(outcome))
 
 
 def _rate(per_second: int, seconds: float, session: Session) -> Measured:

@@ -45,7 +45,7 @@ struct shape {
 };
 
 struct tally {
-    long delivered, lost, repeated, malformed, closed, failed;
+    long bytes, delivered, lost, repeated, malformed, closed, failed;
     long arrived, notices, acked, refused;
 };
 

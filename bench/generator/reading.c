@@ -169,6 +169,7 @@ static void client_read(struct generator *g, struct client *client)
         client_close(g, client);
         return;
     }
+    g->tally.bytes += length;
     memcpy(at, client->keep, client->kept);
     const unsigned char *end = room + KEPT + length, *rest = take_bytes(g, client, at, end);
     if (client->state == CLOSED)

@@ -73,8 +73,8 @@ static void print_end(const struct generator *g, const struct course *course)
     printf(", \"clients\": %zu, \"seconds\": %.6f, \"server_cpu\": %.3f, \"generator_cpu\": %.3f", g->ready,
            (double)(course->end - course->start) / SECOND, (double)course->server_cpu / SECOND,
            (double)course->own_cpu / SECOND);
-    printf(", \"delivered\": %ld, \"arrived\": %ld, \"acked\": %ld, \"refused\": %ld", tally->delivered, tally->arrived,
-           tally->acked, tally->refused);
+    printf(", \"bytes\": %ld, \"delivered\": %ld, \"arrived\": %ld, \"acked\": %ld, \"refused\": %ld", tally->bytes,
+           tally->delivered, tally->arrived, tally->acked, tally->refused);
     printf(", \"lost\": %ld, \"repeated\": %ld, \"malformed\": %ld", tally->lost + (left(g) > 0 ? left(g) : 0),
            tally->repeated, tally->malformed);
     printf(", \"closed\": %ld, \"failed\": %ld, \"stalled\": %s}\n", tally->closed, tally->failed,

@@ -111,10 +111,10 @@ static size_t quotes(const char *text, size_t length)
     return found;
 }
 
-/* A frame with the event `message` and this text; at most 64 KiB. */
+/* A frame with the event `message`, this text and an offset, so that it is as long as the bridge's; at most 64 KiB. */
 static void add_message(struct bytes *to, const char *text, size_t length)
 {
-    static const char BEFORE[] = "42[\"message\",\"", AFTER[] = "\"]";
+    static const char BEFORE[] = "42[\"message\",\"", AFTER[] = "\",\"limit-00000\"]";
     size_t extra = quotes(text, length);
     add_head(to, sizeof BEFORE - 1 + length + extra + sizeof AFTER - 1);
     add(to, BEFORE, sizeof BEFORE - 1);

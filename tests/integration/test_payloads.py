@@ -92,7 +92,7 @@ def test_verbatim_means_to_the_byte() -> None:
         while "bridge:user" not in str(raw.recv()):
             pass
         peer.send(b'{ "n" : 1.50e0,"big":123456789012345678901234567890 }~')
-        assert raw.recv() == '42["message",{ "n" : 1.50e0,"big":123456789012345678901234567890 }]'
+        assert str(raw.recv()).startswith('42["message",{ "n" : 1.50e0,"big":123456789012345678901234567890 },"')
         raw.close()
 
 

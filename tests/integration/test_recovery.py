@@ -234,11 +234,14 @@ def test_with_recovery_off_packets_are_plain_socket_io_s() -> None:
 def test_a_client_cut_off_for_being_slow_does_not_recover() -> None:
     with TcpServer() as server, Bridge("--server", server.address, "--outbox", "64k") as bridge:
         peer = server.accept()
-        with Returning(bridge, stalled=True) as slow, Returning(bridge) as other:
+
+        def slow_has_gone() -> bool:
+            return bridge.counter("clients_slow") > 0 and bridge.status()["clients"] < 2
+
+        with Returning(bridge, stalled=True) as slow, Returning(bridge):
             for number in range(600):
                 peer.send(b"%d~" % number + b"x" * 10_000 + b"~")
-            until(lambda: bridge.counter("clients_slow") == 1)
-            del other
+            until(slow_has_gone)
             with Returning(bridge, pid=slow.pid) as back:
                 assert back.sid == slow.sid
                 assert back.pid != slow.pid

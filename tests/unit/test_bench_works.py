@@ -14,7 +14,7 @@ from bench.processes import Failed, Session
 from bench.run import measure
 from bench.works import FULL, QUICK, Measured, Step, Work, works
 
-FINE = Outcome("burst", 100, 1.0, 0.9, 0.4, 1000, 0, 0, 0, 0, 0, 0, 0, 0, False)
+FINE = Outcome("burst", 100, 1.0, 0.9, 0.4, 100_000, 1000, 0, 0, 0, 0, 0, 0, 0, 0, False)
 
 
 class Scripted:
