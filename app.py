@@ -32,6 +32,7 @@ from bridge.link import codec
 from bridge.link.connection import Link, LinkOptions, LinkState, LinkStatus
 from bridge.link.dial import Dialer
 from bridge.link.framing import framing_in, framing_out
+from bridge.link.holding import Holding
 from bridge.link.uplink import Uplink
 from bridge.logs import configure
 from bridge.messages import Delivery, Payload
@@ -98,7 +99,8 @@ class Process:
     def _wire(self, host: str, port: int) -> None:
         link, relay = self.settings.link, self.settings.relay
         encoder = framing_out(link.framing_out, link.max_frame)
-        self.uplink = Uplink(encoder, link.link_queue, self._presence_overflow, self.tally)
+        holding = Holding(link.hold, link.hold_size, link.hold_client) if link.when_down == "hold" else None
+        self.uplink = Uplink(encoder, link.link_queue, self._presence_overflow, self.tally, holding)
         self.link = Link(
             Dialer(host, port).dial,
             partial(framing_in, link.framing_in, link.max_frame),
@@ -182,6 +184,7 @@ class Process:
     def _stop(self) -> None:
         log.info("= stopping")
         self.fanout.publish([Delivery("bridge:closing", Payload.of({"code": "stopping"}))])
+        self.uplink.close()  # while there are clients to be told
         self.engine.stop()
         self.uplink.drained(FAREWELL)
         self.link.close()

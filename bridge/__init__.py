@@ -2,12 +2,12 @@
 
 The way of a message, and the layers; imports go one way, upwards in this list:
 
-    errors names tally messages     the words that everybody uses
+    errors names tally messages alarm  the words that everybody uses
     config                          the settings
     link/    framing codec          bytes <-> frames <-> messages
              states delays dial turns  what the connection is made of
              connection             the TCP connection, made anew for ever
-             uplink                 what waits for it
+             entries holding uplink what waits for it
     relay/   users routing handlers who is there, what goes where, what users' files do
              bursts events relay    the two ways: to the clients, to the server
     clients/ frames packets         events <-> Socket.IO packets in WebSocket frames

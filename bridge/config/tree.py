@@ -16,6 +16,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, PlainSerializer
 
+from bridge.config import link_values as link_kinds
 from bridge.config import values as kinds
 from bridge.config.fields import Group, Setting, setting, settings_of
 from bridge.config.values import Address
@@ -57,6 +58,22 @@ class Link(Group, frozen=True):
         1048576,
         "how many bytes may wait for the link before events are refused",
         "1 MiB, Centrifugo's queue of one client",
+    )
+    when_down: link_kinds.WhenDown = setting(
+        "hold",
+        "what becomes of an event while the server is not connected: it is held for a while, or refused at once",
+        "a server that is started again is back within seconds",
+    )
+    hold: kinds.Interval = setting(
+        10.0,
+        "how long an event is held while the server is not connected, then it is refused",
+        "what somebody clicked longer ago is not wanted any more",
+    )
+    hold_size: kinds.Size = setting(
+        1048576, "how many bytes of events are held in all", "as many as may wait for the link"
+    )
+    hold_client: kinds.Size = setting(
+        65536, "how many bytes of one client's events are held", "sixteen clients can't take it all from the others"
     )
 
 

@@ -17,11 +17,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bridge.errors import Refused
+from bridge.errors import Refused, TooMany
 from bridge.names import check_event
 from bridge.relay.handlers import Hooks, frames_of, report
 from bridge.relay.routing import Inbound
-from bridge.relay.users import Client, Users
+from bridge.relay.users import Client, Sender, Users
 from bridge.tally import Tally, shorten
 
 __all__ = ["Answer", "Event", "Events", "EventsParts", "EventsRules", "Send"]
@@ -41,7 +41,14 @@ MOST_NAMES = 1024  # names that are remembered as good
 class Send(Protocol):
     """uplink.send"""
 
-    def __call__(self, payloads: Sequence[bytes], done: _Done | None = None, *, has_room: bool = False) -> None: ...
+    def __call__(
+        self,
+        payloads: Sequence[bytes],
+        done: _Done | None = None,
+        *,
+        has_room: bool = False,
+        by: Sender | None = None,
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +149,14 @@ class Events:
     def _relay(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
         """Relay plain events in one piece; one by one if there is something wrong with one of them."""
         try:
-            if self._relayed(sid, events, answer, may_wait):
-                return len(events)
+            taken = self._relayed(sid, events, answer, may_wait)
+            if taken:
+                return taken
         except Refused as error:
             if may_wait and error.code in ("link-busy", "link-down", "gone"):  # which is so for all of them
-                self._done(sid, events, answer)(error)
-                return len(events)
+                refused = events[:1] if isinstance(error, TooMany) else events
+                self._done(sid, refused, answer)(error)
+                return len(refused)
         if may_wait:
             for event in events:
                 self._one(sid, event, answer)
@@ -155,26 +164,42 @@ class Events:
             return len(events)
         return 0
 
-    def _relayed(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> bool:
+    def _relayed(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
+        """How many there was room for. Raises Refused if there was none for the first."""
         if not may_wait:
             if not self._lock.acquire(blocking=False):
-                return False
+                return 0
             try:
-                self._send_plain(sid, events, answer, has_room=False)
+                return self._send_plain(sid, events, answer, has_room=False)
             finally:
                 self._lock.release()
-            return True
         with self._room(PATIENCE), self._lock:
-            self._send_plain(sid, events, answer, has_room=True)
-        return True
+            return self._send_plain(sid, events, answer, has_room=True)
 
-    def _send_plain(self, sid: str, events: Sequence[Event], answer: Answer, has_room: bool) -> None:
+    def _send_plain(self, sid: str, events: Sequence[Event], answer: Answer, has_room: bool) -> int:
         """Under the lock, where the user can't change any more."""
         client = self._users.get(sid)
         if client is None:
             raise Refused("gone", "this client has disconnected")
+        try:
+            self._send_together(client, events, answer, has_room)
+            return len(events)
+        except TooMany:
+            if len(events) == 1:
+                raise
+        for at, event in enumerate(events):
+            try:
+                self._send_together(client, [event], answer, has_room)
+            except Refused:
+                if at:
+                    return at
+                raise
+        return len(events)
+
+    def _send_together(self, client: Client, events: Sequence[Event], answer: Answer, has_room: bool) -> None:
         messages = self._parts.inbound.messages(client.user, [data for _, data in events])
-        self._send(self._parts.encode_many(messages), self._done(sid, events, answer), has_room=has_room)
+        done = self._done(client.sid, events, answer)
+        self._send(self._parts.encode_many(messages), done, has_room=has_room, by=client.sender)
 
     def _done(self, sid: str, events: Sequence[Event], answer: Answer) -> _Done:
         """What to call when the fate of all of them is known. It keeps no arguments."""
@@ -233,7 +258,7 @@ class Events:
                 raise Refused("gone", "this client has disconnected")
             if payloads is None:
                 payloads = [self._parts.encode(self._parts.inbound.message(client.user, name, args))]
-            self._send(payloads, done, has_room=True)
+            self._send(payloads, done, has_room=True, by=client.sender)
 
     def _handled(self, client: Client, name: str, args: Sequence[object]) -> list[bytes] | None:
         """What a handler makes of an event; None if there is none for it."""

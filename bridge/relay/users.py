@@ -10,22 +10,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Change", "Client", "User", "Users"]
+__all__ = ["Change", "Client", "Sender", "User", "Users"]
 
 
 @dataclass(eq=False)
 class User:
     """A name and its clients, oldest first. `registered`: by register, not by its Socket.IO id.
 
-    `told`: the server has been told of its coming, on the present connection.
+    `told`: the server has been told of its coming, on the present connection. `here`: until it has gone;
+    who comes again by the same name is another one.
     """
 
     name: str
     registered: bool
     clients: dict[str, Client] = field(default_factory=dict)
     told: bool = False
+    here: bool = True
+
+
+class Sender(NamedTuple):
+    """On whose behalf something is sent: a client, and who it was then."""
+
+    key: str
+    user: User | None
+
+    @property
+    def here(self) -> bool:
+        """Whether that user is there still. Nobody is told of a client without one, so it always is."""
+        return self.user is None or self.user.here
 
 
 @dataclass(eq=False)
@@ -51,6 +65,11 @@ class Client:
     def clients(self) -> tuple[Client, ...]:
         """All clients of the same user that are there now, oldest first."""
         return tuple(self._user.clients.values()) if self._user else ()
+
+    @property
+    def sender(self) -> Sender:
+        """This client as who it is now."""
+        return Sender(self.sid, self._user)
 
     def register(self, name: str) -> None:
         """Make this client one of the named user's, as the event `register` does.
@@ -100,6 +119,7 @@ class Users:
         if user is None or user.clients.pop(client.sid, None) is None or user.clients:
             return []
         del self._users[user.name]
+        user.here = False
         return [Change(user, client, here=False)]
 
     def remove(self, sid: str) -> list[Change]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from bridge.link import codec
 from bridge.link.framing import framing_out
+from bridge.link.holding import Holding
 from bridge.link.uplink import Uplink
 from bridge.messages import Delivery, Payload, Texts
 from bridge.relay.handlers import Bridge, Hooks
@@ -55,6 +56,7 @@ class At:
         framing: str = "~",
         limit: int = 1 << 20,
         presence: tuple[str, str] = ("connected", "disconnected"),
+        holding: Holding | None = None,
     ) -> None:
         self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
         self.batches: list[list[Delivery]] = []
@@ -64,7 +66,7 @@ class At:
         self.link: dict[str, object] = {"state": "connecting"}
         self.read_link: Callable[[], dict[str, object]] = lambda: self.link
         encoder = framing_out(framing, 1 << 20)
-        self.uplink = Uplink(encoder, limit, lambda: None, self.tally)
+        self.uplink = Uplink(encoder, limit, lambda: None, self.tally, holding)
         self.bridge = Bridge(None, self.hooks, self.users)
         if setup is not None:
             setup(self.bridge)

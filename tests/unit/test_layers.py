@@ -16,7 +16,7 @@ from bridge.errors import REFUSALS
 from bridge.tally import COUNTERS
 from tests.process import ROOT
 
-BASE = ["errors", "version", "names", "tally", "messages"]
+BASE = ["errors", "version", "names", "tally", "messages", "alarm"]
 
 #: One list a side, lowest first. A module may import what is before it in its list, and what else is
 #: given; an entry with a star is one place for several modules, which may import each other.
@@ -25,7 +25,19 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
     "logs": (["logs"], []),
     "settings": (["config*"], BASE),
     "link": (
-        ["framing_*", "framing", "codec", "dial", "states", "delays", "turns", "connection", "uplink"],
+        [
+            "framing_*",
+            "framing",
+            "codec",
+            "dial",
+            "states",
+            "delays",
+            "turns",
+            "connection",
+            "entries",
+            "holding",
+            "uplink",
+        ],
         BASE,
     ),
     "relay": (["users", "routing", "handlers", "handlers_file", "bursts", "events", "relay"], BASE),
