@@ -14,6 +14,7 @@ eventlet.monkey_patch()
 
 import logging
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -24,11 +25,11 @@ from bridge.clients.engine.serving import addresses, listen, make_room
 from bridge.clients.engine.sockets import Engine, EngineOptions
 from bridge.clients.fanout import Fanout
 from bridge.clients.keys import KeysOf
-from bridge.config import Relay as RelaySettings
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
 from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
 from bridge.link import codec
+from bridge.link.confirming import Confirming
 from bridge.link.connection import Link, LinkOptions, LinkState, LinkStatus
 from bridge.link.dial import Dialer
 from bridge.link.framing import framing_in, framing_out
@@ -66,7 +67,7 @@ class Process:
         self.users = Users()
         self.hooks = Hooks()
         self.app = create_app(Path(__file__).resolve().parent, self._page())
-        self.bridge = Bridge(self.app, self.hooks, self.users, reserved_events(settings.relay))
+        self.bridge = Bridge(self.app, self.hooks, self.users, reserved_events(settings))
 
     def load_handlers(self) -> None:
         """Run the users' own files. Raises HandlersError."""
@@ -100,7 +101,12 @@ class Process:
         link, relay = self.settings.link, self.settings.relay
         encoder = framing_out(link.framing_out, link.max_frame)
         holding = Holding(link.hold, link.hold_size, link.hold_client) if link.when_down == "hold" else None
-        self.uplink = Uplink(encoder, link.link_queue, self._presence_overflow, self.tally, holding)
+        json = codec.JsonEncoder(encoder.escape)
+        hello = json.encode({relay.action_key: "hello", "epoch": secrets.token_hex(8)})
+        self.uplink = Uplink(
+            encoder, link.link_queue, self._presence_overflow, self.tally,
+            holding=holding, confirming=Confirming(hello) if link.confirm else None,
+        )  # fmt: skip
         self.link = Link(
             Dialer(host, port).dial,
             partial(framing_in, link.framing_in, link.max_frame),
@@ -109,10 +115,9 @@ class Process:
         )
         user_key = None if relay.identity == "none" else relay.user_key
         decode = Decode(codec.parse_fast, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
-        json = codec.JsonEncoder(encoder.escape)
         parts = Parts(
             users=self.users,
-            inbound=Inbound(user_key, relay.action_key, {relay.user_key, relay.action_key}, self.tally),
+            inbound=Inbound(user_key, relay.action_key, own_keys(self.settings), self.tally),
             outbound=Outbound(
                 OutboundRules(relay.payload, relay.event, relay.event_key, user_key),
                 decode, self.users.sids, self.tally,
@@ -122,7 +127,7 @@ class Process:
             encode_many=json.encode_many,
         )  # fmt: skip
         presence = (relay.connected, relay.disconnected)
-        rules = Rules(relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue)
+        rules = Rules(relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue, link.confirm)
         self.relay = Relay(rules, parts, self.tally)
 
     def _wire_web(self, host: str, port: int) -> None:
@@ -157,12 +162,15 @@ class Process:
 
     def _run_link(self) -> None:
         try:
-            self.link.run(on_burst=self.relay.burst, on_state=self._link_state, outgoing=self.uplink)
+            self.link.run(on_burst=self._burst, on_state=self._link_state, outgoing=self.uplink)
         except BaseException:
             # A bug, and a bridge without its link is none: better to be restarted than to pretend.
             log.critical("! the link's thread failed; the bridge stops", exc_info=True)
             self.exit_code = 1
             os.write(self.end, b"!")
+
+    def _burst(self, frames: list[bytes]) -> None:
+        self.relay.burst(self.uplink.confirmed(frames) if self.settings.link.confirm else frames)
 
     def _link_state(self, status: LinkStatus) -> None:
         if status.state is LinkState.CONNECTED:
@@ -235,10 +243,17 @@ def main(argv: list[str]) -> int:
         return 1
 
 
-def reserved_events(relay: RelaySettings) -> set[str]:
+def reserved_events(settings: Settings) -> set[str]:
     """Events that never reach a handler under these settings."""
+    relay = settings.relay
     presence = set() if relay.identity == "none" else {relay.connected, relay.disconnected}
-    return presence | ({"register"} if relay.identity == "register" else set())
+    hello = {"hello"} if settings.link.confirm else set()
+    return presence | hello | ({"register"} if relay.identity == "register" else set())
+
+
+def own_keys(settings: Settings) -> set[str]:
+    """Keys of a message that no client may set."""
+    return {settings.relay.user_key, settings.relay.action_key} | ({"seq"} if settings.link.confirm else set())
 
 
 def void(_: object) -> None:

@@ -7,7 +7,9 @@ The way of a message, and the layers; imports go one way, upwards in this list:
     link/    framing codec          bytes <-> frames <-> messages
              states delays dial turns  what the connection is made of
              connection             the TCP connection, made anew for ever
-             entries holding uplink what waits for it
+             entries holding        what waits for it, what is held while it is down,
+             confirming keeping     what the server has not confirmed, what is kept for the next
+             line uplink            who waits for room, and all of it together
     relay/   users routing handlers who is there, what goes where, what users' files do
              bursts events relay    the two ways: to the clients, to the server
     clients/ frames packets         events <-> Socket.IO packets in WebSocket frames

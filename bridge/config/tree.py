@@ -76,6 +76,12 @@ class Link(Group, frozen=True):
         65536, "how many bytes of one client's events are held", "sixteen clients can't take it all from the others"
     )
 
+    confirm: kinds.Switch = setting(
+        False,
+        "number the frames to the server, which confirms them, and send again what it has not confirmed",
+        "the server has to know of it",
+    )
+
 
 class Relay(Group, frozen=True):
     """The relay: what goes to whom, and as what"""

@@ -2,7 +2,7 @@
 
 State only. Must not know queues, limits or sockets.
 
-Use: `Entry(pieces_of(framing, payloads), len(payloads), done, sender)`.
+Use: `entry = Entry(len(payloads), done, sender)`; `entry.fill(pieces_of(framing, payloads))`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from bridge.errors import Refused
 
-__all__ = ["JOINED", "Done", "Entry", "Framing", "Sender", "finish", "pieces_of"]
+__all__ = ["JOINED", "Done", "Entry", "Fates", "Framing", "Sender", "finish", "pieces_of"]
 
 #: Called once, when the fact is known: None for handed over, else why not.
 Done = Callable[[Refused | None], None]
@@ -49,20 +49,27 @@ class Entry:
     """`pieces`: frames, which are sent in order, all joined in one piece or each in one of its own;
     `count`: how many frames; `at`: how many pieces were taken.
 
-    `by` None: on nobody's behalf. `presence`: a notice, which nobody waits for.
+    `by` None: on nobody's behalf. `presence`: a notice, which nobody waits for. `size`: its bytes.
+    With confirm, see confirming.py: `payloads`: what the pieces were made from; `first`, `last`: the numbers of
+    its frames, 0 while or if they have none; `unconfirmed`: a connection has had some of it; `again`: once more.
     """
 
-    pieces: Sequence[bytes]
     count: int = 1
     done: Done | None = None
     by: Sender | None = None
     presence: bool = False
+    pieces: Sequence[bytes] = ()
+    size: int = 0
     at: int = 0
+    payloads: Sequence[bytes] = ()
+    first: int = 0
+    last: int = 0
+    unconfirmed: bool = False
+    again: bool = False
 
-    @property
-    def size(self) -> int:
-        """Bytes that have not been taken yet."""
-        return sum(map(len, self.pieces[self.at :])) if self.at else sum(map(len, self.pieces))
+    def fill(self, pieces: Sequence[bytes]) -> None:
+        """These are its pieces, until they are filled in anew."""
+        self.pieces, self.size = pieces, sum(map(len, pieces))
 
     @property
     def gone(self) -> bool:
@@ -74,6 +81,10 @@ class Entry:
         return self.count if len(self.pieces) == 1 else 1
 
 
+#: What became of these: None for well, else why not.
+Fates = list[tuple[Entry, Refused | None]]
+
+
 def pieces_of(framing: Framing, payloads: Sequence[bytes]) -> list[bytes]:
     """The payloads, framed; apart if they have to be or are large. Raises Refused."""
     if framing.separate or sum(map(len, payloads)) > JOINED:
@@ -81,7 +92,7 @@ def pieces_of(framing: Framing, payloads: Sequence[bytes]) -> list[bytes]:
     return [framing.frames(payloads)]
 
 
-def finish(fates: Sequence[tuple[Entry, Refused | None]]) -> None:
+def finish(fates: Fates) -> None:
     """Tell who waits for each of these. Never under a lock: an ack may close its client, and that is told on."""
     for entry, outcome in fates:
         done, entry.done = entry.done, None

@@ -36,14 +36,13 @@ class Holding:
     def add(self, entry: Entry, now: float) -> None:
         """Hold it. Raises TooMany if there is no room for it."""
         size = entry.size
+        if entry.by is not None and self._clients.get(entry.by.key, 0) + size > self._client_most:
+            limit = f"at most {self._client_most} bytes of one client are held for it"
+            raise TooMany("link-down", f"the server is not connected, and {limit}")
         if self._size + size > self._most:
             raise TooMany("link-down", f"the server is not connected, and at most {self._most} bytes are held for it")
         if entry.by is not None:
-            of_client = self._clients.get(entry.by.key, 0) + size
-            if of_client > self._client_most:
-                limit = f"at most {self._client_most} bytes of one client are held for it"
-                raise TooMany("link-down", f"the server is not connected, and {limit}")
-            self._clients[entry.by.key] = of_client
+            self._clients[entry.by.key] = self._clients.get(entry.by.key, 0) + size
         self._size += size
         self._held.append((now + self.seconds, entry))
 

@@ -53,13 +53,15 @@ class Send(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventsRules:
-    """The settings that decide here. `handler_limit`: bytes that one handler's answer may have in all."""
+    """The settings that decide here. `handler_limit`: bytes that one handler's answer may have in all;
+    `singly`: each event has a fate of its own."""
 
     identity: str
     user_key: str
     reserved: frozenset[str]
     unhandled: str
     handler_limit: int
+    singly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +184,9 @@ class Events:
         if client is None:
             raise Refused("gone", "this client has disconnected")
         try:
-            self._send_together(client, events, answer, has_room)
-            return len(events)
+            if not self._rules.singly:
+                self._send_together(client, events, answer, has_room)
+                return len(events)
         except TooMany:
             if len(events) == 1:
                 raise

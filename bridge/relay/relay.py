@@ -38,6 +38,7 @@ class Rules:
     presence: tuple[str, str]
     unhandled: str
     handler_limit: int  # bytes that one handler's answer may have in all
+    confirm: bool = False  # the server confirms each event, and is greeted with `hello`
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,11 @@ class Relay:
         self._rules, self._parts, self._tally = rules, parts, tally
         self._users, self._hooks = parts.users, parts.hooks
         reserved = frozenset[str]() if rules.identity == "none" else frozenset(rules.presence)
+        if rules.confirm:
+            reserved |= {"hello"}
         self._lock = threading.RLock()
         self._events = Events(
-            EventsRules(rules.identity, rules.user_key, reserved, rules.unhandled, rules.handler_limit),
+            EventsRules(rules.identity, rules.user_key, reserved, rules.unhandled, rules.handler_limit, rules.confirm),
             EventsParts(parts.users, parts.inbound, parts.hooks, parts.encode, parts.encode_many),
             self._lock,
             tally,

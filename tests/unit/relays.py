@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge.link import codec
+from bridge.link.confirming import Confirming
 from bridge.link.framing import framing_out
 from bridge.link.holding import Holding
 from bridge.link.uplink import Uplink
@@ -24,6 +25,8 @@ from bridge.tally import Tally
 __all__ = ["At", "notice", "singly"]
 
 Setup = Callable[[Bridge], object]
+
+DECODE = Decode(codec.parse_fast, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
 
 
 def notice(user: str, action: str) -> dict[str, object]:
@@ -57,6 +60,7 @@ class At:
         limit: int = 1 << 20,
         presence: tuple[str, str] = ("connected", "disconnected"),
         holding: Holding | None = None,
+        confirming: Confirming | None = None,
     ) -> None:
         self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
         self.batches: list[list[Delivery]] = []
@@ -66,22 +70,22 @@ class At:
         self.link: dict[str, object] = {"state": "connecting"}
         self.read_link: Callable[[], dict[str, object]] = lambda: self.link
         encoder = framing_out(framing, 1 << 20)
-        self.uplink = Uplink(encoder, limit, lambda: None, self.tally, holding)
+        self.uplink = Uplink(encoder, limit, lambda: None, self.tally, holding=holding, confirming=confirming)
         self.bridge = Bridge(None, self.hooks, self.users)
         if setup is not None:
             setup(self.bridge)
         user_key = None if identity == "none" else "username"
-        decode = Decode(codec.parse_fast, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
         json_encoder = codec.JsonEncoder(encoder.escape)
         parts = Parts(
             users=self.users,
-            inbound=Inbound(user_key, "action", {"username", "action"}, self.tally),
-            outbound=Outbound(OutboundRules(payload, "message", None, user_key), decode, self.users.sids, self.tally),
+            inbound=Inbound(user_key, "action", {"username", "action", "seq"}, self.tally),
+            outbound=Outbound(OutboundRules(payload, "message", None, user_key), DECODE, self.users.sids, self.tally),
             hooks=self.hooks,
             encode=json_encoder.encode,
             encode_many=json_encoder.encode_many,
         )
-        self.relay = Relay(Rules(identity, "username", presence, unhandled, limit), parts, self.tally)
+        confirm = confirming is not None
+        self.relay = Relay(Rules(identity, "username", presence, unhandled, limit, confirm), parts, self.tally)
         up = self.uplink
         self.relay.run(Wires(up.send, up.room, up.tell, up.up, self.publish, self.status), self.bridge)
 

@@ -25,7 +25,7 @@ SAMPLES = {
     "PORT": (("1", "0", "65535"), "65536"),
     "YES": (("yes", "true", "1"), "maybe"),
     "FRAMING": (("|", r"\n", "json"), "\udcff"),
-    "SIZE": (("1", "64k", "1GiB"), "2GiB"),
+    "SIZE": (("1", "32k", "1GiB"), "2GiB"),
     "SECONDS": (("1", "2.5", "3"), "-1"),
     "NAME": (("one", "two", "three"), "a\x00"),
     "FIELD": (("one", "two", "three"), "a\x00"),

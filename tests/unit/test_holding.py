@@ -13,7 +13,9 @@ from tests.unit.uplinks import By
 
 
 def entry(size: int, key: str | None = None) -> Entry:
-    return Entry([b"x" * size], by=None if key is None else By(key))
+    made = Entry(by=None if key is None else By(key))
+    made.fill([b"x" * size])
+    return made
 
 
 def test_what_was_held_is_given_back_once_in_order() -> None:

@@ -17,6 +17,7 @@ from bridge.tally import COUNTERS
 from tests.process import ROOT
 
 BASE = ["errors", "version", "names", "tally", "messages", "alarm"]
+CONNECTION = ["framing_*", "framing", "codec", "dial", "states", "delays", "turns", "connection"]
 
 #: One list a side, lowest first. A module may import what is before it in its list, and what else is
 #: given; an entry with a star is one place for several modules, which may import each other.
@@ -36,6 +37,9 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
             "connection",
             "entries",
             "holding",
+            "confirming",
+            "keeping",
+            "line",
             "uplink",
         ],
         BASE,

@@ -214,7 +214,7 @@ def test_what_waits_for_a_link_that_is_up_is_not_touched_when_the_bridge_stops()
 def test_large_ones_and_those_that_are_sent_apart_are_held_as_well() -> None:
     framing = Tilde()
     framing.separate = True
-    up, done = Uplink(framing, 1000, lambda: None, Tally(), Holding(1000, 1000, 1000)), Outcomes()
+    up, done = Uplink(framing, 1000, lambda: None, Tally(), holding=Holding(1000, 1000, 1000)), Outcomes()
     up.send([b"1", b"2"], done.of("12"))
     up.up([])
     assert up.take(1) == [b"1~"]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bridge.errors import Refused
-from bridge.link.holding import Holding
 from bridge.link.uplink import Uplink
 from bridge.tally import Tally
 
@@ -56,6 +56,7 @@ class Outcomes:
         return self.calls[name]
 
 
-def uplink(overflows: list[int] | None = None, tally: Tally | None = None, holding: Holding | None = None) -> Uplink:
+def uplink(overflows: list[int] | None = None, tally: Tally | None = None, **more: Any) -> Uplink:
+    """`more`: holding, confirming."""
     told = overflows if overflows is not None else []
-    return Uplink(Tilde(), LIMIT, lambda: told.append(1), tally or Tally(), holding)
+    return Uplink(Tilde(), LIMIT, lambda: told.append(1), tally or Tally(), **more)
