@@ -38,8 +38,10 @@ from bridge.link.uplink import Uplink
 from bridge.logs import configure
 from bridge.messages import Delivery, Payload
 from bridge.relay import handlers_file
+from bridge.relay.acks import Acks
 from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.relay import Parts, Relay, Rules, Wires
+from bridge.relay.replies import KEY, Replies
 from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
 from bridge.relay.users import Users
 from bridge.tally import Tally
@@ -125,6 +127,7 @@ class Process:
             hooks=self.hooks,
             encode=json.encode,
             encode_many=json.encode_many,
+            replies=Replies(link.reply_timeout, decode, Acks(self.tally), self.tally) if link.replies else None,
         )  # fmt: skip
         presence = (relay.connected, relay.disconnected)
         rules = Rules(relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue, link.confirm)
@@ -253,7 +256,8 @@ def reserved_events(settings: Settings) -> set[str]:
 
 def own_keys(settings: Settings) -> set[str]:
     """Keys of a message that no client may set."""
-    return {settings.relay.user_key, settings.relay.action_key} | ({"seq"} if settings.link.confirm else set())
+    keys = {settings.relay.user_key, settings.relay.action_key}
+    return keys | ({"seq"} if settings.link.confirm else set()) | ({KEY} if settings.link.replies else set())
 
 
 def void(_: object) -> None:

@@ -11,6 +11,7 @@ The way of a message, and the layers; imports go one way, upwards in this list:
              confirming keeping     what the server has not confirmed, what is kept for the next
              line uplink            who waits for room, and all of it together
     relay/   users routing handlers who is there, what goes where, what users' files do
+             acks replies           what clients are told of their events
              bursts events relay    the two ways: to the clients, to the server
     clients/ frames packets         events <-> Socket.IO packets in WebSocket frames
              backlog pressure       what waits for a slow client, whom the link waits for

@@ -35,6 +35,7 @@ COUNTERS: dict[str, str] = {
     "not_utf8": "frames whose bytes were replaced by U+FFFD, or that were refused for it",
     "not_json": "frames refused because they are not JSON",
     "bad_user_key": "frames refused because their user key is neither a string nor a list of strings",
+    "replies_unknown": "answers of the server that nobody waited for: of an unknown id, late, or a second one",
     "unknown_users": "addressees that were not there",
     "presence_overflow": "links made anew because presence piled up unread",
     "deliveries": "messages times the clients they were sent to",

@@ -82,6 +82,15 @@ class Link(Group, frozen=True):
         "the server has to know of it",
     )
 
+    replies: kinds.Switch = setting(
+        False,
+        "an event that asks for an ack leaves with reply_to, and what the server answers to that is the ack",
+        "the server has to know of it",
+    )
+    reply_timeout: kinds.Interval = setting(
+        10.0, "how long the server may take for such an answer", "who has clicked has gone on by then"
+    )
+
 
 class Relay(Group, frozen=True):
     """The relay: what goes to whom, and as what"""

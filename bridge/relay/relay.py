@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from bridge.errors import Refused
 from bridge.messages import Delivery, Payload
 from bridge.names import clean_user
+from bridge.relay.acks import Answer, Event
 from bridge.relay.bursts import Bursts, Publish
-from bridge.relay.events import Answer, Event, Events, EventsParts, EventsRules, Send
+from bridge.relay.events import Events, EventsParts, EventsRules, Send
 from bridge.relay.handlers import Bridge, Hooks, frames_of
+from bridge.relay.replies import Replies
 from bridge.relay.routing import Inbound, Outbound
 from bridge.relay.users import Change, Client, Users
 from bridge.tally import Tally
@@ -43,7 +45,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the relay puts together."""
+    """What the relay puts together. `replies` None: the server answers no events."""
 
     users: Users
     inbound: Inbound
@@ -51,6 +53,7 @@ class Parts:
     hooks: Hooks
     encode: Callable[[object], bytes]
     encode_many: Callable[[Sequence[object]], list[bytes]]
+    replies: Replies | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Relay:
         self._lock = threading.RLock()
         self._events = Events(
             EventsRules(rules.identity, rules.user_key, reserved, rules.unhandled, rules.handler_limit, rules.confirm),
-            EventsParts(parts.users, parts.inbound, parts.hooks, parts.encode, parts.encode_many),
+            EventsParts(parts.users, parts.inbound, parts.hooks, parts.encode, parts.encode_many, parts.replies),
             self._lock,
             tally,
         )
@@ -185,7 +188,10 @@ class Relay:
 
     def burst(self, frames: Sequence[bytes]) -> None:
         """What one read of the link completed."""
-        self._bursts.take(frames)
+        if self._parts.replies is None:
+            self._bursts.take(frames)
+        else:
+            self._parts.replies.take(frames, self._bursts.take)
 
     # For handlers.
 

@@ -16,8 +16,10 @@ from bridge.link.framing import framing_out
 from bridge.link.holding import Holding
 from bridge.link.uplink import Uplink
 from bridge.messages import Delivery, Payload, Texts
+from bridge.relay.acks import Acks
 from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.relay import Parts, Relay, Rules, Wires
+from bridge.relay.replies import Replies
 from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
 from bridge.relay.users import Users
 from bridge.tally import Tally
@@ -61,6 +63,7 @@ class At:
         presence: tuple[str, str] = ("connected", "disconnected"),
         holding: Holding | None = None,
         confirming: Confirming | None = None,
+        reply_timeout: float | None = None,
     ) -> None:
         self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
         self.batches: list[list[Delivery]] = []
@@ -78,16 +81,20 @@ class At:
         json_encoder = codec.JsonEncoder(encoder.escape)
         parts = Parts(
             users=self.users,
-            inbound=Inbound(user_key, "action", {"username", "action", "seq"}, self.tally),
+            inbound=Inbound(user_key, "action", {"username", "action", "seq", "reply_to"}, self.tally),
             outbound=Outbound(OutboundRules(payload, "message", None, user_key), DECODE, self.users.sids, self.tally),
             hooks=self.hooks,
             encode=json_encoder.encode,
             encode_many=json_encoder.encode_many,
+            replies=None if reply_timeout is None else Replies(reply_timeout, DECODE, Acks(self.tally), self.tally),
         )
-        confirm = confirming is not None
-        self.relay = Relay(Rules(identity, "username", presence, unhandled, limit, confirm), parts, self.tally)
+        rules = Rules(identity, "username", presence, unhandled, limit, confirming is not None)
+        self.relay = Relay(rules, parts, self.tally)
+        self.relay.run(self._wires(), self.bridge)
+
+    def _wires(self) -> Wires:
         up = self.uplink
-        self.relay.run(Wires(up.send, up.room, up.tell, up.up, self.publish, self.status), self.bridge)
+        return Wires(up.send, up.room, up.tell, up.up, self.publish, self.status)
 
     def status(self) -> dict[str, object]:
         """What the link says of itself."""

@@ -44,7 +44,7 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
         ],
         BASE,
     ),
-    "relay": (["users", "routing", "handlers", "handlers_file", "bursts", "events", "relay"], BASE),
+    "relay": (["users", "routing", "handlers", "handlers_file", "bursts", "acks", "replies", "events", "relay"], BASE),
     "clients": (["frames", "packets", "backlog", "pressure", "outbox", "keys", "shares", "fanout", "engine*"], BASE),
     "web": (["*"], BASE),
     "demo": (["demo*"], [*BASE, "link.framing", "link.codec"]),
