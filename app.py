@@ -27,12 +27,13 @@ from bridge.clients.fanout import Fanout
 from bridge.clients.keys import KeysOf
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
-from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
+from bridge.errors import HandlersError, LinkError, Refused, ServeError, SettingsError
 from bridge.link import codec
 from bridge.link.confirming import Confirming
 from bridge.link.connection import Link, LinkOptions, LinkState, LinkStatus
 from bridge.link.dial import Dialer
-from bridge.link.framing import framing_in, framing_out
+from bridge.link.framing import Encoder, framing_in, framing_out
+from bridge.link.heartbeat import Heartbeat
 from bridge.link.holding import Holding
 from bridge.link.uplink import Uplink
 from bridge.logs import configure
@@ -92,6 +93,8 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled())
         eventlet.spawn(self.engine.serve, listener, Outside(self.app.wsgi_app, self.flask_app, self.tally))
+        if self.settings.link.heartbeat:
+            self.heartbeat.run()
         threading.Thread(target=self._run_link, name="bridge-link", daemon=True).start()
         self._say(addresses(web.host, listener.getsockname()[1]), f"{host}:{port}")
         os.read(self.ends, 1)
@@ -102,17 +105,12 @@ class Process:
     def _wire(self, host: str, port: int) -> None:
         link, relay = self.settings.link, self.settings.relay
         encoder = framing_out(link.framing_out, link.max_frame)
-        holding = Holding(link.hold, link.hold_size, link.hold_client) if link.when_down == "hold" else None
         json = codec.JsonEncoder(encoder.escape)
-        hello = json.encode({relay.action_key: "hello", "epoch": secrets.token_hex(8)})
-        self.uplink = Uplink(
-            encoder, link.link_queue, self._presence_overflow, self.tally,
-            holding=holding, confirming=Confirming(hello) if link.confirm else None,
-        )  # fmt: skip
+        self._wire_uplink(encoder, json.encode({relay.action_key: "hello", "epoch": secrets.token_hex(8)}))
         self.link = Link(
             Dialer(host, port).dial,
             partial(framing_in, link.framing_in, link.max_frame),
-            LinkOptions(f"{host}:{port}", encoder.separate, link.send_gap),
+            LinkOptions(f"{host}:{port}", encoder.separate, link.send_gap, link.idle_warn, link.idle_reconnect),
             self.tally,
         )
         user_key = None if relay.identity == "none" else relay.user_key
@@ -132,6 +130,15 @@ class Process:
         presence = (relay.connected, relay.disconnected)
         rules = Rules(relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue, link.confirm)
         self.relay = Relay(rules, parts, self.tally)
+
+    def _wire_uplink(self, encoder: Encoder, hello: bytes) -> None:
+        link = self.settings.link
+        self.uplink = Uplink(
+            encoder, link.link_queue, self._presence_overflow, self.tally,
+            holding=Holding(link.hold, link.hold_size, link.hold_client) if link.when_down == "hold" else None,
+            confirming=Confirming(hello) if link.confirm else None,
+        )  # fmt: skip
+        self.heartbeat = Heartbeat((link.heartbeat or "").encode(), link.heartbeat_interval, self.uplink.tell)
 
     def _wire_web(self, host: str, port: int) -> None:
         web, clients, largest = self.settings.web, self.settings.clients, 2 * self.settings.link.max_frame + 65536
@@ -165,7 +172,12 @@ class Process:
 
     def _run_link(self) -> None:
         try:
-            self.link.run(on_burst=self._burst, on_state=self._link_state, outgoing=self.uplink)
+            self.link.run(
+                on_burst=self._burst,
+                on_state=self._link_state,
+                outgoing=self.uplink,
+                on_silence=self.relay.link_changed,
+            )
         except BaseException:
             # A bug, and a bridge without its link is none: better to be restarted than to pretend.
             log.critical("! the link's thread failed; the bridge stops", exc_info=True)
@@ -195,6 +207,7 @@ class Process:
     def _stop(self) -> None:
         log.info("= stopping")
         self.fanout.publish([Delivery("bridge:closing", Payload.of({"code": "stopping"}))])
+        self.heartbeat.close()
         self.uplink.close()  # while there are clients to be told
         self.engine.stop()
         self.uplink.drained(FAREWELL)
@@ -228,6 +241,7 @@ def main(argv: list[str]) -> int:
                 "framing_out": lambda text: void(framing_out(text, 1)),
             },
         )
+        check_heartbeat(settings)
         configure(settings.log.log_level, settings.log.log_format)
         process = Process(settings)
         process.load_handlers()
@@ -244,6 +258,15 @@ def main(argv: list[str]) -> int:
     except ServeError as error:
         print(f"bridge: {error}", file=sys.stderr)
         return 1
+
+
+def check_heartbeat(settings: Settings) -> None:
+    """Raise SettingsError if the framing can't carry it, which only both of them together tell."""
+    link = settings.link
+    try:
+        framing_out(link.framing_out, link.max_frame).frame((link.heartbeat or "").encode())
+    except Refused as error:
+        raise SettingsError([f"heartbeat {link.heartbeat!r}: {error.message}"]) from None
 
 
 def reserved_events(settings: Settings) -> set[str]:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from bridge.config import report
 from bridge.config.report import problems_block
 from bridge.config.sources import Given, Source, read_environment, read_file, read_flags
-from bridge.config.tree import DEMO_SPEAKS, DIFFERENT, GROUPS, SETTINGS, Link, Log, Relay, Settings, Web
+from bridge.config.tree import DEMO_SPEAKS, DIFFERENT, GROUPS, OWN, SETTINGS, Link, Log, Relay, Settings, Web
 from bridge.config.values import Address
 from bridge.errors import SettingsError
 from bridge.version import VERSION
@@ -116,6 +116,9 @@ def _clashes(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
         ours = [chosen[name].text for name in names if name in chosen]
         if ours and values[0] == values[1]:
             yield f"{' and '.join(ours)}: {names[0]} and {names[1]} must differ"
+    for name, switch, own in OWN:
+        if name in chosen and chosen[name].value == own and switch in chosen and chosen[switch].value:
+            yield f"{chosen[name].text} and {chosen[switch].text}: {own} is the bridge's own then"
 
 
 def _settle_demo(chosen: dict[str, _Chosen]) -> Iterator[str]:

@@ -21,7 +21,19 @@ from bridge.config import values as kinds
 from bridge.config.fields import Group, Setting, setting, settings_of
 from bridge.config.values import Address
 
-__all__ = ["DEMO_SPEAKS", "DIFFERENT", "GROUPS", "SETTINGS", "Clients", "Link", "Log", "Relay", "Settings", "Web"]
+__all__ = [
+    "DEMO_SPEAKS",
+    "DIFFERENT",
+    "GROUPS",
+    "OWN",
+    "SETTINGS",
+    "Clients",
+    "Link",
+    "Log",
+    "Relay",
+    "Settings",
+    "Web",
+]
 
 
 class Link(Group, frozen=True):
@@ -89,6 +101,23 @@ class Link(Group, frozen=True):
     )
     reply_timeout: kinds.Interval = setting(
         10.0, "how long the server may take for such an answer", "who has clicked has gone on by then"
+    )
+
+    idle_warn: link_kinds.Idle = setting(
+        30.0,
+        "how long the server may say nothing before that is shown",
+        "a game says something every second, and nothing is done about it",
+    )
+    idle_reconnect: link_kinds.Idle = setting(
+        0.0,
+        "how long the server may say nothing before it is connected to anew",
+        "many servers have nothing to say for hours",
+    )
+    heartbeat: link_kinds.OptionalText = setting(
+        None, "a frame that the server is sent at regular times", "most servers would not know what it is"
+    )
+    heartbeat_interval: kinds.Interval = setting(
+        10.0, "how often it is sent", "three of them are within the usual limit of half a minute"
     )
 
 
@@ -211,7 +240,14 @@ GROUPS: Mapping[str, type[Group]] = {"link": Link, "relay": Relay, "web": Web, "
 SETTINGS: Mapping[str, Setting] = {item.name: item for group in GROUPS.values() for item in settings_of(group)}
 
 #: What the demo server takes for granted.
-DEMO_SPEAKS = ("framing_in", "framing_out", "user_key", "action_key", "connected", "disconnected")
+DEMO_SPEAKS = ("framing_in", "framing_out", "confirm", "replies", "user_key", "action_key", "connected", "disconnected")
 
 #: Pairs that would be taken for each other if they were the same.
 DIFFERENT = (("user_key", "action_key"), ("connected", "disconnected"))
+
+#: A setting, one that gives a word a meaning of the bridge's own, and the word.
+OWN = (
+    *((key, "confirm", "seq") for key in ("user_key", "action_key")),
+    *((key, "replies", "reply_to") for key in ("user_key", "action_key")),
+    *((action, "confirm", "hello") for action in ("connected", "disconnected")),
+)

@@ -181,10 +181,11 @@ class Relay:
                 self._announcing = None
             self._wires.announce(announce)
 
-    def link_changed(self, status: dict[str, object]) -> None:
-        """Tell every client of the link's new state."""
+    def link_changed(self, status: dict[str, object] | None = None) -> None:
+        """Tell every client of the link's new state; without one, of its state as it is."""
         with self._lock:
-            self._wires.publish([Delivery("bridge:link", Payload.of(status))])
+            told = self._wires.link() if status is None else status
+            self._wires.publish([Delivery("bridge:link", Payload.of(told))])
 
     def burst(self, frames: Sequence[bytes]) -> None:
         """What one read of the link completed."""

@@ -17,7 +17,8 @@ from bridge.tally import COUNTERS
 from tests.process import ROOT
 
 BASE = ["errors", "version", "names", "tally", "messages", "alarm"]
-CONNECTION = ["framing_*", "framing", "codec", "dial", "states", "delays", "turns", "connection"]
+CONNECTION = ["framing_*", "framing", "codec", "dial", "states", "delays", "turns", "sockets", "silence", "connection"]
+WAITING = ["entries", "holding", "confirming", "keeping", "line", "uplink"]
 
 #: One list a side, lowest first. A module may import what is before it in its list, and what else is
 #: given; an entry with a star is one place for several modules, which may import each other.
@@ -25,25 +26,7 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
     "base": (BASE, []),
     "logs": (["logs"], []),
     "settings": (["config*"], BASE),
-    "link": (
-        [
-            "framing_*",
-            "framing",
-            "codec",
-            "dial",
-            "states",
-            "delays",
-            "turns",
-            "connection",
-            "entries",
-            "holding",
-            "confirming",
-            "keeping",
-            "line",
-            "uplink",
-        ],
-        BASE,
-    ),
+    "link": ([*CONNECTION, "heartbeat", *WAITING], BASE),
     "relay": (["users", "routing", "handlers", "handlers_file", "bursts", "acks", "replies", "events", "relay"], BASE),
     "clients": (["frames", "packets", "backlog", "pressure", "outbox", "keys", "shares", "fanout", "engine*"], BASE),
     "web": (["*"], BASE),
@@ -58,7 +41,13 @@ ONLY_IN = {
     "flask_socketio": ["bridge/clients/engine"],
     "socketio": ["bridge/clients/engine"],
     "engineio": ["bridge/clients/engine"],
-    "socket": ["bridge/link/dial.py", "bridge/link/connection.py", "bridge/clients/engine", "bridge/demo"],
+    "socket": [
+        "bridge/link/dial.py",
+        "bridge/link/connection.py",
+        "bridge/link/sockets.py",
+        "bridge/clients/engine",
+        "bridge/demo",
+    ],
     "select": [],
     "asyncio": [],
 }
