@@ -14,19 +14,16 @@ eventlet.monkey_patch()
 
 import logging
 import os
+import secrets
 import signal
 import sys
 import threading
 from functools import partial
 from pathlib import Path
 
+from bridge import wiring
 from bridge.clients.engine.serving import addresses, listen, make_room
-from bridge.clients.engine.sockets import Engine, EngineOptions
-from bridge.clients.fanout import Fanout
-from bridge.clients.keys import KeysOf
-from bridge.clients.recovery import RecoveryOptions
-from bridge.clients.snapshots import Snapshots
-from bridge.config import Relay as RelaySettings
+from bridge.clients.engine.sockets import Engine
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
 from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
@@ -34,18 +31,17 @@ from bridge.link import codec
 from bridge.link.connection import Link, LinkOptions, LinkState, LinkStatus
 from bridge.link.dial import Dialer
 from bridge.link.framing import framing_in, framing_out
-from bridge.link.uplink import Uplink
+from bridge.link.heartbeat import Heartbeat
 from bridge.logs import configure
 from bridge.messages import Delivery, Payload
 from bridge.relay import handlers_file
 from bridge.relay.handlers import Bridge, Hooks
-from bridge.relay.relay import Parts, Relay, Rules, Wires
-from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
+from bridge.relay.relay import Relay, Wires
 from bridge.relay.users import Users
 from bridge.state import State
 from bridge.tally import Tally
 from bridge.version import VERSION
-from bridge.web import Outside, PageSettings, Sources, add_folder, add_index, add_status, create_app
+from bridge.web import Outside, Sources, add_folder, add_index, add_status, create_app
 
 log = logging.getLogger("bridge")
 
@@ -68,8 +64,8 @@ class Process:
         self.state = State(Path(settings.recovery.state_dir))
         self.users = Users()
         self.hooks = Hooks()
-        self.app = create_app(Path(__file__).resolve().parent, self._page())
-        self.bridge = Bridge(self.app, self.hooks, self.users, reserved_events(settings.relay))
+        self.app = create_app(Path(__file__).resolve().parent, wiring.page(self.settings))
+        self.bridge = Bridge(self.app, self.hooks, self.users, wiring.reserved_events(settings))
 
     def load_handlers(self) -> None:
         """Run the users' own files. Raises HandlersError."""
@@ -89,9 +85,12 @@ class Process:
         self._wire_web(host, port)
         make_room()
         signal.set_wakeup_fd(self.end)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal that is closed; it runs on
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled())
         eventlet.spawn(self.engine.serve, listener, Outside(self.app.wsgi_app, self.flask_app, self.tally))
+        if self.settings.link.heartbeat:
+            self.heartbeat.run()
         threading.Thread(target=self._run_link, name="bridge-link", daemon=True).start()
         self._say(addresses(web.host, listener.getsockname()[1]), f"{host}:{port}")
         os.read(self.ends, 1)
@@ -102,61 +101,23 @@ class Process:
     def _wire(self, host: str, port: int) -> None:
         link, relay = self.settings.link, self.settings.relay
         encoder = framing_out(link.framing_out, link.max_frame)
-        self.uplink = Uplink(encoder, link.link_queue, self._presence_overflow, self.tally)
+        json = codec.JsonEncoder(encoder.escape)
+        hello = json.encode({relay.action_key: "hello", "epoch": secrets.token_hex(8)})
+        self.uplink = wiring.uplink(self.settings, encoder, hello, self._presence_overflow, self.tally)
+        self.heartbeat = Heartbeat((link.heartbeat or "").encode(), link.heartbeat_interval, self.uplink.tell)
         self.link = Link(
             Dialer(host, port).dial,
             partial(framing_in, link.framing_in, link.max_frame),
-            LinkOptions(f"{host}:{port}", encoder.separate, link.send_gap),
+            LinkOptions(f"{host}:{port}", encoder.separate, link.send_gap, link.idle_warn, link.idle_reconnect),
             self.tally,
         )
-        user_key = None if relay.identity == "none" else relay.user_key
-        decode = Decode(
-            codec.parse_fast,
-            codec.parse_many,
-            codec.to_text,
-            codec.parse,
-            codec.parse_lenient,
-            codec.NotJson,
-            codec.TooDeep,
-        )
-        json = codec.JsonEncoder(encoder.escape)
-        parts = Parts(
-            users=self.users,
-            inbound=Inbound(user_key, relay.action_key, {relay.user_key, relay.action_key}, self.tally),
-            outbound=Outbound(
-                OutboundRules(
-                    relay.payload, relay.event, relay.event_key, user_key, bool(self.settings.recovery.snapshot)
-                ),
-                decode, self.users.sids, self.tally,
-            ),
-            hooks=self.hooks,
-            encode=json.encode,
-            encode_many=json.encode_many,
-        )  # fmt: skip
-        presence = (relay.connected, relay.disconnected)
-        recovery = self.settings.recovery
-        window = recovery.recovery_window if recovery.recovery == "on" else 0.0
-        rules = Rules(
-            relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue, recovery.grace, window
-        )
-        self.relay = Relay(rules, parts, self.tally)
+        parts = wiring.relay_parts(self.settings, self.users, self.hooks, json, self.tally)
+        self.relay = Relay(wiring.relay_rules(self.settings), parts, self.tally)
 
     def _wire_web(self, host: str, port: int) -> None:
-        web, clients, largest = self.settings.web, self.settings.clients, 2 * self.settings.link.max_frame + 65536
         self.flask_app = self.app.wsgi_app
-        self.engine = Engine(
-            self.app,
-            EngineOptions(
-                web.allowed_origins, web.ping_interval, web.ping_timeout, web.connect_timeout, largest,
-                clients.outbox, clients.slow, self._recovery(),
-            ),
-            self.tally,
-        )  # fmt: skip
-        keys_of = KeysOf(clients.latest_key) if clients.slow == "latest" else None
-        self.fanout = Fanout(
-            self.engine.audience, self.engine.pressure, self.tally,
-            recording=self.engine.recording, keys_of=keys_of, snapshots=self._snapshots(),
-        )  # fmt: skip
+        self.engine = Engine(self.app, wiring.engine_options(self.settings, self.state), self.tally)
+        self.fanout = wiring.fanout(self.settings, self.engine, self.tally)
         self.engine.run(
             on_late=lambda sid: self.fanout.catch_up(sid, None),
             on_connected=self.relay.connected,
@@ -177,28 +138,22 @@ class Process:
             ),
         )  # fmt: skip
 
-    def _snapshots(self) -> Snapshots | None:
-        settings = self.settings.recovery
-        if not settings.snapshot:
-            return None
-        return Snapshots(settings.snapshot, KeysOf(settings.snapshot_key), settings.snapshot_size, self.tally)
-
-    def _recovery(self) -> RecoveryOptions | None:
-        settings = self.settings.recovery
-        if settings.recovery == "off":
-            return None
-        self.state.open()
-        key = settings.recovery_key.encode() if settings.recovery_key else self.state.key()
-        return RecoveryOptions(settings.recovery_window, settings.recovery_size, key)
-
     def _run_link(self) -> None:
         try:
-            self.link.run(on_burst=self.relay.burst, on_state=self._link_state, outgoing=self.uplink)
+            self.link.run(
+                on_burst=self._burst,
+                on_state=self._link_state,
+                outgoing=self.uplink,
+                on_silence=self.relay.link_changed,
+            )
         except BaseException:
             # A bug, and a bridge without its link is none: better to be restarted than to pretend.
             log.critical("! the link's thread failed; the bridge stops", exc_info=True)
             self.exit_code = 1
             os.write(self.end, b"!")
+
+    def _burst(self, frames: list[bytes]) -> None:
+        self.relay.burst(self.uplink.confirmed(frames) if self.settings.link.confirm else frames)
 
     def _link_state(self, status: LinkStatus) -> None:
         if status.state is LinkState.CONNECTED:
@@ -220,6 +175,8 @@ class Process:
     def _stop(self) -> None:
         log.info("= stopping")
         self.fanout.tell(Delivery("bridge:closing", Payload.of({"code": "stopping"})))
+        self.heartbeat.close()
+        self.uplink.close()  # while there are clients to be told
         self.engine.stop()
         self.relay.stop()
         self.uplink.drained(FAREWELL)
@@ -227,14 +184,6 @@ class Process:
         self.state.close()
         if self.demo:
             self.demo.close()
-
-    def _page(self) -> PageSettings:
-        link, relay = self.settings.link, self.settings.relay
-        server = "the embedded demo server" if link.demo else str(link.server)
-        return PageSettings(
-            identity=relay.identity, payload=relay.payload, event=relay.event, server=server,
-            demo=link.demo, version=VERSION, actionKey=relay.action_key, userKey=relay.user_key,
-        )  # fmt: skip
 
     def _say(self, urls: list[str], server: str) -> None:
         demo = " (the embedded demo server)" if self.demo else ""
@@ -254,6 +203,7 @@ def main(argv: list[str]) -> int:
                 "framing_out": lambda text: void(framing_out(text, 1)),
             },
         )
+        wiring.check_heartbeat(settings)
         configure(settings.log.log_level, settings.log.log_format)
         process = Process(settings)
         process.load_handlers()
@@ -270,12 +220,6 @@ def main(argv: list[str]) -> int:
     except ServeError as error:
         print(f"bridge: {error}", file=sys.stderr)
         return 1
-
-
-def reserved_events(relay: RelaySettings) -> set[str]:
-    """Events that never reach a handler under these settings."""
-    presence = set() if relay.identity == "none" else {relay.connected, relay.disconnected}
-    return presence | ({"register"} if relay.identity == "register" else set())
 
 
 def void(_: object) -> None:

@@ -2,13 +2,17 @@
 
 The way of a message, and the layers; imports go one way, upwards in this list:
 
-    errors names tally messages     the words that everybody uses
+    errors names tally messages alarm  the words that everybody uses
     config                          the settings
     link/    framing codec          bytes <-> frames <-> messages
-             states delays dial turns  what the connection is made of
+             states delays dial turns sockets silence  what the connection is made of
              connection             the TCP connection, made anew for ever
-             uplink                 what waits for it
+             heartbeat              a frame at regular times
+             entries holding        what waits for it, what is held while it is down,
+             confirming keeping     what the server has not confirmed, what is kept for the next
+             line uplink            who waits for room, and all of it together
     relay/   users routing handlers who is there, what goes where, what users' files do
+             acks replies           what clients are told of their events
              bursts events relay    the two ways: to the clients, to the server
     clients/ frames packets         events <-> Socket.IO packets in WebSocket frames
              backlog pressure       what waits for a slow client, whom the link waits for

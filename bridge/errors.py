@@ -15,6 +15,7 @@ above it.
     │   └── TruncatedFrame   the connection ended inside a frame; counted, logged
     ├── LinkError        the link could not be made or broke; it is made anew
     └── Refused          one event or frame is refused: a negative ack, counted
+        └── TooMany          not all of these can be taken; some of them may
 
 Use: `raise Refused("link-down")`; `except Refused as error: ack(error.code)`.
 """
@@ -34,6 +35,7 @@ __all__ = [
     "Refused",
     "ServeError",
     "SettingsError",
+    "TooMany",
     "TruncatedFrame",
 ]
 
@@ -140,3 +142,7 @@ class Refused(BridgeError):
             raise ValueError(f"{code!r} is no code of a refusal; there are {', '.join(REFUSALS)}")
         self.code, self.message = code, message or REFUSALS[code]
         super().__init__(f"{code}: {self.message}")
+
+
+class TooMany(Refused):
+    """There is no room for all of it. Of several events, the first ones alone may find some."""

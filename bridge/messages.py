@@ -17,12 +17,16 @@ import orjson
 
 from bridge.errors import Refused
 
-__all__ = ["SEPARATOR", "Delivery", "Payload", "Texts"]
+__all__ = ["SEPARATOR", "AsIs", "Delivery", "Payload", "Texts"]
 
 #: What joins the texts of a burst: no escape of JSON makes it or changes it, and it is rare.
 SEPARATOR = "\x7f"
 
 _PLACEHOLDER = b'{"_placeholder":true,"num":0}'
+
+
+class AsIs(bytes):
+    """A message for the server that nothing may be added to: text or bytes of a handler's."""
 
 
 @dataclass(frozen=True, slots=True)

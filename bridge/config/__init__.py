@@ -21,7 +21,19 @@ from bridge.config import report
 from bridge.config.addresses import Address
 from bridge.config.report import problems_block
 from bridge.config.sources import Given, Source, read_environment, read_file, read_flags
-from bridge.config.tree import DEMO_SPEAKS, DIFFERENT, GROUPS, SETTINGS, Link, Log, Recovery, Relay, Settings, Web
+from bridge.config.tree import (
+    DEMO_SPEAKS,
+    DIFFERENT,
+    GROUPS,
+    OWN,
+    SETTINGS,
+    Link,
+    Log,
+    Recovery,
+    Relay,
+    Settings,
+    Web,
+)
 from bridge.errors import SettingsError
 from bridge.version import VERSION
 
@@ -117,6 +129,9 @@ def _clashes(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
         ours = [chosen[name].text for name in names if name in chosen]
         if ours and values[0] == values[1]:
             yield f"{' and '.join(ours)}: {names[0]} and {names[1]} must differ"
+    for name, switch, own in OWN:
+        if name in chosen and chosen[name].value == own and switch in chosen and chosen[switch].value:
+            yield f"{chosen[name].text} and {chosen[switch].text}: {own} is the bridge's own then"
 
 
 def _settle_demo(chosen: dict[str, _Chosen]) -> Iterator[str]:

@@ -17,13 +17,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, PlainSerializer
 
 from bridge.config import values as kinds
-from bridge.config.addresses import Address
 from bridge.config.fields import Group, Setting, setting, settings_of
+from bridge.config.link_settings import Link
 
 __all__ = [
     "DEMO_SPEAKS",
     "DIFFERENT",
     "GROUPS",
+    "OWN",
     "SETTINGS",
     "Clients",
     "Link",
@@ -33,43 +34,6 @@ __all__ = [
     "Settings",
     "Web",
 ]
-
-
-class Link(Group, frozen=True):
-    """The link, towards the server"""
-
-    server: kinds.ServerAddress = setting(
-        Address("localhost", 8000), "where the TCP server listens", "the Scala example listens there"
-    )
-    demo: kinds.Switch = setting(
-        False, "start the embedded demo server and connect to it", "it takes the place of one's own server"
-    )
-    framing_in: kinds.Framing = setting(
-        "~",
-        "where frames from the server end: a delimiter such as ~ or \\n, several with a space between, or json, "
-        "length:4be, netstring, varint",
-        "the delimiter that the Scala example uses",
-    )
-    framing_out: kinds.Framing = setting(
-        "~",
-        "the same for frames to the server: one delimiter, json, length:4be, netstring, varint, or none",
-        "the same as from the server",
-    )
-    max_frame: kinds.Size = setting(
-        1048576,
-        "the largest frame, in bytes without its framing, both ways",
-        "1 MiB, about what NATS and Socket.IO allow",
-    )
-    send_gap: kinds.Pause = setting(
-        0.01,
-        "the least pause between two frames when framing_out is none",
-        "5 ms kept 100 of 100 apart, so twice that",
-    )
-    link_queue: kinds.Size = setting(
-        1048576,
-        "how many bytes may wait for the link before events are refused",
-        "1 MiB, Centrifugo's queue of one client",
-    )
 
 
 class Relay(Group, frozen=True):
@@ -245,7 +209,14 @@ GROUPS: Mapping[str, type[Group]] = {
 SETTINGS: Mapping[str, Setting] = {item.name: item for group in GROUPS.values() for item in settings_of(group)}
 
 #: What the demo server takes for granted.
-DEMO_SPEAKS = ("framing_in", "framing_out", "user_key", "action_key", "connected", "disconnected")
+DEMO_SPEAKS = ("framing_in", "framing_out", "confirm", "replies", "user_key", "action_key", "connected", "disconnected")
 
 #: Pairs that would be taken for each other if they were the same.
 DIFFERENT = (("user_key", "action_key"), ("connected", "disconnected"))
+
+#: A setting, one that gives a word a meaning of the bridge's own, and the word.
+OWN = (
+    *((key, "confirm", "seq") for key in ("user_key", "action_key")),
+    *((key, "replies", "reply_to") for key in ("user_key", "action_key")),
+    *((action, "confirm", "hello") for action in ("connected", "disconnected")),
+)

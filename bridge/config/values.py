@@ -233,7 +233,7 @@ Grace = Annotated[
 Secret = Annotated[
     Annotated[_Text, AfterValidator(_secret)] | None,
     BeforeValidator(_empty_is_none),
-    Kind("TEXT", "a text of 16 characters or more, or nothing", secret=True),
+    Kind("SECRET", "a text of 16 characters or more, or nothing", secret=True),
 ]
 StateFolder = Annotated[_Text, AfterValidator(_some_text), Kind("FOLDER", "a folder, which is made if it is not there")]
 Name = Annotated[_Named, Kind("NAME", _NAMES)]

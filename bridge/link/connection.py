@@ -17,10 +17,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from bridge.errors import FrameTooBig, FramingError, LinkError, TruncatedFrame
 from bridge.link.delays import Delays
+from bridge.link.silence import Silence
+from bridge.link.sockets import broken, configure, how_it_ended
 from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, Now, sentence
 from bridge.link.turns import Turn
 from bridge.tally import Tally, shorten
@@ -33,12 +36,6 @@ READ_SIZE = 256 * 1024  # one read is one burst; measured: 41 M deliveries/s at 
 JOIN_SIZE = 256 * 1024  # what the writer joins into one sendall, so that an ack is not late by megabytes
 STABLE = 5.0  # seconds a connection lasts before the delays start anew: a server that accepts and
 # closes at once would otherwise be called five times a second for ever
-KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s
-    (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
-    (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
-    (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
-    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 25_000),  # ms; keepalive is silent while data is unacknowledged
-)
 
 
 class Outgoing(Protocol):
@@ -66,11 +63,14 @@ class Decoding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LinkOptions:
-    """`server` for the log; `separate`: one send a message, `send_gap` seconds between (framing `none`)."""
+    """`server` for the log; `separate`: one send a message, `send_gap` seconds between (framing `none`);
+    `idle_warn`, `idle_reconnect`: seconds until a server that says nothing is silent, and is left; 0: never."""
 
     server: str
     separate: bool = False
     send_gap: float = 0.01
+    idle_warn: float = 0.0
+    idle_reconnect: float = 0.0
 
 
 class Link:
@@ -85,6 +85,7 @@ class Link:
     ) -> None:
         self._dial, self._decoder, self._options, self._tally = dial, decoder, options, tally
         self._now = Now(LinkState.CLOSED, "not started yet", time.time(), None)
+        self._silence = Silence(options.idle_warn, options.idle_reconnect)
         self._sock: socket.socket | None = None
         self._cause: LinkError | None = None
         self._closing = threading.Event()
@@ -92,7 +93,7 @@ class Link:
     @property
     def status(self) -> LinkStatus:
         """The state with its reason, the same for the log, the page and /bridge/status."""
-        return self._now.status(time.monotonic())
+        return self._now.status(time.monotonic(), self._silence.silent)
 
     def run(
         self,
@@ -100,13 +101,15 @@ class Link:
         on_burst: Callable[[list[bytes]], None],
         on_state: Callable[[LinkStatus], None],
         outgoing: Outgoing,
+        on_silence: Callable[[], None] = lambda: None,
     ) -> None:
         """Connect, read, and connect again, until `close()`. Blocks.
 
         `on_burst` gets the frames that one read completed; `on_state` every change of state, for
-        CONNECTED before anything is read or written.
+        CONNECTED before anything is read or written; `on_silence` is called when `status.silent` has changed.
         """
         self._on_burst, self._on_state, self._outgoing = on_burst, on_state, outgoing
+        self._silence.run(partial(self._silence_changed, on_silence), self._too_silent)
         delays = Delays()
         while not self._closing.is_set():
             self._enter(LinkState.CONNECTING, self._now.reason if self._now.state is LinkState.WAITING else "")
@@ -142,10 +145,10 @@ class Link:
         """A socket that is ready for use. Raises LinkError."""
         sock = self._dial()
         try:
-            _configure(sock)
+            configure(sock)
         except OSError as error:  # some systems refuse options for a socket that was reset already
             sock.close()
-            raise self._broken(error) from None
+            raise broken(error, self._options.server) from None
         return sock
 
     def _connection(self, sock: socket.socket) -> LinkError:
@@ -158,7 +161,9 @@ class Link:
         writer.start()
         if self._closing.is_set():  # close() may have come before there was a socket to break
             self._break(sock, LinkError("closed", "the bridge is stopping"))
+        self._silence.begin()
         self._break(sock, self._read(sock))
+        self._silence.end()
         self._sock = None
         self._outgoing.down(in_flight=False)
         writer.join()
@@ -180,12 +185,13 @@ class Link:
         decoder, turn = self._decoder(), Turn()
         try:
             while data := turn.read(sock, READ_SIZE):
+                self._silence.heard()
                 self._tally.count("bytes_in", len(data))
                 self._burst(decoder.feed(data))
                 if decoder.skipped:
                     self._report_skipped(decoder)
                 turn.over()
-            gone = _how_it_ended(sock, self._options.server)
+            gone = how_it_ended(sock, self._options.server)
             self._burst(decoder.eof())
         except TruncatedFrame as error:
             self._burst(error.frames)
@@ -196,7 +202,7 @@ class Link:
             self._tally.note("framing_errors", "! %s: %s; the link is made anew", error.code, error.reason)
             return LinkError(error.code, f"{self._options.server} sent what is no frame: {error.reason}")
         except OSError as error:
-            return self._broken(error)
+            return broken(error, self._options.server)
         return gone
 
     def _burst(self, frames: list[bytes]) -> None:
@@ -212,6 +218,18 @@ class Link:
         skipped, decoder.skipped = decoder.skipped, []
         for error in skipped:
             self._tally.note("frames_skipped", "! %s; it is skipped (--max-frame sets the limit)", error.reason)
+
+    def _silence_changed(self, told: Callable[[], None]) -> None:
+        if self._silence.silent:
+            self._tally.count("link_silences")
+            log.warning("= %s has said nothing for %g s", self._options.server, self._options.idle_warn)
+        else:
+            log.info("= %s speaks again", self._options.server)
+        told()
+
+    def _too_silent(self) -> None:
+        seconds = self._options.idle_reconnect
+        self.drop(LinkError("silent", f"{self._options.server} said nothing for {seconds:g} s"))
 
     def _write(self, sock: socket.socket) -> None:
         cause = LinkError("broken", f"sending to {self._options.server} failed")
@@ -230,7 +248,7 @@ class Link:
             try:
                 sock.sendall(data)
             except OSError as error:
-                return self._broken(error)
+                return broken(error, self._options.server)
             self._tally.count("bytes_out", len(data))
             if log.isEnabledFor(logging.DEBUG):
                 for frame in frames:
@@ -239,16 +257,6 @@ class Link:
             if separate and self._closing.wait(self._options.send_gap):
                 break
         return None
-
-    def _broken(self, error: OSError) -> LinkError:
-        server = self._options.server
-        if isinstance(error, ConnectionResetError):
-            return LinkError("reset", f"{server} reset the connection")
-        if isinstance(error, TimeoutError):
-            return LinkError("dead", f"{server} no longer answers (found by TCP keepalive)")
-        if isinstance(error, BrokenPipeError):
-            return LinkError("eof", f"{server} closed the connection")
-        return LinkError("broken", f"the connection to {server} broke: {error.strerror or error}")
 
     def _pause(self, error: LinkError, delay: float) -> None:
         """Wait for the next attempt, saying why and how long."""
@@ -269,20 +277,3 @@ class Link:
             sentence(self._options.server, status),
         )
         self._on_state(status)
-
-
-def _how_it_ended(sock: socket.socket, server: str) -> LinkError:
-    """EOF or reset. A green socket's recv() says b"" for both, but only after a reset there is no peer any more."""
-    try:
-        sock.getpeername()
-    except OSError:
-        return LinkError("reset", f"{server} reset the connection")
-    return LinkError("eof", f"{server} closed the connection")
-
-
-def _configure(sock: socket.socket) -> None:
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for level, name, value in KEEPALIVE:
-        if hasattr(socket, name):  # they are Linux's; elsewhere keepalive has the system's times
-            sock.setsockopt(level, getattr(socket, name), value)

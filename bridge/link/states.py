@@ -33,12 +33,14 @@ TRANSITIONS: dict[LinkState, frozenset[LinkState]] = {
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """What can be said of the link now. `since`: epoch seconds; `next_try_s`: seconds, when waiting."""
+    """What can be said of the link now. `since`: epoch seconds; `next_try_s`: seconds, when waiting; `silent`:
+    it is connected, and the server has said nothing for a while."""
 
     state: LinkState
     reason: str | None
     since: float
     next_try_s: float | None
+    silent: bool = False
 
     def as_json(self) -> dict[str, object]:
         """The form of the event `bridge:link`."""
@@ -47,6 +49,7 @@ class LinkStatus:
             "reason": self.reason,
             "next_try_s": self.next_try_s,
             "since": self.since,
+            "silent": self.silent,
         }
 
 
@@ -61,10 +64,11 @@ class Now(NamedTuple):
     since: float
     next_try: float | None
 
-    def status(self, monotonic: float) -> LinkStatus:
-        """What can be said of it at this time."""
+    def status(self, monotonic: float, silent: bool = False) -> LinkStatus:
+        """What can be said of it at this time. `silent` counts while it is connected."""
         wait = None if self.next_try is None else round(max(0.0, self.next_try - monotonic), 3)
-        return LinkStatus(self.state, self.reason or None, round(self.since, 3), wait)
+        silent = silent and self.state is LinkState.CONNECTED
+        return LinkStatus(self.state, self.reason or None, round(self.since, 3), wait, silent)
 
 
 def sentence(server: str, status: LinkStatus) -> str:

@@ -1,8 +1,9 @@
 """What waits for the link: the bounded queue in front of its one writer, and what became of it.
 
 Takes payloads, frames them, and tells whoever sent one, exactly once, whether it was handed
-whole to the link's socket. Presence goes the same way, in order, but is not refused for want
-of room. Must not know sockets, users or Socket.IO.
+whole to the link's socket; with confirming.py, whether the server has confirmed it. While the link is
+down, what is sent is held, see holding.py. Presence goes the same way as the rest, in order, but is
+not refused for want of room, held, or sent again. Must not know sockets, users or Socket.IO.
 
 Use: `uplink.send([b'{"action":"x"}'], done)`; `done(None)` means sent, `done(Refused)` not.
 """
@@ -13,105 +14,120 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
 
+from bridge.alarm import Alarm
 from bridge.errors import Refused
+from bridge.link.confirming import Confirming, confirmations
+from bridge.link.entries import JOINED, Done, Entry, Framing, Sender, finish
+from bridge.link.holding import Holding
+from bridge.link.keeping import BROKE, Keeping
+from bridge.link.line import Line
 from bridge.tally import Tally
 
-__all__ = ["Done", "Uplink"]
+__all__ = ["JOINED", "PRESENCE_LIMIT", "Done", "Uplink"]
 
 log = logging.getLogger("bridge.link")
-
-#: Called once, when the fact is known: None for handed over, else why not.
-Done = Callable[[Refused | None], None]
-
-#: Bytes of payloads that are framed together; more is taken, and acked, piece by piece.
-JOINED = 128 * 1024
 
 #: Bytes of presence that may wait beyond what is announced at the start of a connection. A server
 #: that leaves so much unread is not reading at all.
 PRESENCE_LIMIT = 8 * 1024 * 1024
 
 
-class Framing(Protocol):
-    """An encoder as framing.py makes them."""
-
-    separate: bool
-
-    def frame(self, payload: bytes) -> bytes: ...
-
-    def frames(self, payloads: Sequence[bytes]) -> bytes: ...
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """`data`: so many frames."""
-
-    data: bytes
-    count: int
-    done: Done | None
-    presence: bool
-
-
 class Uplink:
-    """The queue of one link. `limit`: bytes that may wait before events are refused as `link-busy`.
+    """The queue of one link. `limit`: bytes that may wait, or be unconfirmed, before events are refused as
+    `link-busy`; `holding`: what is held while the link is down, without it events are refused then;
+    `confirming`: what the server has not confirmed, without it nothing is numbered or sent again.
 
     An empty queue takes any one message, as no limit on the queue can be under one frame. Whoever can
     wait for room waits in line: in the order of coming, and nobody overtakes.
     """
 
-    def __init__(self, framing: Framing, limit: int, on_overflow: Callable[[], None], tally: Tally) -> None:
+    def __init__(
+        self,
+        framing: Framing,
+        limit: int,
+        on_overflow: Callable[[], None],
+        tally: Tally,
+        *,
+        holding: Holding | None = None,
+        confirming: Confirming | None = None,
+    ) -> None:
         self._framing, self._limit, self._on_overflow, self._tally = framing, limit, on_overflow, tally
+        self._keeping = Keeping(framing, holding, confirming)
+        self._expiry = Alarm(self._expire, "bridge-expiry")
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._queue: deque[_Waiting] = deque()
-        self._taken: list[_Waiting] = []
-        self._line: deque[threading.Condition] = deque()  # who waits for room, the first one first
+        self._line = Line(self._lock, self._has_room)
+        self._queue: deque[Entry] = deque()
+        self._taken: list[tuple[Entry, int]] = []  # each with which of its pieces
         self._events = self._presence = 0  # bytes that wait
         self._moved = time.monotonic()  # when the link last took something, or could have
         self._open = False
 
     @property
     def waiting(self) -> int:
-        """Bytes of events that wait, those being sent just now included."""
+        """Bytes of events that wait, those being sent and those not confirmed included, those held not."""
         return self._events
 
     def up(self, announce: Sequence[bytes]) -> None:
-        """The link is there; `announce` (payloads) goes out before anything else."""
-        frames = self._presence_frames(announce)
+        """The link is there. `announce` (payloads) goes out before anything else, then what was not confirmed,
+        then what was held; what was sent for a user who has gone is refused."""
+        notices = self._notices([*self._keeping.hello, *announce])
         with self._changed:
             self._open = True
             self._moved = time.monotonic()
-            self._queue.extend(_Waiting(frame, 1, None, True) for frame in frames)
+            entries, fates = self._keeping.back()
+            self._queue.extend([*notices, *entries])
+            self._events = sum([entry.size for entry in entries])
             self._presence = 0
+            self._expiry.off()
             self._changed.notify_all()
+        finish(fates)
 
-    def send(self, payloads: Sequence[bytes], done: Done | None = None, *, has_room: bool = False) -> None:
-        """Queue the payloads, in order and with nothing between them.
+    def send(
+        self,
+        payloads: Sequence[bytes],
+        done: Done | None = None,
+        *,
+        has_room: bool = False,
+        by: Sender | None = None,
+    ) -> None:
+        """Queue the payloads, in order and with nothing between them; hold them while the link is down.
 
         Raises Refused (too-big, delimiter-in-frame, link-down, link-busy), and then nothing of
         it is sent and `done` is not called. `has_room`: the caller has waited for it, see `room`.
+        `by`: on whose behalf.
         """
-        if self._framing.separate or sum(map(len, payloads)) > JOINED:
-            frames = [self._framing.frame(payload) for payload in payloads]
-        else:
-            frames = [self._framing.frames(payloads)]
-        size = sum(map(len, frames))
+        entry = Entry(len(payloads), done, by, payloads=payloads)
+        if not self._keeping.numbers:
+            self._keeping.frame(entry)  # outside of the lock
         with self._changed:
+            if self._keeping.numbers:
+                self._keeping.frame(entry)
             if not self._open:
-                raise Refused("link-down")
-            if not has_room and self._events and (self._line or self._events + size > self._limit):
+                self._expire_at(self._keeping.hold(entry, time.monotonic()))
+                return
+            if not has_room and self._events and (self._line or self._events + entry.size > self._limit):
                 raise Refused("link-busy")
             if not self._queue and not self._taken:
                 self._moved = time.monotonic()
-            self._events += size
-            for frame in frames[:-1]:
-                self._queue.append(_Waiting(frame, 1, None, False))
-            self._queue.append(_Waiting(frames[-1], len(payloads) - len(frames) + 1, done, False))
+            self._keeping.queued(entry)
+            self._events += entry.size
+            self._queue.append(entry)
             self._changed.notify_all()
+
+    def _expire_at(self, at: float | None) -> None:
+        if at is not None:
+            self._expiry.set(at)
+
+    def _expire(self) -> float | None:
+        """Refuse what has been held for so long; when the next one is to be."""
+        with self._lock:
+            fates, following = self._keeping.expired(time.monotonic())
+        finish(fates)
+        return following
 
     @contextmanager
     def room(self, patience: float) -> Iterator[None]:
@@ -120,23 +136,10 @@ class Uplink:
         There is room while less than the limit waits, and when the link is down, which `send` tells. A link
         that has taken nothing for so long is not waited for any more. Raises Refused("link-busy").
         """
-        mine = threading.Condition(self._lock)  # its own: else all would wake for each one's turn
-        with self._lock:
-            self._line.append(mine)
-        try:
-            with self._lock:
-                stalled = time.monotonic() - self._moved if not self._has_room() else 0.0
-                if not mine.wait_for(lambda: self._line[0] is mine and self._has_room(), patience - stalled):
-                    raise Refused("link-busy")
+        with self._line.wait(lambda: patience - (0.0 if self._has_room() else time.monotonic() - self._moved)) as room:
+            if not room:
+                raise Refused("link-busy")
             yield
-        finally:
-            with self._lock:
-                self._line.remove(mine)
-                self._next_in_line()
-
-    def _next_in_line(self) -> None:
-        if self._line and self._has_room():
-            self._line[0].notify()
 
     def _has_room(self) -> bool:
         return not self._open or self._events < self._limit
@@ -144,17 +147,50 @@ class Uplink:
     def tell(self, payloads: Sequence[bytes]) -> None:
         """Queue a presence notice. While the link is down it is not kept: presence is announced
         anew when it comes back."""
-        frames = self._presence_frames(payloads)
+        notices = self._notices(payloads)
         with self._changed:
             if not self._open:
                 return
-            self._presence += sum(map(len, frames))
+            self._presence += sum(notice.size for notice in notices)
             overflow = self._presence > PRESENCE_LIMIT
             if not overflow:
-                self._queue.extend(_Waiting(frame, 1, None, True) for frame in frames)
+                self._queue.extend(notices)
                 self._changed.notify_all()
         if overflow:
             self._on_overflow()
+
+    def _notices(self, payloads: Sequence[bytes]) -> list[Entry]:
+        notices = []
+        for payload in payloads:
+            try:
+                notice = Entry(presence=True)
+                notice.fill([self._framing.frame(payload)])
+                notices.append(notice)
+            except Refused as error:  # what a handler wrote in place of a notice
+                self._tally.refuse(error.code, "presence", error.message)
+        return notices
+
+    def confirmed(self, frames: list[bytes]) -> list[bytes]:
+        """A burst of the server's without the confirmations in it, which are heeded."""
+        numbers, others = confirmations(frames)
+        for number in numbers:
+            with self._changed:
+                entries = self._keeping.confirm(number)
+                if entries:
+                    self._forget(entries)
+            if entries is None:
+                self._tally.note("confirms_unknown", "! the server confirms %d, which it has not been sent", number)
+            else:
+                finish([(entry, None) for entry in entries])
+        return others
+
+    def _forget(self, confirmed: list[Entry]) -> None:
+        self._moved = time.monotonic()
+        self._events -= sum([entry.size for entry in confirmed])
+        if not all(entry.at for entry in confirmed):  # they were to be sent again, which is not needed any more
+            self._queue = deque(entry for entry in self._queue if not entry.again or entry.unconfirmed)
+        self._changed.notify_all()
+        self._line.next()
 
     def take(self, at_most: int) -> Sequence[bytes]:
         """Implements connection.Outgoing."""
@@ -164,67 +200,85 @@ class Uplink:
             if not self._open:
                 return []
             size = 0
+            pieces: list[bytes] = []
             self._moved = time.monotonic()
-            while self._queue and (not self._taken or size + len(self._queue[0].data) <= at_most):
-                entry = self._queue.popleft()
-                size += len(entry.data)
-                self._taken.append(entry)
-            return [entry.data for entry in self._taken]
+            while self._queue:
+                entry = self._queue[0]
+                piece = entry.pieces[entry.at]
+                if pieces and size + len(piece) > at_most:
+                    break
+                self._taken.append((entry, entry.at))
+                pieces.append(piece)
+                size += len(piece)
+                entry.at += 1
+                self._keeping.handed(entry)
+                if entry.at == len(entry.pieces):
+                    self._queue.popleft()
+            return pieces
 
     def sent(self) -> None:
         """Implements connection.Outgoing."""
         self._moved = time.monotonic()
-        entries = self._release()
-        self._tally.count("frames_out", sum([entry.count for entry in entries]))
-        self._finish(entries, None)
+        taken = self._release()
+        self._tally.count("frames_out", _frames(taken))
+        if self._keeping.numbers:
+            self._tally.count("frames_resent", _frames([one for one in taken if one[0].again]))
+        finish([(entry, None) for entry, piece in taken if not entry.last and piece == len(entry.pieces) - 1])
 
-    def down(self, in_flight: bool) -> None:
-        """Implements connection.Outgoing. May be called twice."""
-        with self._changed:
-            self._open = False
-            lost = self._release() if in_flight else []
-            waiting, self._queue = self._queue, deque()
-            self._events = sum(len(entry.data) for entry in self._taken if not entry.presence)
-            self._presence = 0
-            self._changed.notify_all()
-            self._next_in_line()
-        if lost:  # counted before anybody is told
-            count = sum([entry.count for entry in lost])
-            self._tally.count("frames_unconfirmed", count)
-            log.warning("! %d frames were in flight when the link broke", count)
-        message = "the link broke while this was being sent; it may or may not have arrived"
-        self._finish(lost, Refused("link-down", message))
-        self._finish(waiting, Refused("link-down", "the link broke before this was sent"))
-
-    def drained(self, timeout: float) -> bool:
-        """Wait until nothing waits or the link is down; False after `timeout` seconds."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._open or not (self._queue or self._taken), timeout)
-
-    def _presence_frames(self, payloads: Sequence[bytes]) -> list[bytes]:
-        frames = []
-        for payload in payloads:
-            try:
-                frames.append(self._framing.frame(payload))
-            except Refused as error:  # what a handler wrote in place of a notice
-                self._tally.refuse(error.code, "presence", error.message)
-        return frames
-
-    def _release(self) -> list[_Waiting]:
+    def _release(self) -> list[tuple[Entry, int]]:
         with self._changed:
             taken, self._taken = self._taken, []
-            for entry in taken:
+            for entry, piece in taken:
                 if entry.presence:
-                    self._presence = max(0, self._presence - len(entry.data))
-                else:
-                    self._events -= len(entry.data)
+                    self._presence = max(0, self._presence - entry.size)
+                elif not entry.last:  # those that have a number count until they are confirmed
+                    self._events -= len(entry.pieces[piece])
             self._changed.notify_all()
-            self._next_in_line()
+            self._line.next()
             return taken
 
-    @staticmethod
-    def _finish(entries: Sequence[_Waiting] | deque[_Waiting], outcome: Refused | None) -> None:
-        # Never under the lock: an ack may close its client, and that announces a user's leaving.
-        for entry in entries:
-            if entry.done is not None:
-                entry.done(outcome)
+    def down(self, in_flight: bool) -> None:
+        """Implements connection.Outgoing. May be called twice. What has waited is held from now on."""
+        with self._changed:
+            unconfirmed = self._keeping.unconfirmed_frames if self._open else 0
+            self._open = False
+            lost = [one for one in self._release() if not one[0].last] if in_flight else []
+            waiting, self._queue = self._queue, deque()
+            fates, over = self._keeping.broken(waiting, time.monotonic())
+            self._expire_at(over)
+            self._events = self._keeping.unconfirmed
+            self._events += sum([len(e.pieces[piece]) for e, piece in self._taken if not (e.presence or e.last)])
+            self._presence = 0
+            self._changed.notify_all()
+            self._line.next()
+        self._report(_frames(lost), unconfirmed)  # counted before anybody is told
+        finish([*((entry, Refused("link-down", BROKE)) for entry, _ in lost), *fates])
+
+    def _report(self, lost: int, unconfirmed: int) -> None:
+        if lost + unconfirmed:
+            self._tally.count("frames_unconfirmed", lost + unconfirmed)
+        if lost:
+            log.warning("! %d frames were in flight when the link broke", lost)
+        if unconfirmed:
+            log.warning("! %d frames are not confirmed; they are sent again when the link is back", unconfirmed)
+
+    def close(self) -> None:
+        """The bridge stops: from now on nothing is held. What is held already is refused, and what can't be
+        confirmed any more."""
+        with self._lock:
+            fates = self._keeping.stop(self._open)
+            self._expiry.off()
+        finish(fates)
+
+    def drained(self, timeout: float) -> bool:
+        """Wait until nothing waits or is unconfirmed, or the link is down; False after `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._open or not self._unfinished, timeout)
+
+    @property
+    def _unfinished(self) -> bool:
+        return bool(self._queue or self._taken or self._keeping.unconfirmed)
+
+
+def _frames(taken: Iterable[tuple[Entry, int]]) -> int:
+    return sum([entry.frames_in(piece) for entry, piece in taken])

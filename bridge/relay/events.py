@@ -15,23 +15,18 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from bridge.errors import Refused
+from bridge.errors import Refused, TooMany
 from bridge.names import check_event
+from bridge.relay.acks import Acks, Answer, Done, Event
 from bridge.relay.handlers import Hooks, frames_of, report
+from bridge.relay.replies import Replies
 from bridge.relay.routing import Inbound
-from bridge.relay.users import Client, Users
-from bridge.tally import Tally, shorten
+from bridge.relay.users import Client, Sender, Users
+from bridge.tally import Tally
 
 __all__ = ["Answer", "Event", "Events", "EventsParts", "EventsRules", "Send"]
-
-#: An event of a client: its ack id, if it asks for an ack, and [name, *arguments].
-Event = tuple[int | None, Sequence[Any]]
-#: Answers the events with these ack ids: {"ok": true, …} or {"ok": false, "error": code, "message": text}.
-Answer = Callable[[Sequence[int], dict[str, object]], None]
-
-_Done = Callable[[Refused | None], None]
 
 PATIENCE = 5.0  # seconds that a client is not read because the link is slower; then its events are refused
 LONGEST_TURN = 0.002  # seconds; then others have theirs
@@ -41,29 +36,39 @@ MOST_NAMES = 1024  # names that are remembered as good
 class Send(Protocol):
     """uplink.send"""
 
-    def __call__(self, payloads: Sequence[bytes], done: _Done | None = None, *, has_room: bool = False) -> None: ...
+    def __call__(
+        self,
+        payloads: Sequence[bytes],
+        done: Done | None = None,
+        *,
+        has_room: bool = False,
+        by: Sender | None = None,
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class EventsRules:
-    """The settings that decide here. `handler_limit`: bytes that one handler's answer may have in all."""
+    """The settings that decide here. `handler_limit`: bytes that one handler's answer may have in all;
+    `singly`: each event has a fate of its own."""
 
     identity: str
     user_key: str
     reserved: frozenset[str]
     unhandled: str
     handler_limit: int
+    singly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EventsParts:
-    """What events need of the relay's."""
+    """What events need of the relay's. `replies` None: the server answers no events."""
 
     users: Users
     inbound: Inbound
     hooks: Hooks
     encode: Callable[[object], bytes]
     encode_many: Callable[[Sequence[object]], list[bytes]]
+    replies: Replies | None = None
 
 
 class Events:
@@ -71,7 +76,8 @@ class Events:
 
     def __init__(self, rules: EventsRules, parts: EventsParts, lock: threading.RLock, tally: Tally) -> None:
         self._rules, self._parts, self._lock, self._tally = rules, parts, lock, tally
-        self._users, self._hooks = parts.users, parts.hooks
+        self._users, self._hooks, self._replies = parts.users, parts.hooks, parts.replies
+        self._acks = Acks(tally)
         self._plain: set[str] = set()  # names that are good and have no handler
         self._turn_ends = 0.0
 
@@ -142,12 +148,14 @@ class Events:
     def _relay(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
         """Relay plain events in one piece; one by one if there is something wrong with one of them."""
         try:
-            if self._relayed(sid, events, answer, may_wait):
-                return len(events)
+            taken = self._relayed(sid, events, answer, may_wait)
+            if taken:
+                return taken
         except Refused as error:
             if may_wait and error.code in ("link-busy", "link-down", "gone"):  # which is so for all of them
-                self._done(sid, events, answer)(error)
-                return len(events)
+                refused = events[:1] if isinstance(error, TooMany) else events
+                self._acks.sent(sid, refused, answer)(error)
+                return len(refused)
         if may_wait:
             for event in events:
                 self._one(sid, event, answer)
@@ -155,58 +163,58 @@ class Events:
             return len(events)
         return 0
 
-    def _relayed(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> bool:
+    def _relayed(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
+        """How many there was room for. Raises Refused if there was none for the first."""
         if not may_wait:
             if not self._lock.acquire(blocking=False):
-                return False
+                return 0
             try:
-                self._send_plain(sid, events, answer, has_room=False)
+                return self._send_plain(sid, events, answer, has_room=False)
             finally:
                 self._lock.release()
-            return True
         with self._room(PATIENCE), self._lock:
-            self._send_plain(sid, events, answer, has_room=True)
-        return True
+            return self._send_plain(sid, events, answer, has_room=True)
 
-    def _send_plain(self, sid: str, events: Sequence[Event], answer: Answer, has_room: bool) -> None:
+    def _send_plain(self, sid: str, events: Sequence[Event], answer: Answer, has_room: bool) -> int:
         """Under the lock, where the user can't change any more."""
         client = self._users.get(sid)
         if client is None:
             raise Refused("gone", "this client has disconnected")
+        try:
+            if not self._rules.singly:
+                self._send_together(client, events, answer, has_room)
+                return len(events)
+        except TooMany:
+            if len(events) == 1:
+                raise
+        for at, event in enumerate(events):
+            try:
+                self._send_together(client, [event], answer, has_room)
+            except Refused:
+                if at:
+                    return at
+                raise
+        return len(events)
+
+    def _send_together(self, client: Client, events: Sequence[Event], answer: Answer, has_room: bool) -> None:
         messages = self._parts.inbound.messages(client.user, [data for _, data in events])
-        self._send(self._parts.encode_many(messages), self._done(sid, events, answer), has_room=has_room)
-
-    def _done(self, sid: str, events: Sequence[Event], answer: Answer) -> _Done:
-        """What to call when the fate of all of them is known. It keeps no arguments."""
-        ids = [number for number, _ in events if number is not None]
-        names = [data[0] for _, data in events]
-
-        def done(error: Refused | None) -> None:
-            if error is None:
-                self._tally.count("events_ok", len(names))
-                answer(ids, {"ok": True})
-                return
-            for name in names:
-                self._note(sid, error, name)
-            answer(ids, _negative(error))
-
-        return done
+        if self._replies is None:
+            done = self._acks.sent(client.sid, events, answer)
+            self._send(self._parts.encode_many(messages), done, has_room=has_room, by=client.sender)
+            return
+        awaited = self._replies.expect(client.sid, events, messages, answer)
+        try:
+            self._send(self._parts.encode_many(messages), awaited, has_room=has_room, by=client.sender)
+        except Refused:
+            awaited.forget()
+            raise
 
     # One by one.
 
     def _one(self, sid: str, event: Event, answer: Answer) -> int:
         """Take one event, whatever it is."""
         number, (name, *args) = event
-        ids = () if number is None else (number,)
-
-        def done(error: Refused | None, more: dict[str, object] | None = None) -> None:
-            if error is None:
-                self._tally.count("events_ok")
-                answer(ids, {"ok": True, **(more or {})})
-            else:
-                self._note(sid, error, name)
-                answer(ids, _negative(error))
-
+        done = self._acks.sent(sid, [event], answer)
         try:
             check_event(name, self._rules.reserved)
             client = self._users.get(sid)
@@ -214,17 +222,18 @@ class Events:
                 raise Refused("gone", "this client has disconnected")
             if self._rules.identity == "register" and name == "register":
                 self._register(client, self._name_in(args))
-                done(None, {"user": client.user})
+                self._acks.ok(1, () if number is None else (number,), answer, user=client.user)
             else:
-                self._pass_on(client, str(name), args, done)
+                self._pass_on(client, event, answer, done)
         except Refused as error:
             done(error)
         return 1
 
-    def _pass_on(self, client: Client, name: str, args: Sequence[object], done: _Done) -> None:
+    def _pass_on(self, client: Client, event: Event, answer: Answer, done: Done) -> None:
         if self._rules.identity == "register" and client.user is None:
             raise Refused("not-registered")
-        payloads = self._handled(client, name, args)
+        name, *args = event[1]
+        payloads = self._handled(client, str(name), args)
         if payloads == []:
             done(None)
             return
@@ -232,8 +241,9 @@ class Events:
             if self._users.get(client.sid) is not client:  # while its handler ran
                 raise Refused("gone", "this client has disconnected")
             if payloads is None:
-                payloads = [self._parts.encode(self._parts.inbound.message(client.user, name, args))]
-            self._send(payloads, done, has_room=True)
+                self._send_together(client, [event], answer, has_room=True)
+            else:
+                self._send(payloads, done, has_room=True, by=client.sender)
 
     def _handled(self, client: Client, name: str, args: Sequence[object]) -> list[bytes] | None:
         """What a handler makes of an event; None if there is none for it."""
@@ -259,10 +269,3 @@ class Events:
         if isinstance(first, dict):
             return first.get(self._rules.user_key, first.get("username"))
         return first
-
-    def _note(self, sid: str, error: Refused, name: object) -> None:
-        self._tally.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
-
-
-def _negative(error: Refused) -> dict[str, object]:
-    return {"ok": False, "error": error.code, "message": error.message}

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeVar
 
 from bridge.errors import Refused
-from bridge.messages import Delivery, Payload
+from bridge.messages import AsIs, Delivery, Payload
 from bridge.names import event_problem
 from bridge.relay.users import Client, Users
 from bridge.tally import Tally
@@ -204,9 +204,9 @@ def frames_of(result: object, encode: Callable[[object], bytes], limit: int) -> 
     if isinstance(result, (dict, list)):
         return [encode(result)]
     if isinstance(result, str):
-        return [_utf8(result)]
+        return [AsIs(_utf8(result))]
     if isinstance(result, (bytes, bytearray, memoryview)):
-        return [bytes(result)]
+        return [AsIs(result)]
     raise TypeError(
         f"a handler returns None, a dict, a list, str, bytes or an iterator of these, not {type(result).__name__}"
     )

@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from bridge.errors import Refused
 from bridge.messages import Delivery, Payload
 from bridge.names import clean_user
+from bridge.relay.acks import Answer, Event
 from bridge.relay.bursts import Bursts, Publish
-from bridge.relay.events import Answer, Event, Events, EventsParts, EventsRules, Send
+from bridge.relay.events import Events, EventsParts, EventsRules, Send
 from bridge.relay.handlers import Bridge, Hooks, frames_of
+from bridge.relay.replies import Replies
 from bridge.relay.routing import Inbound, Outbound
 from bridge.relay.users import Change, Client, Users
 from bridge.relay.waiting import Waiting
@@ -42,13 +44,14 @@ class Rules:
     presence: tuple[str, str]
     unhandled: str
     handler_limit: int  # bytes that one handler's answer may have in all
+    confirm: bool = False  # the server confirms each event, and is greeted with `hello`
     grace: float = 0.0
     window: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the relay puts together."""
+    """What the relay puts together. `replies` None: the server answers no events."""
 
     users: Users
     inbound: Inbound
@@ -56,6 +59,7 @@ class Parts:
     hooks: Hooks
     encode: Callable[[object], bytes]
     encode_many: Callable[[Sequence[object]], list[bytes]]
+    replies: Replies | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,12 @@ class Relay:
         self._rules, self._parts, self._tally = rules, parts, tally
         self._users, self._hooks = parts.users, parts.hooks
         reserved = frozenset[str]() if rules.identity == "none" else frozenset(rules.presence)
+        if rules.confirm:
+            reserved |= {"hello"}
         self._lock = threading.RLock()
         self._events = Events(
-            EventsRules(rules.identity, rules.user_key, reserved, rules.unhandled, rules.handler_limit),
-            EventsParts(parts.users, parts.inbound, parts.hooks, parts.encode, parts.encode_many),
+            EventsRules(rules.identity, rules.user_key, reserved, rules.unhandled, rules.handler_limit, rules.confirm),
+            EventsParts(parts.users, parts.inbound, parts.hooks, parts.encode, parts.encode_many, parts.replies),
             self._lock,
             tally,
         )
@@ -255,14 +261,18 @@ class Relay:
                 self._announcing = None
             self._wires.announce(announce)
 
-    def link_changed(self, status: dict[str, object]) -> None:
-        """Tell every client of the link's new state."""
+    def link_changed(self, status: dict[str, object] | None = None) -> None:
+        """Tell every client of the link's new state; without one, of its state as it is."""
         with self._lock:
-            self._wires.own(Delivery("bridge:link", Payload.of(status)))
+            told = self._wires.link() if status is None else status
+            self._wires.own(Delivery("bridge:link", Payload.of(told)))
 
     def burst(self, frames: Sequence[bytes]) -> None:
         """What one read of the link completed."""
-        self._bursts.take(frames)
+        if self._parts.replies is None:
+            self._bursts.take(frames)
+        else:
+            self._parts.replies.take(frames, self._bursts.take)
 
     # For handlers.
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Change", "Client", "User", "Users"]
+__all__ = ["Change", "Client", "Sender", "User", "Users"]
 
 
 @dataclass(eq=False)
@@ -33,13 +33,25 @@ class User:
 
     @property
     def here(self) -> bool:
-        """Whether it has not gone."""
+        """Whether it has not gone. Who comes again by the same name is another one."""
         return bool(self.clients or self.away)
 
     @property
     def first(self) -> Client:
         """Its oldest client."""
         return next(iter(self.clients.values() or self.away.values()))
+
+
+class Sender(NamedTuple):
+    """On whose behalf something is sent: a client, and who it was then."""
+
+    key: str
+    user: User | None
+
+    @property
+    def here(self) -> bool:
+        """Whether that user is there still. Nobody is told of a client without one, so it always is."""
+        return self.user is None or self.user.here
 
 
 @dataclass(eq=False)
@@ -66,6 +78,11 @@ class Client:
     def clients(self) -> tuple[Client, ...]:
         """All clients of the same user that are there now, oldest first."""
         return tuple(self._user.clients.values()) if self._user else ()
+
+    @property
+    def sender(self) -> Sender:
+        """This client as who it is now."""
+        return Sender(self.sid, self._user)
 
     def register(self, name: str) -> None:
         """Make this client one of the named user's, as the event `register` does.

@@ -2,7 +2,8 @@
 
 import { ArgumentsError, parseArguments, pointAt } from "./jsonargs.js";
 
-const ACK_MS = 10_000;
+/** An event may be held for 10 s, and then wait as long for a reply. */
+const ACK_MS = 25_000;
 
 export class EmitForm {
   #emit;

@@ -2,6 +2,7 @@
 
 const LINK = {
   connected: { tone: "go", word: "connected" },
+  silent: { tone: "wait", word: "silent" },
   connecting: { tone: "wait", word: "connecting" },
   waiting: { tone: "stop", word: "down" },
   closed: { tone: "stop", word: "closed" },
@@ -33,8 +34,8 @@ export class Status {
   }
 
   /** A `bridge:link` event. */
-  link({ state, reason, next_try_s: next, since }) {
-    this.#link = { state: state in LINK ? state : "closed", reason: reason ?? "", since };
+  link({ state, reason, next_try_s: next, since, silent }) {
+    this.#link = { state: state in LINK ? state : "closed", reason: reason ?? "", since, silent: silent === true };
     this.#nextTry = Number.isFinite(next) ? performance.now() + next * 1000 : null;
     this.#show();
   }
@@ -47,8 +48,11 @@ export class Status {
   get #shownLink() {
     if (this.#browser.tone !== "go") return { tone: "off", word: "unknown", detail: "" };
     if (!this.#link) return { tone: "off", word: "not told yet", detail: "" };
-    const { state, reason, since } = this.#link;
-    return { ...LINK[state], detail: state === "connected" ? sinceWords(since) : reason };
+    const { state, reason, since, silent } = this.#link;
+    if (state !== "connected") return { ...LINK[state], detail: reason };
+    // Connected, and that is all that is known: it may have nothing to say, or its program hangs.
+    if (silent) return { ...LINK.silent, detail: `connected ${sinceWords(since)}, but says nothing` };
+    return { ...LINK.connected, detail: sinceWords(since) };
   }
 
   #show() {

@@ -42,7 +42,7 @@ def test_the_link_down_and_up_again_is_shown_without_a_reload(
     expect(notice).to_contain_text(re.compile(r"Next try in \d+ s\."))
     expect(tab.page.locator("#near-state strong")).to_have_text("connected")
     tab.page.click("#emit-form button[type=submit]")
-    expect(tab.page.locator("#ack-value")).to_contain_text("link-down")
+    expect(tab.page.locator("#ack-value")).to_contain_text("link-down")  # when it has been held for 10 s
     tab.screenshot("link-down-1280")
     with TcpServer(server.port) as again:
         again.accept().message(username=user, action="connected")

@@ -200,7 +200,7 @@ def test_a_thread_sends_and_emits(both: Both) -> None:
 
 
 def test_sending_while_the_link_is_down_is_refused_where_it_is_tried(path: Path) -> None:
-    with TcpServer() as server, Handled(server, [path]) as at, at.client() as ann:
+    with TcpServer() as server, Handled(server, [path], "--when-down", "refuse") as at, at.client() as ann:
         server.close()
         ann.linked("waiting")
         answer = requests.post(f"{at.bridge.url}/route/ann", timeout=PATIENCE)

@@ -193,7 +193,8 @@ def test_two_ways_to_type_a_name_are_one_user(server: TcpServer) -> None:
 def test_register_is_acked_while_the_link_is_down_and_events_say_link_down() -> None:
     with TcpServer() as server:
         address = server.address
-    with Bridge("--server", address, "--identity", "register") as bridge, Client(bridge.url) as ann:
+    refuse = ("--when-down", "refuse")
+    with Bridge("--server", address, "--identity", "register", *refuse) as bridge, Client(bridge.url) as ann:
         ann.linked("waiting")
         assert ann.ask("register", "ann") == {"ok": True, "user": "ann"}
         assert ann.ask("move", 1)["error"] == "link-down"

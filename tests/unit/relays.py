@@ -11,11 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge.link import codec
+from bridge.link.confirming import Confirming
 from bridge.link.framing import framing_out
+from bridge.link.holding import Holding
 from bridge.link.uplink import Uplink
 from bridge.messages import Delivery, Payload, Texts
+from bridge.relay.acks import Acks
 from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.relay import Parts, Relay, Rules, Wires
+from bridge.relay.replies import Replies
 from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
 from bridge.relay.users import Users
 from bridge.tally import Tally
@@ -23,6 +27,10 @@ from bridge.tally import Tally
 __all__ = ["At", "notice", "singly"]
 
 Setup = Callable[[Bridge], object]
+
+DECODE = Decode(
+    codec.parse_fast, codec.parse_many, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep
+)
 
 
 def notice(user: str, action: str) -> dict[str, object]:
@@ -57,6 +65,9 @@ class At:
         limit: int = 1 << 20,
         presence: tuple[str, str] = ("connected", "disconnected"),
         away: tuple[float, float] = (3600.0, 3600.0),
+        holding: Holding | None = None,
+        confirming: Confirming | None = None,
+        reply_timeout: float | None = None,
     ) -> None:
         self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
         self.late: list[tuple[str, str]] = []
@@ -68,31 +79,27 @@ class At:
         self.link: dict[str, object] = {"state": "connecting"}
         self.read_link: Callable[[], dict[str, object]] = lambda: self.link
         encoder = framing_out(framing, 1 << 20)
-        self.uplink = Uplink(encoder, limit, lambda: None, self.tally)
+        self.uplink = Uplink(encoder, limit, lambda: None, self.tally, holding=holding, confirming=confirming)
         self.bridge = Bridge(None, self.hooks, self.users)
         if setup is not None:
             setup(self.bridge)
+        replies = None if reply_timeout is None else Replies(reply_timeout, DECODE, Acks(self.tally), self.tally)
+        parts = self._parts(identity, payload, codec.JsonEncoder(encoder.escape), replies)
+        rules = Rules(identity, "username", presence, unhandled, limit, confirming is not None, *away)
+        self.relay = Relay(rules, parts, self.tally)
+        self.relay.run(self.wires(), self.bridge)
+
+    def _parts(self, identity: str, payload: str, json_encoder: codec.JsonEncoder, replies: Replies | None) -> Parts:
         user_key = None if identity == "none" else "username"
-        decode = Decode(
-            codec.parse_fast,
-            codec.parse_many,
-            codec.to_text,
-            codec.parse,
-            codec.parse_lenient,
-            codec.NotJson,
-            codec.TooDeep,
-        )
-        json_encoder = codec.JsonEncoder(encoder.escape)
-        parts = Parts(
+        return Parts(
             users=self.users,
-            inbound=Inbound(user_key, "action", {"username", "action"}, self.tally),
-            outbound=Outbound(OutboundRules(payload, "message", None, user_key), decode, self.users.sids, self.tally),
+            inbound=Inbound(user_key, "action", {"username", "action", "seq", "reply_to"}, self.tally),
+            outbound=Outbound(OutboundRules(payload, "message", None, user_key), DECODE, self.users.sids, self.tally),
             hooks=self.hooks,
             encode=json_encoder.encode,
             encode_many=json_encoder.encode_many,
+            replies=replies,
         )
-        self.relay = Relay(Rules(identity, "username", presence, unhandled, limit, *away), parts, self.tally)
-        self.relay.run(self.wires(), self.bridge)
 
     def wires(self) -> Wires:
         """What the relay is given."""

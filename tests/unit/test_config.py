@@ -25,13 +25,14 @@ SAMPLES = {
     "PORT": (("1", "0", "65535"), "65536"),
     "YES": (("yes", "true", "1"), "maybe"),
     "FRAMING": (("|", r"\n", "json"), "\udcff"),
-    "SIZE": (("1", "64k", "1GiB"), "2GiB"),
+    "SIZE": (("1", "32k", "1GiB"), "2GiB"),
     "SECONDS": (("1", "2.5", "3"), "-1"),
+    "TEXT": (("ping", "{}", "a b"), "\udcff"),
     "NAME": (("one", "two", "three"), "a\x00"),
     "FIELD": (("one", "two", "three"), "a\x00"),
     "DIR": (("a", "b", "c"), "none"),
     "FILE": (("a.py", "b.py", "c.py"), "none.py"),
-    "TEXT": (("sixteen letters.", "0123456789abcdef", "no more than that"), "short"),
+    "SECRET": (("sixteen letters.", "0123456789abcdef", "no more than that"), "short"),
     "FOLDER": (("a", "b/c", "/d"), "\udcff"),
     "ORIGIN": (("http://a", "http://b", "*"), "localhost"),
 }
@@ -356,16 +357,16 @@ def test_version_is_printed_and_ends_with_0(capsys: pytest.CaptureFixture[str]) 
 
 def test_describe_shows_every_setting_with_value_and_origin_in_columns() -> None:
     lines = describe(load(["--port", "1"], {"BRIDGE_EVENT": 'say "hi"'})).splitlines()
-    assert 'event           = "say \\"hi\\""      # environment BRIDGE_EVENT' in lines
-    assert "port            = 1                 # flag --port" in lines
-    assert "allowed_origins = []                # default" in lines
+    assert 'event              = "say \\"hi\\""      # environment BRIDGE_EVENT' in lines
+    assert "port               = 1                 # flag --port" in lines
+    assert "allowed_origins    = []                # default" in lines
     settings = [line for line in lines if line and not line.startswith("#")]
     assert [line.split()[0] for line in settings] == list(SETTINGS)
-    assert {line.index("#") for line in settings} == {36}
+    assert {line.index("#") for line in settings} == {39}
 
 
 def test_describe_shows_a_server_that_the_demo_replaces_as_not_used(folder: Path) -> None:
     text = describe(load(["--demo"], {"BRIDGE_SERVER": "a:1"}))
-    assert '# server          = "a:1", not used: the demo server is  # environment BRIDGE_SERVER' in text
+    assert '# server             = "a:1", not used: the demo server is  # environment BRIDGE_SERVER' in text
     (folder / "again.toml").write_text(text)
     assert load(["--config", "again.toml"], {}).link.demo is True

@@ -321,3 +321,21 @@ def test_framings_stay_as_they_were_written() -> None:
     for text in ("~", r"\n", r"\n \r\n", "\n", " ", "length:4be", "-", "--x", "delim:json", ""):
         assert value("framing_in", text) == text
     assert refusal("framing_in", "\udcff").endswith("is not UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "switch", "word"),
+    [
+        ("user_key", "confirm", "seq"),
+        ("action_key", "replies", "reply_to"),
+        ("connected", "confirm", "hello"),
+        ("disconnected", "confirm", "hello"),
+    ],
+)
+def test_a_word_that_another_setting_makes_the_bridges_own_is_a_problem(name: str, switch: str, word: str) -> None:
+    flag = SETTINGS[name].flag
+    with pytest.raises(SettingsError) as caught:
+        load([flag, word, f"--{switch}"], {})
+    assert caught.value.problems == (f"{flag} {word} and --{switch}: {word} is the bridge's own then",)
+    load([flag, word], {})
+    load([flag, word, f"--{switch}=no"], {})

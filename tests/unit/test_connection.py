@@ -12,9 +12,10 @@ import pytest
 
 from bridge.errors import LinkError, Refused
 from bridge.link import connection
-from bridge.link.connection import JOIN_SIZE, KEEPALIVE, Link
+from bridge.link.connection import JOIN_SIZE, Link
 from bridge.link.delays import FIRST_DELAY
 from bridge.link.dial import Dialer
+from bridge.link.sockets import KEEPALIVE
 from tests.tcpserver import TcpServer
 from tests.unit.links import Linked, closed_port
 from tests.waiting import PATIENCE, Log

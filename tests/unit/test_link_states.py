@@ -61,6 +61,7 @@ def test_a_status_is_told_under_the_names_of_the_contract() -> None:
         "reason": "reset",
         "since": 1700000000.123,
         "next_try_s": 0.25,
+        "silent": False,
     }
 
 

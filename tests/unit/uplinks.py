@@ -6,12 +6,14 @@ Use: `up = uplink(); up.send([b"x"], (done := Outcomes()).of("x"))`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from bridge.errors import Refused
 from bridge.link.uplink import Uplink
 from bridge.tally import Tally
 
-__all__ = ["LIMIT", "Outcomes", "Tilde", "uplink"]
+__all__ = ["LIMIT", "By", "Outcomes", "Tilde", "uplink"]
 
 LIMIT = 100
 
@@ -32,6 +34,14 @@ class Tilde:
         return b"".join(map(self.frame, payloads))
 
 
+@dataclass
+class By:
+    """On whose behalf something is sent. `here`: until a test says otherwise."""
+
+    key: str = "a"
+    here: bool = True
+
+
 class Outcomes:
     """What `done` was called with, event by event."""
 
@@ -46,6 +56,7 @@ class Outcomes:
         return self.calls[name]
 
 
-def uplink(overflows: list[int] | None = None, tally: Tally | None = None) -> Uplink:
+def uplink(overflows: list[int] | None = None, tally: Tally | None = None, **more: Any) -> Uplink:
+    """`more`: holding, confirming."""
     told = overflows if overflows is not None else []
-    return Uplink(Tilde(), LIMIT, lambda: told.append(1), tally or Tally())
+    return Uplink(Tilde(), LIMIT, lambda: told.append(1), tally or Tally(), **more)

@@ -1,0 +1,98 @@
+"""The settings of the link, one line each, as tree.py has them of the others.
+
+Use: `Link().server`.
+"""
+
+from __future__ import annotations
+
+from bridge.config import link_values as link_kinds
+from bridge.config import values as kinds
+from bridge.config.addresses import Address
+from bridge.config.fields import Group, setting
+
+__all__ = ["Link"]
+
+
+class Link(Group, frozen=True):
+    """The link, towards the server"""
+
+    server: kinds.ServerAddress = setting(
+        Address("localhost", 8000), "where the TCP server listens", "the Scala example listens there"
+    )
+    demo: kinds.Switch = setting(
+        False, "start the embedded demo server and connect to it", "it takes the place of one's own server"
+    )
+    framing_in: kinds.Framing = setting(
+        "~",
+        "where frames from the server end: a delimiter such as ~ or \\n, several with a space between, or json, "
+        "length:4be, netstring, varint",
+        "the delimiter that the Scala example uses",
+    )
+    framing_out: kinds.Framing = setting(
+        "~",
+        "the same for frames to the server: one delimiter, json, length:4be, netstring, varint, or none",
+        "the same as from the server",
+    )
+    max_frame: kinds.Size = setting(
+        1048576,
+        "the largest frame, in bytes without its framing, both ways",
+        "1 MiB, about what NATS and Socket.IO allow",
+    )
+    send_gap: kinds.Pause = setting(
+        0.01,
+        "the least pause between two frames when framing_out is none",
+        "5 ms kept 100 of 100 apart, so twice that",
+    )
+    link_queue: kinds.Size = setting(
+        1048576,
+        "how many bytes may wait for the link before events are refused",
+        "1 MiB, Centrifugo's queue of one client",
+    )
+    when_down: link_kinds.WhenDown = setting(
+        "hold",
+        "what becomes of an event while the server is not connected: it is held for a while, or refused at once",
+        "a server that is started again is back within seconds",
+    )
+    hold: kinds.Interval = setting(
+        10.0,
+        "how long an event is held while the server is not connected, then it is refused",
+        "what somebody clicked longer ago is not wanted any more",
+    )
+    hold_size: kinds.Size = setting(
+        1048576, "how many bytes of events are held in all", "as many as may wait for the link"
+    )
+    hold_client: kinds.Size = setting(
+        65536, "how many bytes of one client's events are held", "sixteen clients can't take it all from the others"
+    )
+
+    confirm: kinds.Switch = setting(
+        False,
+        "number the frames to the server, which confirms them, and send again what it has not confirmed",
+        "the server has to know of it",
+    )
+
+    replies: kinds.Switch = setting(
+        False,
+        "an event that asks for an ack leaves with reply_to, and what the server answers to that is the ack",
+        "the server has to know of it",
+    )
+    reply_timeout: kinds.Interval = setting(
+        10.0, "how long the server may take for such an answer", "who has clicked has gone on by then"
+    )
+
+    idle_warn: link_kinds.Idle = setting(
+        30.0,
+        "how long the server may say nothing before that is shown",
+        "a game says something every second, and nothing is done about it",
+    )
+    idle_reconnect: link_kinds.Idle = setting(
+        0.0,
+        "how long the server may say nothing before it is connected to anew",
+        "many servers have nothing to say for hours",
+    )
+    heartbeat: link_kinds.OptionalText = setting(
+        None, "a frame that the server is sent at regular times", "most servers would not know what it is"
+    )
+    heartbeat_interval: kinds.Interval = setting(
+        10.0, "how often it is sent", "three of them are within the usual limit of half a minute"
+    )

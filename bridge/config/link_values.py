@@ -1,0 +1,25 @@
+"""What only settings of the link may be; see values.py for what a type here says.
+
+Use: `when_down: WhenDown = "hold"` in a pydantic model.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from bridge.config.values import Kind, _empty_is_none, _encodable, _number
+
+__all__ = ["Idle", "OptionalText", "WhenDown"]
+
+WhenDown = Literal["hold", "refuse"]
+Idle = Annotated[
+    float,
+    BeforeValidator(_number),
+    Field(ge=0, le=86400, allow_inf_nan=False),
+    Kind("SECONDS", "a number of seconds from 0 to 86400; 0 is never"),
+]
+OptionalText = Annotated[
+    Annotated[str, AfterValidator(_encodable)] | None, BeforeValidator(_empty_is_none), Kind("TEXT", "text, or nothing")
+]

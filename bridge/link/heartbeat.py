@@ -1,0 +1,39 @@
+"""A frame for the server at regular times, so that it knows that the bridge is there.
+
+Must not know the link: what it tells while that is down is not kept.
+
+Use: `Heartbeat(b"ping", 10.0, uplink.tell).run()`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from bridge.alarm import Alarm
+
+__all__ = ["Heartbeat"]
+
+
+class Heartbeat:
+    """`payload` is told each `interval` seconds, from `run()` to `close()`."""
+
+    def __init__(self, payload: bytes, interval: float, tell: Callable[[Sequence[bytes]], None]) -> None:
+        self._payload, self._interval, self._tell = payload, interval, tell
+        self._alarm = Alarm(self._beat, "bridge-heartbeat")
+        self._over = False
+
+    def run(self) -> None:
+        """The first one comes after one interval."""
+        self._alarm.set(time.monotonic() + self._interval)
+
+    def close(self) -> None:
+        """No more. May be called twice."""
+        self._over = True
+        self._alarm.off()
+
+    def _beat(self) -> float | None:
+        if self._over:
+            return None
+        self._tell([self._payload])
+        return time.monotonic() + self._interval

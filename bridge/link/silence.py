@@ -1,0 +1,79 @@
+"""Whether the connection says nothing: how long, and what follows from it.
+
+A server that has nothing to say is silent and well; one whose actor has died says nothing either, and keeps
+its connection. From here the two look alike, so silence is shown, and only acted on if the settings say so.
+Must not know sockets, nor what is said.
+
+Use: `silence = Silence(30.0, 0.0); silence.run(on_change, on_limit)`; `silence.begin()`, `heard()`, `end()`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from bridge.alarm import Alarm
+
+__all__ = ["Silence"]
+
+
+class Silence:
+    """Of one link. `warn`: seconds until it counts as silent, `limit`: until that is too long; 0: never."""
+
+    def __init__(self, warn: float, limit: float) -> None:
+        self._warn, self._limit = warn, limit
+        self._lock = threading.Lock()
+        self._alarm = Alarm(self._look, "bridge-silence")
+        self._heard: float | None = None  # when, by time.monotonic(); None while there is no connection
+        self.silent = False
+
+    def run(self, on_change: Callable[[], None], on_limit: Callable[[], None]) -> None:
+        """From now on `on_change` is called when `silent` has changed, `on_limit` when it is too long."""
+        self._on_change, self._on_limit = on_change, on_limit
+
+    def begin(self) -> None:
+        """There is a connection."""
+        self.silent, self._heard = False, time.monotonic()
+        self._set(self._heard)
+
+    def heard(self) -> None:
+        """It has said something. Called for each read, so there is next to nothing to do."""
+        self._heard = now = time.monotonic()
+        if self.silent:
+            with self._lock:
+                was, self.silent = self.silent, False
+            self._set(now)
+            if was:
+                self._on_change()
+
+    def end(self) -> None:
+        """The connection is over."""
+        with self._lock:
+            self._heard, self.silent = None, False
+        self._alarm.off()
+
+    def _set(self, heard: float) -> None:
+        times = [seconds for seconds in (self._warn, self._limit) if seconds]
+        if times:
+            self._alarm.set(heard + min(times))
+
+    def _look(self) -> float | None:
+        """Whether it is time for something; when to look again."""
+        with self._lock:
+            heard = self._heard
+            if heard is None:
+                return None
+            quiet = time.monotonic() - heard
+            changed = bool(self._warn) and quiet >= self._warn and not self.silent
+            self.silent = self.silent or changed
+            if changed and self._heard != heard:  # just now: `heard` may have looked before `silent` was set
+                self.silent = changed = False
+                heard, quiet = self._heard or heard, 0.0
+        if changed:
+            self._on_change()
+        if self._limit and quiet >= self._limit:
+            self._on_limit()
+            return None
+        following = [heard + seconds for seconds in (self._warn, self._limit) if seconds > quiet]
+        return min(following, default=None)

@@ -1,0 +1,50 @@
+"""What a socket of the link is set to, and in words why it ended.
+
+Must not know who reads or writes.
+
+Use: `configure(sock)`; `raise broken(error, "localhost:8000")`; `how_it_ended(sock, server)` after an EOF.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from bridge.errors import LinkError
+
+__all__ = ["KEEPALIVE", "broken", "configure", "how_it_ended"]
+
+KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s
+    (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
+    (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
+    (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
+    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 25_000),  # ms; keepalive is silent while data is unacknowledged
+)
+
+
+def broken(error: OSError, server: str) -> LinkError:
+    """Why a call failed."""
+    if isinstance(error, ConnectionResetError):
+        return LinkError("reset", f"{server} reset the connection")
+    if isinstance(error, TimeoutError):
+        return LinkError("dead", f"{server} no longer answers (found by TCP keepalive)")
+    if isinstance(error, BrokenPipeError):
+        return LinkError("eof", f"{server} closed the connection")
+    return LinkError("broken", f"the connection to {server} broke: {error.strerror or error}")
+
+
+def how_it_ended(sock: socket.socket, server: str) -> LinkError:
+    """EOF or reset. A green socket's recv() says b"" for both, but only after a reset there is no peer any more."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return LinkError("reset", f"{server} reset the connection")
+    return LinkError("eof", f"{server} closed the connection")
+
+
+def configure(sock: socket.socket) -> None:
+    """No delay, and a dead peer is found. Raises OSError."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for level, name, value in KEEPALIVE:
+        if hasattr(socket, name):  # they are Linux's; elsewhere keepalive has the system's times
+            sock.setsockopt(level, getattr(socket, name), value)

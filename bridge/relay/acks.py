@@ -1,0 +1,54 @@
+"""What became of clients' events, told to them: each ack exactly once, refusals counted and logged.
+
+Must not know how events are sent, nor what else may answer them.
+
+Use: `done = acks.sent(sid, [(7, ["move", {"x": 1}])], answer)`; `done(None)` means sent, `done(Refused)` not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bridge.errors import Refused
+from bridge.tally import Tally, shorten
+
+__all__ = ["Acks", "Answer", "Done", "Event"]
+
+#: An event of a client: its ack id, if it asks for an ack, and [name, *arguments].
+Event = tuple[int | None, Sequence[Any]]
+#: Answers the events with these ack ids: {"ok": true, …} or {"ok": false, "error": code, "message": text}.
+Answer = Callable[[Sequence[int], dict[str, object]], None]
+#: Called once, when the fact is known: None for well, else why not.
+Done = Callable[[Refused | None], None]
+
+
+class Acks:
+    """Counts and words what is told."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+
+    def sent(self, sid: str, events: Sequence[Event], answer: Answer) -> Done:
+        """What to call when the fate of all of them is known. It keeps no arguments."""
+        ids = [number for number, _ in events if number is not None]
+        names = [data[0] for _, data in events]
+
+        def done(error: Refused | None) -> None:
+            if error is None:
+                self.ok(len(names), ids, answer)
+            else:
+                self.refused(sid, error, names, ids, answer)
+
+        return done
+
+    def ok(self, events: int, ids: Sequence[int], answer: Answer, **more: object) -> None:
+        """So many went well; those with these ack ids are told."""
+        self._tally.count("events_ok", events)
+        answer(ids, {"ok": True, **more})
+
+    def refused(self, sid: str, error: Refused, names: Sequence[object], ids: Sequence[int], answer: Answer) -> None:
+        """The events of these names were refused."""
+        for name in names:
+            self._tally.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
+        answer(ids, {"ok": False, "error": error.code, "message": error.message})

@@ -1,0 +1,141 @@
+"""What settings mean for the parts: their options and rules, made from the tree.
+
+The one module besides app.py that sees more than one side. It starts nothing.
+
+Use: `fanout = fanout(settings, engine, tally)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.clients.engine.sockets import Engine, EngineOptions
+from bridge.clients.fanout import Fanout
+from bridge.clients.keys import KeysOf
+from bridge.clients.recovery import RecoveryOptions
+from bridge.clients.snapshots import Snapshots
+from bridge.config import Settings
+from bridge.errors import Refused, SettingsError
+from bridge.link import codec
+from bridge.link.confirming import Confirming
+from bridge.link.framing import Encoder, framing_out
+from bridge.link.holding import Holding
+from bridge.link.uplink import Uplink
+from bridge.relay.acks import Acks
+from bridge.relay.handlers import Hooks
+from bridge.relay.relay import Parts, Rules
+from bridge.relay.replies import KEY, Replies
+from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
+from bridge.relay.users import Users
+from bridge.state import State
+from bridge.tally import Tally
+from bridge.version import VERSION
+from bridge.web import PageSettings
+
+__all__ = [
+    "check_heartbeat", "engine_options", "fanout", "page", "relay_parts", "relay_rules", "reserved_events", "uplink",
+]  # fmt: skip
+
+DECODE = Decode(
+    codec.parse_fast, codec.parse_many, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep
+)
+
+
+def uplink(settings: Settings, encoder: Encoder, hello: bytes, on_overflow: Callable[[], None], tally: Tally) -> Uplink:
+    """What waits for the link. `hello`: what each connection opens with, if the server confirms."""
+    link = settings.link
+    holding = Holding(link.hold, link.hold_size, link.hold_client) if link.when_down == "hold" else None
+    confirming = Confirming(hello) if link.confirm else None
+    return Uplink(encoder, link.link_queue, on_overflow, tally, holding=holding, confirming=confirming)
+
+
+def relay_rules(settings: Settings) -> Rules:
+    """What decides in the relay."""
+    link, relay, recovery = settings.link, settings.relay, settings.recovery
+    window = recovery.recovery_window if recovery.recovery == "on" else 0.0
+    presence = (relay.connected, relay.disconnected)
+    return Rules(
+        relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue,
+        link.confirm, recovery.grace, window,
+    )  # fmt: skip
+
+
+def relay_parts(settings: Settings, users: Users, hooks: Hooks, json: codec.JsonEncoder, tally: Tally) -> Parts:
+    """What the relay puts together."""
+    link, relay = settings.link, settings.relay
+    user_key = None if relay.identity == "none" else relay.user_key
+    named = bool(settings.recovery.snapshot)
+    rules = OutboundRules(relay.payload, relay.event, relay.event_key, user_key, named)
+    return Parts(
+        users=users,
+        inbound=Inbound(user_key, relay.action_key, _own_keys(settings), tally),
+        outbound=Outbound(rules, DECODE, users.sids, tally),
+        hooks=hooks,
+        encode=json.encode,
+        encode_many=json.encode_many,
+        replies=Replies(link.reply_timeout, DECODE, Acks(tally), tally) if link.replies else None,
+    )
+
+
+def engine_options(settings: Settings, state: State) -> EngineOptions:
+    """What the clients' engine is told."""
+    web, clients, largest = settings.web, settings.clients, 2 * settings.link.max_frame + 65536
+    return EngineOptions(
+        web.allowed_origins, web.ping_interval, web.ping_timeout, web.connect_timeout, largest,
+        clients.outbox, clients.slow, _recovery(settings, state),
+    )  # fmt: skip
+
+
+def _recovery(settings: Settings, state: State) -> RecoveryOptions | None:
+    recovery = settings.recovery
+    if recovery.recovery == "off":
+        return None
+    state.open()
+    key = recovery.recovery_key.encode() if recovery.recovery_key else state.key()
+    return RecoveryOptions(recovery.recovery_window, recovery.recovery_size, key)
+
+
+def fanout(settings: Settings, engine: Engine, tally: Tally) -> Fanout:
+    """What publishes to the engine's clients."""
+    clients, recovery = settings.clients, settings.recovery
+    keys_of = KeysOf(clients.latest_key) if clients.slow == "latest" else None
+    snapshots = None
+    if recovery.snapshot:
+        snapshots = Snapshots(recovery.snapshot, KeysOf(recovery.snapshot_key), recovery.snapshot_size, tally)
+    return Fanout(
+        engine.audience, engine.pressure, tally,
+        recording=engine.recording, keys_of=keys_of, snapshots=snapshots,
+    )  # fmt: skip
+
+
+def page(settings: Settings) -> PageSettings:
+    """What the page is told."""
+    link, relay = settings.link, settings.relay
+    server = "the embedded demo server" if link.demo else str(link.server)
+    return PageSettings(
+        identity=relay.identity, payload=relay.payload, event=relay.event, server=server,
+        demo=link.demo, version=VERSION, actionKey=relay.action_key, userKey=relay.user_key,
+    )  # fmt: skip
+
+
+def check_heartbeat(settings: Settings) -> None:
+    """Raise SettingsError if the framing can't carry it, which only both of them together tell."""
+    link = settings.link
+    try:
+        framing_out(link.framing_out, link.max_frame).frame((link.heartbeat or "").encode())
+    except Refused as error:
+        raise SettingsError([f"heartbeat {link.heartbeat!r}: {error.message}"]) from None
+
+
+def reserved_events(settings: Settings) -> set[str]:
+    """Events that never reach a handler under these settings."""
+    relay = settings.relay
+    presence = set() if relay.identity == "none" else {relay.connected, relay.disconnected}
+    hello = {"hello"} if settings.link.confirm else set()
+    return presence | hello | ({"register"} if relay.identity == "register" else set())
+
+
+def _own_keys(settings: Settings) -> set[str]:
+    """Keys of a message that no client may set."""
+    keys = {settings.relay.user_key, settings.relay.action_key}
+    return keys | ({"seq"} if settings.link.confirm else set()) | ({KEY} if settings.link.replies else set())

@@ -1,0 +1,75 @@
+"""A server that says nothing: shown, and left alone unless told otherwise; and the heartbeat."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.client import Client
+from tests.process import Bridge, run_app
+from tests.tcpserver import TcpServer
+
+
+def test_a_server_that_says_nothing_is_shown_as_silent_and_stays_connected_until_it_speaks() -> None:
+    with (
+        TcpServer() as server,
+        Bridge("--server", server.address, "--idle-warn", "0.5") as bridge,
+        Client(bridge.url) as ann,
+    ):
+        peer = server.accept()
+        silent = ann.events.wait(lambda e: e[0] == "bridge:link" and e[1]["silent"])[1]
+        assert silent["state"] == "connected"
+        assert silent["reason"] is None
+        assert bridge.status()["link"]["silent"] is True
+        bridge.said(f"{server.address} has said nothing for 0.5 s")
+        assert ann.ask("move", 1) == {"ok": True}
+        with Client(bridge.url) as bob:
+            assert bob.linked()["silent"] is True
+        count = len(ann.events.entries)
+        peer.send(b"x")  # not even a frame
+        spoke = ann.events.wait(lambda e: e[0] == "bridge:link", start=count)[1]
+        assert (spoke["state"], spoke["silent"], spoke["since"]) == ("connected", False, silent["since"])
+        bridge.said("speaks again")
+        ann.events.wait(lambda e: e[0] == "bridge:link" and e[1]["silent"], start=count)
+        assert bridge.counter("link_silences") == 2
+        assert bridge.counter("link_connects") == 1
+        assert len(peer.messages) == 4  # nobody was announced anew
+
+
+def test_a_server_that_speaks_is_not_silent() -> None:
+    with TcpServer() as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
+        server.accept().send(b"hello~")
+        ann.got("message")
+        assert bridge.status()["link"]["silent"] is False
+        assert ann.linked()["silent"] is False
+
+
+def test_idle_reconnect_connects_anew_when_it_has_been_silent_for_so_long() -> None:
+    with (
+        TcpServer() as server,
+        Bridge("--server", server.address, "--idle-warn", "0.2", "--idle-reconnect", "0.6") as bridge,
+        Client(bridge.url) as ann,
+    ):
+        first = server.accept()
+        assert "said nothing for 0.6 s" in ann.linked("waiting")["reason"]
+        assert ann.all("bridge:link")[-1]["silent"] is False
+        assert first.ended.wait(15)
+        server.accept().message(action="connected")
+        assert bridge.counter("link_drops") >= 1
+
+
+def test_a_heartbeat_is_sent_again_and_again_and_has_no_number() -> None:
+    flags = ("--heartbeat", '{"beat":1}', "--heartbeat-interval", "0.2", "--confirm")
+    with TcpServer() as server, Bridge("--server", server.address, *flags) as bridge:
+        peer = server.accept()
+        peer.frames.wait(lambda _: peer.frames.entries.count(b'{"beat":1}') >= 3)
+        peer.close()
+        again = server.accept()
+        again.frames.wait(lambda f: f == b'{"beat":1}')
+        assert bridge.counter("frames_unconfirmed") == 0
+
+
+@pytest.mark.parametrize(("framing", "text"), [("~", "a~b"), ("length:1", "x" * 256)])
+def test_a_heartbeat_that_the_framing_can_not_carry_is_a_problem_at_start(framing: str, text: str) -> None:
+    ended = run_app("--heartbeat", text, "--framing-out", framing)
+    assert ended.returncode == 2
+    assert "heartbeat" in ended.stderr
