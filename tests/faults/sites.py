@@ -1,0 +1,91 @@
+"""A server that counts, the bridge, and a proxy on either side of it.
+
+Use: `with between("--identity", "register") as at, at.crowd(clients=8) as crowd: …; assert at.verdict(crowd) == []`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from random import Random
+
+import pytest
+
+from bridge.config import SETTINGS
+from tests.faults.counting import CountingServer
+from tests.faults.crowd import Crowd, Group, Member
+from tests.faults.ends import Delimited
+from tests.faults.proxy import Proxy
+from tests.faults.verdict import judge
+from tests.process import Bridge
+from tests.viewer import until
+
+__all__ = ["CONFIRM", "MIXED", "RECOVERY", "Between", "between", "needs_confirm", "needs_recovery"]
+
+#: Whether the bridge can do these already.
+RECOVERY, CONFIRM = "recovery" in SETTINGS, "confirm" in SETTINGS
+needs_recovery = pytest.mark.skipif(not RECOVERY, reason="the bridge has no recovery yet")
+needs_confirm = pytest.mark.skipif(not CONFIRM, reason="the bridge has no confirm yet")
+
+#: The ways in which browsers come.
+MIXED = (["websocket"], ["websocket"], ["polling", "websocket"], ["polling"])
+
+
+class Between:
+    """`link`: the proxy between bridge and server; `browsers`: the one between browsers and bridge."""
+
+    def __init__(self, stack: ExitStack, *flags: str, seed: int = 0, **env: str) -> None:
+        self._flags = flags
+        self.confirm = "--confirm" in flags
+        self.server = stack.enter_context(CountingServer(self.confirm, seed))
+        random = Random(seed)
+        self.link = stack.enter_context(Proxy(self.server.port, partial(Delimited, b"~"), random))
+        self.bridge = stack.enter_context(Bridge("--server", self.link.address, *flags, **env))
+        self.browsers = stack.enter_context(Proxy(self.bridge.port, random=random))
+        until(self.linked)
+
+    def group(self, name: str = "a", clients: int = 4, events: float = 40, **options: object) -> Group:
+        """Clients through the proxy, and a witness past it."""
+        identity = "register" if "register" in self._flags else "sid"
+        fields = {"transports": MIXED, **options}
+        return Group(name, self.browsers.url, self.bridge.url, clients, identity, events, **fields)  # type: ignore[arg-type]
+
+    def crowd(self, clients: int = 4, events: float = 40, **options: object) -> Crowd:
+        """One such group, all of it connected."""
+        crowd = Crowd(self.group("a", clients, events, **options))
+        crowd.ready()
+        until(lambda: len(self.server.present) == clients + 1)
+        return crowd
+
+    def linked(self) -> bool:
+        """Whether the link is up, as both ends see it."""
+        return self.bridge.status()["link"]["state"] == "connected" and len(self.link.lines) == 1
+
+    def rest(self, timeout: float = 30.0) -> int:
+        """Heal everything and send a last message; its number."""
+        self.browsers.heal()
+        self.link.heal()
+        until(self.linked, timeout)
+        self.server.pause()
+        return self.server.send(1)
+
+    def verdict(self, crowd: Crowd) -> list[str]:
+        """Everything that is wrong, once all has come to rest."""
+        return list(judge(self.server, self.account(crowd), self.confirm))
+
+    def account(self, crowd: Crowd) -> list[Member]:
+        """What everybody got, once all has come to rest."""
+        self.browsers.heal()
+        crowd.all_there()
+        crowd.emit(0)
+        crowd.settled(self.rest(), timeout=40)
+        until(lambda: self.server.present == {each.user for each in crowd.report()}, 15, 0.2)
+        return crowd.report()
+
+
+@contextmanager
+def between(*flags: str, seed: int = 0, **env: str) -> Iterator[Between]:
+    """One, and everything of it closed at the end. `env`: variables of the bridge's process."""
+    with ExitStack() as stack:
+        yield Between(stack, *flags, seed=seed, **env)
