@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -120,14 +121,26 @@ class Crowd:
         sizes = [group.clients for group in self._groups]
         self._wait(lambda found: [each["connected"] for each in found] == sizes, timeout)
 
-    def settled(self, *last: int, timeout: float = PATIENCE) -> None:
-        """Wait until each group has its last number, and every event is answered."""
+    def settled(self, send: Callable[[], Sequence[int]], timeout: float = 40.0) -> None:
+        """Wait until each group has its last number, and every event is answered.
 
-        def look(found: list[dict[str, Any]]) -> bool:
-            busy = any(each["pending"] or each["behind"] for each in found)
-            return not busy and [each["last"] for each in found] == list(last)
+        `send`: sends one more for each group, and says which; again for those who came too late for the last one.
+        """
+        until_when = time.monotonic() + timeout
+        while True:
+            last = list(send())
+            try:
+                self._wait(lambda found, last=last: self._has(found, last), 3.0)  # type: ignore[misc]
+            except AssertionError:
+                if time.monotonic() > until_when:
+                    raise
+            else:
+                return
 
-        self._wait(look, timeout)
+    def _has(self, found: list[dict[str, Any]], last: list[int]) -> bool:
+        sizes = [group.clients for group in self._groups]
+        there = [each["connected"] for each in found] == sizes and [each["last"] for each in found] == last
+        return there and not any(each["pending"] or each["behind"] for each in found)
 
     def _wait(self, wanted: Callable[[list[dict[str, Any]]], bool], timeout: float) -> None:
         try:

@@ -5,10 +5,11 @@ Use: `with between("--identity", "register") as at, at.crowd(clients=8) as crowd
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from random import Random
+from types import MappingProxyType
 
 import pytest
 
@@ -31,17 +32,19 @@ needs_confirm = pytest.mark.skipif(not CONFIRM, reason="the bridge has no confir
 #: The ways in which browsers come.
 MIXED = (["websocket"], ["websocket"], ["polling", "websocket"], ["polling"])
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 class Between:
     """`link`: the proxy between bridge and server; `browsers`: the one between browsers and bridge."""
 
-    def __init__(self, stack: ExitStack, *flags: str, seed: int = 0, **env: str) -> None:
+    def __init__(self, stack: ExitStack, *flags: str, seed: int = 0, env: Mapping[str, str] = _NOTHING) -> None:
         self._flags = flags
         self.confirm = "--confirm" in flags
         self.server = stack.enter_context(CountingServer(self.confirm, seed))
         random = Random(seed)
         self.link = stack.enter_context(Proxy(self.server.port, partial(Delimited, b"~"), random))
-        self.bridge = stack.enter_context(Bridge("--server", self.link.address, *flags, **env))
+        self.bridge = stack.enter_context(Bridge("--server", self.link.address, *flags, cwd=None, **env))
         self.browsers = stack.enter_context(Proxy(self.bridge.port, random=random))
         until(self.linked)
 
@@ -62,30 +65,30 @@ class Between:
         """Whether the link is up, as both ends see it."""
         return self.bridge.status()["link"]["state"] == "connected" and len(self.link.lines) == 1
 
-    def rest(self, timeout: float = 30.0) -> int:
-        """Heal everything and send a last message; its number."""
+    def rest(self, timeout: float = 30.0) -> None:
+        """Heal everything, and let the server send nothing more of its own."""
         self.browsers.heal()
         self.link.heal()
         until(self.linked, timeout)
         self.server.pause()
-        return self.server.send(1)
 
-    def verdict(self, crowd: Crowd) -> list[str]:
-        """Everything that is wrong, once all has come to rest."""
-        return list(judge(self.server, self.account(crowd), self.confirm))
+    def verdict(self, crowd: Crowd, whole: bool = False) -> list[str]:
+        """Everything that is wrong, once all has come to rest. `whole`: see verdict.messages."""
+        return list(judge(self.server, self.account(crowd), self.confirm, whole))
 
     def account(self, crowd: Crowd) -> list[Member]:
         """What everybody got, once all has come to rest."""
         self.browsers.heal()
         crowd.all_there()
         crowd.emit(0)
-        crowd.settled(self.rest(), timeout=40)
+        self.rest()
+        crowd.settled(lambda: [self.server.send(1)])
         until(lambda: self.server.present == {each.user for each in crowd.report()}, 15, 0.2)
         return crowd.report()
 
 
 @contextmanager
-def between(*flags: str, seed: int = 0, **env: str) -> Iterator[Between]:
+def between(*flags: str, seed: int = 0, env: Mapping[str, str] = _NOTHING) -> Iterator[Between]:
     """One, and everything of it closed at the end. `env`: variables of the bridge's process."""
     with ExitStack() as stack:
-        yield Between(stack, *flags, seed=seed, **env)
+        yield Between(stack, *flags, seed=seed, env=env)

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, count, islice
 from random import Random
 from typing import Self
 
@@ -43,10 +43,12 @@ class Fault:
 
 
 def script(seed: int, pause: float, kinds: Sequence[str] = KINDS, longest: float = 6.0) -> Iterator[Fault]:
-    """Faults without an end, `pause` seconds apart on average, each `longest` seconds long at most."""
+    """Faults without an end, `pause` seconds apart on average, each `longest` seconds long at most.
+
+    Each round has every kind once.
+    """
     random = Random(seed)
-    while True:
-        kind = random.choice(kinds)
+    for kind in chain.from_iterable(random.sample(kinds, len(kinds)) for _ in count()):
         lasts = random.uniform(0.2, min(longest, LASTING.get(kind, 0.2)))
         conditions = {
             "delay": Condition(delay=random.uniform(0.01, 0.5)),

