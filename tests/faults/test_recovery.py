@@ -37,7 +37,7 @@ def test_clients_that_come_back_after_their_grace_recover_too_and_are_announced_
         at.browsers.reset()
         until(lambda: len(at.server.present) == 1)
         at.browsers.listen()
-        came_back(crowd, 4)
+        came_back(crowd, 3)
         assert at.verdict(crowd) == []
         assert all(each.connections[-1].recovered for each in crowd.report() if not each.witness)
 
@@ -47,7 +47,7 @@ def test_clients_that_do_not_want_to_recover_are_told_that_they_did_not() -> Non
         at.server.feed(100)
         until(lambda: at.server.next > 50)
         strike(at, "reset")
-        came_back(crowd, 4)
+        came_back(crowd, 3)
         assert at.verdict(crowd) == []
         assert not any(one.recovered for each in crowd.report() for one in each.connections)
 

@@ -30,7 +30,7 @@ from tests.faults.proxy import CLEAR
 from tests.faults.sites import CONFIRM, RECOVERY, Between
 from tests.faults.storm import Storm
 from tests.faults.verdict import judge
-from tests.process import Bridge
+from tests.process import ROOT, Bridge
 from tests.sites import memory
 from tests.viewer import until
 from tests.waiting import PATIENCE
@@ -166,6 +166,13 @@ class Half:
             if grown > FLAT:
                 yield f"memory grew by {grown / MIB:.1f} MiB from the second quarter to the last"
 
+    def keep_log(self) -> Path:
+        """The file that the bridge's log has been written to."""
+        path = ROOT / "build" / f"soak-{self.name}.log"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(self.at.bridge.log.entries) + "\n", encoding="utf-8")
+        return path
+
     def remains(self) -> Iterator[str]:
         """What is wrong when all have left."""
         now: dict[str, int] = {}
@@ -180,6 +187,8 @@ class Half:
             yield f"all have left, and there are {now}; at the start there were {self.before}"
         if now["memory"] > self.before["memory"] + SLACK:
             yield f"memory is {now['memory'] / MIB:.1f} MiB, at the start it was {self.before['memory'] / MIB:.1f}"
+        if tracebacks := [line for line in self.at.bridge.log.entries if "Traceback" in line]:
+            yield f"the log has {len(tracebacks)} tracebacks"
         if self.at.server.present:
             yield f"all have left, and the server was not told of {self.at.server.present}"
         print(f"{self.name}: all have left: {now}; at the start {self.before}", flush=True)
@@ -261,6 +270,8 @@ def run(seconds: float, clients: int, seed: int) -> int:
                 print(*(f"{half.name}: {text}" for text in half.figures(members[half.name])), sep="\n", flush=True)
                 wrong += [f"{half.name}: {text}" for text in half.wrong(members[half.name])]
         wrong += soak.leave()
+        for half in soak.halves if wrong else []:
+            print(f"the log of {half.name} is {half.keep_log()}", flush=True)
     print(*(wrong[:100] or ["every number is accounted for"]), sep="\n", flush=True)
     print(f"{len(wrong)} violations with seed {seed}" if wrong else "all is well", flush=True)
     return 1 if wrong else 0
