@@ -8,7 +8,7 @@ ARGS ?=
 SOAK ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala test soak-slow lint bench bench-quick bench-framing clean system-packages
+.PHONY: help run run-scala test soak soak-slow lint bench bench-quick bench-framing clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,10 +20,15 @@ run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in
 	@tools/need.sh mvn java
 	@tools/run-scala.sh $(BIN)/python $(ARGS)
 
-test: $(VENV)/.dev ## every test; installs Chromium, Node, JDK and Maven where they are missing
-	@tools/need.sh chromium node npm java mvn
+test: $(VENV)/.dev ## every test; installs Chromium, Node, JDK, Maven and faketime where they are missing
+	@tools/need.sh chromium node npm java mvn faketime
 	@tools/node-clients.sh
 	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+
+soak: $(VENV)/.dev ## a hundred clients on a network that breaks, servers that are killed, for SOAK=600 seconds
+	@tools/need.sh node npm
+	@tools/node-clients.sh
+	$(BIN)/python -m tests.soak.faults --seconds $(SOAK) $(ARGS)
 
 soak-slow: $(VENV)/.dev ## stalled, slow and healthy clients for SOAK=600 seconds: memory stays flat
 	$(BIN)/python -m tests.soak.slow --seconds $(SOAK) $(ARGS)

@@ -1,0 +1,291 @@
+"""A hundred stock clients, two servers that are killed again and again, and a network that breaks all the time.
+
+Two bridges side by side, one plain and one with `--confirm`, half of the clients each; between each bridge and its
+server, and between it and its browsers, a proxy with a storm of its own. At the end everything comes to rest, and
+every number is accounted for: see tests/faults/verdict.py. Then all leave, and memory, descriptors and green threads
+have to be back where they were. Exits with 1 and says why if anything is wrong.
+
+Use: `make soak`, `make soak SOAK=3600`, or `python -m tests.soak.faults --seconds 60 --seed 7`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random, SystemRandom
+from statistics import median
+
+import requests
+
+from tests.client import Client
+from tests.faults.crowd import QUICK, Crowd, Group, Member
+from tests.faults.proxy import CLEAR
+from tests.faults.sites import CONFIRM, RECOVERY, Between
+from tests.faults.storm import Storm
+from tests.faults.verdict import judge
+from tests.process import ROOT, Bridge
+from tests.sites import memory
+from tests.viewer import until
+from tests.waiting import PATIENCE
+
+CLIENTS, RATE, EVENTS = 100, 200, 200  # together; messages a second of each server; events a second together
+FAULTS = 1.0  # a second, together
+OF_LINKS = 0.25  # of the faults; a browser has a network that is worse than a server's
+KILLED = 20.0  # seconds between two deaths of a server
+TRANSPORTS = [["websocket"]] * 7 + [["polling", "websocket"]] * 2 + [["polling"]]
+MIB = 1024 * 1024
+FLAT = 4 * MIB  # how much more there may be in the last quarter than in the second, in a run of some length
+SLACK = 32 * MIB  # how much more at the end than at the start: the allocator keeps some, the window of recovery too
+LONG = 480.0  # seconds, from which on what is kept for recovery is full in the second quarter
+
+
+def look(bridge: Bridge) -> dict[str, int]:
+    """What it uses: descriptors, green threads, bytes of memory."""
+    inside = requests.get(f"{bridge.url}/soak/inside", timeout=PATIENCE).json()["green_threads"]
+    return {
+        "descriptors": len(os.listdir(f"/proc/{bridge.process.pid}/fd")),
+        "green threads": inside,
+        "memory": memory(bridge),
+    }
+
+
+class Killer:
+    """Kills a server and starts it again. `times`: how often. Now and then nothing listens in between."""
+
+    def __init__(self, at: Between, random: Random) -> None:
+        self._at, self._random = at, random
+        self.times = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """The server lives."""
+        self._ended.set()
+        self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        while not self._ended.wait(KILLED * self._random.uniform(0.8, 1.2)):
+            refuse = self._random.random() < 0.5
+            if refuse:
+                self._at.link.refuse()
+            self._at.server.kill()
+            self.times += 1
+            self._ended.wait(self._random.uniform(0.05, 4.0))
+            self._at.server.start()
+            if refuse:
+                self._at.link.listen()
+
+
+class Half:
+    """One bridge with its server and what befalls it."""
+
+    def __init__(self, stack: ExitStack, name: str, flags: Sequence[str], clients: int, random: Random) -> None:
+        self.name, self._random = name, random
+        pings = ("--ping-interval", "2", "--ping-timeout", "2")
+        inside = ("--handlers", str(Path(__file__).with_name("inside.py")))
+        self.at = Between(stack, *flags, *pings, *inside, seed=random.getrandbits(32))
+        with Client(self.at.bridge.url, auth={"recovery": False}) as warming_up:
+            warming_up.linked()
+        until(lambda: self.at.bridge.status()["clients"] == 0)
+        self.before = look(self.at.bridge)
+        self.group: Group = self.at.group(name, clients, 0, transports=TRANSPORTS, options=QUICK)
+        self.samples: list[int] = []
+        self.struck: Counter[str] = Counter()
+
+    def begin(self, storms: float) -> None:
+        """From now on nothing can be relied on. `storms`: faults a second."""
+        self.at.server.feed(RATE)
+        seeds = [self._random.getrandbits(32) for _ in range(2)]
+        self._storms = [
+            Storm(self.at.browsers, seeds[0], 1 / (storms * (1 - OF_LINKS))),
+            Storm(self.at.link, seeds[1], 1 / (storms * OF_LINKS)),
+        ]
+        self._killer = Killer(self.at, self._random)
+
+    def end(self) -> None:
+        """From now on everything works."""
+        self._killer.end()
+        for storm in self._storms:
+            storm.end()
+            self.struck += storm.struck
+
+    def look(self) -> None:
+        """Once a second."""
+        self.samples.append(memory(self.at.bridge))
+
+    def line(self, status: dict[str, int]) -> str:
+        """How it is now."""
+        server = self.at.server
+        return (
+            f"{self.name:8} {self.samples[-1] / MIB:6.1f} MiB; sent {server.next}, links {server.links}, log "
+            f"{len(server.log)}; connected {status['connected']}, came back {status['came_back']}, recovered "
+            f"{status['recovered']}"
+        )
+
+    def figures(self, members: Sequence[Member]) -> Iterator[str]:
+        """What happened, in numbers."""
+        server, browsers = self.at.server, [each for each in members if not each.witness]
+        connections = [one for each in browsers for one in each.connections[1:]]
+        got = sum(last - first + 1 for each in browsers for one in each.connections for first, last in one.all)
+        acked = sum(len(each.ok) for each in browsers)
+        logged = set(server.log)
+        lost = sum((each.name, number) not in logged for each in browsers for number in each.ok)
+        refused: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
+        for each in browsers:
+            refused.update({code: len(numbers) for code, numbers in each.refused.items()})
+            reasons.update(each.reasons)
+        yield f"struck: {dict(self.struck)}; server killed {self._killer.times} times; links {server.links}"
+        yield f"clients came back {len(connections)} times, {sum(one.recovered for one in connections)} recovered;"
+        yield f"  cut off by {dict(reasons)}"
+        yield f"messages sent {server.next}, got {got}"
+        yield f"events emitted {sum(each.emitted for each in browsers)}, acked ok {acked} ({lost} not in the log),"
+        yield f"  refused {dict(refused)}, no answer {sum(len(each.unknown) for each in browsers)}"
+        yield f"log {len(server.log)}, frames that came again {server.again}, of users who had left {server.absent}"
+        yield f"memory {self.before['memory'] / MIB:.1f} MiB at the start, {max(self.samples) / MIB:.1f} at most"
+
+    def wrong(self, members: Sequence[Member]) -> Iterator[str]:
+        """What is wrong while all are there."""
+        yield from judge(self.at.server, members, self.at.confirm)
+        connections = [one for each in members for one in each.connections[1:]]
+        if not connections:
+            yield "no client was cut off, so nothing was tried"
+        if RECOVERY and sum(one.recovered for one in connections) < 0.5 * len(connections):
+            yield "most clients that came back did not recover"
+        quarter = len(self.samples) // 4
+        if len(self.samples) >= LONG:
+            grown = median(self.samples[-quarter:]) - median(self.samples[quarter : 2 * quarter])
+            if grown > FLAT:
+                yield f"memory grew by {grown / MIB:.1f} MiB from the second quarter to the last"
+
+    def keep_log(self) -> Path:
+        """The file that the bridge's log has been written to."""
+        path = ROOT / "build" / f"soak-{self.name}.log"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(self.at.bridge.log.entries) + "\n", encoding="utf-8")
+        return path
+
+    def remains(self) -> Iterator[str]:
+        """What is wrong when all have left."""
+        now: dict[str, int] = {}
+
+        def back() -> bool:
+            now.update(look(self.at.bridge))
+            return all(now[what] <= self.before[what] for what in ("descriptors", "green threads"))
+
+        try:
+            until(back, 30, 0.5)
+        except AssertionError:
+            yield f"all have left, and there are {now}; at the start there were {self.before}"
+        if now["memory"] > self.before["memory"] + SLACK:
+            yield f"memory is {now['memory'] / MIB:.1f} MiB, at the start it was {self.before['memory'] / MIB:.1f}"
+        if tracebacks := [line for line in self.at.bridge.log.entries if "Traceback" in line]:
+            yield f"the log has {len(tracebacks)} tracebacks"
+        if self.at.server.present:
+            yield f"all have left, and the server was not told of {self.at.server.present}"
+        print(f"{self.name}: all have left: {now}; at the start {self.before}", flush=True)
+
+
+class Soak:
+    """Both halves, and the clients of both in one process."""
+
+    def __init__(self, stack: ExitStack, clients: int, seed: int) -> None:
+        random = Random(seed)
+        kinds = {"plain": ["--identity", "sid"], "confirm": ["--identity", "register"]}
+        if CONFIRM:
+            kinds["confirm"].append("--confirm")
+        self.halves = [Half(stack, name, flags, clients // 2, random) for name, flags in kinds.items()]
+        self.crowd = stack.enter_context(Crowd(*[half.group for half in self.halves]))
+        self.crowd.ready()
+
+    def run(self, seconds: float) -> None:
+        """All that befalls them."""
+        pace, every, began, said = threading.Event(), max(10.0, seconds / 20), time.monotonic(), 0.0
+        self.crowd.emit(EVENTS / len(self.halves))
+        for half in self.halves:
+            half.begin(FAULTS / len(self.halves))
+        while (now := time.monotonic() - began) < seconds:
+            for half in self.halves:
+                half.look()
+            if now - said >= every:
+                said = now
+                for half, status in zip(self.halves, self.crowd.status(), strict=True):
+                    print(f"{now:5.0f} s  {half.line(status)}", flush=True)
+            pace.wait(1.0)
+        for half in self.halves:
+            half.end()
+
+    def rest(self) -> dict[str, list[Member]]:
+        """Let everything come to rest; the accounts, by half. Raises AssertionError if it does not."""
+        for half in self.halves:
+            half.at.browsers.set(CLEAR)
+        self.crowd.all_there(60)
+        self.crowd.emit(0)
+        for half in self.halves:
+            half.at.rest(60)
+        self.crowd.settled(lambda: [half.at.server.send(1) for half in self.halves], 60)
+        members: dict[str, list[Member]] = {}
+
+        def told() -> bool:
+            members.update({half.name: [] for half in self.halves})
+            for member in self.crowd.report():
+                members[member.group].append(member)
+            return all(half.at.server.present == {each.user for each in members[half.name]} for half in self.halves)
+
+        try:
+            until(told, 30, 0.5)
+        except AssertionError:
+            pass  # the verdict says it better
+        return members
+
+    def leave(self) -> Iterator[str]:
+        """All leave; what remains and should not."""
+        self.crowd.leave()
+        self.crowd.close()
+        for half in self.halves:
+            yield from (f"{half.name}: {text}" for text in half.remains())
+
+
+def run(seconds: float, clients: int, seed: int) -> int:
+    """The exit code."""
+    print(f"seed {seed}; recovery: {RECOVERY}, confirm: {CONFIRM}", flush=True)
+    wrong: list[str] = []
+    with ExitStack() as stack:
+        soak = Soak(stack, clients, seed)
+        soak.run(seconds)
+        try:
+            members = soak.rest()
+        except AssertionError as error:
+            members, wrong = {}, [str(error)]
+        for half in soak.halves:
+            if members:
+                print(*(f"{half.name}: {text}" for text in half.figures(members[half.name])), sep="\n", flush=True)
+                wrong += [f"{half.name}: {text}" for text in half.wrong(members[half.name])]
+        wrong += soak.leave()
+        for half in soak.halves if wrong else []:
+            print(f"the log of {half.name} is {half.keep_log()}", flush=True)
+    print(*(wrong[:100] or ["every number is accounted for"]), sep="\n", flush=True)
+    print(f"{len(wrong)} violations with seed {seed}" if wrong else "all is well", flush=True)
+    return 1 if wrong else 0
+
+
+def main() -> int:
+    """From the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=600, help="how long it takes (600)")
+    parser.add_argument("--clients", type=int, default=CLIENTS, help=f"how many ({CLIENTS})")
+    parser.add_argument("--seed", type=int, default=SystemRandom().getrandbits(32), help="of all that is random")
+    given = parser.parse_args()
+    return run(given.seconds, given.clients, given.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

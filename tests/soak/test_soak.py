@@ -1,0 +1,18 @@
+"""A minute of the soak runs, which `make soak` and `make soak-slow` have for as long as one likes."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.soak import faults
+
+
+@pytest.mark.timeout(240)
+def test_a_hundred_clients_on_a_network_that_breaks_all_the_time_have_every_number_accounted_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = faults.run(float(os.environ.get("BRIDGE_TEST_SECONDS", "60")), faults.CLIENTS, seed=1)
+    said = capsys.readouterr().out
+    assert code == 0, said
