@@ -84,8 +84,11 @@ function nowUser(user) {
   form.preview();
 }
 
+// Where clients recover, each message of the server's ends with its offset, which is for the client alone.
+const withoutOffset = (event, args) => (socket._pid && !event.startsWith("bridge:") ? args.slice(0, -1) : args);
+
 function received(event, args) {
-  const entry = noted("in", event, args);
+  const entry = noted("in", event, withoutOffset(event, args));
   if (entry.world) world.offer(entry.value, performance.now());
 }
 

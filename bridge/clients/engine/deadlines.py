@@ -22,6 +22,7 @@ __all__ = ["Deadlines", "Queues"]
 T = TypeVar("T")
 
 LATEST = 0.25  # seconds that something may be late, if an interval does not ask for less
+STOOD_STILL = 0.5  # seconds that the process did nothing: it was stopped, or the machine slept
 LONGEST_TURN = 0.002  # seconds; then others have theirs
 
 
@@ -92,7 +93,10 @@ class Queues(Generic[T]):
         """Look after all of them, for ever."""
         tick = min(LATEST, *(queue.interval / 8 for queue in self._all()))
         while True:
+            began = time.monotonic()
             eventlet.sleep(tick)
+            if time.monotonic() - began > tick + STOOD_STILL:
+                eventlet.sleep(tick)  # what came meanwhile is read first: it may be the answer that is overdue
             for queue in self._all():
                 if len(queue):
                     queue.run()
