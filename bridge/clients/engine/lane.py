@@ -25,11 +25,12 @@ NOTHING = 0.05  # seconds; the turns of other green threads alone may take as lo
 class Lane:
     """Jobs in order. `failed` is called with what one raised; `empty` after the last one."""
 
-    __slots__ = ("_empty", "_failed", "_jobs", "_since")
+    __slots__ = ("_empty", "_failed", "_jobs", "_since", "_works")
 
     def __init__(self, failed: Callable[[BaseException], None], empty: Callable[[], None]) -> None:
         self._failed, self._empty = failed, empty
         self._since = time.monotonic()
+        self._works = False
         self._jobs: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
 
     @property
@@ -41,7 +42,8 @@ class Lane:
     def add(self, job: Callable[..., object], *args: object) -> None:
         """Do this after all that was added before."""
         self._jobs.append((job, args))
-        if len(self._jobs) == 1:
+        if not self._works:  # an empty deque does not tell: a worker may be letting others have their turn
+            self._works = True
             eventlet.spawn_n(self._work)
 
     def _work(self) -> None:
@@ -57,4 +59,5 @@ class Lane:
             if time.monotonic() > turn_ends:
                 eventlet.sleep(0)
                 turn_ends = time.monotonic() + LONGEST_TURN
+        self._works = False
         self._empty()
