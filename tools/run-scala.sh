@@ -19,7 +19,7 @@ until address=$(sed -n 's/^listening on //p' "$out") && [ -n "$address" ]; do
   kill -0 "$server" 2>/dev/null || { echo "The Scala server did not start." >&2; exit 1; }
   sleep 0.1
 done
-"$python" app.py --server "$address" --identity register "$@" &
+"$python" app.py --server "$address" --identity register --confirm --replies "$@" &
 bridge=$!
 trap 'kill "$bridge" "$server" 2>/dev/null || true; wait "$bridge" 2>/dev/null || true; rm -f "$out"' EXIT
 trap 'exit 0' INT TERM

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenTab, Tab
+from tests.client import Client
 from tests.process import ROOT, Bridge, environment
 from tests.waiting import PATIENCE, Log
 
@@ -57,6 +60,55 @@ class ScalaServer:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.log.add(line.rstrip("\n"))
+
+
+class Cuts:
+    """Stands between the bridge and the server, and cuts the connection when it is told to."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def cut(self) -> None:
+        """Reset the present connection, at both ends."""
+        for one in self._pairs[-1]:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            one.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> Cuts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(PATIENCE)
+        self._listener.close()
+        for pair in self._pairs:
+            for one in pair:
+                one.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            pair = near, socket.create_connection(("127.0.0.1", self._port))
+            self._pairs.append(pair)
+            for source, target in (pair, pair[::-1]):
+                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +188,30 @@ def test_a_killed_and_restarted_scala_server_has_both_users_again_without_a_relo
             assert all(tab.page.evaluate("window.marked") for tab in tabs)
             for tab in tabs:
                 tab.close()
+
+
+@pytest.mark.timeout(600)
+def test_a_click_counts_once_however_often_the_link_breaks_and_who_asks_is_answered(scala: ScalaServer) -> None:
+    with (
+        Cuts(scala.port) as cuts,
+        Bridge("--server", cuts.address, "--identity", "register", "--confirm", "--replies") as bridge,
+        Client(bridge.url) as ada,
+    ):
+        assert ada.ask("register", "ada")["ok"]
+        acks: Log[Any] = Log()
+        for turn in range(5):
+            for _ in range(40):
+                ada.sio.emit("clickGold", callback=acks.add)
+            acks.wait_count(turn * 40 + 1)
+            cuts.cut()
+        acks.wait_count(200)
+        refused = ada.ask("buy", "mine")
+        assert refused == {"ok": True, "reply": {"gold": 200, "refused": "Gold mine costs 1500 gold, you have 200"}}
+        assert ada.ask("buy", "shovel") == {"ok": True, "reply": {"gold": 190}}
+        late = [answer for answer in acks.entries if not answer["ok"]]  # whose answer was lost with a connection
+        assert {answer["error"] for answer in late} <= {"no-reply"}
+        assert bridge.counter("link_drops") == 5
+        assert bridge.counter("refused_link_down") == 0
 
 
 def test_the_server_without_a_delimiter_works_as_far_as_it_can(built: None, open_tab: OpenTab) -> None:

@@ -164,3 +164,19 @@ def test_without_identities_the_page_has_no_name_and_still_works(server: TcpServ
         assert peer.message(action="chat") == {"action": "chat", "data": "hello"}
         assert tab.page.locator("#emit-wire").inner_text() == '{"action":"chat","data":"hello"}'
         tab.close()
+
+
+def test_a_server_that_says_nothing_is_shown_as_silent_and_as_connected_when_it_speaks(
+    server: TcpServer, open_tab: OpenTab
+) -> None:
+    with Bridge("--server", server.address, "--idle-warn", "2") as bridge:
+        peer = server.accept()
+        tab = open_tab(bridge.url).connected()
+        state, detail = tab.page.locator("#far-state strong"), tab.page.locator("#far-detail")
+        expect(state).to_have_text("silent")
+        expect(detail).to_have_text(re.compile(r"^connected since \d\d:\d\d:\d\d, but says nothing$"))
+        expect(tab.page.locator("#notice")).to_be_hidden()
+        tab.screenshot("silent-1280")
+        peer.send_json("hello")
+        expect(state).to_have_text("connected")
+        expect(detail).to_have_text(re.compile(r"^since \d\d:\d\d:\d\d$"))

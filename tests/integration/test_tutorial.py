@@ -35,7 +35,7 @@ class Program:
         self.log: Log[str] = Log()
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        program = [str(ROOT / "app.py"), "--server", server.address, "--port", str(port)]
+        program = [str(ROOT / "app.py"), "--server", server.address, "--port", str(port), "--hold", "1"]
         if step != "app":
             program = [str(FOLDER / f"{step}.py"), str(server.port), str(port)]
         self.process = subprocess.Popen(
@@ -342,3 +342,42 @@ def test_the_server_to_try_things_with_shows_what_it_gets_and_sends_what_is_type
     said, _ = server.communicate()
     assert said.startswith("here\ngot ")
     assert '"action":"move","x":1}~' in said
+
+
+def test_the_server_to_try_things_with_can_answer_and_confirm_by_hand() -> None:
+    server = subprocess.Popen(
+        [sys.executable, str(FOLDER / "server.py"), "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    port = server.stdout.readline().removeprefix("listening on port ").strip()
+    lines: Log[str] = Log()
+    reader = threading.Thread(target=lines.add_all, args=(server.stdout,), daemon=True)
+    reader.start()
+
+    def type_in(line: str) -> None:
+        print(line, file=server.stdin, flush=True)
+
+    with Bridge("--server", f"localhost:{port}", "--replies", "--confirm") as bridge, Client(bridge.url) as ann:
+        ann.linked()
+        answers: Log[Any] = Log()
+        ann.sio.emit("move", {"x": 1}, callback=answers.add)
+        lines.wait(lambda line: '"seq":1}' in line)
+        type_in("")
+        ann.linked("waiting")
+        sent = [line for line in lines.entries if '"seq":1}' in line]
+        again = lines.wait(lambda line: '"seq":1}' in line, start=lines.entries.index(sent[0]) + 1)
+        key = again.partition('"reply_to":"')[2].partition('"')[0]
+        assert key
+        assert key in sent[0]
+        type_in(f'{{"reply_to":"{key}","score":7}}~{{"confirm":1}}~')
+        assert answers.wait_count(1) == [{"ok": True, "reply": {"score": 7}}]
+        type_in("")
+        ann.sio.emit("move", {"x": 2})
+        lines.wait(lambda line: '"seq":2}' in line)
+    server.kill()
+    server.wait(PATIENCE)
+    reader.join(PATIENCE)
+    server.stdin.close()
+    server.stdout.close()
+    assert sum(line.count('"seq":1}') for line in lines.entries) == 2

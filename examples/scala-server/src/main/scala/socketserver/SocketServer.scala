@@ -54,9 +54,10 @@ final class SocketServer(
     case closed: ConnectionClosed => // ErrorClosed, Aborted, Closed, …
       forget(sender(), if (closed.isErrorClosed) closed.getErrorCause else closed.toString)
 
-    case SendToClients(message) => sendToAll(outgoing.frame(message))
-    case Written                => clients.get(sender()).foreach(written(sender(), _))
-    case CommandFailed(_: Write) => drop(sender(), "a write was refused")
+    case SendToClients(message)        => sendToAll(outgoing.frame(message))
+    case SendToClient(client, message) => clients.get(client).foreach(send(client, _, outgoing.frame(message)))
+    case Written                       => clients.get(sender()).foreach(written(sender(), _))
+    case CommandFailed(_: Write)       => drop(sender(), "a write was refused")
 
     case Stop => stop()
   }
@@ -77,10 +78,11 @@ final class SocketServer(
     } handler ! FromClient(connection, frame.utf8String)
 
   private def sendToAll(frame: ByteString): Unit =
-    clients.foreach { case (connection, client) =>
-      if (client.toWrite.add(frame)) writeNext(connection, client)
-      else drop(connection, s"it is $writeLimit bytes behind")
-    }
+    clients.foreach { case (connection, client) => send(connection, client, frame) }
+
+  private def send(connection: ActorRef, client: Client, frame: ByteString): Unit =
+    if (client.toWrite.add(frame)) writeNext(connection, client)
+    else drop(connection, s"it is $writeLimit bytes behind")
 
   private def written(connection: ActorRef, client: Client): Unit = {
     client.toWrite.written()
@@ -143,6 +145,9 @@ object SocketServer {
 
   /** To the server: send `message`, which is compact JSON, to each connected client. */
   final case class SendToClients(message: String)
+
+  /** To the server: send `message` to this client, if it is still there. */
+  final case class SendToClient(client: ActorRef, message: String)
 
   /** To the server: close everything, then stop. */
   case object Stop

@@ -85,6 +85,50 @@ class ProgramSpec extends AnyFunSuite with TimeLimits {
     }
   }
 
+  test("a numbered message counts once, on whichever connection it comes, and is confirmed each time") {
+    running("clicker.Main") { program =>
+      def click(seq: Int) = message("ada", "clickGold", s""","seq":$seq""") + "~"
+      val one = new Peer(program.listensAt)
+      one.send("""{"action":"hello","epoch":"e1"}~""" + click(1) + click(2) + "{\"seq\":3}~")
+      one.receiveUntil(""""gold":2,""")
+      one.receiveUntil("""{"confirm":3}""")
+      one.reset()
+      val two = new Peer(program.listensAt)
+      two.send("""{"action":"hello","epoch":"e1"}~""")
+      assert(two.receiveUntil("confirm") == """{"confirm":3}""")
+      two.send(click(2) + click(3) + click(4))
+      two.receiveUntil(""""gold":3,""")
+      two.receiveUntil("""{"confirm":4}""")
+      two.send("""{"action":"hello","epoch":"e2"}~""" + click(1))
+      two.receiveUntil(""""gold":4,""")
+      two.receiveUntil("""{"confirm":1}""")
+      two.close()
+    }
+  }
+
+  test("who asks is answered, and nobody else") {
+    running("clicker.Main") { program =>
+      val bridge = new Peer(program.listensAt)
+      val other = new Peer(program.listensAt)
+      other.send(message("bob", "connected") + "~")
+      other.receiveUntil("gameState")
+      bridge.send(message("ada", "clickGold", ""","reply_to":"r1"""") + "~")
+      bridge.receiveUntil("""{"reply_to":"r1","gold":1}""")
+      bridge.send(message("ada", "buy", ""","data":"shovel","reply_to":"r2"""") + "~")
+      val refused = bridge.receiveUntil("r2")
+      assert(refused == """{"reply_to":"r2","gold":1,"refused":"Shovel costs 10 gold, you have 1"}""")
+      val echo = message("ada", "echo", ""","data":1,"reply_to":"r3"""")
+      bridge.send(echo + "~")
+      assert(bridge.receiveUntil("r3") == echo)
+      bridge.send(message("ada", "fly", "") + "~")
+      assert(bridge.receiveUntil("refused").contains("fly"))
+      val seen = Iterator.continually(other.receive()).takeWhile(!_.exists(_.contains("fly"))).flatten
+      assert(!seen.exists(_.contains("reply_to")))
+      bridge.close()
+      other.close()
+    }
+  }
+
   test("SIGTERM ends it quickly and every connection in order; the next one has the port at once") {
     running("clicker.Main") { first =>
       val bridge = new Peer(first.listensAt)

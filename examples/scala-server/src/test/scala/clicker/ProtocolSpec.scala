@@ -16,6 +16,25 @@ class ProtocolSpec extends AnyFunSuite {
     assert(read(""""action":"buy","data":7""") == Right(Buy("ada", "")))
   }
 
+  test("a message says its number and who waits for an answer, also when something is wrong with it") {
+    def receive(text: String) = Protocol.receive(text)
+    assert(receive("""{"action":"hello","epoch":"e1"}""") == Hello("e1"))
+    val click = """{"username":"ada","action":"clickGold","reply_to":"r1","seq":41}"""
+    assert(receive(click) == Message(Some(41), Some("r1"), Right(ClickGold("ada"))))
+    assert(
+      receive("""{"username":"ada","action":"hello","epoch":"e1"}""") ==
+        Message(None, None, Right(Unknown("ada", "hello")))
+    )
+    assert(receive("""{"seq":7}""") == Message(Some(7), None, Left("it has no username")))
+    assert(receive("junk").isInstanceOf[Message])
+  }
+
+  test("confirmations and answers have plain numbers") {
+    assert(Protocol.confirm(1234567890123L) == """{"confirm":1234567890123}""")
+    assert(Protocol.answer("r1", Player(gold = 2), None) == """{"reply_to":"r1","gold":2}""")
+    assert(Protocol.answer("r1", Player(), Some("no")) == """{"reply_to":"r1","gold":0,"refused":"no"}""")
+  }
+
   test("an echo keeps the message as it came") {
     val escaped = "\\u007e"
     val message = s"""{"username":"ada","action":"echo","data":12345678901234567890.10, "x":"$escaped"}"""

@@ -59,6 +59,23 @@ class SocketServerSpec extends AnyFunSuite with BeforeAndAfterAll {
     }
   }
 
+  test("SendToClient reaches that client alone, and nobody when it has gone") {
+    serve() { (running, port) =>
+      val (one, oneRef) = running.connect(port, "one")
+      val (two, _) = running.connect(port, "two")
+      running.server ! SendToClient(oneRef, """{"for":"one","text":"~"}""")
+      running.server ! SendToClients("all")
+      assert(one.receive().contains(s"""{"for":"one","text":"\\u007e"}""") && one.receive().contains("all"))
+      assert(two.receive().contains("all"))
+      one.close()
+      running.clientGone()
+      running.server ! SendToClient(oneRef, "too late")
+      running.server ! SendToClients("all")
+      assert(two.receive().contains("all"))
+      two.close()
+    }
+  }
+
   test("what a client sends arrives by frames, however it was cut, and clients do not mix") {
     serve() { (running, port) =>
       val (one, oneRef) = running.connect(port, "one")
