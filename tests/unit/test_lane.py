@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 from tests.process import ROOT
 
 START = """
@@ -39,7 +37,6 @@ def test_jobs_are_done_in_order_one_at_a_time() -> None:
     assert ran('lane.add(job, "a"); lane.add(job, "b")') == ["a", "a is done", "b", "b is done", "empty"]
 
 
-@pytest.mark.xfail(reason="a second green thread begins, while the first has a turn to give away", strict=True)
 def test_a_job_that_comes_while_the_turn_is_given_away_is_done_once() -> None:
     late = 'lane.add(time.sleep, 0.003); eventlet.spawn(lane.add, job, "late")'
     assert ran(late) == ["late", "late is done", "empty"]
