@@ -134,7 +134,7 @@ class Process:
             self.app,
             Sources(
                 f"{host}:{port}", VERSION, self._link_json,
-                lambda: len(self.users.clients), lambda: len(self.users.names), self.tally.snapshot,
+                lambda: len(self.users.clients), lambda: len(self.users.names), self.tally.snapshot, self._now,
             ),
         )  # fmt: skip
 
@@ -162,6 +162,9 @@ class Process:
 
     def _link_json(self) -> dict[str, object]:
         return self.link.status.as_json()
+
+    def _now(self) -> dict[str, int]:
+        return {"bytes_for_link": self.uplink.waiting, "bytes_held": self.uplink.held, **self.engine.now()}
 
     def _presence_overflow(self) -> None:
         self.tally.note("presence_overflow", "! the server leaves presence unread; the link is made anew")

@@ -71,6 +71,14 @@ class Recovery:
             self._tally.count("sessions_recovered")
             self.audience.catch_up(sid, outbox, greeting.after)
 
+    def now(self) -> dict[str, int]:
+        """What is kept just now."""
+        return {
+            "catching_up": self.audience.catching_up,
+            "sessions_away": self._sessions.away if self._sessions else 0,
+            "bytes_of_history": self.recording.history.size if self.recording else 0,
+        }
+
     def cut_off(self, sid: str) -> None:
         """The client is slow, and does not recover."""
         if self._sessions:

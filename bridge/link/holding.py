@@ -16,13 +16,14 @@ __all__ = ["Holding"]
 
 
 class Holding:
-    """`seconds`: how long each is held; `size`, `client_size`: bytes in all, and of one client."""
+    """`seconds`: how long each is held; `size`, `client_size`: bytes in all, and of one client. `bytes`: those that
+    are held."""
 
     def __init__(self, seconds: float, size: int, client_size: int) -> None:
         self.seconds = seconds
         self._most, self._client_most = size, client_size
         self._held: deque[tuple[float, Entry]] = deque()  # with the time at which it is over
-        self._size = 0
+        self.bytes = 0
         self._clients: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -39,11 +40,11 @@ class Holding:
         if entry.by is not None and self._clients.get(entry.by.key, 0) + size > self._client_most:
             limit = f"at most {self._client_most} bytes of one client are held for it"
             raise TooMany("link-down", f"the server is not connected, and {limit}")
-        if self._size + size > self._most:
+        if self.bytes + size > self._most:
             raise TooMany("link-down", f"the server is not connected, and at most {self._most} bytes are held for it")
         if entry.by is not None:
             self._clients[entry.by.key] = self._clients.get(entry.by.key, 0) + size
-        self._size += size
+        self.bytes += size
         self._held.append((now + self.seconds, entry))
 
     def expired(self, now: float) -> list[Entry]:
@@ -52,7 +53,7 @@ class Holding:
         while self._held and self._held[0][0] <= now:
             entry = self._held.popleft()[1]
             over.append(entry)
-            self._size -= entry.size
+            self.bytes -= entry.size
             self._forget(entry)
         return over
 
@@ -61,7 +62,7 @@ class Holding:
         entries = [entry for _, entry in self._held]
         self._held.clear()
         self._clients.clear()
-        self._size = 0
+        self.bytes = 0
         return entries
 
     def _forget(self, entry: Entry) -> None:

@@ -40,6 +40,11 @@ class Keeping:
         return [] if self._confirming is None else [self._confirming.hello]
 
     @property
+    def held(self) -> int:
+        """Bytes that are held."""
+        return 0 if self._holding is None else self._holding.bytes
+
+    @property
     def unconfirmed(self) -> int:
         """Bytes that a connection has had and that are not confirmed."""
         return 0 if self._confirming is None else self._confirming.size

@@ -71,6 +71,11 @@ class Uplink:
         """Bytes of events that wait, those being sent and those not confirmed included, those held not."""
         return self._events
 
+    @property
+    def held(self) -> int:
+        """Bytes of events that are held while the link is down."""
+        return self._keeping.held
+
     def up(self, announce: Sequence[bytes]) -> None:
         """The link is there. `announce` (payloads) goes out before anything else, then what was not confirmed,
         then what was held; what was sent for a user who has gone is refused."""

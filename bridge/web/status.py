@@ -25,6 +25,7 @@ class Sources:
     clients: Callable[[], int]
     users: Callable[[], int]
     counters: Callable[[], dict[str, int]]
+    now: Callable[[], dict[str, int]]  # what waits or is kept just now, by name
 
 
 def add_status(app: Flask, sources: Sources) -> None:
@@ -40,6 +41,7 @@ def _status(sources: Sources) -> dict[str, object]:
         "link": {"server": sources.server, **sources.link()},
         "clients": sources.clients(),
         "users": sources.users(),
+        "now": sources.now(),
         "counters": sources.counters(),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.client import Client
 from tests.process import Bridge, run_app
 from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE
+
+FAREWELL = 5.0  # seconds that a bridge which stops gives the server to read what waits
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -42,6 +45,34 @@ def test_it_ends_in_time_with_a_server_that_does_not_read() -> None:
         for _ in range(500):
             ann.emit("fill", "x" * 20_000)
         ann.ask("bridge:x")
+        assert bridge.stop() == 0
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    with (
+        TcpServer(stalled=True) as server,
+        Bridge("--server", server.address) as bridge,
+        Client(bridge.url) as ann,
+    ):
+        server.accept()
+        ann.linked()
+        for _ in range(500):
+            ann.emit("fill", "x" * 20_000)
+        ann.ask("bridge:x")
+        bridge.process.send_signal(signal.SIGTERM)
+        bridge.said("= stopping")
+        began = time.monotonic()
+        assert bridge.stop() == 1
+        assert time.monotonic() - began < FAREWELL
+
+
+def test_a_terminal_that_is_closed_does_not_end_it() -> None:
+    with TcpServer() as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
+        server.accept()
+        ann.linked()
+        bridge.process.send_signal(signal.SIGHUP)
+        assert ann.ask("move")["ok"]
+        assert requests.get(f"{bridge.url}/healthz", timeout=PATIENCE).ok
         assert bridge.stop() == 0
 
 
@@ -120,6 +151,10 @@ def test_status_has_everything_by_name() -> None:
         assert {"reason", "since", "next_try_s"} <= status["link"].keys()
         assert (status["clients"], status["users"]) == (1, 1)
         assert status["counters"]["link_connects"] == 1
+        assert status["now"] == {
+            "bytes_for_link": 0, "bytes_held": 0, "connections": 1, "bytes_for_clients": 0, "bytes_for_slowest": 0,
+            "catching_up": 0, "sessions_away": 0, "bytes_of_history": 0,
+        }  # fmt: skip
 
 
 def test_log_lines_can_be_json_and_debug_lines_are_marked_and_shortened() -> None:

@@ -18,7 +18,9 @@ class Site:
     def __init__(self) -> None:
         self.link, self.tally = DOWN, Tally()
         app = Flask("status")
-        sources = Sources("here:8000", "1.2.3", lambda: self.link, lambda: 3, lambda: 2, self.tally.snapshot)
+        sources = Sources(
+            "here:8000", "1.2.3", lambda: self.link, lambda: 3, lambda: 2, self.tally.snapshot, lambda: {"waits": 7}
+        )
         add_status(app, sources)
         self.client = app.test_client()
 

@@ -127,6 +127,16 @@ class Engine:
         """Whether the link has to wait for the clients."""
         return self._limits.pressure
 
+    def now(self) -> dict[str, int]:
+        """What waits for clients and is kept for them just now."""
+        waiting = [outbox.size for outbox in self.audience.everybody()]
+        return {
+            "connections": len(self._eio.sockets),
+            "bytes_for_clients": sum(waiting),
+            "bytes_for_slowest": max(waiting, default=0),
+            **self._recovery.now(),
+        }
+
     def serve(self, listener: socket.socket, app: Any) -> None:
         """Serve a WSGI app that has this engine in it, until the calling green thread is killed."""
         serve(listener, app, self._tally, self._eio)
