@@ -18,7 +18,7 @@ from tests.process import ROOT
 
 BASE = ["errors", "version", "names", "tally", "messages", "alarm"]
 CONNECTION = ["framing_*", "framing", "codec", "dial", "states", "delays", "turns", "sockets", "silence", "connection"]
-WAITING = ["entries", "holding", "confirming", "keeping", "line", "uplink"]
+WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "uplink"]
 
 #: One list a side, lowest first. A module may import what is before it in its list, and what else is
 #: given; an entry with a star is one place for several modules, which may import each other.
