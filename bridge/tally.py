@@ -27,7 +27,7 @@ COUNTERS: dict[str, str] = {
     "bytes_in": "bytes read from the server, framing included",
     "frames_out": "frames handed whole to the link's socket",
     "bytes_out": "bytes handed to the link's socket, framing included",
-    "frames_unconfirmed": "frames in flight when the link broke, or not confirmed: they may or may not have arrived",
+    "frames_unconfirmed": "frames that a connection which broke had been handed, and that may or may not have arrived",
     "frames_resent": "frames sent again because the server had not confirmed them",
     "confirms_unknown": "confirmations of what was not sent",
     "frames_skipped": "frames from the server over the limit, skipped",

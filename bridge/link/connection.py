@@ -23,7 +23,7 @@ from typing import Protocol
 from bridge.errors import FrameTooBig, FramingError, LinkError, TruncatedFrame
 from bridge.link.delays import Delays
 from bridge.link.silence import Silence
-from bridge.link.sockets import broken, configure, how_it_ended
+from bridge.link.sockets import acknowledged, broken, configure, how_it_ended
 from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, Now, sentence
 from bridge.link.turns import Turn
 from bridge.tally import Tally, shorten
@@ -49,6 +49,9 @@ class Outgoing(Protocol):
 
     def down(self, in_flight: bool) -> None:
         """The connection is over; with `in_flight`, what was taken last may not have arrived."""
+
+    def over(self, acknowledged: int | None) -> None:
+        """Nothing more happens on it. So many bytes of what was sent have arrived, if that is known."""
 
 
 class Decoding(Protocol):
@@ -167,6 +170,8 @@ class Link:
         self._sock = None
         self._outgoing.down(in_flight=False)
         writer.join()
+        # When the bridge itself closes it, what is under way still arrives.
+        self._outgoing.over(None if self._closing.is_set() else acknowledged(sock))
         sock.close()
         self._tally.count("link_drops")
         assert self._cause is not None  # _break was given one

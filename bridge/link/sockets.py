@@ -8,10 +8,11 @@ Use: `configure(sock)`; `raise broken(error, "localhost:8000")`; `how_it_ended(s
 from __future__ import annotations
 
 import socket
+import struct
 
 from bridge.errors import LinkError
 
-__all__ = ["KEEPALIVE", "broken", "configure", "how_it_ended"]
+__all__ = ["KEEPALIVE", "acknowledged", "broken", "configure", "how_it_ended"]
 
 KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
@@ -19,6 +20,8 @@ KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
     (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 25_000),  # ms; keepalive is silent while data is unacknowledged
 )
+
+_BYTES_ACKED = 120  # where tcpi_bytes_acked is in Linux's struct tcp_info; RFC 4898, tcpEStatsAppHCThruOctetsAcked
 
 
 def broken(error: OSError, server: str) -> LinkError:
@@ -48,3 +51,15 @@ def configure(sock: socket.socket) -> None:
     for level, name, value in KEEPALIVE:
         if hasattr(socket, name):  # they are Linux's; elsewhere keepalive has the system's times
             sock.setsockopt(level, getattr(socket, name), value)
+
+
+def acknowledged(sock: socket.socket) -> int | None:
+    """How many bytes the other machine has acknowledged, also after the connection's end; None if nobody knows."""
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
+    except (OSError, AttributeError):  # AttributeError: not on Linux
+        return None
+    if len(info) < _BYTES_ACKED + 8:  # before Linux 4.1
+        return None
+    acked: int = struct.unpack_from("Q", info, _BYTES_ACKED)[0]
+    return acked - 1  # the SYN counts as one; so does the FIN, if it came to that

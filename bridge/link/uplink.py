@@ -21,6 +21,7 @@ from bridge.alarm import Alarm
 from bridge.errors import Refused
 from bridge.link.confirming import Confirming, confirmations
 from bridge.link.entries import JOINED, Done, Entry, Framing, Sender, finish
+from bridge.link.handed import Handed
 from bridge.link.holding import Holding
 from bridge.link.keeping import BROKE, Keeping
 from bridge.link.line import Line
@@ -62,6 +63,7 @@ class Uplink:
         self._line = Line(self._lock, self._has_room)
         self._queue: deque[Entry] = deque()
         self._taken: list[tuple[Entry, int]] = []  # each with which of its pieces
+        self._handed = Handed()
         self._events = self._presence = 0  # bytes that wait
         self._moved = time.monotonic()  # when the link last took something, or could have
         self._open = False
@@ -82,6 +84,7 @@ class Uplink:
         notices = self._notices([*self._keeping.hello, *announce])
         with self._changed:
             self._open = True
+            self._handed.begin()
             self._moved = time.monotonic()
             entries, fates = self._keeping.back()
             self._queue.extend([*notices, *entries])
@@ -225,6 +228,7 @@ class Uplink:
         """Implements connection.Outgoing."""
         self._moved = time.monotonic()
         taken = self._release()
+        self._handed.add(sum([len(entry.pieces[piece]) for entry, piece in taken]), _frames(taken))
         self._tally.count("frames_out", _frames(taken))
         if self._keeping.numbers:
             self._tally.count("frames_resent", _frames([one for one in taken if one[0].again]))
@@ -266,6 +270,13 @@ class Uplink:
             log.warning("! %d frames were in flight when the link broke", lost)
         if unconfirmed:
             log.warning("! %d frames are not confirmed; they are sent again when the link is back", unconfirmed)
+
+    def over(self, acknowledged: int | None) -> None:
+        """Implements connection.Outgoing. What has a number is known anyway, and is sent again."""
+        count = 0 if acknowledged is None or self._keeping.numbers else self._handed.beyond(acknowledged)
+        if count:
+            self._tally.count("frames_unconfirmed", count)
+            log.warning("! %d frames had been handed to the old connection and may not have arrived", count)
 
     def close(self) -> None:
         """The bridge stops: from now on nothing is held. What is held already is refused, and what can't be

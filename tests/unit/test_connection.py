@@ -414,6 +414,8 @@ def test_what_waits_is_joined_but_not_without_limit() -> None:
 
         def down(self, in_flight: bool) -> None: ...
 
+        def over(self, acknowledged: int | None) -> None: ...
+
     recorder = Recorder()
     with TcpServer() as server, Linked(server.port, outgoing=recorder):
         assert recorder.asked.wait_count(1)[0] == JOIN_SIZE

@@ -18,7 +18,7 @@ from tests.process import ROOT
 
 BASE = ["errors", "version", "names", "tally", "messages", "alarm"]
 CONNECTION = ["framing_*", "framing", "codec", "dial", "states", "delays", "turns", "sockets", "silence", "connection"]
-WAITING = ["entries", "holding", "confirming", "keeping", "line", "uplink"]
+WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "uplink"]
 
 WHO = ["users", "waiting"]
 PACKETS = ["frames", "offsets", "packets", "backlog", "pressure", "outbox"]
