@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from bridge.config import SETTINGS
 from bridge.errors import REFUSALS
 from bridge.link.connection import TRANSITIONS
 from bridge.tally import COUNTERS
@@ -63,6 +64,21 @@ def test_each_row_of_bad_input_names_a_test_that_exists() -> None:
     assert len(wanted) > 40
     for line in wanted:
         named = re.search(r"\| `(tests/[\w/]+\.py)::(\w+)` \|$", line)
+        assert named, line
+        assert f"def {named[2]}(" in (ROOT / named[1]).read_text(encoding="utf-8"), line
+
+
+def test_each_row_of_what_can_grow_names_its_limit_and_a_test_that_exists() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    lines = [line for line in section(text, "Everything that can grow, and its limit").splitlines() if line[:2] == "| "]
+    wanted = [line for line in lines if not line.startswith("| what |")]
+    assert len(wanted) > 50
+    for line in wanted:
+        *_, limit, setting, _, seen, shown = line.strip("| ").split(" | ")
+        assert limit != "–", line
+        assert set(re.findall(r"`--([\w-]+)`", setting)) <= {item.flag.removeprefix("--") for item in SETTINGS.values()}
+        assert set(re.findall(r"`(\w+_\w+)`", seen)) <= set(COUNTERS), line
+        named = re.fullmatch(r"`(tests/[\w/]+\.py)::(\w+)`", shown)
         assert named, line
         assert f"def {named[2]}(" in (ROOT / named[1]).read_text(encoding="utf-8"), line
 

@@ -182,6 +182,30 @@ def test_a_connection_that_nobody_noticed_to_be_dead_gives_way_to_its_client() -
                 until(lambda: bridge.status()["clients"] == 1)
 
 
+def test_one_that_is_back_before_its_leaving_was_told_waits_for_that(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import time\n"
+        "def setup(bridge):\n"
+        "    @bridge.on_disconnect\n"
+        "    def leaves(client):\n"
+        "        time.sleep(0.5)\n"
+        "        return {'username': client.user, 'action': 'disconnected'}\n",
+        encoding="utf-8",
+    )
+    settings = ["--grace", "0", "--handlers", str(tmp_path / "slow.py")]
+    with TcpServer() as server, Bridge("--server", server.address, *settings) as bridge:
+        peer = server.accept()
+        ann = Returning(bridge)
+        ann.close()
+        with Returning(bridge, pid=ann.pid) as again:
+            assert (again.sid, again.pid) == (ann.sid, ann.pid)
+            again.emit("move", ack=1)
+            assert again.answer(1) == {"ok": True}
+        until(lambda: len(peer.messages) == 5)
+        wanted = ["connected", "disconnected", "connected", "move", "disconnected"]
+        assert actions(peer) == [(ann.sid, action) for action in wanted]
+
+
 def test_neither_a_forged_pid_nor_a_forged_offset_gives_what_was_for_somebody_else() -> None:
     with TcpServer() as server, Bridge("--server", server.address) as bridge:
         peer = server.accept()

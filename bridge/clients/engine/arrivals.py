@@ -23,7 +23,7 @@ PATIENCE = 5.0  # seconds for the handlers of the connection before this one
 
 
 class Arrivals:
-    """`connection`: the one that a Socket.IO id has now."""
+    """`connection`: the one that a Socket.IO id has now, until python-socketio has forgotten it."""
 
     def __init__(self, recovery: Recovery, connection: Callable[[str], Session | None]) -> None:
         self._recovery, self._connection = recovery, connection
@@ -35,12 +35,8 @@ class Arrivals:
         """A client's CONNECT, which is answered inside. It may wait for the end of the connection that it had."""
         auth = _auth(packet)
         old = self._recovery.sid_of(auth)
-        session = self._connection(old) if old else None
-        if session is not None and session.sid != eio_sid:
-            session.finish()  # its network was cut, and nobody has noticed yet
-            gone = Event()
-            if session.when_done(gone.send):
-                gone.wait(PATIENCE)
+        if old is not None and not self._is_free(old, eio_sid):
+            auth = None  # it is somebody new, as two can't have one id
         self._greetings[eio_sid] = greeting = self._recovery.greet(auth)
         try:
             yield
@@ -48,6 +44,17 @@ class Arrivals:
             self._greetings.pop(eio_sid, None)
             for sid in [sid for sid, its in self._greeted.items() if its is greeting]:
                 del self._greeted[sid]  # it was refused
+
+    def _is_free(self, sid: str, eio_sid: str) -> bool:
+        """End the connection that has this id, if it is another one; whether none has it any more."""
+        session = self._connection(sid)
+        if session is not None and session.sid != eio_sid:
+            session.finish()  # its network was cut, and perhaps nobody has noticed yet
+            gone = Event()
+            if session.when_done(gone.send):
+                gone.wait(PATIENCE)
+            session = self._connection(sid)
+        return session is None
 
     def sid(self, eio_sid: str, new: Callable[[], str]) -> str:
         """The Socket.IO id that it gets."""

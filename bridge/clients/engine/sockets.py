@@ -72,7 +72,8 @@ class Engine:
         self._tally = tally
         self._clients: dict[str, Session] = {}
         self._recovery = Recovery(options.recovery, tally)
-        self._arrivals = Arrivals(self._recovery, self._clients.get)
+        self._leaving: dict[str, Session] = {}  # those whose end python-socketio has not done with
+        self._arrivals = Arrivals(self._recovery, lambda sid: self._clients.get(sid) or self._leaving.get(sid))
         self._limits = Limits(options.outbox, options.slow, tally)
         self._server = SocketIO(
             app,
@@ -173,10 +174,15 @@ class Engine:
         if session is not None:
             # A transport that is open still: it, or a handler, has ended the Socket.IO connection alone.
             for_good = session.left or not session.closed
+            self._leaving[sid] = session
+            session.later(self._left, sid)
             self._recovery.left(sid, for_good)
             session.outbox.unpress()
             session.client = None
             self._on_disconnected(sid, for_good)
+
+    def _left(self, sid: str) -> None:
+        del self._leaving[sid]
 
     def _too_slow(self, session: Session) -> None:
         self._tally.note(
