@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 SERVER ?=
 ARGS ?=
 SOAK ?= 600
+FUZZ ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala test soak soak-slow lint bench bench-quick bench-framing clean system-packages
+.PHONY: help run run-scala test soak soak-slow fuzz lint bench bench-quick bench-framing clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +33,9 @@ soak: $(VENV)/.dev ## a hundred clients on a network that breaks, servers that a
 
 soak-slow: $(VENV)/.dev ## stalled, slow and healthy clients for SOAK=600 seconds: memory stays flat
 	$(BIN)/python -m tests.soak.slow --seconds $(SOAK) $(ARGS)
+
+fuzz: $(VENV)/.fuzz ## bytes that nobody thought of, FUZZ=60 seconds for each of what reads bytes
+	$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ) $(ARGS)
 
 lint: $(VENV)/.dev ## ruff and mypy --strict
 	$(BIN)/ruff check .
@@ -62,3 +66,7 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt
 $(VENV)/.bench: requirements.txt requirements-bench.txt
 	@tools/venv.sh $(PYTHON) $(VENV) requirements-bench.txt
 	@touch $(VENV)/.run $@
+
+$(VENV)/.fuzz: requirements.txt requirements-dev.txt requirements-fuzz.txt
+	@tools/venv.sh $(PYTHON) $(VENV) requirements-fuzz.txt
+	@touch $(VENV)/.run $(VENV)/.dev $@

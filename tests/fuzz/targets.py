@@ -1,0 +1,204 @@
+"""What is fuzzed: for any bytes, each of these returns, or fails because the bridge did what it must not.
+
+They have no randomness of their own, so an input that fails once fails always; see tests/fuzz/test_corpus.py.
+
+Use: `TARGETS["frames"](b"\\x81\\x80\\0\\0\\0\\0")`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from bridge.clients.frames import FrameReader, WebSocketError
+from bridge.clients.history import History
+from bridge.clients.offsets import Offsets
+from bridge.clients.packets import decode_events
+from bridge.clients.sessions import Sessions
+from bridge.clients.tokens import Token, Tokens
+from bridge.errors import Refused
+from bridge.link.codec import JsonEncoder, NotJson, parse, parse_lenient
+from bridge.link.framing import framing_in
+from tests.fuzz.websocket import Outcome as Messages
+from tests.fuzz.websocket import read
+from tests.unit.framings import Outcome, cuts, decoded, delimited, netstrings, sized, varints
+
+__all__ = ["KEY", "SESSION", "TARGETS", "Target"]
+
+Target = Callable[[bytes], None]
+
+Oracle = Callable[[int], Callable[[bytes], Outcome]]
+
+#: Framing strings, with what says what there is to be found; None: there is no other decoder than ours.
+FRAMINGS: list[tuple[str, Oracle | None]] = [
+    ("~", lambda limit: delimited([b"~"], limit)),
+    (r"\n", lambda limit: delimited([b"\n"], limit)),
+    (r"END\r\n", lambda limit: delimited([b"END\r\n"], limit)),
+    (r"\n ~ |", lambda limit: delimited([b"\n", b"~", b"|"], limit)),
+    (r"\r \r\n", lambda limit: delimited([b"\r", b"\r\n"], limit)),
+    ("aab aac ba", lambda limit: delimited([b"aab", b"aac", b"ba"], limit)),
+    ("netstring", netstrings),
+    ("varint", varints),
+    ("length:1", lambda limit: sized(1, "be", limit)),
+    ("length:2le", lambda limit: sized(2, "le", limit)),
+    ("length:4", lambda limit: sized(4, "be", limit)),
+    ("length:8le", lambda limit: sized(8, "le", limit)),
+    ("json", None),
+]
+LIMITS = [0, 1, 2, 5, 30, 1 << 20]
+
+
+def _pieces(data: bytes) -> tuple[int, int, list[int], bytes]:
+    """Two numbers to choose by, where to cut, and the stream: of one input."""
+    head, stream = data[:8].ljust(8, b"\0"), data[8:]
+    return head[0], head[1], [at * (1 + head[7]) % (len(stream) + 1) for at in head[2:7]], stream
+
+
+def framing(data: bytes) -> None:
+    """Any bytes in any pieces are the same frames and the same end."""
+    which, limit, places, stream = _pieces(data)
+    spec, oracle = FRAMINGS[which % len(FRAMINGS)]
+    most = LIMITS[limit % len(LIMITS)]
+    found = decoded(framing_in(spec, most), cuts(stream, places))
+    assert found == decoded(framing_in(spec, most), [stream] if stream else []), (spec, most)
+    assert found == decoded(framing_in(spec, most), cuts(stream, range(len(stream)))), (spec, most)
+    assert all(len(frame) <= most for frame in found.frames), (spec, most)
+    if oracle is not None:
+        assert found == oracle(most)(stream), (spec, most)
+
+
+DEEP = 300
+ENCODERS = [JsonEncoder(None), JsonEncoder((b"~", b"\\u007e")), JsonEncoder((b"\n", b"\\u000a"))]
+
+
+def codec(data: bytes) -> None:
+    """What is read as JSON is JSON, and is written so that it is read as the same, without its delimiter."""
+    parse_anything(data)
+    try:
+        value = parse(data)
+    except NotJson:
+        return
+    if data.count(b"[") + data.count(b"{") > DEEP:
+        return  # what it is compared with recurses
+    assert _same(value, json.loads(data.decode(), parse_int=float), exactly=False), value
+    for encoder in ENCODERS:
+        try:
+            text = encoder.encode(value)
+        except Refused:
+            assert not _is_finite(value), value
+            continue
+        assert _same(parse(text), value), (text, value)
+        assert encoder._escape is None or encoder._escape[0] not in text, text
+
+
+def parse_anything(data: bytes) -> None:
+    """It is read for its keys, or is no JSON."""
+    try:
+        parse_lenient(data.decode(errors="replace"))
+    except NotJson:
+        pass
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _same(a: Any, b: Any, exactly: bool = True) -> bool:
+    """Equal, types of numbers included if `exactly`, else within what a float can say."""
+    if isinstance(a, dict):
+        return isinstance(b, dict) and list(a) == list(b) and all(_same(a[key], b[key], exactly) for key in a)
+    if isinstance(a, list):
+        return (
+            isinstance(b, list) and len(a) == len(b) and all(_same(*pair, exactly) for pair in zip(a, b, strict=True))
+        )
+    if isinstance(a, (int, float)) and not isinstance(a, bool) and not exactly:
+        return isinstance(b, float) and (float(a) == b if abs(a) < 1e308 else b > 1e307 or b < -1e307)
+    return type(a) is type(b) and bool(a == b)
+
+
+def frames(data: bytes) -> None:
+    """Any bytes of a client in any pieces are the messages that RFC 6455 says, or the error that it says."""
+    which, _, places, stream = _pieces(data)
+    limit = [0, 1, 125, 126, 1000, 70_000][which % 6]
+    wanted = read(stream, limit)
+    for pieces in ([stream], cuts(stream, places), cuts(stream, range(len(stream)))):
+        found = _messages(pieces, limit)
+        assert found == wanted, (limit, pieces)
+
+
+def _messages(pieces: list[bytes], limit: int) -> Messages:
+    reader, found = FrameReader(limit), list[tuple[int, bytes]]()
+    try:
+        for piece in pieces:
+            found += reader.feed(piece)
+    except WebSocketError as error:
+        return found + error.messages, error.status
+    return found, 0
+
+
+def events(data: bytes) -> None:
+    """A packet is the event that it says, exactly, or is left to others."""
+    packets = [b"42" + packet for packet in data.split(b"\xff")]
+    for packet, event in zip(packets, decode_events(packets), strict=True):
+        assert decode_events([packet]) == [event]
+        if event is None:
+            continue
+        number, args = event
+        digits, bracket, rest = packet[2:].partition(b"[")
+        assert digits == b"" if number is None else int(digits) == number, packet
+        assert isinstance(args[0], str), packet
+        assert _same(args, json.loads(bracket + rest)), packet
+
+
+KEY = b"a key for fuzzing and nothing else"
+SESSION = Token("session", "sid")
+
+
+def tokens(data: bytes) -> None:
+    """Whatever a client shows at its CONNECT, it is answered, and is nobody else's session."""
+    text = data.decode(errors="surrogateescape")
+    for shown in _shown(text):
+        found = Tokens(KEY).read(shown)
+        assert found is None or found == SESSION, shown
+        number = Offsets("abcdef").number(shown)
+        assert number is None or number >= 0, shown
+    made = Tokens(KEY).make("s", "t")
+    assert Tokens(KEY).read(made) == Token("s", "t")
+    assert Tokens(KEY + b"!").read(made) is None
+    try:
+        auth = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    sessions = Sessions(Tokens(KEY), Offsets("abcdef"), History(120.0, 1 << 20), 120.0)
+    sessions.sid_of(auth)
+    greeting = sessions.greet(auth)
+    assert greeting.after is None, auth
+    assert greeting.sid in (None, SESSION.sid), auth
+
+
+def _shown(text: str) -> Iterator[object]:
+    """What a client may show: the text, what is in it, and values that are no text."""
+    yield text
+    yield from text.split()
+    yield from (text[a:b] for a, b in pairwise([0, len(text) // 3, len(text)]))
+    try:
+        yield json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+
+
+#: By name: what `make fuzz` runs.
+TARGETS: dict[str, Target] = {
+    "framing": framing,
+    "codec": codec,
+    "frames": frames,
+    "events": events,
+    "tokens": tokens,
+}
