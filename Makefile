@@ -9,7 +9,7 @@ SOAK ?= 600
 FUZZ ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala test soak soak-slow fuzz lint bench bench-quick bench-framing clean system-packages
+.PHONY: help run run-scala test soak soak-slow silent fuzz lint bench bench-quick bench-framing clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,11 @@ soak: $(VENV)/.dev ## a hundred clients on a network that breaks, servers that a
 
 soak-slow: $(VENV)/.dev ## stalled, slow and healthy clients for SOAK=600 seconds: memory stays flat
 	$(BIN)/python -m tests.soak.slow --seconds $(SOAK) $(ARGS)
+
+silent: $(VENV)/.dev ## ten thousand connections that say nothing: the bridge serves others, and closes them
+	@tools/need.sh node npm
+	@tools/node-clients.sh
+	BRIDGE_TEST_SILENT=10000 $(BIN)/python -m pytest tests/faults/test_strangers.py -k say_nothing $(ARGS)
 
 fuzz: $(VENV)/.fuzz ## bytes that nobody thought of, FUZZ=60 seconds for each of what reads bytes
 	$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ) $(ARGS)

@@ -111,16 +111,20 @@ def _is_finite(value: Any) -> bool:
 
 
 def _same(a: Any, b: Any, exactly: bool = True) -> bool:
-    """Equal, types of numbers included if `exactly`, else within what a float can say."""
+    """Equal; numbers within what a float can say if not `exactly`, or beyond 64 bits."""
     if isinstance(a, dict):
         return isinstance(b, dict) and list(a) == list(b) and all(_same(a[key], b[key], exactly) for key in a)
     if isinstance(a, list):
         return (
             isinstance(b, list) and len(a) == len(b) and all(_same(*pair, exactly) for pair in zip(a, b, strict=True))
         )
-    if isinstance(a, (int, float)) and not isinstance(a, bool) and not exactly:
-        return isinstance(b, float) and (float(a) == b if abs(a) < 1e308 else b > 1e307 or b < -1e307)
-    return type(a) is type(b) and bool(a == b)
+    if not _is_number(a) or not _is_number(b) or (exactly and abs(a) < 1 << 63):
+        return type(a) is type(b) and bool(a == b)
+    return bool(a == b) if abs(a) == math.inf else abs(a - b) <= abs(a) * 1e-15
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def frames(data: bytes) -> None:
