@@ -1,0 +1,45 @@
+"""lane.py in a process of its own, as eventlet is nothing for this one: each job once, one at a time, in order."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.process import ROOT
+
+START = """
+import time, warnings
+warnings.simplefilter("ignore")
+import eventlet
+from bridge.clients.engine.lane import Lane
+ran = []
+lane = Lane(lambda error: ran.append(repr(error)), lambda: ran.append("empty"))
+
+def job(name):
+    ran.append(name)
+    eventlet.sleep(0.01)
+    ran.append(name + " is done")
+
+"""
+
+
+def ran(code: str) -> list[str]:
+    """What was done, in order."""
+    code = f"{START}{code}\neventlet.sleep(0.1)\nprint(*ran, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=30, check=True
+    )
+    assert not done.stderr, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_jobs_are_done_in_order_one_at_a_time() -> None:
+    assert ran('lane.add(job, "a"); lane.add(job, "b")') == ["a", "a is done", "b", "b is done", "empty"]
+
+
+@pytest.mark.xfail(reason="a second green thread begins, while the first has a turn to give away", strict=True)
+def test_a_job_that_comes_while_the_turn_is_given_away_is_done_once() -> None:
+    late = 'lane.add(time.sleep, 0.003); eventlet.spawn(lane.add, job, "late")'
+    assert ran(late) == ["late", "late is done", "empty"]
