@@ -179,12 +179,14 @@ class Half:
 
         def back() -> bool:
             now.update(look(self.at.bridge))
-            return all(now[what] <= self.before[what] for what in ("descriptors", "green threads"))
+            return not self.at.server.present and all(
+                now[what] <= self.before[what] for what in ("descriptors", "green threads")
+            )
 
         try:
             until(back, 30, 0.5)
         except AssertionError:
-            yield f"all have left, and there are {now}; at the start there were {self.before}"
+            yield f"all have left, and it has {now}; at the start it had {self.before}"
         if now["memory"] > self.before["memory"] + SLACK:
             yield f"memory is {now['memory'] / MIB:.1f} MiB, at the start it was {self.before['memory'] / MIB:.1f}"
         if tracebacks := [line for line in self.at.bridge.log.entries if "Traceback" in line]:
