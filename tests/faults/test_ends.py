@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.clients.frames import frame
@@ -25,6 +25,7 @@ def found(ends: Ends, pieces: list[bytes]) -> list[int]:
     return places
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=5).map(lambda text: text.replace(b"~", b"") + b"~")), st.lists(st.integers(0, 50)))
 def test_a_delimiter_ends_a_frame(frames: list[bytes], at: list[int]) -> None:
     assert found(Delimited(b"~"), cuts(b"".join(frames) + b"rest", at)) == list(accumulate(map(len, frames)))
@@ -34,6 +35,7 @@ SIZES = st.lists(st.sampled_from([0, 1, 125, 126, 300, 65535, 65536]), max_size=
 
 
 @pytest.mark.parametrize("frame_of", [frame, masked])
+@settings(deadline=None)
 @given(sizes=SIZES, at=st.lists(st.integers(0, 200_000), max_size=20))
 def test_websocket_frames_end_where_their_lengths_say(frame_of: object, sizes: list[int], at: list[int]) -> None:
     assert callable(frame_of)
