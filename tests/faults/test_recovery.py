@@ -80,12 +80,7 @@ def setup(bridge):
 """
 
 
-@pytest.mark.xfail(
-    reason="the end of the old connection takes the new one out of the Socket.IO server's list", strict=True
-)
-def test_who_is_back_while_the_end_of_the_old_connection_is_dealt_with_is_seen_off_when_it_leaves(
-    tmp_path: Path,
-) -> None:
+def test_who_is_back_while_its_old_connection_is_seen_off_is_seen_off_itself_when_it_leaves(tmp_path: Path) -> None:
     handlers = ("--handlers", str(written(tmp_path, SLOW_GOODBYE)))
     with between("--grace", "0", *handlers) as at, at.crowd(2, transports=MIXED[:1]) as crowd:
         at.server.feed(100)
