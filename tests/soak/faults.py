@@ -89,7 +89,7 @@ class Half:
 
     def __init__(self, stack: ExitStack, name: str, flags: Sequence[str], clients: int, random: Random) -> None:
         self.name, self._random = name, random
-        pings = ("--ping-interval", "2", "--ping-timeout", "2")
+        pings = ("--ping-interval", "2", "--ping-timeout", "3")
         inside = ("--handlers", str(Path(__file__).with_name("inside.py")))
         self.at = Between(stack, *flags, *pings, *inside, seed=random.getrandbits(32))
         with Client(self.at.bridge.url, auth={"recovery": False}) as warming_up:
