@@ -21,7 +21,8 @@ __all__ = ["Addressees", "History", "Stored"]
 Addressees = tuple[str, ...] | None
 
 _PIECE = 200  # bytes that a piece costs beside its data
-_SHARED = 8  # bytes that the addressees of a message cost
+_SHARED = 8  # bytes that a reference to addressees, or to one of them, costs
+_SEVERAL = 56  # bytes that addressees cost besides
 _TIDY = 1024  # pieces that have gone before the list is cut
 
 
@@ -29,16 +30,12 @@ class Stored:
     """Frames of `count` messages, the first of which has the number `first`. `to`: whom all of them are for,
     or a list with an entry for each."""
 
-    __slots__ = ("at", "count", "data", "first", "to")
+    __slots__ = ("at", "count", "data", "first", "size", "to")
 
     def __init__(self, first: int, data: bytes, count: int, to: Addressees | Sequence[Addressees] = None) -> None:
         self.first, self.data, self.count, self.to = first, data, count, to
         self.at = 0.0
-
-    @property
-    def size(self) -> int:
-        """Bytes that it costs, about."""
-        return len(self.data) + _PIECE + (_SHARED * self.count if isinstance(self.to, list) else 0)
+        self.size = len(data) + _PIECE + _cost(to)  # bytes that it costs, about
 
 
 class History:
@@ -108,6 +105,14 @@ class History:
         if self._start > _TIDY and self._start * 2 > len(self._pieces):
             del self._pieces[: self._start], self._firsts[: self._start]
             self._start = 0
+
+
+def _cost(to: Addressees | Sequence[Addressees]) -> int:
+    """Bytes that addressees cost; those that several messages have in common are there once."""
+    if to is None or isinstance(to, tuple):
+        return _SEVERAL + _SHARED * len(to) if to else 0
+    apart = {id(whom): len(whom) for whom in to if whom}
+    return _SHARED * (len(to) + sum(apart.values())) + _SEVERAL * len(apart)
 
 
 _NOTHING = Stored(0, b"", 0)

@@ -21,7 +21,7 @@ class Holding:
 
     def __init__(self, seconds: float, size: int, client_size: int) -> None:
         self.seconds = seconds
-        self._most, self._client_most = size, client_size
+        self.most, self._client_most = size, client_size
         self._held: deque[tuple[float, Entry]] = deque()  # with the time at which it is over
         self.bytes = 0
         self._clients: dict[str, int] = {}
@@ -40,8 +40,8 @@ class Holding:
         if entry.by is not None and self._clients.get(entry.by.key, 0) + size > self._client_most:
             limit = f"at most {self._client_most} bytes of one client are held for it"
             raise TooMany("link-down", f"the server is not connected, and {limit}")
-        if self.bytes + size > self._most:
-            raise TooMany("link-down", f"the server is not connected, and at most {self._most} bytes are held for it")
+        if self.bytes + size > self.most:
+            raise TooMany("link-down", f"the server is not connected, and at most {self.most} bytes are held for it")
         if entry.by is not None:
             self._clients[entry.by.key] = self._clients.get(entry.by.key, 0) + size
         self.bytes += size

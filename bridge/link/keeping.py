@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bridge.errors import Refused
+from bridge.errors import Refused, TooMany
 from bridge.link.confirming import Confirming
 from bridge.link.entries import Entry, Fates, Framing, pieces_of
 from bridge.link.holding import Holding
@@ -24,10 +24,11 @@ _GONE = "the user had gone before the server came back; what was sent before may
 
 
 class Keeping:
-    """`holding` None: while the link is down everything is refused; `confirming` None: nothing is sent again."""
+    """`holding` None: while the link is down everything is refused; `confirming` None: nothing is sent again.
+    `limit`: bytes that may be unconfirmed while the link is up."""
 
-    def __init__(self, framing: Framing, holding: Holding | None, confirming: Confirming | None) -> None:
-        self._framing, self._holding, self._confirming = framing, holding, confirming
+    def __init__(self, framing: Framing, holding: Holding | None, confirming: Confirming | None, limit: int) -> None:
+        self._framing, self._holding, self._confirming, self._limit = framing, holding, confirming, limit
 
     @property
     def numbers(self) -> bool:
@@ -80,6 +81,9 @@ class Keeping:
         """Hold it; when the first of those held is over. Raises Refused."""
         if self._holding is None:
             raise Refused("link-down")
+        if self.unconfirmed + self._holding.bytes + entry.size > self._limit + self._holding.most:
+            # Else each connection to a server that confirms nothing would leave as much more.
+            raise TooMany("link-down", "the server is not connected, and has to confirm what it was sent before")
         self._holding.add(entry, now)
         return self._holding.next
 

@@ -56,7 +56,7 @@ class Uplink:
         confirming: Confirming | None = None,
     ) -> None:
         self._framing, self._limit, self._on_overflow, self._tally = framing, limit, on_overflow, tally
-        self._keeping = Keeping(framing, holding, confirming)
+        self._keeping = Keeping(framing, holding, confirming, limit)
         self._expiry = Alarm(self._expire, "bridge-expiry")
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)

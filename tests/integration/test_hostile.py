@@ -13,7 +13,7 @@ import requests
 
 from tests.client import Client
 from tests.process import Bridge
-from tests.raw import http
+from tests.raw import Raw, http
 from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE
 
@@ -128,3 +128,11 @@ def test_who_leaves_because_the_bridge_ends_is_told_of_also_while_its_handler_ru
             peer.message(slow=1)
             assert bridge.stop() == 0
         peer.message(username=sid, action="disconnected")
+
+
+def test_an_event_of_any_number_of_empty_attachments_is_none(bridge: Bridge) -> None:
+    before = bridge.counter("bad_packets")
+    with Raw(bridge) as raw:
+        raw.send('59999999999-["x",{"_placeholder":true,"num":0}]')
+        assert raw.closed() == 1008
+    assert bridge.counter("bad_packets") == before + 1

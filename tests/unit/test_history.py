@@ -118,3 +118,15 @@ def test_millions_of_messages_leave_nothing_behind() -> None:
         history.add([Stored(number, b"\x81\x01x", 1)])
     assert len(history._pieces) < 5_000
     assert len(history._pieces) == len(history._firsts)
+
+
+def test_addressees_are_counted_each_list_of_them_once() -> None:
+    many, limit = tuple(f"sid {n}" for n in range(1000)), 100_000
+    history = History(60, limit)
+    for n in range(100):
+        history.add([stored(n + 1, [many[:1] + many[1:]])])
+        history.add([stored(n + 101, [many[:1] + many[1:], None])])
+    assert history.size <= limit
+    assert sum(1 for piece in history._pieces if piece.count) <= limit // (8 * len(many))
+    same = stored(1, [many] * 3)
+    assert stored(1, many, 3).size < same.size < stored(1, [many[:1] + many[1:] for _ in range(3)]).size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ LIMIT = 200
 def confirmer(tally: Tally | None = None, max_frame: int = 100, holding: Holding | None = None) -> Uplink:
     return Uplink(
         framing_out("~", max_frame), LIMIT, lambda: None, tally or Tally(),
-        holding=holding or Holding(1000, 10_000, 10_000), confirming=Confirming(HELLO),
+        holding=Holding(1000, 10_000, 10_000) if holding is None else holding, confirming=Confirming(HELLO),
     )  # fmt: skip
 
 
@@ -385,3 +386,26 @@ class AtLeastOnce(RuleBasedStateMachine):
 
 
 TestAtLeastOnce = AtLeastOnce.TestCase
+
+
+def test_a_server_that_confirms_nothing_does_not_have_more_kept_with_each_connection() -> None:
+    up = confirmer(holding=Holding(1000, 300, 300))
+    kept = []
+    for _ in range(5):
+        for _ in range(50):
+            with suppress(Refused):
+                up.send([b'{"n":1}'])
+        up.up([])
+        sent(up)
+        up.down(in_flight=False)
+        kept.append(up.waiting)
+    # A little more than the limits: a frame gets its number when it is sent.
+    assert kept[-1] == kept[2]
+    assert kept[-1] <= 2 * (LIMIT + 300)
+    with pytest.raises(Refused, match="has to confirm what it was sent before"):
+        up.send([b'{"n":1}'])
+    up.up([])
+    last = len(sent(up)) - 1  # but for HELLO, each has a number
+    confirm(up, last)
+    up.down(in_flight=False)
+    up.send([b'{"n":1}'])
