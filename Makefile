@@ -9,7 +9,7 @@ SOAK ?= 600
 FUZZ ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala test soak soak-slow silent fuzz lint bench bench-quick bench-framing clean system-packages
+.PHONY: help run run-scala test soak soak-slow silent fuzz lint bench bench-quick bench-recovery bench-framing clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ bench: $(VENV)/.bench ## measure the bridge beside Node, Go, C and plain Flask-S
 
 bench-quick: $(VENV)/.bench ## the same in 4 minutes, with less of everything
 	$(BIN)/python -m bench --quick $(ARGS)
+
+bench-recovery: $(VENV)/.run ## how soon clients that were cut off have what they missed, and the link is back
+	$(BIN)/python -m bench.recovery $(ARGS)
 
 bench-framing: $(VENV)/.run ## measure the framing
 	$(BIN)/python -m bench.framing $(ARGS)

@@ -164,7 +164,7 @@ class Recovery(Group, frozen=True):
         "many servers send one kind of state",
     )
     snapshot_size: kinds.Size = setting(
-        1048576, "how many bytes of last values are kept in all", "as much as may wait for one client"
+        524288, "how many bytes of last values are kept in all", "half of what may wait for one client"
     )
     grace: kinds.Grace = setting(
         5.0,

@@ -13,13 +13,14 @@ from typing import Protocol
 
 from bridge.errors import Refused
 
-__all__ = ["JOINED", "Done", "Entry", "Fates", "Framing", "Sender", "finish", "pieces_of"]
+__all__ = ["EMPTY", "JOINED", "Done", "Entry", "Fates", "Framing", "Sender", "finish", "pieces_of"]
 
 #: Called once, when the fact is known: None for handed over, else why not.
 Done = Callable[[Refused | None], None]
 
 #: Bytes of payloads that are framed together; more is taken, and acked, piece by piece.
 JOINED = 128 * 1024
+EMPTY = 64  # bytes that a frame of none counts as, or any number of them could wait
 
 
 class Sender(Protocol):
@@ -69,7 +70,7 @@ class Entry:
 
     def fill(self, pieces: Sequence[bytes]) -> None:
         """These are its pieces, until they are filled in anew."""
-        self.pieces, self.size = pieces, sum(map(len, pieces))
+        self.pieces, self.size = pieces, sum([len(piece) or EMPTY for piece in pieces])
 
     @property
     def gone(self) -> bool:

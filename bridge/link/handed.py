@@ -13,7 +13,9 @@ from collections import deque
 __all__ = ["Handed"]
 
 #: Bytes for which it is remembered which frames they were: more than a kernel keeps for one connection.
-REMEMBERED = 64 * 1024 * 1024
+REMEMBERED = 16 * 1024 * 1024
+#: Bytes of sends that are remembered as one.
+TOGETHER = 16 * 1024
 
 
 class Handed:
@@ -31,12 +33,15 @@ class Handed:
         """So many bytes were handed over, which are so many frames."""
         self._total += size
         self._kept += size
+        if self._sends and self._sends[-1][0] + size <= TOGETHER:
+            before, its_frames = self._sends.pop()
+            size, frames = before + size, its_frames + frames
         self._sends.append((size, frames))
         while self._kept > REMEMBERED and len(self._sends) > 1:
             self._kept -= self._sends.popleft()[0]
 
     def beyond(self, acknowledged: int) -> int:
-        """How many frames are not in the first so many bytes, or not all of them; of one send, by its share."""
+        """How many frames are not in the first so many bytes, or not all of them; of those that are remembered as one, by its share."""
         left, count = self._total - acknowledged, 0
         for size, frames in reversed(self._sends):
             if left <= 0:

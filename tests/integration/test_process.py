@@ -187,6 +187,8 @@ def test_another_origin_is_refused_unless_it_is_allowed() -> None:
                 for origin in (own, "http://localhost:5173", "http://evil.example")
             ]
             assert codes == [200, 200, 400]
+            proxied = {"Origin": "https://game.example", "X-Forwarded-Proto": "https", "Host": "game.example"}
+            assert requests.get(query, headers=proxied, timeout=PATIENCE).status_code == 200
         with Bridge("--server", server.address) as bridge:
             query = f"{bridge.url}/socket.io/?EIO=4&transport=polling"
             assert requests.get(query, headers={"Origin": "http://evil.example"}, timeout=PATIENCE).status_code == 400

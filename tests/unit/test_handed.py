@@ -17,7 +17,10 @@ from tests.unit.links import Linked
 from tests.unit.uplinks import uplink
 
 
-def test_frames_beyond_what_was_acknowledged_are_counted_of_one_send_by_its_share() -> None:
+def test_frames_beyond_what_was_acknowledged_are_counted_of_one_send_by_its_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "TOGETHER", 0)
     handed = Handed()
     for size, frames in ((100, 10), (50, 1), (10, 3)):
         handed.add(size, frames)
@@ -30,6 +33,7 @@ def test_frames_beyond_what_was_acknowledged_are_counted_of_one_send_by_its_shar
 
 def test_of_what_was_handed_long_ago_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REMEMBERED", 100)
+    monkeypatch.setattr(module, "TOGETHER", 0)
     handed = Handed()
     for _ in range(1_000):
         handed.add(30, 1)
@@ -37,6 +41,15 @@ def test_of_what_was_handed_long_ago_nothing_is_kept(monkeypatch: pytest.MonkeyP
     assert handed.beyond(30_000) == 0
     handed.add(5_000, 7)
     assert handed.beyond(0) == 7
+
+
+def test_small_sends_are_remembered_together() -> None:
+    handed = Handed()
+    for _ in range(100_000):
+        handed.add(60, 1)
+    assert len(handed._sends) <= 100_000 * 60 / module.TOGETHER + 100
+    assert handed.beyond(100_000 * 60 - 600) == 10
+    assert handed.beyond(0) == 100_000
 
 
 def sent(up: Uplink, *payloads: bytes) -> None:

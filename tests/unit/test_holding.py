@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import Refused, TooMany
-from bridge.link.entries import Entry
+from bridge.link.entries import EMPTY, Entry
 from bridge.link.holding import Holding
 from tests.unit.uplinks import By
 
@@ -84,8 +84,8 @@ def test_the_limits_hold_and_nothing_is_lost_or_kept_whatever_happens(steps: lis
             held = [one for one in held if one[0] + 10 > now]
         else:
             one = entry(number, what)
-            fits = sum(e.size for _, _, e in held) + number <= 60
-            fits_client = what is None or sum(e.size for _, key, e in held if key == what) + number <= 25
+            fits = sum(e.size for _, _, e in held) + (number or EMPTY) <= 60
+            fits_client = what is None or sum(e.size for _, key, e in held if key == what) + (number or EMPTY) <= 25
             if fits and fits_client:
                 holding.add(one, now)
                 held.append((now, what, one))

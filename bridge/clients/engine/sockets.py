@@ -225,8 +225,11 @@ def _origins(allowed: tuple[str, ...]) -> Any:
         return "*"
 
     def check(origin: str, environ: dict[str, Any]) -> bool:
-        own = f"{environ.get('wsgi.url_scheme')}://{environ.get('HTTP_HOST')}"
-        return origin == own or origin in allowed
+        scheme, host = environ.get("wsgi.url_scheme"), environ.get("HTTP_HOST")
+        # As python-engineio has it where none is given: a proxy in front says what the browser asked for.
+        forwarded = environ.get("HTTP_X_FORWARDED_PROTO", scheme), environ.get("HTTP_X_FORWARDED_HOST", host)
+        own = (f"{scheme}://{host}", f"{forwarded[0]}://{forwarded[1]}")
+        return origin in own or origin in allowed
 
     return check
 
