@@ -41,7 +41,8 @@ class Handed:
             self._kept -= self._sends.popleft()[0]
 
     def beyond(self, acknowledged: int) -> int:
-        """How many frames are not in the first so many bytes, or not all of them; of those that are remembered as one, by its share."""
+        """How many frames are not in the first so many bytes, or not all of them; of sends that are remembered as
+        one, by its share."""
         left, count = self._total - acknowledged, 0
         for size, frames in reversed(self._sends):
             if left <= 0:
