@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 import socketio
+from socketio import packet
 
 from tests.waiting import PATIENCE, Log
 
@@ -62,6 +63,12 @@ class Client:
 
     def close(self) -> None:
         """Disconnect as `socket.disconnect()` does."""
+        if self.sio.connected:
+            # Its own way closes the socket beside the thread that writes, which may not have said goodbye yet.
+            self.sio._send_packet(self.sio.packet_class(packet.DISCONNECT))
+            queue = self.sio.eio.queue
+            with queue.all_tasks_done:
+                queue.all_tasks_done.wait_for(lambda: not queue.unfinished_tasks, PATIENCE)
         self.sio.disconnect()
 
     def __enter__(self) -> Client:
