@@ -66,6 +66,7 @@ def overflow(tab: Tab) -> Any:
 def test_the_tab_key_reaches_every_control_and_shows_where_it_is(demo: Bridge, open_tab: OpenTab) -> None:
     tab = open_tab(demo.url).connected()
     tab.me()
+    tab.page.get_by_text("The shape of such a message").wait_for(state="hidden")  # in its place is the world
     wanted, reached = tab.page.evaluate(VISIBLE_CONTROLS, CONTROLS), []
     assert {"world", "emit-event", "emit-args", "pause", "clear", "filter", "hide-world"} <= set(wanted)
     for _ in range(len(wanted)):

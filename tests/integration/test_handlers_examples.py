@@ -124,7 +124,7 @@ def test_keys_with_its_own_server_a_ship_moves_and_a_shot_flies() -> None:
             client.linked()
         until(bob, "message", lambda text: ship(text) and ship(text, bob) and ship(text)["x"] == 320)
         assert ann.ask("keys", {"right": True})["ok"]
-        until(bob, "message", lambda text: ship(text)["x"] > 340)
+        until(bob, "message", lambda text: ship(text) and ship(text)["x"] > 340)
         assert ann.ask("fire")["ok"]
         until(bob, "message", lambda text: [s for s in json.loads(text)["shots"] if s["by"] == ann.sid])
         ann.close()
