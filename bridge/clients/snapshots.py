@@ -47,7 +47,11 @@ class Snapshots:
         return ((event, payload) for (event, _, whose), payload in list(self._last.items()) if whose == user)
 
     def _note_texts(self, texts: Texts) -> None:
-        newest = {self._keys.value(frame): frame for frame in (texts.frames if self._keys.field else texts.frames[-1:])}
+        newest: dict[Hashable, bytes] = {}
+        for frame in texts.frames if self._keys.field else texts.frames[-1:]:
+            value = self._keys.value(frame)
+            newest.pop(value, None)  # else it would keep the place of what it supersedes
+            newest[value] = frame
         for value, frame in newest.items():
             self._keep((texts.event, value, None), Payload.text(frame.decode()))
 

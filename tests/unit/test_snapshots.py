@@ -39,6 +39,12 @@ def test_with_a_field_the_last_of_each_value_is_kept() -> None:
     )
 
 
+def test_values_are_in_the_order_of_their_news_also_within_a_burst() -> None:
+    kept, _ = snapshots("message", field="id")
+    kept.note([texts('{"id":1,"n":1}', '{"id":2,"n":2}', '{"id":1,"n":3}')])
+    assert [json.loads(str(value))["n"] for _, value in values(kept)] == [2, 3]
+
+
 def test_what_was_for_a_user_is_for_that_user_alone() -> None:
     kept, _ = snapshots("message")
     kept.note([Delivery("message", Payload.of(1)), Delivery("message", Payload.of(2), ("s1",), ("ann", "bob"))])
