@@ -24,7 +24,7 @@ run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in
 test: $(VENV)/.dev ## every test; installs Chromium, Node, JDK, Maven and faketime where they are missing
 	@tools/need.sh chromium node npm java mvn faketime
 	@tools/node-clients.sh
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 soak: $(VENV)/.dev ## a hundred clients on a network that breaks, servers that are killed, for SOAK=600 seconds
 	@tools/need.sh node npm

@@ -49,6 +49,7 @@ class NodeClient:
 
     def back(self) -> dict[str, Any]:
         """Wait until it is connected again; what it says of that."""
+        self.said.wait(lambda line: "disconnect" in line)
         start = max(number for number, line in enumerate(self.said.entries) if "disconnect" in line)
         return self.said.wait(lambda line: "connect" in line, start=start)
 
