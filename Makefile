@@ -47,7 +47,7 @@ lint: $(VENV)/.dev ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.bench ## measure the bridge beside Node, Go, C and plain Flask-SocketIO: 40 minutes, two cores
+bench: $(VENV)/.bench ## measure the bridge beside Node, Go, C and plain Flask-SocketIO: 25 minutes, two cores
 	$(BIN)/python -m bench $(ARGS)
 
 bench-quick: $(VENV)/.bench ## the same in 4 minutes, with less of everything

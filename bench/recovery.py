@@ -156,8 +156,10 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2 * options.clients + 1000)), hard))
     with site() as at:
         single = [one_comes_back(at) for _ in range(options.repeats)]
-    with site() as at:
-        links = [server_comes_back(at) for _ in range(options.repeats)]
+    links = []
+    for _ in range(options.repeats):
+        with site() as at:  # a new one: after several breaks in a row a bridge waits for longer, and is to
+            links.append(server_comes_back(at))
     crowds = []
     for _ in range(max(1, options.repeats // 2)):
         with site() as at:
