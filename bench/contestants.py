@@ -38,7 +38,7 @@ _ALL = (
         "ours-off",
         "the bridge, recovery off",
         (sys.executable, str(PROJECT / "app.py"), "--recovery", "off"),
-        works=("burst-64", "burst-512", "users-64"),
+        works=("burst-64", "burst-512", "users-64", "idle"),
     ),
     Contestant("plain", "plain Flask-SocketIO", (sys.executable, str(PROJECT / "bench" / "peers" / "plain.py"))),
     Contestant("node", "Node", _NODE),

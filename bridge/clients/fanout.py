@@ -101,12 +101,12 @@ class Fanout:
         return shares
 
     def _send_all(self, shares: Shares, outboxes: Mapping[str, Outbox], paced: bool) -> None:
-        # Who is there now: others may come and go between two turns.
-        alone = [(sid, outboxes[sid]) for sid in set(shares.alone) if sid in outboxes]
-        some = {sid for sid, _ in alone}
-        others = [outboxes[sid] for sid in outboxes if sid not in some] if some else list(outboxes.values())
-        for sid, outbox in alone:
-            self._send(shares.of(sid), [outbox], paced)
+        others = list(outboxes.values())  # who is there now: some may come and go between two turns
+        if shares.alone:
+            alone = [(sid, outboxes[sid]) for sid in shares.alone if sid in outboxes]
+            others = [outbox for sid, outbox in outboxes.items() if sid not in shares.alone]
+            for sid, outbox in alone:
+                self._send(shares.of(sid), [outbox], paced)
         if shares.has_common and others:
             self._send(shares.common(), others, paced)
 

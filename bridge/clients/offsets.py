@@ -39,8 +39,8 @@ class Offsets:
 
     def text(self, number: int) -> bytes:
         """The offset of this number."""
-        ((prefix, (low,)),) = self.runs(number, 1)
-        return prefix + low
+        high, low = divmod(number, len(_LOW))
+        return (self.epoch + _digits(high)).encode() + _LOW[low]
 
     def runs(self, first: int, count: int) -> Iterator[Run]:
         """The offsets of `count` numbers, in order."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, KeysView, Sequence
 
 from bridge.clients.backlog import Segment
 from bridge.clients.frames import messages_in
@@ -51,7 +51,7 @@ class Shares:
         self._whole: memoryview | None = None
 
     @property
-    def alone(self) -> Iterable[str]:
+    def alone(self) -> KeysView[str]:
         """The sids of those who get something of their own."""
         return self._alone.keys()
 

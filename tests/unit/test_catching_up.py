@@ -255,4 +255,4 @@ def whole(client: FakeClient) -> list[int]:
 
 
 TestCuts = Cuts.TestCase
-TestCuts.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestCuts.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
