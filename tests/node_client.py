@@ -9,29 +9,61 @@ import json
 import subprocess
 import threading
 from itertools import count
-from typing import Any
+from typing import Any, Self
 
 from tests.process import ROOT, environment
 from tests.waiting import PATIENCE, Log
 
-__all__ = ["FOLDER", "NodeClient"]
+__all__ = ["FOLDER", "NodeClient", "NodeProcess"]
 
 FOLDER = ROOT / "tests" / "node"
 
 
-class NodeClient:
-    """One client. `said`: what it printed, parsed; see tests/node/client.js."""
+class NodeProcess:
+    """A program of tests/node. `said`: what it printed, parsed; it is told what to do line by line."""
 
-    def __init__(self, url: str, options: dict[str, object] | None = None, version: str = "4") -> None:
+    def __init__(self, *argv: str, **env: str) -> None:
         self.said: Log[dict[str, Any]] = Log()
-        self._ids = count()
         self.process = subprocess.Popen(
-            ["node", "client.js", url, json.dumps(options or {})],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            cwd=FOLDER, env=environment(SOCKET_IO_CLIENT=version),
+            ["node", *argv],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=FOLDER, env=environment(**env),
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def tell(self, command: dict[str, object]) -> None:
+        """Send one command."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        self.process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.add(json.loads(line))
+
+
+class NodeClient(NodeProcess):
+    """One client; see tests/node/client.js."""
+
+    def __init__(self, url: str, options: dict[str, object] | None = None, version: str = "4") -> None:
+        self._ids = count()
+        super().__init__("client.js", url, json.dumps(options or {}), SOCKET_IO_CLIENT=version)
 
     def connected(self) -> str:
         """Wait for the connection; its id."""
@@ -53,12 +85,6 @@ class NodeClient:
         start = max(number for number, line in enumerate(self.said.entries) if "disconnect" in line)
         return self.said.wait(lambda line: "connect" in line, start=start)
 
-    def tell(self, command: dict[str, object]) -> None:
-        """Send one command."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-
     def ask(self, *emit: object) -> dict[str, Any]:
         """Emit and wait for the ack."""
         number = next(self._ids)
@@ -70,23 +96,3 @@ class NodeClient:
     def got(self, event: str, *args: object) -> dict[str, Any]:
         """Wait for an event, with these arguments if any are given."""
         return self.said.wait(lambda line: line.get("event") == event and (not args or line["args"] == list(args)))
-
-    def close(self) -> None:
-        """End the process."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        self.process.stdout.close()
-
-    def __enter__(self) -> NodeClient:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.add(json.loads(line))

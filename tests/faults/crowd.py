@@ -6,17 +6,14 @@ Use: `with Crowd(Group("a", proxy.url, bridge.url, clients=10)) as crowd: crowd.
 from __future__ import annotations
 
 import json
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any
 
-from tests.node_client import FOLDER
-from tests.process import environment
+from tests.node_client import NodeProcess
 from tests.viewer import until
-from tests.waiting import PATIENCE, Log
+from tests.waiting import PATIENCE
 
 __all__ = ["QUICK", "Connection", "Crowd", "Group", "Member", "Runs"]
 
@@ -90,18 +87,12 @@ class Member:
         )  # fmt: skip
 
 
-class Crowd:
-    """The process. `said`: what it printed, parsed."""
+class Crowd(NodeProcess):
+    """The process; see tests/node/crowd.js."""
 
     def __init__(self, *groups: Group) -> None:
-        self.said: Log[dict[str, Any]] = Log()
         self._groups = groups
-        self.process = subprocess.Popen(
-            ["node", "crowd.js", json.dumps([asdict(group) for group in groups])],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=FOLDER, env=environment(),
-        )  # fmt: skip
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        super().__init__("crowd.js", json.dumps([asdict(group) for group in groups]))
 
     def ready(self, timeout: float = 60.0) -> None:
         """Wait until all have connected once."""
@@ -114,7 +105,7 @@ class Crowd:
 
     def emit(self, a_second: float) -> None:
         """So many events a second of each group from now on."""
-        self._tell({"events": a_second})
+        self.tell({"events": a_second})
 
     def all_there(self, timeout: float = PATIENCE) -> None:
         """Wait until all are connected at the same time."""
@@ -151,7 +142,7 @@ class Crowd:
     def report(self) -> list[Member]:
         """Everybody's account."""
         start = len(self.said.entries)
-        self._tell({"report": True})
+        self.tell({"report": True})
         self.said.wait(lambda line: "reported" in line, 60, start)
         return [Member.read(dict(line["member"])) for line in self.said.entries[start:] if "member" in line]
 
@@ -159,32 +150,7 @@ class Crowd:
         """All disconnect, as pages do that call `socket.disconnect()`."""
         self._ask({"close": True}, "closed")
 
-    def close(self) -> None:
-        """End the process."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        self.process.stdout.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _ask(self, command: dict[str, object], answer: str) -> dict[str, Any]:
         start = len(self.said.entries)
-        self._tell(command)
+        self.tell(command)
         return self.said.wait(lambda line: answer in line, PATIENCE, start)
-
-    def _tell(self, command: dict[str, object]) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.add(json.loads(line))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.faults.crowd import QUICK
 from tests.faults.proxy import BLACK_HOLE, CLEAR, UP
 from tests.faults.sites import MIXED, between, needs_recovery
 from tests.faults.struck import SOON, came_back, strike
-from tests.handlers import written
 from tests.viewer import until
 
 pytestmark = needs_recovery
@@ -68,25 +65,3 @@ def test_what_was_stuck_on_the_old_connection_does_not_arrive_after_what_was_sen
         for line in old:
             line.set(CLEAR)
         assert at.verdict(crowd) == []
-
-
-SLOW_GOODBYE = """
-import time
-
-def setup(bridge):
-    @bridge.on_disconnect
-    def gone(client):
-        time.sleep(0.5)
-        return {"username": client.user, "action": "disconnected"}
-"""
-
-
-def test_who_is_back_while_its_old_connection_is_seen_off_is_seen_off_itself_when_it_leaves(tmp_path: Path) -> None:
-    handlers = ("--handlers", str(written(tmp_path, SLOW_GOODBYE)))
-    with between("--grace", "0", *handlers) as at, at.crowd(2, transports=MIXED[:1]) as crowd:
-        at.server.feed(100)
-        at.browsers.reset()
-        came_back(crowd, 2)
-        assert at.verdict(crowd) == []
-        crowd.leave()
-        until(lambda: not at.server.present)

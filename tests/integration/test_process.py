@@ -6,6 +6,8 @@ import json
 import signal
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,9 @@ def test_a_signal_ends_it_with_0_after_the_pages_and_the_server_were_told(number
         assert "Traceback" not in "\n".join(bridge.log.entries)
 
 
-def test_it_ends_in_time_with_a_server_that_does_not_read() -> None:
+@contextmanager
+def unread() -> Iterator[Bridge]:
+    """A bridge whose server does not read, and for which more waits than it can hand over."""
     with (
         TcpServer(stalled=True) as server,
         Bridge("--server", server.address) as bridge,
@@ -45,20 +49,16 @@ def test_it_ends_in_time_with_a_server_that_does_not_read() -> None:
         for _ in range(500):
             ann.emit("fill", "x" * 20_000)
         ann.ask("bridge:x")
+        yield bridge
+
+
+def test_it_ends_in_time_with_a_server_that_does_not_read() -> None:
+    with unread() as bridge:
         assert bridge.stop() == 0
 
 
 def test_a_second_signal_ends_it_at_once() -> None:
-    with (
-        TcpServer(stalled=True) as server,
-        Bridge("--server", server.address) as bridge,
-        Client(bridge.url) as ann,
-    ):
-        server.accept()
-        ann.linked()
-        for _ in range(500):
-            ann.emit("fill", "x" * 20_000)
-        ann.ask("bridge:x")
+    with unread() as bridge:
         bridge.process.send_signal(signal.SIGTERM)
         bridge.said("= stopping")
         began = time.monotonic()

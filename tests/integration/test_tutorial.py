@@ -44,8 +44,12 @@ class Program:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.url = f"http://127.0.0.1:{port}"
-        self.peer: Peer = server.accept()
-        self._serving(port)
+        try:
+            self.peer: Peer = server.accept()
+            self._serving(port)
+        except BaseException:
+            self.close()
+            raise
 
     def _serving(self, port: int) -> None:
         """Wait until the port is open: a step prints nothing."""

@@ -14,9 +14,9 @@ from tests.unit.relays import At, notice
 from tests.viewer import until
 
 
-def registered(*pairs: tuple[str, str]) -> At:
+def registered(*pairs: tuple[str, str], away: tuple[float, float] = (3600.0, 3600.0)) -> At:
     """A relay under identity `register`, its link up, with these clients and their names."""
-    at = At("register")
+    at = At("register", away=away)
     at.up()
     for sid, name in pairs:
         at.come(sid)
@@ -187,10 +187,7 @@ def test_of_a_client_that_is_back_within_the_grace_time_the_server_is_told_nothi
 
 
 def test_after_the_grace_time_the_user_has_gone_and_comes_again() -> None:
-    at = At("register", away=(0.01, 3600.0))
-    at.up()
-    at.come("1")
-    at.ask("1", "register", "ann")
+    at = registered(("1", "ann"), away=(0.01, 3600.0))
     cut(at, "1")
     until_said(at, {"username": "ann", "action": "disconnected"})
     assert at.users.sids(["ann"]) == (("1",), 0)
@@ -200,10 +197,7 @@ def test_after_the_grace_time_the_user_has_gone_and_comes_again() -> None:
 
 
 def test_after_the_window_nothing_is_kept_of_it() -> None:
-    at = At("register", away=(0.01, 0.01))
-    at.up()
-    at.come("1")
-    at.ask("1", "register", "ann")
+    at = registered(("1", "ann"), away=(0.01, 0.01))
     cut(at, "1")
     until(lambda: at.users.sids(["ann"]) == ((), 1))
     at.come("1")
