@@ -6,6 +6,7 @@ The way of a message, and the layers; imports go one way, upwards in this list:
     config                          the settings
     state                           what outlives a restart: the key, who has registered
     link/    framing codec          bytes <-> frames <-> messages
+             keyed                  what many frames say under one key
              states delays dial turns sockets silence  what the connection is made of
              connection             the TCP connection, made anew for ever
              heartbeat              a frame at regular times

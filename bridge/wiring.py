@@ -20,6 +20,7 @@ from bridge.link import codec
 from bridge.link.confirming import Confirming
 from bridge.link.framing import Encoder, framing_out
 from bridge.link.holding import Holding
+from bridge.link.keyed import MISSING, Keyed
 from bridge.link.uplink import Uplink
 from bridge.relay.acks import Acks
 from bridge.relay.handlers import Hooks
@@ -36,9 +37,7 @@ __all__ = [
     "check_heartbeat", "engine_options", "fanout", "page", "relay_parts", "relay_rules", "reserved_events", "uplink",
 ]  # fmt: skip
 
-DECODE = Decode(
-    codec.parse_fast, codec.parse_many, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep
-)
+DECODE = Decode(Keyed, MISSING, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
 
 
 def uplink(settings: Settings, encoder: Encoder, hello: bytes, on_overflow: Callable[[], None], tally: Tally) -> Uplink:

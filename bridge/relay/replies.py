@@ -169,8 +169,8 @@ class Replies:
     def _answer_in(self, frame: bytes) -> dict[str, object] | None:
         """The frame's value if it answers something, else None."""
         try:
-            value = self._decode.fast(frame)
-        except ValueError:
+            value = self._decode.strict(frame)
+        except self._decode.not_json:
             try:
                 value = self._decode.lenient(self._decode.to_text(frame)[0])
             except self._decode.too_deep:

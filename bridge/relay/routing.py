@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 from bridge.errors import BridgeError
@@ -74,11 +73,11 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """codec.py's functions, as routing needs them. `fast`: of most JSON its value, else a ValueError; `many`: the
-    same of many frames at once."""
+    """codec.py's functions, as routing needs them, and keyed.py's: `keyed(key)` tells of many frames at once what each
+    has there, `missing` if nothing; a ValueError if one can't be read so."""
 
-    fast: Callable[[bytes], object]
-    many: Callable[[Sequence[bytes]], list[Any]]
+    keyed: Callable[[str], Callable[[Sequence[bytes]], list[object]]]
+    missing: object
     to_text: Callable[[bytes], tuple[str, bool]]
     strict: Callable[[bytes], object]
     lenient: Callable[[str], object]
@@ -99,14 +98,13 @@ class OutboundRules:
 
 
 _SEPARATOR = SEPARATOR.encode()
-_NOBODY = object()
 
 
 class _Known(dict[object, tuple[str, ...] | None]):
     """Users of one burst, each with its clients."""
 
-    def __init__(self, sids: Callable[[Iterable[str]], tuple[tuple[str, ...], int]]) -> None:
-        super().__init__({_NOBODY: None})
+    def __init__(self, sids: Callable[[Iterable[str]], tuple[tuple[str, ...], int]], nobody: object) -> None:
+        super().__init__({nobody: None})
         self._sids = sids
 
     def __missing__(self, user: object) -> tuple[str, ...]:
@@ -132,7 +130,7 @@ class Outbound:
     ) -> None:
         self._rules, self._decode, self._sids, self._tally = rules, decode, sids, tally
         keys = [key for key in (rules.user_key, rules.event_key) if key is not None]
-        self._user_of = itemgetter(rules.user_key)
+        self._users_in = decode.keyed(rules.user_key or "")
         self._keys = [f'"{key}"'.encode() for key in keys]
         # A key can hide behind an escape: any letter as \uXXXX, and / " \ behind a backslash.
         self._escape = b"\\u" if all(key.isalnum() for key in "".join(keys).replace("_", "a")) else b"\\"
@@ -174,22 +172,17 @@ class Outbound:
 
     def _addressees(self, frames: Sequence[bytes], escaped: bool) -> list[tuple[str, ...] | None]:
         """For each frame its clients, or None for all. Raises _Drop if one needs more than a look."""
-        key, mark, decode = self._rules.user_key, self._keys[0], self._decode
-        # A look at each is half as dear as reading it, and most bursts are alike from end to end.
+        mark, nobody = self._keys[0], self._decode.missing
+        # A look at each is as dear as reading it, and most bursts are alike from end to end.
         everyone = escaped or all(mark in frame for frame in frames[:: max(1, len(frames) // 8)])
         try:
-            values = (
-                decode.many(frames) if everyone else [decode.fast(frame) if mark in frame else None for frame in frames]
-            )
-        except ValueError:
-            raise _Drop from None
-        try:
-            users = list(map(self._user_of, values))
-        except (KeyError, TypeError):  # some have none
-            users = [value.get(key, _NOBODY) if type(value) is dict else _NOBODY for value in values]
-        try:
-            found = list(map(_Known(self._sids).__getitem__, users))
-        except TypeError:  # a list, which is no key
+            if everyone:
+                users = self._users_in(frames)
+            else:
+                some = iter(self._users_in([frame for frame in frames if mark in frame]))
+                users = [next(some) if mark in frame else nobody for frame in frames]
+            found = list(map(_Known(self._sids, nobody).__getitem__, users))
+        except (ValueError, TypeError):  # not what can be read at once; a list, which is no key
             raise _Drop from None
         missing = found.count(())
         if missing:

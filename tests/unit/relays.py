@@ -14,6 +14,7 @@ from bridge.link import codec
 from bridge.link.confirming import Confirming
 from bridge.link.framing import framing_out
 from bridge.link.holding import Holding
+from bridge.link.keyed import MISSING, Keyed
 from bridge.link.uplink import Uplink
 from bridge.messages import Delivery, Payload, Texts
 from bridge.relay.acks import Acks
@@ -28,9 +29,7 @@ __all__ = ["At", "notice", "singly"]
 
 Setup = Callable[[Bridge], object]
 
-DECODE = Decode(
-    codec.parse_fast, codec.parse_many, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep
-)
+DECODE = Decode(Keyed, MISSING, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
 
 
 def notice(user: str, action: str) -> dict[str, object]:

@@ -17,7 +17,8 @@ from bridge.tally import COUNTERS
 from tests.process import ROOT
 
 BASE = ["errors", "version", "names", "tally", "messages", "alarm"]
-CONNECTION = ["framing_*", "framing", "codec", "dial", "states", "delays", "turns", "sockets", "silence", "connection"]
+READING = ["framing_*", "framing", "codec", "keyed"]
+CONNECTION = [*READING, "dial", "states", "delays", "turns", "sockets", "silence", "connection"]
 WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "uplink"]
 
 WHO = ["users", "waiting"]

@@ -11,13 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.link import codec
+from bridge.link.keyed import MISSING, Keyed
 from bridge.messages import Delivery
 from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
 from bridge.tally import Tally
 
-DECODE = Decode(
-    codec.parse_fast, codec.parse_many, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep
-)
+DECODE = Decode(Keyed, MISSING, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
 
 #: User -> the clients that it has.
 THERE = {"ann": ("a1", "a2"), "bob": ("b1",), "größe": ("g1",), "": ("e1",)}
