@@ -101,14 +101,13 @@ class Fanout:
         return shares
 
     def _send_all(self, shares: Shares, outboxes: Mapping[str, Outbox], paced: bool) -> None:
-        others = list(outboxes.values())  # who is there now: some may come and go between two turns
-        if shares.alone:
-            alone = [(sid, outboxes[sid]) for sid in shares.alone if sid in outboxes]
-            others = [outbox for sid, outbox in outboxes.items() if sid not in shares.alone]
-            for sid, outbox in alone:
-                self._send(shares.of(sid), [outbox], paced)
-        if shares.has_common and others:
-            self._send(shares.common(), others, paced)
+        there = dict(outboxes)  # who is there now: some may come and go between two turns
+        for sids, segments in shares.alone():
+            some = [outbox for sid in sids if (outbox := there.pop(sid, None)) is not None]
+            if some:
+                self._send(segments, some, paced)
+        if shares.has_common and there:
+            self._send(shares.common(), list(there.values()), paced)
 
     def _send(self, segments: Iterable[Segment], outboxes: Sequence[Outbox], paced: bool) -> None:
         for segment in segments:

@@ -9,7 +9,7 @@ Use: `offsets = Offsets(); first = offsets.reserve(3); offsets.text(first)` -> b
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 
 __all__ = ["Offsets", "Run"]
@@ -30,6 +30,10 @@ class Offsets:
     def __init__(self, epoch: str = "") -> None:
         self.epoch = epoch or secrets.token_urlsafe(_EPOCH)[:_EPOCH]
         self.next = 1
+        self._high = (
+            0,
+            self.epoch.encode(),
+        )  # what was made last: the digits before the last two, and all before those
 
     def reserve(self, count: int) -> int:
         """So many numbers, of which this is the first."""
@@ -40,16 +44,23 @@ class Offsets:
     def text(self, number: int) -> bytes:
         """The offset of this number."""
         high, low = divmod(number, len(_LOW))
-        return (self.epoch + _digits(high)).encode() + _LOW[low]
+        return self._before(high) + _LOW[low]
 
-    def runs(self, first: int, count: int) -> Iterator[Run]:
+    def runs(self, first: int, count: int) -> list[Run]:
         """The offsets of `count` numbers, in order."""
+        made: list[Run] = []
         end = first + count
         while first < end:
             high, low = divmod(first, len(_LOW))
             some = _LOW[low : low + end - first]
-            yield (self.epoch + _digits(high)).encode(), some
+            made.append((self._before(high), some))
             first += len(some)
+        return made
+
+    def _before(self, high: int) -> bytes:
+        if high != self._high[0]:
+            self._high = high, (self.epoch + _digits(high)).encode()
+        return self._high[1]
 
     def number(self, text: object) -> int | None:
         """The number of an offset that is one of ours, as a client says it; None for anything else."""

@@ -2,14 +2,15 @@
 
 With offsets, what was encoded is also there to be stored. Sans-IO. Must not know outboxes.
 
-Use: `shares = Shares(keys_of, offsets); shares.add(delivery); shares.common(); shares.of(sid); shares.stored`.
+Use: `shares = Shares(keys_of, offsets); shares.add(delivery); shares.common(); shares.alone(); shares.stored`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, KeysView, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import chain, count
 
 from bridge.clients.backlog import Segment
 from bridge.clients.frames import messages_in
@@ -20,11 +21,13 @@ from bridge.messages import Delivery, Texts
 
 __all__ = ["LARGEST_SEGMENT", "KeysOf", "Shares"]
 
-OVERHEAD = 96  # bytes that a short text's frame is longer than the text, at most about
+OVERHEAD = 96  # bytes that a short text's frame is longer than the text, about, without what escapes add
 LARGEST_SEGMENT = 256 * 1024  # bytes that go out in one piece; what is larger is cut between two messages
 
 #: For each message of a delivery, what a newer one supersedes.
 KeysOf = Callable[[Delivery | Texts], Sequence[Hashable]]
+
+_Own = tuple[int, int, bytes, int, Sequence[Hashable]]
 
 
 class _Piece:
@@ -36,6 +39,17 @@ class _Piece:
         self.data, self.count, self.ends, self.keys = data, count, ends, keys
 
 
+class _Group:
+    """What the same clients get of their own. `own`: (how many bytes of the common ones come before, a number by
+    which all such frames are in order, the frames, how many messages they are, their keys)."""
+
+    __slots__ = ("own", "to")
+
+    def __init__(self, to: tuple[str, ...]) -> None:
+        self.to = to
+        self.own: list[_Own] = []
+
+
 class Shares:
     """One burst's. `keys_of`: None if no policy asks for keys; `offsets`: None for clients that can't have them."""
 
@@ -45,15 +59,9 @@ class Shares:
         self.stored: list[Stored] = []
         self._common: list[_Piece] = []
         self._size = 0  # of the common ones
-        #: By sid: frames that are for that client, after how many bytes of the common ones, and how many they are.
-        self._alone: dict[str, list[tuple[int, bytes, int]]] = {}
-        self._keys: dict[str, list[Hashable]] = {}
+        self._groups: dict[tuple[str, ...], _Group] = {}  # by whom it is for: it does not grow with a user's clients
+        self._numbers = count()
         self._whole: memoryview | None = None
-
-    @property
-    def alone(self) -> KeysView[str]:
-        """The sids of those who get something of their own."""
-        return self._alone.keys()
 
     @property
     def has_common(self) -> bool:
@@ -64,9 +72,19 @@ class Shares:
         """What everybody else gets."""
         return _segments(self._common)
 
-    def of(self, sid: str) -> Iterator[Segment]:
-        """What one of `alone` gets, the common ones included, in order."""
-        return _segments(self._with_keys(sid) if self._keys_of else [self._joined(self._alone[sid])])
+    def alone(self) -> Iterator[tuple[Sequence[str], list[Segment]]]:
+        """Sids of those who get something of their own, with what they get, the common ones included, in order."""
+        groups: dict[str, list[_Group]] = defaultdict(list)
+        for group in self._groups.values():
+            for sid in group.to:
+                groups[sid].append(group)
+        several = [sid for sid, its in groups.items() if len(its) > 1]
+        for group in self._groups.values():
+            to = [sid for sid in group.to if len(groups[sid]) == 1] if several else group.to
+            if to:
+                yield to, self._segments_of(group.own)
+        for sid in several:
+            yield (sid,), self._segments_of(sorted(chain.from_iterable(group.own for group in groups[sid])))
 
     def add(self, delivery: Delivery | Texts) -> None:
         """Encode the next delivery."""
@@ -87,37 +105,34 @@ class Shares:
     def _add_grouped(self, texts: Texts, to: Sequence[Addressees]) -> bool:
         """Many texts that are each for some, those for the same ones together, if that changes nobody's order:
         if nobody is among two of these groups, and there is nothing else. Half as dear as one by one."""
-        if self._keys_of or self._common or self._alone or None in to:
+        if self._keys_of or self._common or self._groups or None in to:
             return False
-        groups = defaultdict[int, list[bytes]](list)
-        ids = list(map(id, to))  # routing makes them once for each user; others are only less well grouped
-        for key, text in zip(ids, escape(texts.frames, texts.joined), strict=True):
-            groups[key].append(text)
-        whose = dict(zip(ids, to, strict=True))
-        sids = [sid for to in whose.values() for sid in to or ()]
+        groups = defaultdict[Addressees, list[bytes]](list)
+        for whom, text in zip(to, escape(texts.frames, texts.joined), strict=True):
+            groups[whom].append(text)
+        sids = [sid for whom in groups for sid in whom or ()]
         if len(set(sids)) != len(sids):
             return False
-        for key, own in groups.items():
-            whom = whose[key]
+        for whom, own in groups.items():
             if whom:
                 data = self._grouped(texts.event, own, whom)
-                self._alone.update((sid, [(0, data, len(own))]) for sid in whom)
+                self._group(whom).own.append((0, next(self._numbers), data, len(own), ()))
         return True
 
     def _grouped(self, event: str, texts: Sequence[bytes], whom: tuple[str, ...]) -> bytes:
-        count, offsets = len(texts), self._offsets
+        number, offsets = len(texts), self._offsets
         if offsets is None:
             return encode_escaped(event, texts, False).data
-        first = offsets.reserve(count)
-        data = encode_escaped(event, texts, False, list(offsets.runs(first, count))).data
-        self.stored.append(Stored(first, data, count, whom))
+        first = offsets.reserve(number)
+        data = encode_escaped(event, texts, False, offsets.runs(first, number)).data
+        self.stored.append(Stored(first, data, number, whom))
         return data
 
     def _encoded(self, delivery: Delivery | Texts) -> tuple[Encoded, Sequence[Addressees] | None]:
         if isinstance(delivery, Texts):
-            count = len(delivery.frames)
-            large = len(delivery.joined) + OVERHEAD * count > LARGEST_SEGMENT
-            runs = list(self._offsets.runs(self._offsets.reserve(count), count)) if self._offsets else ()
+            number = len(delivery.frames)
+            large = len(delivery.joined) + OVERHEAD * number > LARGEST_SEGMENT
+            runs = self._offsets.runs(self._offsets.reserve(number), number) if self._offsets else ()
             ends = large or delivery.to is not None
             return encode_texts(delivery.event, delivery.frames, delivery.joined, ends, runs), delivery.to
         offset = self._offsets.text(self._offsets.reserve(1)) if self._offsets else b""
@@ -128,55 +143,57 @@ class Shares:
         self._common.append(piece)
         self._size += len(piece.data)
 
-    def _add_addressed(
-        self, encoded: Encoded, addressees: Sequence[tuple[str, ...] | None], keys: Sequence[Hashable]
-    ) -> None:
+    def _add_addressed(self, encoded: Encoded, addressees: Sequence[Addressees], keys: Sequence[Hashable]) -> None:
         """Messages that are each for some clients, or for all."""
-        data, alone, size = encoded.data, self._alone, self._size
         at = begins = first = 0  # first: of the messages for all that have not been added yet, which begins there
         for number, (to, end) in enumerate(zip(addressees, encoded.ends, strict=True)):
             if to is not None:
                 if first < number:
                     self._add_common(_part(encoded, keys, slice(first, number), begins))
-                    size = self._size
-                own = (size, data[at:end], 1)
-                for sid in to:
-                    mine = alone.get(sid)
-                    if mine is None:
-                        alone[sid] = mine = []
-                    mine.append(own)
-                    if keys:
-                        self._keys.setdefault(sid, []).append(keys[number])
+                its = keys[number : number + 1]
+                self._group(to).own.append((self._size, next(self._numbers), encoded.data[at:end], 1, its))
                 first, begins = number + 1, end
             at = end
         if first < encoded.count:
             self._add_common(_part(encoded, keys, slice(first, encoded.count), begins))
 
-    def _joined(self, alone: Sequence[tuple[int, bytes, int]]) -> _Piece:
-        count = sum([number for _, _, number in alone])
+    def _group(self, to: tuple[str, ...]) -> _Group:
+        group = self._groups.get(to)
+        if group is None:
+            self._groups[to] = group = _Group(to)
+        return group
+
+    def _segments_of(self, own: Sequence[_Own]) -> list[Segment]:
+        return list(_segments(self._with_keys(own) if self._keys_of else [self._joined(own)]))
+
+    def _joined(self, own: Sequence[_Own]) -> _Piece:
         if not self._size:
-            return _Piece(b"".join([frames for _, frames, _ in alone]), count)
+            if len(own) == 1:
+                return _Piece(own[0][2], own[0][3])
+            return _Piece(b"".join([frames for _, _, frames, _, _ in own]), sum([number for *_, number, _ in own]))
         if self._whole is None:
             self._whole = memoryview(b"".join([piece.data for piece in self._common]))
         parts: list[bytes | memoryview] = []
         at = 0
-        for place, frames, _ in alone:
+        for place, _, frames, _, _ in own:
             if place > at:
                 parts.append(self._whole[at:place])
                 at = place
             parts.append(frames)
         parts.append(self._whole[at:])
-        return _Piece(b"".join(parts), count + sum([piece.count for piece in self._common]))
+        return _Piece(
+            b"".join(parts), sum([number for *_, number, _ in own]) + sum([each.count for each in self._common])
+        )
 
-    def _with_keys(self, sid: str) -> Iterator[_Piece]:
+    def _with_keys(self, own: Sequence[_Own]) -> Iterator[_Piece]:
         """The same in pieces, each with its keys."""
         common = iter(self._common)
         at = 0
-        for (place, frame, _), key in zip(self._alone[sid], self._keys[sid], strict=True):
+        for place, _, frame, _, keys in own:
             while at < place:
                 yield (before := next(common))
                 at += len(before.data)
-            yield _Piece(frame, 1, (), (key,))
+            yield _Piece(frame, 1, (), keys)
         yield from common
 
 
@@ -185,8 +202,9 @@ def _apart(encoded: Encoded, to: Sequence[Addressees] | None) -> Iterator[tuple[
     if len(encoded.data) <= LARGEST_SEGMENT:
         yield encoded, to
         return
-    for at, begins, last in _cuts(encoded.ends):
-        ends = [end - begins for end in encoded.ends[at:last]]
+    all_ends = encoded.ends or [end for _, end in messages_in(encoded.data)]  # escapes may have made it as long as this
+    for at, begins, last in _cuts(all_ends):
+        ends = [end - begins for end in all_ends[at:last]]
         yield Encoded(encoded.data[begins : begins + ends[-1]], last - at, ends), to and to[at:last]
 
 

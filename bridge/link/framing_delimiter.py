@@ -50,9 +50,11 @@ class _Frames:
         self._dropped += len(self._done) - _HEAD
         del self._done[_HEAD:]
 
-    def _within_limit(self, frames: list[bytes]) -> list[bytes]:
-        """The frames without those over the limit, of which the first may have been dropped already."""
-        if not self._dropped and max(map(len, frames)) <= self._max:
+    def _within_limit(self, frames: list[bytes], size: int) -> list[bytes]:
+        """The frames without those over the limit, of which the first may have been dropped already. `size`: bytes
+        that the others have at most."""
+        fits = len(frames[0]) <= self._max and (size <= self._max or max(map(len, frames)) <= self._max)
+        if fits and not self._dropped:
             return frames
         kept = []
         for frame in frames:
@@ -95,7 +97,7 @@ class DelimiterDecoder(_Frames):
             self._join(frames)
             if self._carriage_return and (frames[0][-1:] == b"\r" or b"\r" in data):
                 frames = [frame[:-1] if frame.endswith(b"\r") else frame for frame in frames]
-            frames = self._within_limit(frames)
+            frames = self._within_limit(frames, len(data))
         self._hold(rest)
         return frames
 
@@ -146,7 +148,7 @@ class AlternativesDecoder(_Frames):
         rest = frames.pop()
         if frames:
             self._join(frames)
-            frames = self._within_limit(frames)
+            frames = self._within_limit(frames, len(window))
         self._hold(rest)
         return frames
 
@@ -188,7 +190,7 @@ class AlternativesDecoder(_Frames):
             if self._given:
                 break
         if frames:
-            frames = self._within_limit(frames)
+            frames = self._within_limit(frames, len(window))
         keep = max(start, undecided)
         self._tail = window[keep:]
         self._hold(window[start:keep])

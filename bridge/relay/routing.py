@@ -181,12 +181,12 @@ class Outbound:
             else:
                 some = iter(self._users_in([frame for frame in frames if mark in frame]))
                 users = [next(some) if mark in frame else nobody for frame in frames]
-            found = list(map(_Known(self._sids, nobody).__getitem__, users))
+            known = _Known(self._sids, nobody)
+            found = list(map(known.__getitem__, users))
         except (ValueError, TypeError):  # not what can be read at once; a list, which is no key
             raise _Drop from None
-        missing = found.count(())
-        if missing:
-            self._tally.count("unknown_users", missing)
+        if () in known.values():
+            self._tally.count("unknown_users", found.count(()))
         return found
 
     def decode_or_none(self, frame: bytes) -> tuple[Message, Payload, object] | None:

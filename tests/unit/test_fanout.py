@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from bridge.clients.audience import Audience
 from bridge.clients.fanout import Fanout
 from bridge.clients.history import History
 from bridge.clients.keys import KeysOf
+from bridge.clients.offsets import Offsets
 from bridge.clients.outbox import Limits
 from bridge.clients.packets import encode_event, polled
 from bridge.clients.pressure import Pressure
@@ -78,26 +80,27 @@ _BURST = st.lists(
 )
 
 
-@given(_BURST, st.booleans())
+@given(_BURST, st.booleans(), st.sampled_from(["", "x" * 9, '"' * 60]), st.sampled_from([150, LARGEST_SEGMENT]))
 def test_whatever_is_mixed_each_client_gets_its_own_in_order(
-    burst: list[tuple[str, list[tuple[str, ...] | None]]], keyed: bool
+    burst: list[tuple[str, list[tuple[str, ...] | None]]], keyed: bool, tail: str, largest: int
 ) -> None:
     fan = Fan("a", "b", "c", keys_of=KeysOf(None) if keyed else None)
     wanted: Mapping[str, list[str]] = {sid: [] for sid in "abc"}
     deliveries: list[Delivery | Texts] = []
     number = 0
     for kind, addressees in burst:
-        words = [str(number + place) for place in range(len(addressees))]
+        words = [str(number + place) + tail for place in range(len(addressees))]
         number += len(words)
         one = Delivery("message", Payload.text(words[0]), addressees[0])
         deliveries.append(texts(words, addressees) if kind == "texts" else one)
         for word, to in zip(words, addressees, strict=True):
             for sid in "abc" if to is None else [each for each in to if each != "x"]:
                 wanted[sid].append(word)
-    fan.out.publish(deliveries)
+    with patch.object(shares, "LARGEST_SEGMENT", largest):
+        fan.out.publish(deliveries)
     for sid in "abc":
         assert fan.got(sid) == wanted[sid]
-        assert fan.writes(sid) <= 1
+        assert fan.writes(sid) <= 1 or largest < LARGEST_SEGMENT
     assert fan.tally["deliveries"] == sum(map(len, wanted.values()))
 
 
@@ -118,6 +121,20 @@ def test_a_large_burst_goes_out_in_pieces_that_are_cut_between_messages(alone: b
     assert fan.writes("a") <= 2 + len(fan.clients["a"].sent) // LARGEST_SEGMENT
     for data in fan.clients["a"].writes:
         assert list(polled([data]))
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(240, '{"a":"b"},' * 79), (12, '"' * 20_000), (85, "语" * 1_020), (3_300, '"' * 40), (1_000, "\x01" * 100)],
+)
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_burst_that_only_escapes_make_large_arrives_whole(number: int, text: str, recorded: bool) -> None:
+    burst = shares.Shares(None, Offsets() if recorded else None)
+    burst.add(texts([text] * number))
+    sent = [bytes(segment.data) for segment in burst.common()]
+    assert [json.loads(each[2:])[1] for each in polled(sent)] == [text] * number
+    assert max(map(len, sent)) <= LARGEST_SEGMENT
+    assert sum(stored.count for stored in burst.stored) == (number if recorded else 0)
 
 
 def test_a_message_over_the_largest_piece_is_not_cut() -> None:
