@@ -22,7 +22,7 @@ log = logging.getLogger("bridge")
 
 KEY = 32  # bytes
 MOST = 100_000  # sessions; those that were heard of last, 10 MB
-KEPT = 7 * 86_400  # seconds after a session was heard of last
+KEPT = 30 * 86_400  # seconds after a session was heard of last: as it registers, and when its connection is cut
 
 
 class State:
@@ -34,6 +34,7 @@ class State:
         self._users: sqlite3.Connection | None = None
         self._writes = 0
         self._said = False
+        self._unsaved: dict[str, str | None] = {}  # what could not be written: it counts while this process lives
 
     def key(self) -> bytes:
         """The one in the folder, made if there is none; one that is not kept if it can't be."""
@@ -57,28 +58,36 @@ class State:
         file = self._folder / "sessions.sqlite3"
         try:
             self._make_folder()
-            self._users = self._opened(str(file))
+            file.touch(mode=0o600)  # before there is anything in it: those that SQLite puts beside it are as it is
             os.chmod(file, 0o600)
+            self._users = self._opened(str(file))
         except (OSError, sqlite3.Error) as error:
             log.warning("! who has registered is not known after a restart of the bridge: %s: %s", error, file)
             self._users = self._opened(":memory:")
 
     def remember(self, session: str, user: str | None) -> None:
         """This session is this user, or nobody any more."""
-        try:
-            with self._lock:
-                if self._users is None:
-                    return
-                if user is None:
-                    self._users.execute("DELETE FROM sessions WHERE session = ?", (session,))
-                else:
-                    row = (session, user, time.time())
-                    self._users.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)", row)
-                    self._writes += 1
-                    if self._writes % 1024 == 0:
-                        self._trim()
-        except sqlite3.Error as error:  # a full disk: the session goes on, and ends with this process
-            self._failed(error)
+        with self._lock:
+            if self._users is None:
+                return
+            try:
+                self._write(self._users, session, user)
+            except sqlite3.Error as error:  # a full disk
+                self._failed(error)
+                self._unsaved[session] = user
+                if len(self._unsaved) > MOST:
+                    del self._unsaved[next(iter(self._unsaved))]
+            else:
+                self._unsaved.pop(session, None)
+
+    def _write(self, users: sqlite3.Connection, session: str, user: str | None) -> None:
+        if user is None:
+            users.execute("DELETE FROM sessions WHERE session = ?", (session,))
+            return
+        users.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)", (session, user, time.time()))
+        self._writes += 1
+        if self._writes % 1024 == 0:
+            self._trim()
 
     def recall(self, session: str) -> str | None:
         """Which user the session was."""
@@ -86,6 +95,8 @@ class State:
             with self._lock:
                 if self._users is None:
                     return None
+                if session in self._unsaved:
+                    return self._unsaved[session]
                 row = self._users.execute("SELECT user FROM sessions WHERE session = ?", (session,)).fetchone()
         except sqlite3.Error as error:
             self._failed(error)

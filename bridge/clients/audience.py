@@ -49,6 +49,11 @@ class Audience:
         late = self._late.get(sid)
         return late.outbox if late is not None else self.live.get(sid) or self.plain.get(sid)
 
+    def reached(self, sid: str) -> int | None:
+        """Up to which number a client that is catching up has been given everything; None for any other."""
+        late = self._late.get(sid)
+        return None if late is None else late.after
+
     def sids(self) -> Iterator[str]:
         """All of them."""
         yield from (*self.live, *self.plain, *self._late)
@@ -79,24 +84,25 @@ class CatchingUp:
     """A client's place in the history. What is there goes out piece by piece, as fast as the client takes it, so
     it is not counted against its outbox's limit; what is live waits until there is nothing left."""
 
-    __slots__ = ("_after", "_audience", "_history", "_sid", "outbox")
+    __slots__ = ("_audience", "_history", "_sid", "after", "outbox")
 
     def __init__(self, audience: Audience, history: History, sid: str, outbox: Outbox, after: int) -> None:
-        self._audience, self._history, self._sid, self._after = audience, history, sid, after
-        self.outbox = outbox
+        self._audience, self._history, self._sid = audience, history, sid
+        self.after, self.outbox = after, outbox
 
     def refill(self) -> bool:
         """The outbox is empty: put the next pieces; whether there is more for another turn."""
         for _ in range(TURN):
-            if not self._history.holds(self._after):
+            if not self._history.holds(self.after):
                 self.outbox.give_up()  # it was told that it had recovered, and is not to have a part
                 return False
-            data, count, self._after = self._history.read(self._after, self._sid, PIECE)
-            if not data:
+            data, count, self.after = self._history.read(self.after, self._sid, PIECE)
+            if data:
+                self._audience.tally.count("replayed", count)
+                self.outbox.put(Segment(data))  # as the bridge's own, of which no policy drops a part
+                if self.outbox.size:
+                    return False
+            if self.after >= self._history.newest:
                 self._audience.caught_up(self._sid)
-                return False
-            self._audience.tally.count("replayed", count)
-            self.outbox.put(Segment(data))  # as the bridge's own, of which no policy drops a part
-            if self.outbox.size:
                 return False
         return True

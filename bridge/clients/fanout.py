@@ -29,7 +29,9 @@ from bridge.tally import Tally
 __all__ = ["Fanout", "Recording"]
 
 LONGEST_TURN = 0.0015  # seconds; then other green threads (pings, readers) have theirs
-AT_ONCE = 8  # clients between two looks at the clock
+AT_ONCE = 8  # clients between two looks at the clock,
+AT_ONCE_LITTLE = 64  # and when each is sent next to nothing: so many bytes
+LITTLE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Fanout:
         self._audience, self._pressure, self._tally = audience, pressure, tally
         self._recording, self._keys_of, self._snapshots = recording, keys_of, snapshots
         self._lock = threading.Lock()  # one at a time: a client has messages in the order of their offsets
+        # Who is to have the last values, when nothing is being published: for all, or those of the user who it is.
+        self._late: dict[tuple[str, bool], str | None] = {}
         self._turn_ends = 0.0
 
     def publish(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None:
@@ -73,6 +77,7 @@ class Fanout:
                 self._send_all(shares, self._audience.live, paced)
             if self._audience.plain:
                 self._send_all(self._shares(deliveries, None), self._audience.plain, paced)
+        self._catch_up_late()
 
     def tell(self, delivery: Delivery) -> None:
         """Send an event of the bridge's own, which has no offset, to whoever is there, late ones too."""
@@ -83,13 +88,31 @@ class Fanout:
             put_all([outbox for sid in delivery.to if (outbox := self._audience.get(sid)) is not None], segment)
 
     def catch_up(self, sid: str, user: str | None) -> None:
-        """Send a client that came just now the last value of what is kept for all, or for this user, who it is."""
+        """Send a client that came just now the last value of what is kept for all, or for this user, who it is.
+
+        Not between two messages of a burst: what it would be told to have had by the offset is not all on its way.
+        """
+        if self._snapshots is not None:
+            self._late[sid, user is None] = user
+            self._catch_up_late()
+
+    def _catch_up_late(self) -> None:
+        while self._late and self._lock.acquire(blocking=False):  # else whoever has it does this afterwards
+            try:
+                while self._late:
+                    (sid, _), user = self._late.popitem()
+                    self._send_last(sid, user)
+            finally:
+                self._lock.release()
+
+    def _send_last(self, sid: str, user: str | None) -> None:
         outbox = self._audience.get(sid)
         if outbox is None or self._snapshots is None:
             return
         offset = b""
-        if self._recording is not None and sid in self._audience.live:
-            offset = self._recording.offsets.text(self._recording.offsets.next - 1)
+        if self._recording is not None and sid not in self._audience.plain:
+            offsets, after = self._recording.offsets, self._audience.reached(sid)
+            offset = offsets.text(offsets.next - 1 if after is None else after)
         for event, payload in self._snapshots.of(user):
             outbox.put(Segment(encode_event(event, payload, offset)))  # as the bridge's own: it is newest
             self._tally.count("deliveries")
@@ -101,18 +124,22 @@ class Fanout:
         return shares
 
     def _send_all(self, shares: Shares, outboxes: Mapping[str, Outbox], paced: bool) -> None:
-        there = dict(outboxes)  # who is there now: some may come and go between two turns
-        for sids, segments in shares.alone():
-            some = [outbox for sid in sids if (outbox := there.pop(sid, None)) is not None]
-            if some:
-                self._send(segments, some, paced)
-        if shares.has_common and there:
-            self._send(shares.common(), list(there.values()), paced)
+        others: Iterable[Outbox] = outboxes.values()
+        if shares.has_alone:
+            there = dict(outboxes)  # who is there now: some may come and go between two turns
+            for sids, segments in shares.alone():
+                some = [outbox for sid in sids if (outbox := there.pop(sid, None)) is not None]
+                if some:
+                    self._send(segments, some, paced)
+            others = there.values()
+        if shares.has_common and others:
+            self._send(shares.common(), list(others), paced)
 
     def _send(self, segments: Iterable[Segment], outboxes: Sequence[Outbox], paced: bool) -> None:
         for segment in segments:
-            for at in range(0, len(outboxes), AT_ONCE):
-                put_all(outboxes[at : at + AT_ONCE], segment)
+            at_once = AT_ONCE if len(segment.data) > LITTLE else AT_ONCE_LITTLE
+            for at in range(0, len(outboxes), at_once):
+                put_all(outboxes[at : at + at_once], segment)
                 if time.monotonic() > self._turn_ends:
                     time.sleep(0)
                     self._turn_ends = time.monotonic() + LONGEST_TURN

@@ -23,19 +23,22 @@ Addressees = tuple[str, ...] | None
 _PIECE = 200  # bytes that a piece costs beside its data
 _SHARED = 8  # bytes that a reference to addressees, or to one of them, costs
 _SEVERAL = 56  # bytes that addressees cost besides
+_LOOKS = 2048  # messages or pieces that are looked at in one read: a millisecond or two
 _TIDY = 1024  # pieces that have gone before the list is cut
 
 
 class Stored:
     """Frames of `count` messages, the first of which has the number `first`. `to`: whom all of them are for,
-    or a list with an entry for each."""
+    or a list with an entry for each; `shared`: they are another piece's, too."""
 
     __slots__ = ("at", "count", "data", "first", "size", "to")
 
-    def __init__(self, first: int, data: bytes, count: int, to: Addressees | Sequence[Addressees] = None) -> None:
+    def __init__(
+        self, first: int, data: bytes, count: int, to: Addressees | Sequence[Addressees] = None, shared: bool = False
+    ) -> None:
         self.first, self.data, self.count, self.to = first, data, count, to
         self.at = 0.0
-        self.size = len(data) + _PIECE + _cost(to)  # bytes that it costs, about
+        self.size = len(data) + _PIECE + (0 if shared else _cost(to))  # bytes that it costs, about
 
 
 class History:
@@ -70,12 +73,13 @@ class History:
 
     def read(self, after: int, sid: str, at_most: int) -> tuple[bytes, int, int]:
         """What is for this client of what came after that number: frames, how many messages they are, and up to
-        which number has been read. About `at_most` bytes; none if nothing is left for it."""
+        which number has been read. About `at_most` bytes; fewer or none if little of what was looked at is for it."""
         at = max(self._start, bisect_right(self._firsts, after + 1) - 1)
         parts: list[bytes] = []
-        size = count = 0
-        while size < at_most and at < len(self._pieces):
+        size = count = looks = 0
+        while size < at_most and looks < _LOOKS and at < len(self._pieces):
             piece = self._pieces[at]
+            looks += piece.count if isinstance(piece.to, list) else 1
             data, number = _share(piece, max(0, after + 1 - piece.first), sid)
             parts.append(data)
             size += len(data)

@@ -140,8 +140,7 @@ class Outbox:
         """Send what the socket takes; whether nothing waits any more, nor more is to be put."""
         if not self._flush():
             return False
-        more = self.refill is not None and not self._sealed and self.refill()
-        return not more and self._backlog is None
+        return not self.fill() and self._backlog is None
 
     def _flush(self) -> bool:
         backlog = self._backlog
@@ -170,8 +169,7 @@ class Outbox:
                 self._limits.pressure.progress()
         if self._backlog is not None and not self._backlog.size:
             self._emptied()
-        if self._backlog is None and self.refill is not None and not self._sealed:
-            self.refill()
+        self.fill()
         return taken
 
     def clear(self) -> None:
@@ -182,9 +180,13 @@ class Outbox:
                 self._emptied()
             self._sized()
 
+    def fill(self) -> bool:
+        """If nothing waits, have what `refill` puts; whether there may be more though nothing waits still."""
+        return self._backlog is None and self.refill is not None and not self._sealed and self.refill()
+
     def start(self) -> None:
         """Have what `refill` puts, now and when nothing waits any more."""
-        if self.refill is not None and self._backlog is None and self.refill():
+        if self.fill():
             self._port.blocked()
 
     def give_up(self) -> None:

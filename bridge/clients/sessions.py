@@ -80,7 +80,7 @@ class Sessions:
         """`auth`: what came with the client's CONNECT; whatever is in it, it is answered."""
         asked: Mapping[object, object] = auth if isinstance(auth, Mapping) else {}
         if asked.get("recovery") is False:
-            return Greeting(_new_name(), plain=True)
+            return Greeting("", plain=True)
         token = self._tokens.read(asked.get("pid"))
         if token is None or token.sid in self._here:
             return Greeting(_new_name())

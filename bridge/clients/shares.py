@@ -64,15 +64,20 @@ class Shares:
         self._whole: memoryview | None = None
 
     @property
+    def has_alone(self) -> bool:
+        """Whether anybody gets something of its own."""
+        return bool(self._groups)
+
+    @property
     def has_common(self) -> bool:
         """Whether there is anything for all."""
         return bool(self._common)
 
-    def common(self) -> Iterator[Segment]:
+    def common(self) -> Iterable[Segment]:
         """What everybody else gets."""
         return _segments(self._common)
 
-    def alone(self) -> Iterator[tuple[Sequence[str], list[Segment]]]:
+    def alone(self) -> Iterator[tuple[Sequence[str], Sequence[Segment]]]:
         """Sids of those who get something of their own, with what they get, the common ones included, in order."""
         groups: dict[str, list[_Group]] = defaultdict(list)
         for group in self._groups.values():
@@ -94,13 +99,19 @@ class Shares:
         first = self._offsets.next if self._offsets else 0
         for encoded, to in _apart(*self._encoded(delivery)):
             if first:
-                self.stored.append(Stored(first, encoded.data, encoded.count, to))
+                self._store(first, encoded, to)
                 first += encoded.count
             some, keys = keys[: encoded.count], keys[encoded.count :]
             if to is None:
                 self._add_common(_Piece(encoded.data, encoded.count, encoded.ends, some))
             else:
                 self._add_addressed(encoded, to, some)
+
+    def _store(self, first: int, encoded: Encoded, to: Sequence[Addressees] | None) -> None:
+        """One that is alone: its addressees may be those of many more in this burst."""
+        whom = to[0] if to is not None and len(to) == 1 else to
+        shared = isinstance(whom, tuple) and whom in self._groups
+        self.stored.append(Stored(first, encoded.data, encoded.count, whom, shared))
 
     def _add_grouped(self, texts: Texts, to: Sequence[Addressees]) -> bool:
         """Many texts that are each for some, those for the same ones together, if that changes nobody's order:
@@ -163,8 +174,8 @@ class Shares:
             self._groups[to] = group = _Group(to)
         return group
 
-    def _segments_of(self, own: Sequence[_Own]) -> list[Segment]:
-        return list(_segments(self._with_keys(own) if self._keys_of else [self._joined(own)]))
+    def _segments_of(self, own: Sequence[_Own]) -> Sequence[Segment]:
+        return _segments(list(self._with_keys(own)) if self._keys_of else [self._joined(own)])
 
     def _joined(self, own: Sequence[_Own]) -> _Piece:
         if not self._size:
@@ -214,8 +225,14 @@ def _part(encoded: Encoded, keys: Sequence[Hashable], which: slice, begins: int)
     return _Piece(encoded.data[begins : begins + ends[-1]], len(ends), ends, keys[which])
 
 
-def _segments(pieces: Iterable[_Piece]) -> Iterator[Segment]:
+def _segments(pieces: Sequence[_Piece]) -> Sequence[Segment]:
     """The pieces as few segments, none over the largest unless it is one message."""
+    if len(pieces) == 1 and len(pieces[0].data) <= LARGEST_SEGMENT:
+        return [_segment(pieces)]
+    return list(_gathered(pieces))
+
+
+def _gathered(pieces: Iterable[_Piece]) -> Iterator[Segment]:
     held: list[_Piece] = []
     size = 0
     for piece in pieces:

@@ -33,7 +33,9 @@ class Tokens:
     """`key`: a secret of 16 bytes or more; the same after a restart, or all pages are new ones."""
 
     def __init__(self, key: bytes) -> None:
-        self._signer = Signer(key, salt="bridge.pid", key_derivation="hmac", digest_method=hashlib.sha256)
+        # What it derives from the key for each signature is always the same, and as dear as the signature.
+        derived = Signer(key, salt="bridge.pid", key_derivation="hmac", digest_method=hashlib.sha256).derive_key()
+        self._signer = Signer(derived, key_derivation="none", digest_method=hashlib.sha256)
 
     def make(self, session: str, sid: str) -> str:
         """A pid. No two are the same: a client takes the same one for a recovered connection."""

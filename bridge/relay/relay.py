@@ -167,6 +167,8 @@ class Relay:
                 for change in self._users.remove(sid):
                     self._tell(change)
                 return
+            if client._session and client._user is not None and client._user.registered:
+                self._wires.remember(client._session, client._user.name)  # it was here until now
             self._users.leave(sid)
             if self._rules.grace:
                 self._grace.add(sid)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from bridge.errors import BridgeError
@@ -100,10 +101,14 @@ class OutboundRules:
 _SEPARATOR = SEPARATOR.encode()
 
 
+#: The clients of users, and how many of the users have none.
+_Sids = Callable[[tuple[str, ...]], tuple[tuple[str, ...], int]]
+
+
 class _Known(dict[object, tuple[str, ...] | None]):
     """Users of one burst, each with its clients."""
 
-    def __init__(self, sids: Callable[[Iterable[str]], tuple[tuple[str, ...], int]], nobody: object) -> None:
+    def __init__(self, sids: _Sids, nobody: object) -> None:
         super().__init__({nobody: None})
         self._sids = sids
 
@@ -125,7 +130,7 @@ class Outbound:
         self,
         rules: OutboundRules,
         decode: Decode,
-        sids: Callable[[Iterable[str]], tuple[tuple[str, ...], int]],
+        sids: _Sids,
         tally: Tally,
     ) -> None:
         self._rules, self._decode, self._sids, self._tally = rules, decode, sids, tally
@@ -141,12 +146,15 @@ class Outbound:
             texts = self._texts(frames)
             if texts is not None:
                 return [texts]
-        return [delivery for frame in frames for delivery in self.route(frame)]
+        if len(frames) == 1:
+            return list(self.route(frames[0]))
+        sids = cache(self._sids)  # looked up, and kept, once for each user or list of users
+        return [delivery for frame in frames for delivery in self.route(frame, sids)]
 
-    def route(self, frame: bytes) -> list[Delivery]:
+    def route(self, frame: bytes, sids: _Sids | None = None) -> list[Delivery]:
         """To whom a frame goes and as what. Empty if to nobody; then it has been counted."""
         try:
-            return self.default(*self.decode(frame))
+            return self.default(*self.decode(frame), sids or self._sids)
         except _Drop:
             return []
 
@@ -208,8 +216,8 @@ class Outbound:
             self._tally.note("not_utf8", "! a frame is not UTF-8: %s", shorten(frame))
         return text, Payload.text(text), self._keyed(frame, text)
 
-    def default(self, message: Message, payload: Payload, value: object) -> list[Delivery]:
-        """The delivery by the settings alone."""
+    def default(self, message: Message, payload: Payload, value: object, sids: _Sids | None = None) -> list[Delivery]:
+        """The delivery by the settings alone. `sids`: looks up users; None: as it is just now."""
         if not isinstance(value, dict):
             return [Delivery(self._rules.event, payload)]
         try:
@@ -218,7 +226,7 @@ class Outbound:
             return []
         if users is None:
             return [Delivery(self._event(value), payload)]
-        to, missing = self._sids(users)
+        to, missing = (sids or self._sids)(users)
         if missing:
             self._tally.count("unknown_users", missing)
         return [Delivery(self._event(value), payload, to, users)] if to or (users and self._rules.named) else []

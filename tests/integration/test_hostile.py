@@ -6,12 +6,14 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.client import Client
+from tests.handlers import written
 from tests.process import Bridge
 from tests.raw import Raw, http
 from tests.tcpserver import TcpServer
@@ -131,8 +133,116 @@ def test_who_leaves_because_the_bridge_ends_is_told_of_also_while_its_handler_ru
 
 
 def test_an_event_of_any_number_of_empty_attachments_is_none(bridge: Bridge) -> None:
-    before = bridge.counter("bad_packets")
+    places = ",".join(f'{{"_placeholder":true,"num":{n}}}' for n in range(1000))
     with Raw(bridge) as raw:
-        raw.send('59999999999-["x",{"_placeholder":true,"num":0}]')
-        assert raw.closed() == 1008
-    assert bridge.counter("bad_packets") == before + 1
+        raw.send(f'451000-7["x",{places}]')
+        for _ in range(1000):
+            raw.send(b"")
+        assert raw.answer(7) == {"ok": True}
+        assert bridge.counter("bad_packets") == 0
+    for count in (1001, 9_999_999_999):
+        with Raw(bridge) as raw:
+            raw.send(f'45{count}-["x",{{"_placeholder":true,"num":0}}]')
+            assert raw.closed() == 1008
+    assert bridge.counter("bad_packets") == 2
+
+
+SLEEPS = """
+import time
+
+def setup(bridge):
+    @bridge.on_event("sleep")
+    def sleep(client, seconds):
+        bridge.send({"asleep": True})
+        time.sleep(seconds)
+"""
+
+
+def upgraded(bridge: Bridge, query: str) -> socket.socket:
+    """A WebSocket that takes over the session, without waiting for anything."""
+    sock = socket.create_connection(("127.0.0.1", bridge.port), timeout=2)
+    head = f"GET {query.replace('polling', 'websocket')} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+    sock.sendall(f"{head}Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n".encode())
+    sock.sendall(f"Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode() + masked("2probe") + masked("5"))
+    return sock
+
+
+def masked(text: str) -> bytes:
+    """A WebSocket's frame of a short text, with a mask that changes nothing."""
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode()
+
+
+def test_who_upgrades_while_its_handler_runs_is_not_read_meanwhile(tmp_path: Path) -> None:
+    handlers = ("--handlers", str(written(tmp_path, SLEEPS)))
+    with TcpServer() as server, Bridge("--server", server.address, *handlers) as bridge:
+        peer = server.accept()
+        query = session(bridge)
+        requests.post(bridge.url + query, data="40", timeout=PATIENCE)
+        with ThreadPoolExecutor() as pool:
+            posted = pool.submit(requests.post, bridge.url + query, data='42["sleep",4]', timeout=PATIENCE)
+            peer.message(asleep=True)
+            with upgraded(bridge, query) as sock:
+                taken = taken_of(sock, masked('42["n",1]') * 4_000)
+                assert posted.result().text == "ok"
+        assert taken < 16 << 20  # what the kernel has for one connection, and one read
+        all_is_well(bridge)
+
+
+def taken_of(sock: socket.socket, data: bytes) -> int:
+    """How many bytes of this, again and again, the other side takes until it takes no more for a while."""
+    taken = 0
+    try:
+        while taken < 64 << 20:
+            taken += sock.send(data)
+    except TimeoutError:
+        pass
+    return taken
+
+
+def until_closed(sock: socket.socket) -> float:
+    """Send a byte now and then; how many seconds it takes until the other side has had enough."""
+    began = time.monotonic()
+    try:
+        while time.monotonic() - began < PATIENCE:
+            sock.sendall(b"x")
+            time.sleep(0.05)  # how slow this client is
+    except OSError:
+        pass
+    return time.monotonic() - began
+
+
+IMPATIENT = """
+from bridge.clients.engine import patience, serving
+
+serving.SOCKET_TIMEOUT = 0.5
+patience.SLOWEST = 100
+
+def setup(bridge):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "begun",
+    ["GET / HTTP/1.1\r\nHost: x\r\nX-Drip: ", "POST {query} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"],
+)
+def test_a_request_that_drips_is_given_up_and_one_that_is_slow_is_not(tmp_path: Path, begun: str) -> None:
+    flags = ("--handlers", str(written(tmp_path, IMPATIENT)), "--ping-interval", "4")
+    with TcpServer() as server, Bridge("--server", server.address, *flags) as bridge:
+        server.accept()
+        query = session(bridge)
+        waits = session(bridge)
+        requests.post(bridge.url + waits, data="40", timeout=PATIENCE)
+        requests.get(bridge.url + waits, timeout=PATIENCE)
+        with ThreadPoolExecutor() as pool, socket.create_connection(("127.0.0.1", bridge.port), PATIENCE) as sock:
+            poll = pool.submit(requests.get, bridge.url + waits, timeout=PATIENCE)
+            sock.sendall(begun.format(query=query).encode())
+            assert 0.5 < until_closed(sock) < 5
+            assert not poll.done()
+            body = '42["x"]'
+            with socket.create_connection(("127.0.0.1", bridge.port), PATIENCE) as slow:
+                slow.sendall(f"POST {waits} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+                for char in body:
+                    slow.sendall(char.encode())
+                assert slow.recv(15) == b"HTTP/1.1 200 OK"
+        all_is_well(bridge)

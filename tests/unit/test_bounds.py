@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
+from bridge import demo
 from bridge.clients import packets
 from bridge.clients.engine import environs
 from bridge.clients.engine.environs import Environs
-from bridge.relay import events
+from bridge.link import connection
+from bridge.link.connection import JOIN_SIZE
+from bridge.relay import events, handlers
+from bridge.tally import Tally
+from tests.tcpserver import TcpServer
+from tests.unit.links import Linked
 from tests.unit.relays import At
 
 
@@ -40,3 +48,91 @@ def test_the_sets_of_headers_that_are_remembered_are_bounded(monkeypatch: pytest
         assert kept["sid"][f"HTTP_X_{n}"] == str(n)
     del kept["sid"]
     assert not len(kept)
+
+
+def test_one_read_of_the_link_is_a_burst_of_no_more_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "READ_SIZE", 1000)
+    with TcpServer() as server, Linked(server.port) as linked:
+        server.accept().send(b"123456789~" * 5000)
+        linked.frames.wait_count(5000)
+        assert 50 < max(map(len, linked.bursts.entries)) <= 100
+
+
+def test_of_skipped_frames_no_more_than_those_of_one_read_wait_for_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "READ_SIZE", 1000)
+    waiting: list[int] = []
+    with TcpServer() as server:
+        linked = Linked(server.port, max_frame=3)
+        decoder = linked.link._decoder()
+        linked.link._decoder = lambda: decoder
+        report = linked.link._report_skipped
+
+        def reported(one: connection.Decoding) -> None:
+            waiting.append(len(one.skipped))
+            report(one)
+
+        linked.link._report_skipped = reported  # type: ignore[assignment, method-assign]
+        with linked:
+            server.accept().send(b"12345~" * 5000 + b"end~")
+            assert linked.frames.wait_count(1) == [b"end"]
+        assert linked.tally["frames_skipped"] == sum(waiting) == 5000
+        assert 80 < max(waiting) <= 168
+        assert decoder.skipped == []
+
+
+def test_what_is_sent_at_once_is_no_more_than_the_writer_asks_for() -> None:
+    taken: list[int] = []
+    with TcpServer(stalled=True) as server, Linked(server.port) as linked:
+        peer = server.accept()
+        linked.state("connected")
+        take = linked.uplink.take
+
+        def recorded(at_most: int) -> list[bytes]:
+            frames = list(take(at_most))
+            taken.append(sum(map(len, frames)))
+            return frames
+
+        linked.uplink.take = recorded  # type: ignore[method-assign]
+        for _ in range(2000):
+            linked.uplink.send([b"x" * 10_000])
+        peer.resume()
+        peer.frames.wait_count(2000)
+    assert JOIN_SIZE / 2 < max(taken) <= JOIN_SIZE
+
+
+def test_of_one_kind_of_warning_one_is_held_back_and_of_handlers_one_for_each_and_its_exception(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    tally = Tally()
+    for n in range(1000):
+        tally.note("not_json", "! frame %d", n)
+        for error in (ValueError(n), KeyError(n)):
+            try:
+                raise error
+            except (ValueError, KeyError):
+                handlers.report(test_the_names_that_are_remembered_as_good_are_bounded, tally)
+    assert len(tally._said) == 3
+    assert len(tally._unsaid) == 3
+
+
+def test_the_demo_server_does_not_remember_more_users_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "MAX_OWNERS", 10)
+    server = demo.DemoServer()
+    for n in range(25):
+        server._note_owner(object(), {"username": f"user {n}"})  # type: ignore[arg-type]
+    assert len(server._owners) == 10
+    server._note_owner(object(), {"username": "user 1", "action": "disconnected"})  # type: ignore[arg-type]
+    assert len(server._owners) == 9
+
+
+def test_what_a_connection_begins_with_is_one_notice_for_each_user_and_they_have_short_names() -> None:
+    at = At("register")
+    for n in range(50):
+        at.come(f"s{n}")
+        assert at.ask(f"s{n}", "register", f"{n:02}" + "~" * 126)["ok"]  # each ~ leaves as six bytes
+        assert at.ask(f"s{n}", "register", f"{n:02}" + "~" * 127)["error"] == "bad-user"
+    at.up()
+    notices = at.uplink.take(1 << 30)
+    assert sum(map(len, notices)) <= 50 * 1024
+    assert b"".join(notices).count(b"~") == 50

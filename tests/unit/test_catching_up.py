@@ -14,10 +14,12 @@ from bridge.clients import audience, fanout
 from bridge.clients.audience import Audience
 from bridge.clients.fanout import Fanout, Recording
 from bridge.clients.history import History
+from bridge.clients.keys import KeysOf
 from bridge.clients.offsets import Offsets
 from bridge.clients.outbox import Limits
 from bridge.clients.packets import polled
 from bridge.clients.pressure import Pressure
+from bridge.clients.snapshots import Snapshots
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.tally import Tally
 from tests.unit.outboxes import FakeClient
@@ -26,13 +28,16 @@ from tests.unit.outboxes import FakeClient
 class Fan:
     """A fan-out that stores what it sends, and clients on sockets that are none."""
 
-    def __init__(self, limit: int = 1 << 20, policy: str = "disconnect", outbox: int = 1 << 20) -> None:
+    def __init__(
+        self, limit: int = 1 << 20, policy: str = "disconnect", outbox: int = 1 << 20, kept: str | None = None
+    ) -> None:
         self.tally = Tally()
         self.limits = Limits(outbox, policy, self.tally)
         self.history, self.offsets = History(3600, limit), Offsets()
         self.audience = Audience(self.history, self.tally)
         recording = Recording(self.offsets, self.history, lambda: True)
-        self.out = Fanout(self.audience, Pressure(), self.tally, recording=recording)
+        snapshots = None if kept is None else Snapshots([kept], KeysOf(None), 1 << 20, self.tally)
+        self.out = Fanout(self.audience, Pressure(), self.tally, recording=recording, snapshots=snapshots)
 
     def come(self, sid: str, after: int | None = None, room: int = 1 << 60) -> FakeClient:
         client = FakeClient(self.limits, room)
@@ -130,6 +135,69 @@ def test_one_that_polls_is_given_piece_by_piece_what_it_missed() -> None:
         found += [json.loads(text[2:])[1][0] for text in packets]
     assert found == list(range(500))
     assert "a" in fan.audience.live
+
+
+def test_who_is_told_a_last_value_in_the_middle_of_a_burst_is_not_told_that_it_has_had_all_of_it() -> None:
+    fan = Fan(kept="score")
+    client, meddler = fan.come("a"), fan.come("b")
+    fan.out.publish([Delivery("score", Payload.of("last"))])
+
+    def ask(data: bytes | memoryview) -> int:  # as a client that registers while others are written to
+        fan.out.catch_up("a", None)
+        return len(data)
+
+    meddler.outbox.connect(ask)
+    fan.say(("b",), None, None)
+    events = [json.loads(text[2:]) for text in polled([client.sent])]
+    assert [event[:2] for event in events] == [["score", "last"], ["m", 3], ["m", 4], ["score", "last"]]
+    numbers = [fan.offsets.number(event[-1]) for event in events]
+    assert numbers == [1, 3, 4, 4]
+
+
+def test_a_last_value_for_who_is_catching_up_says_how_far_it_is() -> None:
+    fan = Fan(kept="score")
+    fan.out.publish(
+        [Delivery("score", Payload.of("last")), *(Delivery("m", Payload.of("x" * 9_000)) for _ in range(20))]
+    )
+    client = fan.come("a", after=0, room=0)
+    fan.out.catch_up("a", None)
+    client.room = 1 << 60
+    while fan.audience.catching_up:
+        client.outbox.flush()
+    events = [json.loads(text[2:]) for text in polled([client.sent])]
+    offsets = [fan.offsets.number(event[-1]) for event in events]
+    assert offsets == sorted(offsets, key=lambda number: number or 0)
+    assert [event[0] for event in events].count("score") == 2
+    assert offsets[-1] == 21
+    assert 0 < (offsets[[event[0] for event in events].index("score", 1)] or 0) < 21
+
+
+def test_what_is_for_others_is_passed_over_turn_by_turn() -> None:
+    fan = Fan(limit=1 << 30)
+    for _ in range(300):
+        fan.out.publish([Texts("m", [b"x"] * 100, SEPARATOR.join(["x"] * 100), [("b",), None, *[("b",)] * 98])])
+    client = fan.come("a", after=0)
+    assert client.blocks == 1
+    assert "a" not in fan.audience.live
+    turns = 0
+    while not client.outbox.flush():
+        turns += 1
+    assert turns >= 2
+    assert "a" in fan.audience.live
+    assert len(list(polled([client.sent]))) == 300
+
+
+def test_one_that_polls_is_asked_again_while_there_may_be_more() -> None:
+    fan = Fan(limit=1 << 30)
+    fan.out.publish(
+        [Texts("m", [b"x"] * 30_000, SEPARATOR.join(["x"] * 30_000), [("b",), None] + [("b",)] * 29_997 + [None])]
+    )
+    client = fan.come("a", after=0, room=0)
+    found = 0
+    while fan.audience.catching_up or client.outbox.size:
+        client.outbox.fill()
+        found += len(list(polled(client.outbox.take(1 << 20))))
+    assert found == 2
 
 
 def test_a_turn_is_not_without_end() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from unittest.mock import patch
 
 import pytest
@@ -173,15 +174,24 @@ def test_each_message_is_encoded_once_however_many_get_it(monkeypatch: pytest.Mo
     assert all(fan.got(sid) == [1, 2] for sid in fan.clients)
 
 
-def test_a_long_burst_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("size", "seconds"), [(fanout.LITTLE, 0.0005), (10, 0.000005)])
+def test_a_long_burst_lets_others_have_their_turn(size: int, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[float] = []
-    fan = Fan(*(str(n) for n in range(100)))
-    monkeypatch.setattr(time, "sleep", turns.append)
-    monkeypatch.setattr(time, "monotonic", lambda: 0.0005 * sum(len(fan.clients[sid].writes) for sid in fan.clients))
-    fan.out.publish([Delivery("n", Payload.of(1))])
+    fan = Fan(*(str(n) for n in range(1000)))
+
+    def now() -> float:
+        return seconds * sum(len(client.writes) for client in fan.clients.values())
+
+    def sleep(nothing: float) -> None:
+        assert nothing == 0
+        turns.append(now())
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", now)
+    fan.out.publish([Delivery("n", Payload.of("x" * size))])
+    lasted = [after - before for before, after in pairwise([0.0, *turns, now()])]
     assert turns
-    assert set(turns) == {0}
-    assert len(turns) >= 100 // fanout.AT_ONCE
+    assert max(lasted) <= max(0.002, seconds * fanout.AT_ONCE + 1e-9)
 
 
 def test_clients_may_come_and_go_while_a_message_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +201,7 @@ def test_clients_may_come_and_go_while_a_message_is_sent(monkeypatch: pytest.Mon
         fan.outboxes.pop("b").close()
         fan.outboxes["c"] = FakeClient().outbox
 
-    monkeypatch.setattr(fanout, "AT_ONCE", 1)
+    monkeypatch.setattr(fanout, "AT_ONCE_LITTLE", 1)
     monkeypatch.setattr(fanout, "LONGEST_TURN", -1.0)
     monkeypatch.setattr(time, "sleep", others)
     with pytest.raises(KeyError):  # the second turn finds b gone already: it is the test's, not the fan-out's

@@ -196,6 +196,9 @@ def test_an_iterator_may_make_as_much_as_the_limit_and_no_more() -> None:
     assert frames(iter(["x" * 500, "y" * 500])) == [b"x" * 500, b"y" * 500]
     with pytest.raises(Refused, match="too-big"):
         frames(iter(["x" * 500, "y" * 501]))
+    assert frames(iter([""] * 1000)) == [b""] * 1000
+    with pytest.raises(Refused, match="too-big"):
+        frames(iter([""] * 1002))
 
 
 @pytest.mark.parametrize("item", ["x", "", None, {"a": 1}])

@@ -41,7 +41,7 @@ def everything(history: History, after: int, sid: str, at_most: int = 1000) -> l
         data, count, after = history.read(after, sid, at_most)
         found += numbers(data)
         assert count == len(numbers(data))
-        if not data:
+        if after >= history.newest:
             return found
 
 
@@ -62,6 +62,28 @@ def test_whatever_was_stored_a_reader_gets_what_was_for_it_in_order(
         first += len(to)
     assert history.holds(after)
     assert everything(history, after, sid, at_most) == [number for number in wanted if number > after]
+
+
+def test_one_read_does_not_look_at_everything_that_is_for_others() -> None:
+    history = History(60, 1 << 30)
+    history.add([stored(1 + n, ("b",)) for n in range(10_000)])
+    history.add([stored(10_001 + 100 * n, [("b",)] * 100, 100) for n in range(100)])
+    history.add([stored(20_001, ("a",))])
+    after = reads = 0
+    while after < history.newest:
+        before = after
+        data, _, after = history.read(after, "a", 1000)
+        reads += 1
+        assert before < after <= before + 2_200
+    assert numbers(data) == [20_001]
+    assert reads >= 9
+
+
+def test_addressees_that_several_pieces_share_are_charged_once() -> None:
+    many = tuple(f"s{n}" for n in range(1000))
+    first, second = Stored(1, b"", 1, many), Stored(2, b"", 1, many, shared=True)
+    assert first.size > 8 * 1000 > second.size
+    assert second.size == Stored(3, b"", 1).size
 
 
 def test_what_is_over_the_limit_goes_oldest_first_and_is_told() -> None:

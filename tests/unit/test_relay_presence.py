@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bridge.messages import Delivery
+from bridge.relay import relay
 from tests.unit.relays import At, notice
 from tests.viewer import until
 
@@ -196,6 +197,16 @@ def test_after_the_grace_time_the_user_has_gone_and_comes_again() -> None:
     assert at.ask("1", "move") == {"ok": True}
 
 
+def test_of_those_whose_users_have_gone_no_more_than_the_limit_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "MOST_AWAY", 3)
+    names = [f"user {n}" for n in range(10)]
+    at = registered(*zip("0123456789", names, strict=True), away=(0.01, 3600.0))
+    for n, name in enumerate(names):
+        cut(at, str(n))
+        until_said(at, {"username": name, "action": "disconnected"})
+    until(lambda: at.users.sids(names) == (("7", "8", "9"), 7))
+
+
 def test_after_the_window_nothing_is_kept_of_it() -> None:
     at = registered(("1", "ann"), away=(0.01, 0.01))
     cut(at, "1")
@@ -257,6 +268,19 @@ def test_a_session_that_registered_before_a_restart_is_still_that_user() -> None
     assert at.remembered == {"session": "bob"}
     at.go("1")
     assert at.remembered == {}
+
+
+def test_a_session_counts_as_there_until_its_connection_was_cut() -> None:
+    at = At("register")
+    at.up()
+    at.relay.connected("1", "127.0.0.1", "one")
+    at.relay.connected("2", "127.0.0.1", "two")
+    at.ask("1", "register", "ann")
+    assert list(at.remembered) == ["one"]
+    at.remembered.clear()
+    cut(at, "1")
+    cut(at, "2")
+    assert at.remembered == {"one": "ann"}
 
 
 def test_a_client_that_is_late_is_told_what_was_last_for_its_user_and_one_that_recovered_is_not() -> None:

@@ -48,6 +48,9 @@ def test_who_registered_is_known_after_a_restart(tmp_path: Path) -> None:
     before.remember("s1", "eve")
     before.remember("s3", "carl")
     before.remember("s3", None)
+    assert {path.name: mode(path) for path in tmp_path.iterdir()} == {
+        f"sessions.sqlite3{end}": 0o600 for end in ("", "-wal", "-shm")
+    }
     before.close()
     before.close()
     after = opened(tmp_path)
@@ -126,6 +129,40 @@ def test_a_store_that_is_no_database_is_said(tmp_path: Path, caplog: pytest.LogC
     state.remember("s1", "ann")
     assert state.recall("s1") == "ann"
     assert "sessions.sqlite3" in caplog.text
+    state.close()
+
+
+def test_on_a_full_disk_who_registers_anew_is_not_who_it_was_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = opened(tmp_path)
+    state.remember("s1", "ann")
+    state.remember("s3", "eve")
+    assert state._users is not None
+    pages = state._users.execute("PRAGMA page_count").fetchone()[0]
+    state._users.execute(f"PRAGMA max_page_count = {pages}")
+    state.remember("s1", "b" * 100_000)
+    state.remember("s2", "c" * 100_000)
+    assert state.recall("s1") == "b" * 100_000
+    assert state.recall("s2") == "c" * 100_000
+    assert state.recall("s3") == "eve"
+    state.remember("s2", None)
+    assert state.recall("s2") is None
+    assert caplog.text.count("may not be known after a restart") == 1
+    state.remember("s1", "ann")
+    assert state.recall("s1") == "ann"
+    state.close()
+
+
+def test_what_can_not_be_written_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 10)
+    state = opened(tmp_path)
+    assert state._users is not None
+    state._users.execute("PRAGMA query_only = ON")
+    for number in range(50):
+        state.remember(f"s{number}", "ann")
+    assert [state.recall(f"s{number}") for number in (39, 40, 49)] == [None, "ann", "ann"]
+    assert len(state._unsaved) == 10
     state.close()
 
 

@@ -18,11 +18,11 @@ from collections.abc import Callable
 from typing import Any
 
 import eventlet
-from eventlet.greenio import GreenSocket
 from eventlet.queue import LightQueue
 
 from bridge.clients.engine.deadlines import Deadlines
 from bridge.clients.engine.handshake import VISITOR, asks_for_websocket
+from bridge.clients.engine.patience import PatientSocket
 from bridge.clients.engine.poller import READ, Poller
 from bridge.tally import Tally
 
@@ -93,7 +93,7 @@ class Door:
 
     def leave_to_eventlet(self, sock: Any, address: Any) -> None:
         """This is no plain request for a WebSocket."""
-        self._left.put((GreenSocket(sock), address))
+        self._left.put((PatientSocket(sock), address))
 
     @property
     def poller(self) -> Poller:

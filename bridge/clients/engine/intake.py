@@ -164,6 +164,11 @@ class Intake:
         self._wires.junk(reason)
         self.reject(status, reason)
 
+    def keep_pace(self) -> None:
+        """It comes another way from now on, and is not read there either until the lane is empty."""
+        if self._lane is not None:
+            self.pause()
+
     def paused_for(self) -> float:
         """Seconds that it was not read, because of a handler or the link, since `paused` was set to 0."""
         return self.paused + (self._lane.age if self._lane is not None else 0.0)

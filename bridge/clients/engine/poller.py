@@ -46,10 +46,12 @@ class Poller:
     def __init__(self) -> None:
         self._epoll = _select.epoll()
         self._watched: dict[int, Watched] = {}
+        self._added: set[int] = set()  # since the last look: what that saw was of another one with the same number
 
     def add(self, fd: int, watched: Watched, events: int) -> None:
         """Call `watched.ready` when one of these events, an error or a hang-up is there."""
         self._watched[fd] = watched
+        self._added.add(fd)
         self._epoll.register(fd, events)
 
     def change(self, fd: int, events: int) -> None:
@@ -80,9 +82,10 @@ class Poller:
 
     def _turn(self) -> None:
         turn_ends = time.monotonic() + LONGEST_TURN
+        self._added.clear()
         for fd, events in self._epoll.poll(0, AT_ONCE):
             watched = self._watched.get(fd)
-            if watched is not None:
+            if watched is not None and fd not in self._added:
                 self._call(watched, events)
             if time.monotonic() > turn_ends:
                 eventlet.sleep(0)

@@ -61,6 +61,8 @@ class Polling:
         if self._waits is not None:
             self._session.misused()
             return None
+        while self._session.outbox.fill():  # it is looked for what the client has missed
+            eventlet.sleep(0)
         last = NOOP
         if not self._session.outbox.size and self._session.may_wait:
             last = self._wait(sock)

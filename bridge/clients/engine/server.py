@@ -83,6 +83,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         intake = IntakeWires(self._message, _no_events, self._junk, self._failed)
         self.shared = Shared(options.limits, intake, self._queues, self._gone, self._ended, Session.close)
         self._running = False
+        self.stops = False  # nobody new is let in
 
     def run(self) -> None:
         """Start the two green threads, if they don't run yet."""
@@ -150,8 +151,9 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     # A session's beginning.
 
     def _begin(self, request: _Request, transport: str) -> Sequence[bytes]:
-        if len(self.sockets) >= self._max_sessions:
-            return request.respond("503 Service Unavailable", _TEXT, b"There are too many clients here.")
+        if self.stops or len(self.sockets) >= self._max_sessions:
+            reason = b"The bridge is stopping." if self.stops else b"There are too many clients here."
+            return request.respond("503 Service Unavailable", _TEXT, reason)
         by_websocket = transport == "websocket"
         if by_websocket and (refused := self._refused(request)):
             return refused

@@ -1,7 +1,7 @@
 """One Engine.IO session, in place of python-engineio's: by polling, by WebSocket, or on its way from one to the other.
 
-Whatever is for the client goes through its outbox, so there is one order; what comes from it, see
-intake.py. Must not know Socket.IO.
+What is for the client goes through its outbox, in one order; for what comes from it see intake.py.
+Must not know Socket.IO.
 
 Use: `session = Session(sid, shared)`; `session.outbox.put(segment)`; `session.close(reason)`.
 """
@@ -20,15 +20,14 @@ from bridge.clients.engine.polling import CLOSED, NOOP, Polling
 from bridge.clients.engine.states import TRANSITIONS, SessionState
 from bridge.clients.engine.upgrade import Upgrade
 from bridge.clients.engine.websocket import WebSocket
-from bridge.clients.frames import BINARY, CLOSE, POLICY_VIOLATION, close_frame, frame
+from bridge.clients.frames import BINARY, CLOSE, NORMAL, POLICY_VIOLATION, close_frame, frame
 from bridge.clients.outbox import Limits, Outbox
 
 __all__ = ["Session", "Shared"]
 
 _SERVER, _CLIENT, _PING, _CLOSE, _ERROR = REASONS
 
-_PINGED, _CLOSED = frame(b"2"), frame(CLOSED.encode())
-_NORMAL = 1000  # close code
+_CLOSED = frame(CLOSED.encode())
 
 
 @dataclass(slots=True)
@@ -133,6 +132,7 @@ class Session(Intake):
         self._websocket = websocket
         self.outbox.connect(websocket.write)
         websocket.owner = self
+        self.keep_pace()
         self._wake()
         websocket.want_write(not self.outbox.flush())
 
@@ -206,7 +206,7 @@ class Session(Intake):
         """It is time."""
         self.paused = 0.0
         self._shared.queues.pongs.add(self)
-        self.outbox.put(Segment(_PINGED))
+        self.outbox.put(Segment(frame(b"2")))
 
     def pong_overdue(self) -> None:
         """No answer came; but for a client that was paused it has its time anew."""
@@ -263,7 +263,7 @@ class Session(Intake):
         by_websocket = self.upgraded
         self._over(SessionState.CLOSING, reason)
         # A browser needs the close frame; python-engineio's client lets its socket lie without the packet.
-        self.outbox.seal(Segment(_CLOSED + close_frame(_NORMAL) if by_websocket else _CLOSED))
+        self.outbox.seal(Segment(_CLOSED + close_frame(NORMAL) if by_websocket else _CLOSED))
         self._wake()
         if by_websocket:
             self.writable()

@@ -142,6 +142,10 @@ class Engine:
         """Serve a WSGI app that has this engine in it, until the calling green thread is killed."""
         serve(listener, app, self._tally, self._eio)
 
+    def refuse_newcomers(self) -> None:
+        """From now on nobody new is let in: the bridge stops."""
+        self._eio.stops = True
+
     def stop(self) -> None:
         """Close every client's transport, with no Socket.IO DISCONNECT: stock clients then come
         back by themselves, which after a DISCONNECT they don't."""

@@ -49,7 +49,7 @@ class WebSocket:
     """`sock`: a plain socket that does not block; `limit`: bytes of one message; `unsent`: bytes that the kernel
     may keep for the peer before they are on their way. Set `owner` at once."""
 
-    __slots__ = ("_events", "_kept", "_limit", "_poller", "_reader", "_sock", "owner")
+    __slots__ = ("_events", "_kept", "_limit", "_paused", "_poller", "_reader", "_sock", "owner")
 
     owner: Owner
 
@@ -57,6 +57,7 @@ class WebSocket:
         self._sock, self._poller, self._limit = sock, poller, limit
         self._reader: FrameReader | None = None
         self._events = READ
+        self._paused = False
         self._kept = 0  # bytes that the peer had not fetched at the end
         try:
             sock.setsockopt(*_UNSENT, unsent)
@@ -87,7 +88,9 @@ class WebSocket:
         """Implements poller.Watched."""
         if events & WRITE:
             self.owner.writable()
-        if events & ~WRITE and self._sock is not None:
+        if self._paused and events & READ:  # only now is it worth a system call
+            self._change(self._events & ~READ)
+        elif events & ~WRITE and self._sock is not None:
             self._read()
 
     def failed(self) -> None:
@@ -97,10 +100,11 @@ class WebSocket:
 
     def pause(self) -> None:
         """Read no more, so that the peer has to wait."""
-        self._change(self._events & ~READ)
+        self._paused = True
 
     def resume(self) -> None:
         """Read again."""
+        self._paused = False
         self._change(self._events | READ)
 
     def want_write(self, wanted: bool) -> None:

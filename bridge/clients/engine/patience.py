@@ -1,0 +1,45 @@
+"""A connection to eventlet's WSGI server that may not take for ever over one request, however it drips.
+
+A time limit on each read, as eventlet has it, lets a client that sends a byte now and then keep its
+connection for days, and so as many as are served at a time. Must not know HTTP.
+
+Use: `sock = PatientSocket(accepted)`; eventlet calls `sock.settimeout(75)` before a request, `settimeout(30)` after
+its first line.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from eventlet.greenio import GreenSocket
+
+__all__ = ["PatientSocket"]
+
+SLOWEST = 1024  # bytes a second, over the time that was allowed to begin with
+
+
+class PatientSocket(GreenSocket):  # type: ignore[misc]
+    """`settimeout` allows so many seconds of waiting anew, and for what is received meanwhile more of them.
+
+    What passes while nobody reads, as during a poll, is not counted.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._waited = 0.0
+        self._allowed: float | None = None
+        super().__init__(sock)
+
+    def settimeout(self, howlong: float | None) -> None:
+        """As a socket's, and the beginning of what is waited for next."""
+        self._waited, self._allowed = 0.0, howlong
+        super().settimeout(howlong)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """As a socket's. Raises TimeoutError if it all takes too long."""
+        began = time.monotonic()
+        received: int = super().recv_into(buffer, nbytes, flags)
+        self._waited += time.monotonic() - began - received / SLOWEST
+        if self._allowed is not None and self._waited > self._allowed:
+            raise TimeoutError("too slow")
+        return received

@@ -1,0 +1,116 @@
+"""What the engine keeps for each session is bounded: see the tables in docs/operations.md.
+
+In a process of its own, as eventlet is nothing for this one.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.process import ROOT
+
+START = """
+import warnings
+warnings.simplefilter("ignore")
+import eventlet
+from bridge.clients.engine import arrivals, deadlines
+from bridge.clients.sessions import Greeting
+"""
+
+ARRIVALS = """
+class Recovery:
+    def __init__(self):
+        self.auths = []
+
+    def sid_of(self, auth):
+        return auth and auth["pid"]
+
+    def greet(self, auth):
+        self.auths.append(auth)
+        return Greeting("session", sid=auth and auth["pid"])
+
+    def pid(self, greeting, sid):
+        return "pid of " + sid
+
+recovery, connections = Recovery(), {}
+at = arrivals.Arrivals(recovery, connections.get)
+"""
+
+
+def run(code: str) -> None:
+    """Its assertions have to hold."""
+    done = subprocess.run(
+        [sys.executable, "-c", START + code], capture_output=True, text=True, cwd=ROOT, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_in_each_of_five_queues_a_session_is_once_however_often_it_is_added() -> None:
+    run("""
+queues = deadlines.Queues(*[deadlines.Deadlines(10.0, print) for _ in range(5)])
+for _ in range(100):
+    for queue in queues._all():
+        queue.add("a")
+        queue.add("b")
+assert [len(queue) for queue in queues._all()] == [2] * 5
+queues.discard("a")
+assert [list(queue._queue) for queue in queues._all()] == [["b"]] * 5
+""")
+
+
+def test_a_greeting_is_kept_while_its_connect_is_answered_and_no_longer() -> None:
+    run(f"""{ARRIVALS}
+for n in range(100):
+    with at.arrives(f"e{{n}}", "40"):
+        assert len(at._greetings) == 1
+        if n % 3:  # else the CONNECT is refused before it has an id
+            sid = at.sid(f"e{{n}}", lambda: f"s{{n}}")
+            assert at.connect_data({{"sid": sid}})["pid"] == f"pid of s{{n}}"
+            assert (len(at._greetings), len(at._greeted)) == (0, 1)
+        if n % 3 == 1:  # else it is refused by a handler
+            assert at.greeting(sid).session == "session"
+    assert not at._greetings and not at._greeted
+""")
+
+
+def test_for_the_end_of_ones_old_connection_nobody_waits_longer_than_the_limit_and_then_is_somebody_new() -> None:
+    run(f"""{ARRIVALS}
+class Old:
+    sid = "old"
+    finished = False
+
+    def finish(self):
+        self.finished = True
+
+    def when_done(self, call):
+        return True  # and it never is
+
+old = connections["s1"] = Old()
+arrivals.PATIENCE = 0.05
+with at.arrives("new", '40{{"pid":"s1"}}'):
+    assert old.finished
+    assert recovery.auths == [None]
+    assert at.sid("new", lambda: "s2") == "s2"
+""")
+
+
+def test_what_name_servers_said_is_bounded_and_forgotten_when_asked(tmp_path: Path) -> None:
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\n", encoding="utf-8")
+    run(f"""
+from types import SimpleNamespace
+from eventlet.support import greendns
+from bridge.clients.engine.resolver import forget_names
+
+greendns.resolver._filename = {str(tmp_path / "resolv.conf")!r}
+cache = greendns.resolver._resolver.cache
+assert cache.max_size == 100_000
+cache.set_max_size(10)
+for n in range(25):
+    cache.put(("name", n), SimpleNamespace(expiration=1e12))
+    assert len(cache.data) <= 10
+assert greendns.resolver._resolver.cache is cache
+forget_names()
+assert not greendns.resolver._resolver.cache.data
+""")
