@@ -18,10 +18,12 @@ import secrets
 import signal
 import sys
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
 from bridge import wiring
+from bridge.clients.engine.resolver import forget_names
 from bridge.clients.engine.serving import addresses, listen, make_room
 from bridge.clients.engine.sockets import Engine
 from bridge.config import Settings, describe, load, problems_block
@@ -106,7 +108,7 @@ class Process:
         self.uplink = wiring.uplink(self.settings, encoder, hello, self._presence_overflow, self.tally)
         self.heartbeat = Heartbeat((link.heartbeat or "").encode(), link.heartbeat_interval, self.uplink.tell)
         self.link = Link(
-            Dialer(host, port).dial,
+            Dialer(host, port, forget=forget_names).dial,
             partial(framing_in, link.framing_in, link.max_frame),
             LinkOptions(f"{host}:{port}", encoder.separate, link.send_gap, link.idle_warn, link.idle_reconnect),
             self.tally,
@@ -177,13 +179,15 @@ class Process:
 
     def _stop(self) -> None:
         log.info("= stopping")
+        ends = time.monotonic() + FAREWELL
+        self.engine.refuse_newcomers()
         self.fanout.tell(Delivery("bridge:closing", Payload.of({"code": "stopping"})))
         self.heartbeat.close()
-        self.uplink.close()  # while there are clients to be told
+        self.uplink.close(FAREWELL)  # while there are clients to be told
         self.engine.stop()
         self.relay.stop()
-        self.uplink.drained(FAREWELL)
-        self.link.close()
+        self.uplink.drained(ends - time.monotonic())
+        self.link.leave(ends - time.monotonic())
         self.state.close()
         if self.demo:
             self.demo.close()

@@ -39,6 +39,8 @@ __all__ = [
 
 DECODE = Decode(Keyed, MISSING, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
 
+_BEAT = '{"action":"heartbeat"}'
+
 
 def uplink(settings: Settings, encoder: Encoder, hello: bytes, on_overflow: Callable[[], None], tally: Tally) -> Uplink:
     """What waits for the link. `hello`: what each connection opens with, if the server confirms."""
@@ -120,10 +122,23 @@ def page(settings: Settings) -> PageSettings:
 def check_heartbeat(settings: Settings) -> None:
     """Raise SettingsError if the framing can't carry it, which only both of them together tell."""
     link = settings.link
+    if link.heartbeat is None:
+        return
+    problem = _frame_problem(link.heartbeat.encode(), link.framing_out, link.max_frame)
+    if problem:
+        raise SettingsError([f"heartbeat {link.heartbeat!r}: {problem}"])
+
+
+def _frame_problem(frame: bytes, framing: str, max_frame: int) -> str:
     try:
-        framing_out(link.framing_out, link.max_frame).frame((link.heartbeat or "").encode())
+        framing_out(framing, max_frame).frame(frame)
+        # A bare number or word would go on in the next frame, as nothing stands between the two.
+        whole = framing != "json" or isinstance(codec.parse(frame), (dict, list, str))
     except Refused as error:
-        raise SettingsError([f"heartbeat {link.heartbeat!r}: {error.message}"]) from None
+        return error.message
+    except codec.NotJson:
+        whole = False
+    return "" if whole else f"with framing_out {framing} it has to be one object, array or string, such as {_BEAT}"
 
 
 def reserved_events(settings: Settings) -> set[str]:

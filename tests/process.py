@@ -39,11 +39,12 @@ def run_app(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 class Bridge:
-    """A running bridge. `url`: where it serves; `log`: its lines so far, stdout and stderr."""
+    """A running bridge. `url`: where it serves; `log`: its lines so far, stdout and stderr; `state`: its folder."""
 
     def __init__(self, *args: str, cwd: Path | None = None, **env: str) -> None:
         self.log: Log[str] = Log()
         self._folder = tempfile.TemporaryDirectory()  # its state: two bridges know nothing of each other
+        self.state = Path(self._folder.name)
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "app.py"), "--port", "0", *args],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -74,6 +75,10 @@ class Bridge:
         """Send a signal and wait; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it has ended; the exit code."""
         code = self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         if self.process.stdout:

@@ -41,8 +41,8 @@ class Confirming:
 
     @property
     def frames(self) -> int:
-        """How many frames are not confirmed."""
-        return sum([entry.count for entry in self._unconfirmed])
+        """How many frames are not confirmed that the present connection has had."""
+        return sum([entry.count for entry in self._unconfirmed if entry.at])
 
     def numbered(self, payloads: Sequence[bytes]) -> list[bytes]:
         """The payloads with the numbers that are next; those that can't carry one as they are."""

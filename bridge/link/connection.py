@@ -23,7 +23,7 @@ from typing import Protocol
 from bridge.errors import FrameTooBig, FramingError, LinkError, TruncatedFrame
 from bridge.link.delays import Delays
 from bridge.link.silence import Silence
-from bridge.link.sockets import acknowledged, broken, configure, how_it_ended
+from bridge.link.sockets import acknowledged, broken, configure, finish_sending, how_it_ended
 from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, Now, sentence
 from bridge.link.turns import Turn
 from bridge.tally import Tally, shorten
@@ -92,6 +92,7 @@ class Link:
         self._sock: socket.socket | None = None
         self._cause: LinkError | None = None
         self._closing = threading.Event()
+        self._over = threading.Event()
 
     @property
     def status(self) -> LinkStatus:
@@ -132,6 +133,20 @@ class Link:
             self._pause(cause, delays.next())
         if self._now.state is not LinkState.CLOSED:
             self._enter(LinkState.CLOSED, "the bridge is stopping")
+        self._over.set()
+
+    def leave(self, seconds: float) -> None:
+        """End `run()` so that what was handed over arrives: the server is told that nothing more comes, and is read
+        until it closes, too, or has had everything; for so many seconds at most. Then as `close()`.
+
+        A connection that is closed while the server says something is reset, and what is under way to it is lost.
+        """
+        self._closing.set()
+        sock = self._sock
+        if sock is not None:
+            self._cause = self._cause or LinkError("closed", "the bridge is stopping")
+            finish_sending(sock, self._over, seconds)
+        self.close()
 
     def close(self) -> None:
         """End the connection and `run()`. May be called twice."""
@@ -170,8 +185,7 @@ class Link:
         self._sock = None
         self._outgoing.down(in_flight=False)
         writer.join()
-        # When the bridge itself closes it, what is under way still arrives.
-        self._outgoing.over(None if self._closing.is_set() else acknowledged(sock))
+        self._outgoing.over(acknowledged(sock))
         sock.close()
         self._tally.count("link_drops")
         assert self._cause is not None  # _break was given one
@@ -195,6 +209,7 @@ class Link:
                 self._burst(decoder.feed(data))
                 if decoder.skipped:
                     self._report_skipped(decoder)
+                self._silence.listens()
                 turn.over()
             gone = how_it_ended(sock, self._options.server)
             self._burst(decoder.eof())

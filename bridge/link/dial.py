@@ -5,7 +5,9 @@ families interleaved, a new attempt every 250 ms or as soon as one fails, the fi
 that connects wins. Must not know what the connection is for.
 
 The resolver runs on a thread of its own, because a mute one takes ten seconds whatever
-time-out the socket has.
+time-out the socket has. It asks for IPv6 first, and then for IPv4. Some routers never answer
+the first, which would take all the time there is, so when it takes long, IPv4 is asked for
+besides, and the first answer counts.
 
 Use: `sock = Dialer("localhost", 8000).dial()`; raises LinkError with the reason in words.
 """
@@ -27,8 +29,10 @@ __all__ = ["Dialer"]
 # RFC 6761, section 6.3: localhost is the loopback addresses, both, whatever the hosts file has of them.
 _LOOPBACK = ("127.0.0.1", "::1")
 _STAGGER = 0.25  # RFC 8305, section 5: recommended connection attempt delay
+_LONG = 1.0  # seconds that a resolver which answers for both families seldom takes
 
 _Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+_Answer = list[_Address] | OSError | UnicodeError
 
 _REASONS = {
     errno.ECONNREFUSED: ("refused", "nothing listens on {server} (connection refused)"),
@@ -39,35 +43,55 @@ _REASONS = {
 
 
 class Dialer:
-    """Connects to one server. `timeout`: seconds for everything, name resolution included."""
+    """Connects to one server. `timeout`: seconds for everything, name resolution included.
 
-    def __init__(self, host: str, port: int, timeout: float = 5.0) -> None:
-        self._host, self._port, self._timeout = host, port, timeout
+    `forget`: is called after a failure that an answer of a name server may be the reason for, or the lack of one:
+    the network may be another one than the resolver knows.
+    """
+
+    def __init__(self, host: str, port: int, timeout: float = 5.0, forget: Callable[[], None] = lambda: None) -> None:
+        self._host, self._port, self._timeout, self._forget = host, port, timeout, forget
         self._server = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def dial(self) -> socket.socket:
         """A connected socket, blocking, without a time-out. Raises LinkError."""
         deadline = time.monotonic() + self._timeout
-        return self._race(self._resolve(deadline), deadline)
+        try:
+            return self._race(self._resolve(deadline), deadline)
+        except LinkError as error:
+            if error.code != "refused":  # then there is a machine, and only its program is away
+                self._forget()
+            raise
 
     def _resolve(self, deadline: float) -> list[_Address]:
-        answers: queue.Queue[list[_Address] | OSError | UnicodeError] = queue.Queue(1)
-
-        def look_up() -> None:
-            try:
-                answers.put(_lookup(self._host, self._port))
-            except (OSError, UnicodeError) as error:
-                answers.put(error)
-
-        _start(look_up, "resolve")
+        answers: queue.Queue[_Answer] = queue.Queue()
         try:
-            answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+            answer = self._answer(answers, deadline)
         except queue.Empty:
             reason = f"the resolver did not answer for {self._host} within {self._timeout:g} s"
             raise LinkError("resolver-timeout", reason) from None
         if isinstance(answer, BaseException):
             raise LinkError("unknown-host", f"the name {self._host} does not resolve ({_words(answer)})")
         return answer
+
+    def _answer(self, answers: queue.Queue[_Answer], deadline: float) -> _Answer:
+        """The first that has addresses, or that nobody has. Raises queue.Empty."""
+        self._look_up(socket.AF_UNSPEC, answers)
+        try:
+            return answers.get(timeout=max(0.0, min(_LONG, deadline - time.monotonic())))
+        except queue.Empty:
+            self._look_up(socket.AF_INET, answers)
+        first = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+        return first if isinstance(first, list) else answers.get(timeout=max(0.0, deadline - time.monotonic()))
+
+    def _look_up(self, family: socket.AddressFamily, answers: queue.Queue[_Answer]) -> None:
+        def look_up() -> None:
+            try:
+                answers.put(_lookup(self._host, self._port, family))
+            except (OSError, UnicodeError) as error:
+                answers.put(error)
+
+        _start(look_up, "resolve")
 
     def _race(self, addresses: list[_Address], deadline: float) -> socket.socket:
         """Start attempts one after another, take the first that connects, let the others close."""
@@ -137,10 +161,10 @@ def _start(target: Callable[[], None], name: str) -> None:
     threading.Thread(target=target, name=f"bridge-{name}", daemon=True).start()
 
 
-def _lookup(host: str, port: int) -> list[_Address]:
+def _lookup(host: str, port: int, wanted: socket.AddressFamily) -> list[_Address]:
     found: list[_Address] = []
     for name in _LOOPBACK if host.lower() == "localhost" else (host,):
-        for family, _, _, _, address in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM):
+        for family, _, _, _, address in socket.getaddrinfo(name, port, family=wanted, type=socket.SOCK_STREAM):
             entry = (socket.AddressFamily(family), address)
             if entry not in found:
                 found.append(entry)  # type: ignore[arg-type]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.errors import Refused
+from bridge.tally import Tally
 
-__all__ = ["EMPTY", "JOINED", "Done", "Entry", "Fates", "Framing", "Sender", "finish", "pieces_of"]
+__all__ = ["EMPTY", "JOINED", "Done", "Entry", "Fates", "Framing", "Sender", "finish", "notices_of", "pieces_of"]
 
 #: Called once, when the fact is known: None for handed over, else why not.
 Done = Callable[[Refused | None], None]
@@ -51,6 +52,7 @@ class Entry:
     `count`: how many frames; `at`: how many pieces were taken.
 
     `by` None: on nobody's behalf. `presence`: a notice, which nobody waits for. `size`: its bytes.
+    `until`: how long it is held, 0 if it has not been: a link that comes back for a moment gives it no more time.
     With confirm, see confirming.py: `payloads`: what the pieces were made from; `first`, `last`: the numbers of
     its frames, 0 while or if they have none; `unconfirmed`: a connection has had some of it; `again`: once more.
     """
@@ -67,6 +69,7 @@ class Entry:
     last: int = 0
     unconfirmed: bool = False
     again: bool = False
+    until: float = 0.0
 
     def fill(self, pieces: Sequence[bytes]) -> None:
         """These are its pieces, until they are filled in anew."""
@@ -91,6 +94,19 @@ def pieces_of(framing: Framing, payloads: Sequence[bytes]) -> list[bytes]:
     if framing.separate or sum(map(len, payloads)) > JOINED:
         return [framing.frame(payload) for payload in payloads]
     return [framing.frames(payloads)]
+
+
+def notices_of(framing: Framing, payloads: Sequence[bytes], tally: Tally) -> list[Entry]:
+    """Presence notices. What a handler wrote in place of one and can't be sent is counted."""
+    notices = []
+    for payload in payloads:
+        try:
+            notice = Entry(presence=True)
+            notice.fill([framing.frame(payload)])
+            notices.append(notice)
+        except Refused as error:
+            tally.refuse(error.code, "presence", error.message)
+    return notices
 
 
 def finish(fates: Fates) -> None:

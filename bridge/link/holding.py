@@ -22,7 +22,7 @@ class Holding:
     def __init__(self, seconds: float, size: int, client_size: int) -> None:
         self.seconds = seconds
         self.most, self._client_most = size, client_size
-        self._held: deque[tuple[float, Entry]] = deque()  # with the time at which it is over
+        self._held: deque[Entry] = deque()
         self.bytes = 0
         self._clients: dict[str, int] = {}
 
@@ -32,7 +32,7 @@ class Holding:
     @property
     def next(self) -> float | None:
         """When the first one is over, by its owner's clock."""
-        return self._held[0][0] if self._held else None
+        return self._held[0].until if self._held else None
 
     def add(self, entry: Entry, now: float) -> None:
         """Hold it. Raises TooMany if there is no room for it."""
@@ -45,13 +45,14 @@ class Holding:
         if entry.by is not None:
             self._clients[entry.by.key] = self._clients.get(entry.by.key, 0) + size
         self.bytes += size
-        self._held.append((now + self.seconds, entry))
+        entry.until = entry.until or now + self.seconds
+        self._held.append(entry)
 
     def expired(self, now: float) -> list[Entry]:
         """Those whose time is over, which are not held any more."""
         over: list[Entry] = []
-        while self._held and self._held[0][0] <= now:
-            entry = self._held.popleft()[1]
+        while self._held and self._held[0].until <= now:
+            entry = self._held.popleft()
             over.append(entry)
             self.bytes -= entry.size
             self._forget(entry)
@@ -59,7 +60,7 @@ class Holding:
 
     def take(self) -> list[Entry]:
         """All of them, in order; then nothing is held."""
-        entries = [entry for _, entry in self._held]
+        entries = list(self._held)
         self._held.clear()
         self._clients.clear()
         self.bytes = 0

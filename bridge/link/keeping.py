@@ -52,7 +52,7 @@ class Keeping:
 
     @property
     def unconfirmed_frames(self) -> int:
-        """How many frames that is."""
+        """How many frames the present connection has had that are not confirmed."""
         return 0 if self._confirming is None else self._confirming.frames
 
     def frame(self, entry: Entry) -> None:
@@ -132,6 +132,11 @@ class Keeping:
                 held.append(entry)
             except Refused as error:
                 yield entry, error
+
+    @property
+    def anything(self) -> bool:
+        """Whether something waits for the next connection."""
+        return bool(self.held or self.unconfirmed)
 
     def stop(self, link_up: bool) -> Fates:
         """From now on nothing is held; what is, and what can't be confirmed any more."""

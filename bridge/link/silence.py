@@ -4,7 +4,7 @@ A server that has nothing to say is silent and well; one whose actor has died sa
 its connection. From here the two look alike, so silence is shown, and only acted on if the settings say so.
 Must not know sockets, nor what is said.
 
-Use: `silence = Silence(30.0, 0.0); silence.run(on_change, on_limit)`; `silence.begin()`, `heard()`, `end()`.
+Use: `silence = Silence(30.0, 0.0); silence.run(on_change, on_limit)`; `begin()`, `heard()`, `listens()`, `end()`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Silence:
         self._lock = threading.Lock()
         self._alarm = Alarm(self._look, "bridge-silence")
         self._heard: float | None = None  # when, by time.monotonic(); None while there is no connection
+        self._listens = True
         self.silent = False
 
     def run(self, on_change: Callable[[], None], on_limit: Callable[[], None]) -> None:
@@ -34,11 +35,13 @@ class Silence:
 
     def begin(self) -> None:
         """There is a connection."""
-        self.silent, self._heard = False, time.monotonic()
+        self.silent, self._listens, self._heard = False, True, time.monotonic()
         self._set(self._heard)
 
     def heard(self) -> None:
-        """It has said something. Called for each read, so there is next to nothing to do."""
+        """It has said something, and may say more that nobody hears before `listens()`. Called for each read, so
+        there is next to nothing to do."""
+        self._listens = False
         self._heard = now = time.monotonic()
         if self.silent:
             with self._lock:
@@ -46,6 +49,11 @@ class Silence:
             self._set(now)
             if was:
                 self._on_change()
+
+    def listens(self) -> None:
+        """What it said has been dealt with: if it says nothing from now on, that is its own silence."""
+        self._heard = time.monotonic()
+        self._listens = True
 
     def end(self) -> None:
         """The connection is over."""
@@ -64,7 +72,7 @@ class Silence:
             heard = self._heard
             if heard is None:
                 return None
-            quiet = time.monotonic() - heard
+            quiet = time.monotonic() - heard if self._listens else 0.0
             changed = bool(self._warn) and quiet >= self._warn and not self.silent
             self.silent = self.silent or changed
             if changed and self._heard != heard:  # just now: `heard` may have looked before `silent` was set
@@ -75,5 +83,6 @@ class Silence:
         if self._limit and quiet >= self._limit:
             self._on_limit()
             return None
-        following = [heard + seconds for seconds in (self._warn, self._limit) if seconds > quiet]
+        since = heard if self._listens else time.monotonic()
+        following = [since + seconds for seconds in (self._warn, self._limit) if seconds > quiet]
         return min(following, default=None)

@@ -7,12 +7,19 @@ Use: `configure(sock)`; `raise broken(error, "localhost:8000")`; `how_it_ended(s
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import struct
+import sys
+import termios
+import threading
+import time
 
 from bridge.errors import LinkError
 
-__all__ = ["KEEPALIVE", "acknowledged", "broken", "configure", "how_it_ended"]
+__all__ = [
+    "KEEPALIVE", "acknowledged", "broken", "configure", "finish_sending", "how_it_ended",
+]  # fmt: skip
 
 KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
@@ -20,6 +27,9 @@ KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
     (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 25_000),  # ms; keepalive is silent while data is unacknowledged
 )
+
+LOOK = 0.02  # seconds between two looks whether the other machine has had everything
+LAST_WORDS = 0.25  # seconds that one which has had everything may take to close
 
 _BYTES_ACKED = 120  # where tcpi_bytes_acked is in Linux's struct tcp_info; RFC 4898, tcpEStatsAppHCThruOctetsAcked
 
@@ -51,6 +61,27 @@ def configure(sock: socket.socket) -> None:
     for level, name, value in KEEPALIVE:
         if hasattr(socket, name):  # they are Linux's; elsewhere keepalive has the system's times
             sock.setsockopt(level, getattr(socket, name), value)
+
+
+def finish_sending(sock: socket.socket, over: threading.Event, seconds: float) -> None:
+    """Tell the other side that nothing more comes, and wait, while somebody else reads, until the connection is
+    `over` or the other machine has had everything; for so many seconds at most."""
+    ends = time.monotonic() + seconds
+    try:
+        sock.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # it has gone already
+    while not over.wait(LOOK) and time.monotonic() < ends:
+        if _unacknowledged(sock) == 0:
+            ends = min(ends, time.monotonic() + LAST_WORDS)
+
+
+def _unacknowledged(sock: socket.socket) -> int | None:
+    """How many bytes the other machine has not acknowledged, the end included; None if nobody knows."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except (OSError, ValueError):  # ValueError: closed
+        return None
 
 
 def acknowledged(sock: socket.socket) -> int | None:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from bridge.alarm import Alarm
 from bridge.errors import Refused
 from bridge.link.confirming import Confirming, confirmations
-from bridge.link.entries import JOINED, Done, Entry, Framing, Sender, finish
+from bridge.link.entries import JOINED, Done, Entry, Framing, Sender, finish, notices_of
 from bridge.link.handed import Handed
 from bridge.link.holding import Holding
 from bridge.link.keeping import BROKE, Keeping
@@ -66,7 +66,7 @@ class Uplink:
         self._handed = Handed()
         self._events = self._presence = 0  # bytes that wait
         self._moved = time.monotonic()  # when the link last took something, or could have
-        self._open = False
+        self._open = self._stops = False
 
     @property
     def waiting(self) -> int:
@@ -81,7 +81,7 @@ class Uplink:
     def up(self, announce: Sequence[bytes]) -> None:
         """The link is there. `announce` (payloads) goes out before anything else, then what was not confirmed,
         then what was held; what was sent for a user who has gone is refused."""
-        notices = self._notices([*self._keeping.hello, *announce])
+        notices = notices_of(self._framing, [*self._keeping.hello, *announce], self._tally)
         with self._changed:
             self._open = True
             self._handed.begin()
@@ -115,6 +115,8 @@ class Uplink:
             if self._keeping.numbers:
                 self._keeping.frame(entry)
             if not self._open:
+                if self._stops:
+                    raise Refused("link-down", "the bridge is stopping")
                 self._expire_at(self._keeping.hold(entry, time.monotonic()))
                 return
             if not has_room and self._events and (self._line or self._events + entry.size > self._limit):
@@ -132,8 +134,9 @@ class Uplink:
 
     def _expire(self) -> float | None:
         """Refuse what has been held for so long; when the next one is to be."""
-        with self._lock:
+        with self._changed:
             fates, following = self._keeping.expired(time.monotonic())
+            self._changed.notify_all()
         finish(fates)
         return following
 
@@ -155,7 +158,7 @@ class Uplink:
     def tell(self, payloads: Sequence[bytes]) -> None:
         """Queue a presence notice. While the link is down it is not kept: presence is announced
         anew when it comes back."""
-        notices = self._notices(payloads)
+        notices = notices_of(self._framing, payloads, self._tally)
         with self._changed:
             if not self._open:
                 return
@@ -166,17 +169,6 @@ class Uplink:
                 self._changed.notify_all()
         if overflow:
             self._on_overflow()
-
-    def _notices(self, payloads: Sequence[bytes]) -> list[Entry]:
-        notices = []
-        for payload in payloads:
-            try:
-                notice = Entry(presence=True)
-                notice.fill([self._framing.frame(payload)])
-                notices.append(notice)
-            except Refused as error:  # what a handler wrote in place of a notice
-                self._tally.refuse(error.code, "presence", error.message)
-        return notices
 
     def confirmed(self, frames: list[bytes]) -> list[bytes]:
         """A burst of the server's without the confirmations in it, which are heeded."""
@@ -278,10 +270,15 @@ class Uplink:
             self._tally.count("frames_unconfirmed", count)
             log.warning("! %d frames had been handed to the old connection and may not have arrived", count)
 
-    def close(self) -> None:
-        """The bridge stops: from now on nothing is held. What is held already is refused, and what can't be
-        confirmed any more."""
-        with self._lock:
+    def close(self, patience: float = 0.0) -> None:
+        """The bridge stops: from now on nothing more is held. For so many seconds, what is held or unconfirmed
+        already waits for the link, and goes out; then it is refused."""
+        with self._changed:
+            self._stops = True
+            if not self._open:
+                ends = time.monotonic() + patience
+                self._changed.wait_for(lambda: self._open or not self._keeping.anything, patience)
+                self._changed.wait_for(lambda: not self._open or not self._unfinished, ends - time.monotonic())
             fates = self._keeping.stop(self._open)
             self._expiry.off()
         finish(fates)

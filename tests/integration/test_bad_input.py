@@ -258,6 +258,12 @@ def test_what_the_stock_client_emits_before_its_upgrade_arrives(at: Setup) -> No
         assert [m["data"] for m in at.peer.messages if m["action"] == "early"] == list(range(100))
 
 
+def with_headers(count: int) -> bytes:
+    """A request with so many headers of 4,000 bytes."""
+    headers = b"".join(b"X-%d: %b\r\n" % (n, b"y" * 4000) for n in range(count))
+    return b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%b\r\n" % headers
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
@@ -265,6 +271,8 @@ def test_what_the_stock_client_emits_before_its_upgrade_arrives(at: Setup) -> No
         (b"\x00" * 50 + b"\r\n\r\n", b"400"),
         (b"GET / HTTP/9.9\r\n\r\n", b"505"),
         (b"G" * 8192, b"414"),
+        (with_headers(16), b"200"),
+        (with_headers(17), b"400 Headers Too Large"),
         (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 150 + b"\r\n", b"431"),
         (b"GET / HTTP/1.1\r\nContent-Length: -5\r\n\r\n", b"400"),
         (b"GET \xff\xfe HTTP/1.1\r\nConnection: close\r\n\r\n", b"404"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -120,6 +121,31 @@ def test_what_is_held_when_the_bridge_stops_is_refused_while_the_page_can_hear_i
         ann.linked("waiting")
         answers = emit(ann, "move", 1)
         ann.ask("bridge:flush")  # refused; what came before it has been taken
+        began = time.monotonic()
         assert bridge.stop() == 0
+        assert 5 <= time.monotonic() - began < 7
         assert answers.wait_count(1)[0]["message"] == "the server was not connected before the bridge stopped"
         assert ann.gone.wait(PATIENCE)
+
+
+def test_what_is_held_when_the_bridge_stops_is_sent_if_the_server_is_back_in_time() -> None:
+    port, bridge_to = down("--hold", "60")
+    with bridge_to() as bridge:
+        ann = Client(bridge.url)
+        ann.linked("waiting")
+        sid = ann.sid
+        answers = emit(ann, "move", 1)
+        ann.ask("bridge:flush")
+        bridge.process.send_signal(signal.SIGTERM)
+        bridge.said("= stopping")
+        ann.got("bridge:closing", {"code": "stopping"})
+        late = emit(ann, "move", 2)
+        assert late.wait_count(1)[0]["message"] == "the bridge is stopping"
+        with TcpServer(port) as server:
+            peer = server.accept()
+            assert answers.wait_count(1) == [{"ok": True}]
+            assert bridge.ended() == 0
+            assert [(m["username"], m["action"]) for m in peer.first(3)] == [
+                (sid, "connected"), (sid, "move"), (sid, "disconnected"),
+            ]  # fmt: skip
+            assert ann.gone.wait(PATIENCE)

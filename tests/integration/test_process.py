@@ -54,7 +54,59 @@ def unread() -> Iterator[Bridge]:
 
 def test_it_ends_in_time_with_a_server_that_does_not_read() -> None:
     with unread() as bridge:
+        began = time.monotonic()
         assert bridge.stop() == 0
+        assert FAREWELL - 0.5 < time.monotonic() - began < FAREWELL + 2  # 5 s for what waits, 1 s for the clients
+
+
+def test_a_server_that_is_slow_and_speaks_meanwhile_still_has_all_that_was_acked_and_who_left_last() -> None:
+    with TcpServer(stalled=True) as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
+        peer = server.accept()
+        ann.linked()
+        sid = ann.sid
+        for n in range(400):
+            ann.emit("fill", {"n": n, "x": "x" * 4_000})
+        assert ann.ask("fill", {"n": 400})["ok"]
+        bridge.process.send_signal(signal.SIGTERM)
+        bridge.said("= stopping")
+        assert ann.gone.wait(PATIENCE)
+        peer.read_slowly(2_000_000)
+        peer.resume()
+        while not peer.ended.is_set():
+            try:
+                peer.send(b"still here~")
+            except OSError:
+                break
+        assert bridge.ended() == 0
+        assert peer.ended.wait(PATIENCE)
+        said = peer.messages
+        assert [each["n"] for each in said if each["action"] == "fill"] == list(range(401))
+        assert [said[0]["action"], said[-1]] == ["connected", {"username": sid, "action": "disconnected"}]
+        assert not [line for line in bridge.log.entries if "may not have arrived" in line]
+
+
+def test_a_server_that_never_closes_does_not_keep_it() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        Bridge("--server", f"127.0.0.1:{listener.getsockname()[1]}") as bridge,
+        listener.accept()[0] as connection,
+        Client(bridge.url) as ann,
+    ):
+        ann.linked()
+        began = time.monotonic()
+        assert bridge.stop() == 0
+        assert time.monotonic() - began < FAREWELL / 2
+        assert json.loads(connection.recv(10_000).split(b"~")[-2])["action"] == "disconnected"
+
+
+def test_who_comes_while_it_stops_is_not_let_in_and_the_server_hears_nothing_of_it() -> None:
+    with unread() as bridge, requests.Session() as early:
+        assert early.get(f"{bridge.url}/healthz", timeout=PATIENCE).ok
+        bridge.process.send_signal(signal.SIGTERM)
+        bridge.said("= stopping")
+        answer = early.get(f"{bridge.url}/socket.io/?EIO=4&transport=polling", timeout=PATIENCE)
+        assert (answer.status_code, answer.text) == (503, "The bridge is stopping.")
+        assert bridge.ended() == 0
 
 
 def test_a_second_signal_ends_it_at_once() -> None:

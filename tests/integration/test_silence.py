@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
 from tests.client import Client
+from tests.handlers import written
 from tests.process import Bridge, run_app
 from tests.tcpserver import TcpServer
 
@@ -57,6 +61,27 @@ def test_idle_reconnect_connects_anew_when_it_has_been_silent_for_so_long() -> N
         assert bridge.counter("link_drops") >= 1
 
 
+BUSY = """
+import time
+
+def setup(bridge):
+    @bridge.on_message
+    def message(text):
+        time.sleep(0.5)
+"""
+
+
+def test_a_server_that_is_not_read_because_the_bridge_is_busy_is_not_silent(tmp_path: Path) -> None:
+    flags = ("--handlers", str(written(tmp_path, BUSY)), "--idle-warn", "0.2", "--idle-reconnect", "0.3")
+    with TcpServer() as server, Bridge("--server", server.address, *flags) as bridge:
+        peer = server.accept()
+        began = time.monotonic()
+        peer.send(b"one~two~three~")
+        bridge.said("said nothing for 0.3 s")
+        assert time.monotonic() - began >= 3 * 0.5 + 0.3
+        server.accept()
+
+
 def test_a_heartbeat_is_sent_again_and_again_and_has_no_number() -> None:
     flags = ("--heartbeat", '{"beat":1}', "--heartbeat-interval", "0.2", "--confirm")
     with TcpServer() as server, Bridge("--server", server.address, *flags) as bridge:
@@ -68,8 +93,28 @@ def test_a_heartbeat_is_sent_again_and_again_and_has_no_number() -> None:
         assert bridge.counter("frames_unconfirmed") == 0
 
 
-@pytest.mark.parametrize(("framing", "text"), [("~", "a~b"), ("length:1", "x" * 256)])
-def test_a_heartbeat_that_the_framing_can_not_carry_is_a_problem_at_start(framing: str, text: str) -> None:
-    ended = run_app("--heartbeat", text, "--framing-out", framing)
+NO_VALUE = "it has to be one object, array or string"
+
+
+@pytest.mark.parametrize(
+    ("framing", "text", "why"),
+    [
+        ("~", "a~b", "contains the delimiter"),
+        ("length:1", "x" * 256, "over the frame limit"),
+        *(("json", text, NO_VALUE) for text in ("ping", "1", "true", "NaN", "{", '{"a":1}{"a":1}', '{"a":NaN}', " ")),
+    ],
+)
+def test_a_heartbeat_that_the_framing_can_not_carry_is_a_problem_at_start(framing: str, text: str, why: str) -> None:
+    ended = run_app("--heartbeat", text, "--framing-out", framing, "--check")
     assert ended.returncode == 2
     assert "heartbeat" in ended.stderr
+    assert why in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("framing", "text"),
+    [("~", "ping"), ("none", "1"), *(("json", text) for text in ('{"beat":1}', "[]", '"ping"', ""))],
+)
+def test_a_heartbeat_that_the_framing_can_carry_is_none(framing: str, text: str) -> None:
+    ended = run_app("--heartbeat", text, "--framing-out", framing, "--check")
+    assert ended.returncode == 0, ended.stderr

@@ -213,9 +213,13 @@ def test_with_nobody_there_the_server_is_not_slowed_down() -> None:
 class Poller(Poll):
     """A polling client that fetches when it is told to."""
 
+    largest = 0  # characters that one request has brought
+
     def packets(self) -> list[str]:
         """What one request brings."""
-        return self.get().split("\x1e")
+        answer = self.get()
+        self.largest = max(self.largest, len(answer))
+        return answer.split("\x1e")
 
     def all_until(self, wanted: str) -> list[str]:
         """What requests bring until this packet has come."""
@@ -260,6 +264,7 @@ def test_a_polling_client_that_fetches_at_its_pace_gets_everything() -> None:
         found = polling.all_until('42["message","#004999')
         at.feed.flooded()
         assert not gaps([number for packet in found if (number := number_in(packet)) >= 0])
+        assert 256 * 1024 < polling.largest < 512 * 1024
         assert at.counters("clients_slow") == [0]
 
 

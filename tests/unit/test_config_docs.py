@@ -15,6 +15,7 @@ from tests.process import ROOT
 
 PAGE = ROOT / "docs" / "configuration.md"
 EXAMPLE = ROOT / "bridge.example.toml"
+PROSE = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 HEAD = "| Flag | Variable | Key | Value | Default | Meaning | Why this default |"
 EVERY = pytest.mark.parametrize("item", SETTINGS.values(), ids=SETTINGS)
 
@@ -45,6 +46,40 @@ def test_the_page_has_a_row_for_the_setting_that_says_what_the_code_says(item: S
 
 def test_the_page_has_no_other_rows_and_keeps_the_order_of_the_help() -> None:
     assert rows_of_the_page() == [row(item) for item in SETTINGS.values()]
+
+
+def said_of(kind: str) -> set[str]:
+    """The settings that the page names in the sentence on this kind of values."""
+    found = re.search(rf"^- \*\*{kind}\*\*.*?(?=: the flag|\.\n)", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+    assert found, kind
+    return set(re.findall(r"`(\w+)`", found[0]))
+
+
+def test_the_page_names_the_lists_and_what_may_be_nothing() -> None:
+    assert said_of("Lists") == {item.name for item in SETTINGS.values() if item.kind.many}
+    assert said_of("Nothing") == {item.name for item in SETTINGS.values() if item.default is None}
+
+
+def said_defaults(document: Path) -> list[tuple[Setting, str]]:
+    """Each "`--flag` (value …)", also with its unit between the two, and each "`--flag` | … | `value` (default)"."""
+    text = document.read_text(encoding="utf-8")
+    found = re.findall(r"`--([\w-]+)`(?:\s+(?:bytes|seconds))?\s+\(`?([^`);:]+)", text)
+    for flag, rows in re.findall(r"^\| `--([\w-]+)` \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.M):
+        found += [(flag, word) for word in re.findall(r"^\| `([^`]+)` \(default\)", rows, re.M)]
+    return [(SETTINGS[flag.replace("-", "_")], value) for flag, value in found]
+
+
+@pytest.mark.parametrize("document", PROSE, ids=lambda path: path.name)
+def test_a_default_that_is_named_in_prose_is_that_of_the_setting(document: Path) -> None:
+    for item, value in said_defaults(document):
+        said = re.sub(r" (?:s$|for all.*)|^never$", lambda gone: "0" if gone[0] == "never" else "", value)
+        assert item.parse(said, Path()) == item.parse(item.default, Path()), f"{document.name}: {item.flag} ({value})"
+
+
+def test_defaults_are_named_in_prose() -> None:
+    named = [item.name for document in PROSE for item, _ in said_defaults(document)]
+    assert {"snapshot_size", "outbox", "hold", "idle_reconnect", "when_down", "slow", "payload"} <= set(named)
+    assert len(named) > 20
 
 
 def test_every_group_has_its_heading_on_the_page() -> None:

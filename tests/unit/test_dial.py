@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import LinkError
+from bridge.link import dial
 from bridge.link.dial import Dialer
 from tests.tcpserver import TcpServer
 from tests.unit.links import closed_port
@@ -115,6 +116,82 @@ def test_a_mute_resolver_is_waited_for_no_longer_than_the_time_limit(monkeypatch
     over.set()
     assert error.code == "resolver-timeout"
     assert error.reason == "the resolver did not answer for mute.example within 0.2 s"
+
+
+@pytest.mark.parametrize("mute_too", [False, True])
+def test_when_the_resolver_takes_long_ipv4_is_asked_for_besides_and_who_answers_first_counts(
+    monkeypatch: pytest.MonkeyPatch, mute_too: bool
+) -> None:
+    over = threading.Event()
+    asked: Log[int] = Log()
+
+    def look_up(host: str, port: int, family: int = 0, **_: object) -> list[Any]:
+        asked.add(family)
+        if family == socket.AF_UNSPEC or mute_too:
+            over.wait(PATIENCE)
+            raise socket.gaierror(socket.EAI_AGAIN, "Lookup timed out")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
+
+    monkeypatch.setattr(dial, "_LONG", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with TcpServer() as server:
+        if mute_too:
+            assert failure("mute.example", 1, timeout=0.2).code == "resolver-timeout"
+        else:
+            Dialer("mute.example", 1).dial().close()
+        assert asked.entries == [socket.AF_UNSPEC, socket.AF_INET]  # two look-ups an attempt, and no more
+        over.set()
+
+
+@pytest.mark.parametrize("good", [socket.AF_UNSPEC, socket.AF_INET, None])
+def test_a_look_up_that_fails_does_not_hide_what_the_other_one_finds(
+    monkeypatch: pytest.MonkeyPatch, good: int | None
+) -> None:
+    both, failed = threading.Barrier(2), threading.Event()
+
+    def look_up(host: str, port: int, family: int = 0, **_: object) -> list[Any]:
+        both.wait(PATIENCE)
+        if family != good:
+            failed.set()
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        failed.wait(PATIENCE)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
+
+    monkeypatch.setattr(dial, "_LONG", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with TcpServer() as server:
+        if good is None:
+            assert failure("none.example", 1).code == "unknown-host"
+        else:
+            Dialer("half.example", 1).dial().close()
+
+
+@pytest.mark.usefixtures("mute")
+@pytest.mark.parametrize(
+    ("addresses", "code", "forgets"),
+    [
+        ([("127.0.0.1", 1)], "refused", False),  # a machine is there, only its program is away
+        ([(MUTE, 1)], "timeout", True),
+        ([], "unknown-host", True),
+    ],
+)
+def test_what_the_resolver_knows_is_forgotten_when_it_may_be_the_reason(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[tuple[str, int]], code: str, forgets: bool
+) -> None:
+    if addresses:
+        resolves(monkeypatch, *addresses)
+    forgotten: list[bool] = []
+    with pytest.raises(LinkError) as failed:
+        Dialer("some.example" if addresses else "a..b", 1, 0.2, lambda: forgotten.append(True)).dial()
+    assert failed.value.code == code
+    assert forgotten == [True] * forgets
+
+
+def test_what_the_resolver_knows_is_kept_when_it_was_right() -> None:
+    forgotten: list[bool] = []
+    with TcpServer() as server:
+        Dialer("127.0.0.1", server.port, forget=lambda: forgotten.append(True)).dial().close()
+    assert not forgotten
 
 
 def test_a_server_that_does_not_answer_is_given_up_in_time(mute: Log[str]) -> None:

@@ -33,6 +33,7 @@ def test_who_says_nothing_is_silent_once_and_speaks_again() -> None:
     assert time.monotonic() - began >= 0.05
     assert at.silence.silent
     at.silence.heard()
+    at.silence.listens()
     assert at.said.wait_count(2) == ["silent", "speaks"]
     assert at.said.wait_count(3) == ["silent", "speaks", "silent"]
     at.silence.end()
@@ -54,6 +55,19 @@ def test_too_long_is_said_whether_it_is_shown_or_not() -> None:
         at.silence.begin()
         assert at.said.wait_count(len(said)) == said
         at.silence.end()
+
+
+def test_who_is_not_listened_to_is_not_silent_however_long_that_takes() -> None:
+    at, other = Watched(0.05, 0.15), Watched(0.05, 0.15)
+    at.silence.begin()
+    at.silence.heard()
+    other.silence.begin()
+    assert other.said.wait_count(2) == ["silent", "too long"]
+    assert at.said.entries == []
+    at.silence.listens()
+    assert at.said.wait_count(2) == ["silent", "too long"]
+    for each in (at, other):
+        each.silence.end()
 
 
 def test_when_neither_is_wanted_there_is_nothing_to_wait_for() -> None:

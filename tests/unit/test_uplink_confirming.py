@@ -312,6 +312,25 @@ def test_what_can_not_be_confirmed_any_more_is_refused_when_the_bridge_stops() -
     assert up.drained(0)
 
 
+def test_a_frame_is_counted_as_unconfirmed_once_for_each_connection_that_had_it() -> None:
+    tally = Tally()
+    up = confirmer(tally=tally)
+    up.up([])
+    up.send([b"{}"])
+    sent(up)
+    up.down(in_flight=False)
+    assert tally["frames_unconfirmed"] == 1
+    for _ in range(3):  # that took nothing
+        up.up([])
+        up.down(in_flight=False)
+    assert tally["frames_unconfirmed"] == 1
+    up.up([])
+    sent(up)
+    up.down(in_flight=False)
+    assert tally["frames_unconfirmed"] == 2
+    up.close()
+
+
 class AtLeastOnce(RuleBasedStateMachine):
     """Whatever breaks when, a server that remembers the last number sees each event once, in order, and what is
     acked ok it has seen."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -197,6 +198,47 @@ def test_what_is_held_is_refused_when_the_bridge_stops_and_later_nothing_is_held
     with pytest.raises(Refused, match="link-down"):
         up.send([b"3"])
     up.close()
+
+
+def test_a_link_that_comes_back_for_a_moment_gives_what_is_held_no_more_time() -> None:
+    up = holder(seconds=0.3)
+    began = time.monotonic()
+    said = messages_of(up, [b"1"])
+    while not said.entries and time.monotonic() - began < PATIENCE:
+        up.up([])
+        up.down(in_flight=False)
+    assert said.entries == ["the server was not connected within 0.3 s"]
+    assert 0.3 <= time.monotonic() - began < 1.5
+    up.close()
+
+
+def test_when_the_bridge_stops_what_is_held_waits_for_the_link_a_while_and_nothing_more_is_held() -> None:
+    up = holder()
+    said = messages_of(up, [b"1", b"2"])
+    stopping = threading.Thread(target=up.close, args=(PATIENCE,))
+    stopping.start()
+    while True:
+        try:
+            up.send([b"3"])
+        except Refused as error:
+            assert (error.code, error.message) == ("link-down", "the bridge is stopping")  # noqa: PT017
+            break
+    up.up([b"ann"])
+    assert sent(up)[:3] == [b"ann", b"1", b"2"]
+    stopping.join(PATIENCE)
+    assert not stopping.is_alive()
+    assert said.entries[:2] == ["sent", "sent"]
+
+
+def test_when_the_bridge_stops_nobody_waits_for_a_link_that_nothing_is_held_for() -> None:
+    up = holder()
+    began = time.monotonic()
+    up.close(PATIENCE)
+    assert time.monotonic() - began < 1
+    up = holder(seconds=0.2)
+    said = messages_of(up, [b"1"])
+    up.close(PATIENCE)
+    assert said.entries == ["the server was not connected within 0.2 s"]
 
 
 def test_what_waits_for_a_link_that_is_up_is_not_touched_when_the_bridge_stops() -> None:

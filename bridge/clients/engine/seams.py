@@ -53,6 +53,7 @@ SEAMS: dict[tuple[str, str, str], str] = {
     ("eventlet", "eventlet.wsgi", "Input.get_socket"): "gives a request's socket",
     ("eventlet", "eventlet.wsgi", "HttpProtocol"): "is subclassed, as `protocol=`",
     ("eventlet", "eventlet.hubs", "trampoline"): "waits for the poller's epoll",
+    ("eventlet", "eventlet.support.greendns", "ResolverProxy._resolver"): "is made anew from resolv.conf when None",
     ("websockets", "websockets.utils", "apply_mask"): "unmasks, where speedups.apply_mask is missing",
 }
 
