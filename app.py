@@ -26,6 +26,7 @@ from bridge import wiring
 from bridge.clients.engine.resolver import forget_names
 from bridge.clients.engine.serving import addresses, listen, make_room
 from bridge.clients.engine.sockets import Engine
+from bridge.clients.engine.steady import steadily
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
 from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
@@ -108,7 +109,7 @@ class Process:
         self.uplink = wiring.uplink(self.settings, encoder, hello, self._presence_overflow, self.tally)
         self.heartbeat = Heartbeat((link.heartbeat or "").encode(), link.heartbeat_interval, self.uplink.tell)
         self.link = Link(
-            Dialer(host, port, forget=forget_names).dial,
+            steadily(Dialer(host, port, forget=forget_names).dial),
             partial(framing_in, link.framing_in, link.max_frame),
             LinkOptions(f"{host}:{port}", encoder.separate, link.send_gap, link.idle_warn, link.idle_reconnect),
             self.tally,

@@ -28,7 +28,8 @@ _LAST = re.compile(rb'#(\d{8})[^"]*","([\w-]+)"\]\Z')
 
 
 class Client:
-    """One WebSocket on the default namespace. `count`: messages so far; `last`: the number of the newest."""
+    """One WebSocket on the default namespace. `count`: messages so far; `last`: the number of the newest; `linked`:
+    whether the bridge says that its server is connected."""
 
     def __init__(self, port: int, auth: bytes = b"") -> None:
         self.began = time.monotonic()
@@ -37,7 +38,7 @@ class Client:
         self.sock.connect_ex(("127.0.0.1", port))
         self._out = UPGRADE + _masked(b"40" + auth)
         self._in = b""
-        self.opened = False
+        self.opened = self.linked = False
         self.pid = self.offset = b""
         self.count, self.last, self.disorder = 0, -1, 0
 
@@ -81,7 +82,9 @@ class Client:
             self.last, self.offset = number, found[2]
             self.count += 1
         elif packet == b"2":
-            self._out = _masked(b"3")
+            self._out += _masked(b"3")
+        elif packet.startswith(b'42["bridge:link"'):
+            self.linked = json.loads(packet[2:])[1]["state"] == "connected"
         elif packet.startswith(b"40"):
             self.pid = json.loads(packet[2:]).get("pid", "").encode()
 
@@ -95,8 +98,13 @@ class Client:
         """What it comes back with."""
         return b'{"pid":"%b","offset":"%b"}' % (self.pid, self.offset)
 
+    def emit(self, *event: str) -> None:
+        """An event without an ack; it is written when the loop comes to it."""
+        self._out += _masked(b"42" + json.dumps(event).encode())
+
     def cut(self) -> None:
-        """Its network is lost."""
+        """It resets its connection, of which the bridge hears at once. A network that is only silent is noticed by its
+        pings."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
@@ -115,8 +123,15 @@ class Loop:
             self.selector.register(client.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, client)
         return made
 
+    def emit(self, clients: list[Client], *events: tuple[str, ...]) -> None:
+        """One of these events from each of these clients; it returns when they are written."""
+        for client, event in zip(clients, events, strict=True):
+            client.emit(*event)
+            self.selector.modify(client.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, client)
+        self.until(lambda: not any(client.writes for client in clients))
+
     def cut(self, clients: list[Client]) -> None:
-        """Their networks are lost."""
+        """They reset their connections, all at once."""
         for client in clients:
             self.selector.unregister(client.sock)
             client.cut()

@@ -20,7 +20,8 @@ The way of a message, and the layers; imports go one way, upwards in this list:
     clients/ frames packets         events <-> Socket.IO packets in WebSocket frames
              offsets tokens         how far a client has come, which session it is
              backlog pressure       what waits for a slow client, whom the link waits for
-             outbox shares fanout   one client's, a burst for each, a burst to all
+             outbox                 one client's
+             pieces shares fanout   a burst in pieces, for each, to all
              history sessions       what was sent, who may come back and has missed what of it
              audience recovery      who is live and who is catching up; all of recovery together
              keys snapshots         what supersedes what; the last of it, for who comes late

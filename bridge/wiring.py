@@ -105,7 +105,7 @@ def fanout(settings: Settings, engine: Engine, tally: Tally) -> Fanout:
         snapshots = Snapshots(recovery.snapshot, KeysOf(recovery.snapshot_key), recovery.snapshot_size, tally)
     return Fanout(
         engine.audience, engine.pressure, tally,
-        recording=engine.recording, keys_of=keys_of, snapshots=snapshots,
+        recording=engine.recording, keys_of=keys_of, snapshots=snapshots, largest=engine.at_once,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from bridge.clients.history import History
 from bridge.clients.offsets import Offsets
 from bridge.clients.outbox import Outbox, put_all
 from bridge.clients.packets import encode_event
+from bridge.clients.pieces import LARGEST_SEGMENT
 from bridge.clients.pressure import Pressure
 from bridge.clients.shares import KeysOf, Shares
 from bridge.clients.snapshots import Snapshots
@@ -45,7 +46,7 @@ class Recording:
 
 class Fanout:
     """`recording`: None if no client recovers; `keys_of`: None if no policy asks for keys; `snapshots`: None if
-    who comes late is told nothing."""
+    who comes late is told nothing; `largest`: bytes that a client is sent at once, if it is more than one message."""
 
     def __init__(
         self,
@@ -56,9 +57,10 @@ class Fanout:
         recording: Recording | None = None,
         keys_of: KeysOf | None = None,
         snapshots: Snapshots | None = None,
+        largest: int = LARGEST_SEGMENT,
     ) -> None:
         self._audience, self._pressure, self._tally = audience, pressure, tally
-        self._recording, self._keys_of, self._snapshots = recording, keys_of, snapshots
+        self._recording, self._keys_of, self._snapshots, self._largest = recording, keys_of, snapshots, largest
         self._lock = threading.Lock()  # one at a time: a client has messages in the order of their offsets
         # Who is to have the last values, when nothing is being published: for all, or those of the user who it is.
         self._late: dict[tuple[str, bool], str | None] = {}
@@ -118,7 +120,7 @@ class Fanout:
             self._tally.count("deliveries")
 
     def _shares(self, deliveries: Sequence[Delivery | Texts], offsets: Offsets | None) -> Shares:
-        shares = Shares(self._keys_of, offsets)
+        shares = Shares(self._keys_of, offsets, self._largest)
         for delivery in deliveries:
             shares.add(delivery)
         return shares

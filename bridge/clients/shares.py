@@ -7,36 +7,25 @@ Use: `shares = Shares(keys_of, offsets); shares.add(delivery); shares.common(); 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import chain, count
 
 from bridge.clients.backlog import Segment
-from bridge.clients.frames import messages_in
 from bridge.clients.history import Addressees, Stored
 from bridge.clients.offsets import Offsets
 from bridge.clients.packets import Encoded, encode_escaped, encode_event, encode_texts, escape
+from bridge.clients.pieces import LARGEST_SEGMENT, Piece, apart, part, segments
 from bridge.messages import Delivery, Texts
 
-__all__ = ["LARGEST_SEGMENT", "KeysOf", "Shares"]
+__all__ = ["KeysOf", "Shares"]
 
 OVERHEAD = 96  # bytes that a short text's frame is longer than the text, about, without what escapes add
-LARGEST_SEGMENT = 256 * 1024  # bytes that go out in one piece; what is larger is cut between two messages
 
 #: For each message of a delivery, what a newer one supersedes.
 KeysOf = Callable[[Delivery | Texts], Sequence[Hashable]]
 
 _Own = tuple[int, int, bytes, int, Sequence[Hashable]]
-
-
-class _Piece:
-    """Frames of so many messages. `ends`: where each ends, if that is known; `keys`: see KeysOf."""
-
-    __slots__ = ("count", "data", "ends", "keys")
-
-    def __init__(self, data: bytes, count: int, ends: Sequence[int] = (), keys: Sequence[Hashable] = ()) -> None:
-        self.data, self.count, self.ends, self.keys = data, count, ends, keys
 
 
 class _Group:
@@ -51,13 +40,16 @@ class _Group:
 
 
 class Shares:
-    """One burst's. `keys_of`: None if no policy asks for keys; `offsets`: None for clients that can't have them."""
+    """One burst's. `keys_of`: None if no policy asks for keys; `offsets`: None for clients that can't have them;
+    `largest`: bytes of a segment."""
 
-    def __init__(self, keys_of: KeysOf | None = None, offsets: Offsets | None = None) -> None:
-        self._keys_of, self._offsets = keys_of, offsets
+    def __init__(
+        self, keys_of: KeysOf | None = None, offsets: Offsets | None = None, largest: int = LARGEST_SEGMENT
+    ) -> None:
+        self._keys_of, self._offsets, self._largest = keys_of, offsets, largest
         #: What was encoded, in order, with whom it is for; nothing without offsets.
         self.stored: list[Stored] = []
-        self._common: list[_Piece] = []
+        self._common: list[Piece] = []
         self._size = 0  # of the common ones
         self._groups: dict[tuple[str, ...], _Group] = {}  # by whom it is for: it does not grow with a user's clients
         self._numbers = count()
@@ -75,7 +67,7 @@ class Shares:
 
     def common(self) -> Iterable[Segment]:
         """What everybody else gets."""
-        return _segments(self._common)
+        return segments(self._common, self._largest)
 
     def alone(self) -> Iterator[tuple[Sequence[str], Sequence[Segment]]]:
         """Sids of those who get something of their own, with what they get, the common ones included, in order."""
@@ -97,13 +89,13 @@ class Shares:
             return
         keys = self._keys_of(delivery) if self._keys_of else ()
         first = self._offsets.next if self._offsets else 0
-        for encoded, to in _apart(*self._encoded(delivery)):
+        for encoded, to in apart(*self._encoded(delivery), self._largest):
             if first:
                 self._store(first, encoded, to)
                 first += encoded.count
             some, keys = keys[: encoded.count], keys[encoded.count :]
             if to is None:
-                self._add_common(_Piece(encoded.data, encoded.count, encoded.ends, some))
+                self._add_common(Piece(encoded.data, encoded.count, encoded.ends, some))
             else:
                 self._add_addressed(encoded, to, some)
 
@@ -142,7 +134,7 @@ class Shares:
     def _encoded(self, delivery: Delivery | Texts) -> tuple[Encoded, Sequence[Addressees] | None]:
         if isinstance(delivery, Texts):
             number = len(delivery.frames)
-            large = len(delivery.joined) + OVERHEAD * number > LARGEST_SEGMENT
+            large = len(delivery.joined) + OVERHEAD * number > self._largest
             runs = self._offsets.runs(self._offsets.reserve(number), number) if self._offsets else ()
             ends = large or delivery.to is not None
             return encode_texts(delivery.event, delivery.frames, delivery.joined, ends, runs), delivery.to
@@ -150,7 +142,7 @@ class Shares:
         data = encode_event(delivery.event, delivery.payload, offset)
         return Encoded(data, 1, (len(data),)), None if delivery.to is None else [delivery.to]
 
-    def _add_common(self, piece: _Piece) -> None:
+    def _add_common(self, piece: Piece) -> None:
         self._common.append(piece)
         self._size += len(piece.data)
 
@@ -160,13 +152,13 @@ class Shares:
         for number, (to, end) in enumerate(zip(addressees, encoded.ends, strict=True)):
             if to is not None:
                 if first < number:
-                    self._add_common(_part(encoded, keys, slice(first, number), begins))
+                    self._add_common(part(encoded, keys, slice(first, number), begins))
                 its = keys[number : number + 1]
                 self._group(to).own.append((self._size, next(self._numbers), encoded.data[at:end], 1, its))
                 first, begins = number + 1, end
             at = end
         if first < encoded.count:
-            self._add_common(_part(encoded, keys, slice(first, encoded.count), begins))
+            self._add_common(part(encoded, keys, slice(first, encoded.count), begins))
 
     def _group(self, to: tuple[str, ...]) -> _Group:
         group = self._groups.get(to)
@@ -175,13 +167,13 @@ class Shares:
         return group
 
     def _segments_of(self, own: Sequence[_Own]) -> Sequence[Segment]:
-        return _segments(list(self._with_keys(own)) if self._keys_of else [self._joined(own)])
+        return segments(list(self._with_keys(own)) if self._keys_of else [self._joined(own)], self._largest)
 
-    def _joined(self, own: Sequence[_Own]) -> _Piece:
+    def _joined(self, own: Sequence[_Own]) -> Piece:
         if not self._size:
             if len(own) == 1:
-                return _Piece(own[0][2], own[0][3])
-            return _Piece(b"".join([frames for _, _, frames, _, _ in own]), sum([number for *_, number, _ in own]))
+                return Piece(own[0][2], own[0][3])
+            return Piece(b"".join([frames for _, _, frames, _, _ in own]), sum([number for *_, number, _ in own]))
         if self._whole is None:
             self._whole = memoryview(b"".join([piece.data for piece in self._common]))
         parts: list[bytes | memoryview] = []
@@ -192,11 +184,11 @@ class Shares:
                 at = place
             parts.append(frames)
         parts.append(self._whole[at:])
-        return _Piece(
+        return Piece(
             b"".join(parts), sum([number for *_, number, _ in own]) + sum([each.count for each in self._common])
         )
 
-    def _with_keys(self, own: Sequence[_Own]) -> Iterator[_Piece]:
+    def _with_keys(self, own: Sequence[_Own]) -> Iterator[Piece]:
         """The same in pieces, each with its keys."""
         common = iter(self._common)
         at = 0
@@ -204,68 +196,5 @@ class Shares:
             while at < place:
                 yield (before := next(common))
                 at += len(before.data)
-            yield _Piece(frame, 1, (), keys)
+            yield Piece(frame, 1, (), keys)
         yield from common
-
-
-def _apart(encoded: Encoded, to: Sequence[Addressees] | None) -> Iterator[tuple[Encoded, Sequence[Addressees] | None]]:
-    """In parts of the largest size, with whom each message is for."""
-    if len(encoded.data) <= LARGEST_SEGMENT:
-        yield encoded, to
-        return
-    all_ends = encoded.ends or [end for _, end in messages_in(encoded.data)]  # escapes may have made it as long as this
-    for at, begins, last in _cuts(all_ends):
-        ends = [end - begins for end in all_ends[at:last]]
-        yield Encoded(encoded.data[begins : begins + ends[-1]], last - at, ends), to and to[at:last]
-
-
-def _part(encoded: Encoded, keys: Sequence[Hashable], which: slice, begins: int) -> _Piece:
-    """Some messages of one encoding, the first of which begins there."""
-    ends = [end - begins for end in encoded.ends[which]]
-    return _Piece(encoded.data[begins : begins + ends[-1]], len(ends), ends, keys[which])
-
-
-def _segments(pieces: Sequence[_Piece]) -> Sequence[Segment]:
-    """The pieces as few segments, none over the largest unless it is one message."""
-    if len(pieces) == 1 and len(pieces[0].data) <= LARGEST_SEGMENT:
-        return [_segment(pieces)]
-    return list(_gathered(pieces))
-
-
-def _gathered(pieces: Iterable[_Piece]) -> Iterator[Segment]:
-    held: list[_Piece] = []
-    size = 0
-    for piece in pieces:
-        for part in _cut(piece) if len(piece.data) > LARGEST_SEGMENT else (piece,):
-            if held and size + len(part.data) > LARGEST_SEGMENT:
-                yield _segment(held)
-                held, size = [], 0
-            held.append(part)
-            size += len(part.data)
-    if held:
-        yield _segment(held)
-
-
-def _segment(pieces: Sequence[_Piece]) -> Segment:
-    if len(pieces) == 1:
-        return Segment(pieces[0].data, pieces[0].count, pieces[0].keys)
-    data = b"".join([piece.data for piece in pieces])
-    keys = [key for piece in pieces for key in piece.keys]
-    return Segment(data, sum([piece.count for piece in pieces]), keys)
-
-
-def _cut(piece: _Piece) -> Iterator[_Piece]:
-    """The piece in parts of the largest size, cut between two messages."""
-    ends = piece.ends or [end for _, end in messages_in(piece.data)]
-    for first, begins, last in _cuts(ends):
-        yield _Piece(piece.data[begins : ends[last - 1]], last - first, (), piece.keys[first:last])
-
-
-def _cuts(ends: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Parts of the largest size, of messages that end there: the first message, where it begins, and the one
-    after the last."""
-    begins = first = 0
-    while first < len(ends):
-        last = max(first + 1, bisect_right(ends, begins + LARGEST_SEGMENT))
-        yield first, begins, last
-        begins, first = ends[last - 1], last

@@ -1,7 +1,7 @@
 """A TCP server that numbers what it sends, and keeps a log of what it got that outlives its being killed.
 
 Messages are {"n": number} for all and {"username": …, "u": number, "after": n} for one user, whose numbers are its own.
-With `confirm` it confirms what it has logged, and logs nothing twice, as docs/protocol.md has it.
+With `confirm` it confirms what it has logged, after a moment, and logs nothing twice, as docs/protocol.md has it.
 
 Use: `server = CountingServer(); server.feed(200); server.kill(); server.start()`; `server.log`; `server.sendings`.
 """
@@ -24,6 +24,7 @@ __all__ = ["CountingServer", "Sending"]
 
 TICK = 0.025  # seconds between two writes
 OWN = 0.05  # of the messages, for one user alone
+WITHHELD = 0.05  # seconds until a confirmation goes out, at most: an ack that does not wait for it comes before it
 
 
 @dataclass
@@ -39,7 +40,9 @@ class CountingServer:
     """`log`: (client's name, number) of each event. `present`: who is there, as it was told since the link came up.
 
     `left`: who has left, in order; `again`: frames that it had already; `strange`: what it should never have got;
-    `links`: connections so far.
+    `absent`: events of users who were not there; `links`: connections so far; `begun`: how long the log was when each
+    of them began; `frames`: those that it has read; `confirmed`: of each event of the log when it was first confirmed,
+    in microseconds of the machine's monotonic clock.
     """
 
     def __init__(self, confirm: bool = False, seed: int = 0) -> None:
@@ -49,7 +52,11 @@ class CountingServer:
         self.sendings: list[Sending] = []
         self.left: list[str] = []
         self.strange: list[str] = []
-        self.absent = self.again = self.links = self.next = self.port = 0
+        self.begun: list[int] = []
+        self.confirmed: dict[tuple[str, int], int] = {}
+        self.absent = self.again = self.links = self.next = self.port = self.frames = 0
+        self._to_confirm: list[tuple[str, int]] = []
+        self._withhold = Random(seed)
         self._own: Counter[str] = Counter()
         self._applied: Counter[str] = Counter()  # by epoch
         self._epoch, self._seq = "", 0
@@ -107,6 +114,16 @@ class CountingServer:
             sock.sendall("".join(texts).encode())
         return self.next - 1
 
+    @property
+    def sent(self) -> int:
+        """How many numbers for all there are to account for."""
+        return self.next - (self.sendings[0].first if self.sendings else 0)
+
+    def forget(self) -> None:
+        """What was sent before is not accounted for: nobody was there."""
+        with self._lock:
+            self.sendings[:] = [Sending(self.next, self.next)]
+
     def feed(self, a_second: float) -> None:
         """So many numbers a second, until `pause()`."""
         self._feeding.set()
@@ -148,6 +165,7 @@ class CountingServer:
             self._hang_up()  # there is one bridge, and it would not call twice
             with self._lock:
                 self.links += 1
+                self.begun.append(len(self.log))
                 self.present.clear()
                 self._epoch, self._seq = "", 0
                 self.sendings.append(Sending(self.next, self.next))
@@ -162,7 +180,7 @@ class CountingServer:
                 sock.shutdown(socket.SHUT_RDWR)  # which wakes who waits in it
 
     def _read(self, sock: socket.socket) -> None:
-        pending = b""
+        pace, pending = threading.Event(), b""
         try:
             while data := sock.recv(65536):
                 *frames, pending = (pending + data).split(b"~")
@@ -171,14 +189,25 @@ class CountingServer:
                         break
                     for frame in frames:
                         self._frame(frame)
-                    answer = b'{"confirm":%d}~' % self._applied[self._epoch] if self._confirm and self._seq else b""
-                sock.sendall(answer)
+                    self.frames += len(frames)
+                    confirms = self._confirm and self._seq > 0
+                if confirms:
+                    pace.wait(self._withhold.uniform(0, WITHHELD))
+                    sock.sendall(self._confirmation())
         except OSError:
             pass
         with self._lock:
             if self._sock is sock:
                 self._sock = None
         sock.close()
+
+    def _confirmation(self) -> bytes:
+        """Of everything in the log. When it was is noted before it is sent: no ack can be earlier."""
+        with self._lock:
+            now = time.monotonic_ns() // 1000
+            self.confirmed.update(dict.fromkeys(self._to_confirm, now))
+            self._to_confirm.clear()
+            return b'{"confirm":%d}~' % self._applied[self._epoch]
 
     def _frame(self, frame: bytes) -> None:
         try:
@@ -196,11 +225,11 @@ class CountingServer:
                 self.strange.append(f"{action} of {user}, who had done so already")
             (self.present.add if action == "connected" else self.present.discard)(user)
             self.left += [user] if action == "disconnected" else []
-        elif self._is_new(message, seq):
-            if user not in self.present:
-                self.absent += 1
-            if action == "tick":
+        else:
+            self.absent += user not in self.present
+            if self._is_new(message, seq) and action == "tick":
                 self.log.append((message["c"], message["n"]))
+                self._to_confirm.append(self.log[-1])
 
     def _is_new(self, message: dict[str, Any], seq: object) -> bool:
         if not self._confirm:

@@ -15,7 +15,7 @@ from tests.node_client import NodeProcess
 from tests.viewer import until
 from tests.waiting import PATIENCE
 
-__all__ = ["QUICK", "Connection", "Crowd", "Group", "Member", "Runs"]
+__all__ = ["QUICK", "Connection", "Crowd", "Group", "Member", "Refusal", "Runs"]
 
 #: Numbers as (first, last) of what follows without a gap.
 Runs = Sequence[tuple[int, int]]
@@ -50,8 +50,18 @@ class Connection:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """The ack of one event that was refused: its code and text."""
+
+    number: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Member:
-    """One client's account. `refused`: numbers by the ack's code; `unknown`: those that nobody answered."""
+    """One client's account. `ok`: the numbers of events that were acked ok, with when, in microseconds of the
+    machine's monotonic clock; `unknown`: those that nobody answered."""
 
     group: str
     name: str
@@ -61,9 +71,9 @@ class Member:
     faults: Sequence[str]
     reasons: Mapping[str, int]
     emitted: int
-    ok: frozenset[int]
+    ok: Mapping[int, int]
     unknown: frozenset[int]
-    refused: Mapping[str, Sequence[int]]
+    refused: Sequence[Refusal]
 
     @property
     def user(self) -> str | None:
@@ -82,8 +92,8 @@ class Member:
             for each in line.pop("connections")
         ]  # fmt: skip
         return cls(
-            connections=runs, ok=frozenset(acks["ok"]), unknown=frozenset(acks["unknown"]), refused=acks["refused"],
-            **line,
+            connections=runs, ok=dict(acks["ok"]), unknown=frozenset(acks["unknown"]),
+            refused=[Refusal(*each) for each in acks["refused"]], **line,
         )  # fmt: skip
 
 

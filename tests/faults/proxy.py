@@ -24,6 +24,7 @@ from tests.waiting import PATIENCE
 __all__ = ["BLACK_HOLE", "CLEAR", "DOWN", "UP", "WAYS", "Condition", "Line", "Proxy"]
 
 SIZE = 65536  # bytes of one read
+MOST = 8 * 1024 * 1024  # bytes that a kernel keeps for who does not read, and more
 TURNS = 20  # pieces a second of what is throttled
 
 UP, DOWN = "up", "down"  # from who has connected to the target, and back
@@ -56,7 +57,7 @@ class _Way:
         self._line, self._source, self._sink, self._ends, self._random = line, source, sink, ends, random
         self.condition = CLEAR
         self.cutting = self.sending = False
-        self.sends = self.passed = 0
+        self.sends = self.passed = self.frames = 0
 
     def run(self) -> None:
         """Until one side or the line ends."""
@@ -77,7 +78,7 @@ class _Way:
 
     def _pass(self, data: bytes) -> None:
         came, last = time.monotonic(), len(data)
-        ends = frozenset(self._ends.feed(data))
+        ends = self._found(data)
         inside = [at for at in range(1, last + 1) if at not in ends] if self.cutting else []
         if inside:
             last = self._random.choice(inside)
@@ -92,6 +93,16 @@ class _Way:
         if inside:
             self._line.hang_up()
             raise OSError("cut")
+
+    def _found(self, data: bytes) -> frozenset[int]:
+        ends = frozenset(self._ends.feed(data))
+        self.frames += len(ends)
+        return ends
+
+    def count_rest(self) -> None:
+        """Count what has come and was never read. It stays where it is, as a close tells who sent it of that."""
+        with contextlib.suppress(OSError):
+            self._found(self._source.recv(MOST, socket.MSG_PEEK | socket.MSG_DONTWAIT))
 
     def _send(self, piece: bytes) -> None:
         self.sending = True
@@ -179,6 +190,7 @@ class Line:
             back.join()
         except OSError:
             self.reset()
+        self.up.count_rest()
         self._near.close()
         self._far.close()
         self._proxy.forget(self)
@@ -196,7 +208,7 @@ class Proxy:
         self._conditions: dict[str, Condition] = {}
         self._lines: dict[Line, None] = {}
         self._lock = threading.Lock()
-        self.accepted = 0
+        self.accepted = self._frames = 0
         self.port = 0
         self.listen()
         self.address, self.url = f"127.0.0.1:{self.port}", f"http://127.0.0.1:{self.port}"
@@ -206,6 +218,12 @@ class Proxy:
         """The connections that there are, the oldest first."""
         with self._lock:
             return list(self._lines)
+
+    @property
+    def frames_up(self) -> int:
+        """How many frames came up to here, whatever became of them: who sent them has had them acknowledged."""
+        with self._lock:
+            return self._frames + sum(line.up.frames for line in self._lines)
 
     def set(self, condition: Condition, *ways: str) -> None:
         """For all connections, those to come included."""
@@ -241,6 +259,7 @@ class Proxy:
         """It has ended."""
         with self._lock:
             self._lines.pop(line, None)
+            self._frames += line.up.frames
 
     def close(self) -> None:
         """Refuse and reset."""

@@ -5,7 +5,7 @@ Use: `with between("--identity", "register") as at, at.crowd(clients=8) as crowd
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from random import Random
@@ -74,7 +74,17 @@ class Between:
 
     def verdict(self, crowd: Crowd, whole: bool = False) -> list[str]:
         """Everything that is wrong, once all has come to rest. `whole`: see verdict.messages."""
-        return list(judge(self.server, self.account(crowd), self.confirm, whole))
+        return self.judged(self.account(crowd), whole)
+
+    def judged(self, members: Sequence[Member], whole: bool = False) -> list[str]:
+        """The same, of accounts that are known already."""
+        return list(judge(self.server, members, self.confirm, whole, self.lost))
+
+    @property
+    def lost(self) -> int:
+        """How many frames of the bridge's may be lost, once all has come to rest: those that it says may be, and those
+        that came as far as the proxy."""
+        return self.bridge.counter("frames_unconfirmed") + self.link.frames_up - self.server.frames
 
     def account(self, crowd: Crowd) -> list[Member]:
         """What everybody got, once all has come to rest."""

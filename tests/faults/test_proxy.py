@@ -115,6 +115,22 @@ def test_bytes_pass_both_ways_and_an_end_of_one_way_is_no_end_of_the_other(pair:
     until(lambda: not pair.proxy.lines)
 
 
+@pytest.mark.parametrize("end", [Line.reset, Line.hang_up])
+def test_frames_that_came_are_counted_also_those_that_went_no_further(make: Make, end: Callable[[Line], None]) -> None:
+    pair = make().joined()
+    pair.near.send(b"a~b~c")
+    pair.far.has(b"a~b~c")
+    assert pair.proxy.frames_up == 2
+    pair.line.set(BLACK_HOLE)
+    pair.near.send(b"~d~")  # read, and waits
+    until(lambda: pair.proxy.frames_up == 4)
+    pair.near.send(b"e~f~g")  # not even read
+    end(pair.line)
+    assert pair.line.ended.wait(PATIENCE)
+    assert pair.proxy.frames_up == 6
+    assert pair.far.got == b"a~b~c"
+
+
 def test_a_delay_holds_bytes_for_so_long_in_their_order(pair: Pair) -> None:
     pair.line.set(Condition(delay=0.3), UP)
     began = time.monotonic()

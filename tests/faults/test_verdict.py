@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.errors import REFUSALS
+from bridge.link.keeping import BROKE
 from tests.faults.counting import CountingServer, Sending
-from tests.faults.crowd import Connection, Member, Runs
+from tests.faults.crowd import Connection, Member, Refusal, Runs
 from tests.faults.verdict import delivered, judge
 
 #: Three connections of the server's; of the second one it lost the end.
@@ -21,6 +23,8 @@ def server() -> Iterator[CountingServer]:
     with CountingServer() as server:
         server.sendings, server.present = list(SENDINGS), {"ann", "w"}
         server.log = [("ann", 0), ("ann", 1), ("ann", 3)]
+        server.links, server.begun = 3, [0, 2, 2]
+        server.confirmed = dict.fromkeys(server.log, 1000)
         yield server
 
 
@@ -29,16 +33,16 @@ def connection(*runs: tuple[int, int], recovered: bool = False, own: Runs = ((0,
 
 
 def member(*connections: Connection) -> Member:
-    acks = {"ok": frozenset([0, 1, 3]), "unknown": frozenset([4]), "refused": {"link-down": [2]}, "emitted": 5}
-    return Member("a", "ann", False, True, connections, [], {}, **acks)  # type: ignore[arg-type]
+    ok, refused = dict.fromkeys([0, 1, 3], 1000), [Refusal(2, "link-down", "the server is not connected")]
+    return Member("a", "ann", False, True, connections, [], {}, 5, ok, frozenset([4]), refused)
 
 
-WITNESS = Member("a", "w", True, True, [connection(*HAD, user="w", own=())], [], {}, 0, frozenset(), frozenset(), {})
+WITNESS = Member("a", "w", True, True, [connection(*HAD, user="w", own=())], [], {}, 0, {}, frozenset(), [])
 GOOD = member(connection(*HAD))
 
 
-def wrong(server: CountingServer, ann: Member, confirm: bool = False) -> list[str]:
-    return list(judge(server, [WITNESS, ann], confirm))
+def wrong(server: CountingServer, ann: Member, confirm: bool = False, lost: int = 0) -> list[str]:
+    return list(judge(server, [WITNESS, ann], confirm, lost=lost))
 
 
 def test_what_the_bridge_had_is_a_beginning_of_each_connection() -> None:
@@ -99,21 +103,78 @@ def test_a_witness_that_was_cut_off_is_none(server: CountingServer) -> None:
     assert "nothing after" in found
 
 
-def test_an_event_that_was_acked_is_in_the_log_once_or_without_confirm_at_most_once(server: CountingServer) -> None:
+def test_with_confirm_an_event_that_was_acked_is_in_the_log_once(server: CountingServer) -> None:
     assert wrong(server, GOOD, True) == []
-    server.log.remove(("ann", 1))
+    server.log.append(("ann", 3))
+    assert wrong(server, GOOD, True) == ["event 3 of ann is in the log 2 times"]
+    server.log = [("ann", 0), ("ann", 3)]
+    [found] = wrong(server, GOOD, True, lost=9)
+    assert found == "ann: 1 events were acked ok and are not in the log: [1]"
+
+
+def test_without_confirm_too_if_the_link_never_broke(server: CountingServer) -> None:
+    server.links, server.begun = 1, [0]
     assert wrong(server, GOOD) == []
-    [found] = wrong(server, GOOD, True)
-    assert "1 events were acked ok and are not in the log: [1]" in found
-    server.log += [("ann", 3)]
-    [found] = wrong(server, GOOD)
-    assert "event 3 of ann is in the log 2 times" in found
+    server.log.remove(("ann", 3))
+    [found] = wrong(server, GOOD, lost=9)
+    assert found == "ann: 1 events were acked ok and are not in the log: [3]"
+
+
+def test_else_no_more_may_be_missing_than_frames_may_be_lost(server: CountingServer) -> None:
+    server.log, server.begun = [("ann", 0)], [0, 1, 1]
+    assert wrong(server, GOOD, lost=2) == []
+    [found] = wrong(server, GOOD, lost=1)
+    assert found == "2 events were acked ok and are not in the log, but only 1 frames may be lost"
+
+
+@pytest.mark.parametrize(
+    ("log", "begun", "inside"),
+    [
+        ([0, 3], [0, 1], []),
+        ([0, 3], [0, 2], [1]),
+        ([0, 3], [0, 0], [1]),
+        ([0], [0, 1], []),
+        ([0], [0, 0], [1, 3]),
+        ([3], [0, 0], []),
+        ([3], [0, 1], [0, 1]),
+        ([], [0, 0], []),
+    ],
+)
+def test_what_is_missing_is_the_end_of_a_connection_s(
+    server: CountingServer, log: list[int], begun: list[int], inside: list[int]
+) -> None:
+    server.log, server.begun, server.links = [("ann", number) for number in log], begun, len(begun)
+    found = wrong(server, GOOD, lost=3)
+    assert found == [
+        f"ann: events were acked ok and are not in the log, but those after them are: {numbers}"
+        for numbers in [inside]
+        if numbers
+    ]
+
+
+def test_what_was_refused_is_not_in_the_log_but_where_that_is_not_known(server: CountingServer) -> None:
+    server.log.insert(2, ("ann", 2))
+    for code, text in (("link-down", REFUSALS["link-down"]), ("gone", REFUSALS["gone"]), ("link-busy", "")):
+        [found] = wrong(server, replace(GOOD, refused=[Refusal(2, code, text)]))
+        assert found == f"ann: event 2 is in the log and was refused: {code}, {text}"
+    assert wrong(server, replace(GOOD, refused=[Refusal(2, "link-down", BROKE)])) == []
+
+
+def test_with_confirm_an_ack_does_not_come_before_the_confirmation(server: CountingServer) -> None:
+    server.confirmed["ann", 1] = 1001
+    assert wrong(server, GOOD) == []
+    assert wrong(server, GOOD, True) == ["ann: 1 events were acked ok before they were confirmed: [1]"]
+    del server.confirmed["ann", 1]
+    assert wrong(server, GOOD, True) == ["ann: 1 events were acked ok before they were confirmed: [1]"]
 
 
 def test_events_stay_in_order_and_each_is_answered(server: CountingServer) -> None:
+    server.log.append(("ann", 4))
+    assert wrong(server, GOOD) == []
     server.log.append(("ann", 2))
-    assert ["came after 3" in text for text in wrong(server, GOOD)] == [True]
-    assert "1 events were never answered" in wrong(server, replace(GOOD, emitted=6))[1]
+    ann = replace(GOOD, unknown=frozenset([2, 4]), refused=[])
+    assert wrong(server, ann) == ["event 2 of ann came after 4"]
+    assert wrong(server, replace(ann, emitted=6))[1] == "ann: 1 events were never answered"
 
 
 def test_who_is_there_is_who_the_server_thinks_is_there(server: CountingServer) -> None:
@@ -123,4 +184,6 @@ def test_who_is_there_is_who_the_server_thinks_is_there(server: CountingServer) 
 
 def test_strangers_and_strange_frames_are_told_of(server: CountingServer) -> None:
     server.strange, server.absent = ["junk"], 2
-    assert wrong(server, GOOD) == ["the server got junk", "2 events were of users who had not been announced"]
+    for confirm in (False, True):
+        found = wrong(server, GOOD, confirm)
+        assert found == ["the server got junk", "2 events were of users who had not been announced"]

@@ -4,6 +4,10 @@ What the bridge had of each connection of the server is what its witness, who is
 be a beginning of what was sent. Every client has to have the same, without a gap, except where it came back and was
 told that it did not recover.
 
+What clients sent is in the server's log once and in order. What was acked ok may be missing only where a connection
+broke, its end and no more than may be lost; with `confirm` not at all, nor may the ack come before the confirmation.
+What was refused is not in the log, but where the text says that this is not known.
+
 Use: `violations = list(judge(server, members))`.
 """
 
@@ -11,13 +15,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 
 from tests.faults.counting import CountingServer, Sending
 from tests.faults.crowd import Member, Runs
 
-__all__ = ["delivered", "events", "judge", "messages"]
+__all__ = ["UNKNOWN", "delivered", "events", "judge", "messages"]
+
+#: In the text of a refusal: the event may be in the log, see docs/protocol.md.
+UNKNOWN = "may or may not have arrived"
 
 
 class Line:
@@ -135,13 +142,33 @@ def _certain(sendings: Sequence[Sending], had: Sequence[tuple[int, int]], user: 
                 yield number
 
 
-def events(server: CountingServer, members: Sequence[Member], confirm: bool) -> Iterator[str]:
-    """What is wrong with the log of events: each once at most, in order; with `confirm` each that was acked ok."""
+def events(server: CountingServer, members: Sequence[Member], confirm: bool, lost: int) -> Iterator[str]:
+    """What is wrong with the log of events, and with what was said of them. `lost`: how many frames may be lost."""
     yield from (f"the server got {text}" for text in server.strange)
-    if server.absent and not confirm:
+    if server.absent:
         yield f"{server.absent} events were of users who had not been announced"
-    times = Counter(server.log)
-    for (name, number), count in times.items():
+    yield from _log(server)
+    places = {event: place for place, event in enumerate(server.log)}
+    missing = 0
+    for member in members:
+        answered = len(member.ok) + len(member.unknown) + len(member.refused)
+        if answered != member.emitted:
+            yield f"{member.name}: {member.emitted - answered} events were never answered"
+        gaps = sorted(number for number in member.ok if (member.name, number) not in places)
+        if gaps and (confirm or server.links == 1):
+            yield f"{member.name}: {len(gaps)} events were acked ok and are not in the log: {gaps[:20]}"
+        elif inside := _inside(server, member, gaps):
+            yield f"{member.name}: events were acked ok and are not in the log, but those after them are: {inside[:20]}"
+        missing += len(gaps)
+        yield from _refused(member, places)
+        yield from _early(server, member) if confirm else ()
+    if not confirm and server.links > 1 and missing > lost:
+        yield f"{missing} events were acked ok and are not in the log, but only {lost} frames may be lost"
+
+
+def _log(server: CountingServer) -> Iterator[str]:
+    """Each event once at most, those of one client in order."""
+    for (name, number), count in Counter(server.log).items():
         if count > 1:
             yield f"event {number} of {name} is in the log {count} times"
     last: dict[str, int] = {}
@@ -149,21 +176,43 @@ def events(server: CountingServer, members: Sequence[Member], confirm: bool) -> 
         if number < last.get(name, -1):
             yield f"event {number} of {name} came after {last[name]}"
         last[name] = number
-    for member in members:
-        lost = sorted(number for number in member.ok if (member.name, number) not in times)
-        if confirm and lost:
-            yield f"{member.name}: {len(lost)} events were acked ok and are not in the log: {lost[:20]}"
-        answered = len(member.ok) + len(member.unknown) + sum(map(len, member.refused.values()))
-        if answered != member.emitted:
-            yield f"{member.name}: {member.emitted - answered} events were never answered"
+
+
+def _inside(server: CountingServer, member: Member, gaps: Sequence[int]) -> list[int]:
+    """Those of the missing events that were not the last ones of a connection: one that breaks loses its end alone."""
+    there = sorted((number, place) for place, (name, number) in enumerate(server.log) if name == member.name)
+    found = []
+    for gap in gaps:
+        at = bisect_right(there, (gap, -1))
+        before = there[at - 1][1] if at else -1
+        after = there[at][1] if at < len(there) else len(server.log)
+        if not any(before < begun <= after for begun in server.begun[1:]):
+            found.append(gap)
+    return found
+
+
+def _refused(member: Member, places: Mapping[tuple[str, int], int]) -> Iterator[str]:
+    """What is refused was not sent, but where the text says that this is not known."""
+    for refusal in member.refused:
+        if (member.name, refusal.number) in places and UNKNOWN not in refusal.text:
+            yield f"{member.name}: event {refusal.number} is in the log and was refused: {refusal.code}, {refusal.text}"
+
+
+def _early(server: CountingServer, member: Member) -> Iterator[str]:
+    """What was acked ok before the server had confirmed it."""
+    when = {number: server.confirmed.get((member.name, number)) for number in member.ok}
+    early = sorted(number for number, at in member.ok.items() if (known := when[number]) is None or at < known)
+    if early:
+        yield f"{member.name}: {len(early)} events were acked ok before they were confirmed: {early[:20]}"
 
 
 def judge(
-    server: CountingServer, members: Sequence[Member], confirm: bool = False, whole: bool = False
+    server: CountingServer, members: Sequence[Member], confirm: bool = False, whole: bool = False, lost: int = 0
 ) -> Iterator[str]:
-    """Everything that is wrong, when all has come to rest."""
+    """Everything that is wrong, when all has come to rest. `lost`: how many frames to the server may be lost, if the
+    link broke."""
     yield from messages(server, members, whole)
-    yield from events(server, members, confirm)
+    yield from events(server, members, confirm, lost)
     there = {member.user for member in members if member.connected}
     if server.present != there:
         yield f"in the server there are {server.present - there} who have left, and {there - server.present} are not"

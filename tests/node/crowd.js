@@ -4,6 +4,8 @@
 // witness, to `direct`, past whatever is in between. They emit `events` a second together, numbered for each client.
 // Messages are {"n": number} for all, and {"username": …, "u": number, "after": n} for one user.
 //
+// An event that was acked ok is told with when, in µs of the machine's monotonic clock; one that was refused with why.
+//
 // stdin: {"status": true} | {"events": a second} | {"report": true} | {"close": true}. stdout: {"ready": true} when all have
 // connected; {"status": …}; {"member": …} for each and then {"reported": true}; {"closed": true}.
 const { io } = require("socket.io-client");
@@ -33,7 +35,7 @@ class Member {
     this.faults = [];
     this.reasons = {};
     this.next = this.pending = 0;
-    this.acks = { ok: [], unknown: [], refused: {} };
+    this.acks = { ok: [], unknown: [], refused: [] };
     this.times = new Float64Array(witness ? 0 : REMEMBERED);
     this.numbers = new Int32Array(witness ? 0 : REMEMBERED).fill(-1);
     const kinds = group.transports || [["websocket"]];
@@ -107,8 +109,8 @@ class Member {
     this.socket.timeout(PATIENCE).emit("tick", { c: this.name, n: number }, (error, answer) => {
       this.pending--;
       if (error) this.acks.unknown.push(number);
-      else if (answer.ok) this.acks.ok.push(number);
-      else (this.acks.refused[answer.error] ||= []).push(number);
+      else if (answer.ok) this.acks.ok.push([number, Number(process.hrtime.bigint() / 1000n)]);
+      else this.acks.refused.push([number, answer.error, answer.message]);
     });
   }
 
@@ -150,11 +152,15 @@ function status() {
   }));
 }
 
+// A connection closes when all that was emitted, goodbye included, has been written: one that polls needs a request for it.
 function close() {
   let open = all.length;
+  const closed = () => --open || setTimeout(() => say({ closed: true }), 100); // the last packets go out
   for (const { socket } of all) {
+    const { engine } = socket.io;
+    if (engine.readyState === "closed") closed();
+    else engine.once("close", closed);
     socket.disconnect();
-    if (--open === 0) setTimeout(() => say({ closed: true }), 100); // the last packets go out
   }
 }
 

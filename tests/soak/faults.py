@@ -3,7 +3,7 @@
 Two bridges side by side, one plain and one with `--confirm`, half of the clients each; between each bridge and its
 server, and between it and its browsers, a proxy with a storm of its own. At the end everything comes to rest, and
 every number is accounted for: see tests/faults/verdict.py. Then all leave, and memory, descriptors and green threads
-have to be back where they were. Exits with 1 and says why if anything is wrong.
+have to be back where they were: see bounds.py. Exits with 1 and says why if anything is wrong.
 
 Use: `make soak`, `make soak SOAK=3600`, or `python -m tests.soak.faults --seconds 60 --seed 7`.
 """
@@ -20,7 +20,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random, SystemRandom
-from statistics import median
 
 import requests
 
@@ -29,9 +28,9 @@ from tests.faults.crowd import QUICK, Crowd, Group, Member
 from tests.faults.proxy import CLEAR
 from tests.faults.sites import CONFIRM, RECOVERY, Between
 from tests.faults.storm import Storm
-from tests.faults.verdict import judge
 from tests.process import ROOT, Bridge
 from tests.sites import memory
+from tests.soak.bounds import EVERY, RISE, grown, recovered, rising
 from tests.viewer import until
 from tests.waiting import PATIENCE
 
@@ -41,19 +40,15 @@ OF_LINKS = 0.25  # of the faults; a browser has a network that is worse than a s
 KILLED = 20.0  # seconds between two deaths of a server
 TRANSPORTS = [["websocket"]] * 7 + [["polling", "websocket"]] * 2 + [["polling"]]
 MIB = 1024 * 1024
-FLAT = 4 * MIB  # how much more there may be in the last quarter than in the second, in a run of some length
-SLACK = 32 * MIB  # how much more at the end than at the start: the allocator keeps some, the window of recovery too
-LONG = 480.0  # seconds, from which on what is kept for recovery is full in the second quarter
+HISTORY = MIB  # bytes that are kept for recovery, of some 40 s: longer than anybody is away, and soon full
 
 
 def look(bridge: Bridge) -> dict[str, int]:
-    """What it uses: descriptors, green threads, bytes of memory."""
-    inside = requests.get(f"{bridge.url}/soak/inside", timeout=PATIENCE).json()["green_threads"]
-    return {
-        "descriptors": len(os.listdir(f"/proc/{bridge.process.pid}/fd")),
-        "green threads": inside,
-        "memory": memory(bridge),
-    }
+    """What it uses: descriptors, green threads, memory as bounds.py has it."""
+    inside: dict[str, int] = requests.get(f"{bridge.url}/soak/inside", timeout=PATIENCE).json()
+    descriptors = len(os.listdir(f"/proc/{bridge.process.pid}/fd"))
+    green_threads = inside.pop("green_threads")
+    return {"descriptors": descriptors, "green threads": green_threads, "memory": memory(bridge), **inside}
 
 
 class Killer:
@@ -91,14 +86,23 @@ class Half:
         self.name, self._random = name, random
         pings = ("--ping-interval", "2", "--ping-timeout", "3")
         inside = ("--handlers", str(Path(__file__).with_name("inside.py")))
-        self.at = Between(stack, *flags, *pings, *inside, seed=random.getrandbits(32))
-        with Client(self.at.bridge.url, auth={"recovery": False}) as warming_up:
+        history = ("--recovery-size", str(HISTORY)) if RECOVERY else ()
+        self.at = Between(stack, *flags, *pings, *inside, *history, seed=random.getrandbits(32))
+        with Client(self.at.bridge.url) as warming_up:  # whoever could recover: for nobody nothing is kept
             warming_up.linked()
+            until(self._history_full, 60, 0.005)
         until(lambda: self.at.bridge.status()["clients"] == 0)
+        self.at.server.forget()
         self.before = look(self.at.bridge)
         self.group: Group = self.at.group(name, clients, 0, transports=TRANSPORTS, options=QUICK)
-        self.samples: list[int] = []
+        self.samples: dict[str, list[int]] = {what: [] for what in RISE}
         self.struck: Counter[str] = Counter()
+
+    def _history_full(self) -> bool:
+        """Whether it is, after some messages more: what it takes is not what is looked at."""
+        self.at.server.send(50)
+        kept: int = self.at.bridge.status()["now"]["bytes_of_history"]
+        return not RECOVERY or kept > 0.95 * HISTORY
 
     def begin(self, storms: float) -> None:
         """From now on nothing can be relied on. `storms`: faults a second."""
@@ -119,13 +123,16 @@ class Half:
 
     def look(self) -> None:
         """Once a second."""
-        self.samples.append(memory(self.at.bridge))
+        if len(self.samples["memory"]) % EVERY["malloc"] == 0:
+            for what, amount in requests.get(f"{self.at.bridge.url}/soak/live", timeout=PATIENCE).json().items():
+                self.samples[what].append(amount)
+        self.samples["memory"].append(memory(self.at.bridge))
 
     def line(self, status: dict[str, int]) -> str:
         """How it is now."""
         server = self.at.server
         return (
-            f"{self.name:8} {self.samples[-1] / MIB:6.1f} MiB; sent {server.next}, links {server.links}, log "
+            f"{self.name:8} {self.samples['memory'][-1] / MIB:6.1f} MiB; sent {server.sent}, links {server.links}, log "
             f"{len(server.log)}; connected {status['connected']}, came back {status['came_back']}, recovered "
             f"{status['recovered']}"
         )
@@ -137,34 +144,29 @@ class Half:
         got = sum(last - first + 1 for each in browsers for one in each.connections for first, last in one.all)
         acked = sum(len(each.ok) for each in browsers)
         logged = set(server.log)
-        lost = sum((each.name, number) not in logged for each in browsers for number in each.ok)
+        missing = sum((each.name, number) not in logged for each in browsers for number in each.ok)
         refused: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         for each in browsers:
-            refused.update({code: len(numbers) for code, numbers in each.refused.items()})
+            refused.update(refusal.code for refusal in each.refused)
             reasons.update(each.reasons)
         yield f"struck: {dict(self.struck)}; server killed {self._killer.times} times; links {server.links}"
         yield f"clients came back {len(connections)} times, {sum(one.recovered for one in connections)} recovered;"
         yield f"  cut off by {dict(reasons)}"
-        yield f"messages sent {server.next}, got {got}"
-        yield f"events emitted {sum(each.emitted for each in browsers)}, acked ok {acked} ({lost} not in the log),"
+        yield f"messages sent {server.sent}, got {got}"
+        yield f"events emitted {sum(each.emitted for each in browsers)}, acked ok {acked} ({missing} not in the log;"
+        yield f"  {self.at.lost} frames were or may be lost),"
         yield f"  refused {dict(refused)}, no answer {sum(len(each.unknown) for each in browsers)}"
         yield f"log {len(server.log)}, frames that came again {server.again}, of users who had left {server.absent}"
-        yield f"memory {self.before['memory'] / MIB:.1f} MiB at the start, {max(self.samples) / MIB:.1f} at most"
+        used = self.samples["memory"]
+        yield f"memory {self.before['memory'] / MIB:.1f} MiB at the start, {max(used) / MIB:.1f} at most"
 
     def wrong(self, members: Sequence[Member]) -> Iterator[str]:
         """What is wrong while all are there."""
-        yield from judge(self.at.server, members, self.at.confirm)
-        connections = [one for each in members for one in each.connections[1:]]
-        if not connections:
-            yield "no client was cut off, so nothing was tried"
-        if RECOVERY and sum(one.recovered for one in connections) < 0.5 * len(connections):
-            yield "most clients that came back did not recover"
-        quarter = len(self.samples) // 4
-        if len(self.samples) >= LONG:
-            grown = median(self.samples[-quarter:]) - median(self.samples[quarter : 2 * quarter])
-            if grown > FLAT:
-                yield f"memory grew by {grown / MIB:.1f} MiB from the second quarter to the last"
+        yield from self.at.judged(members)
+        connections = [one.recovered or not RECOVERY for each in members for one in each.connections[1:]]
+        yield from recovered(connections, self.at.bridge.status()["counters"])
+        yield from rising(self.samples)
 
     def keep_log(self) -> Path:
         """The file that the bridge's log has been written to."""
@@ -179,21 +181,18 @@ class Half:
 
         def back() -> bool:
             now.update(look(self.at.bridge))
-            return not self.at.server.present and all(
-                now[what] <= self.before[what] for what in ("descriptors", "green threads")
-            )
+            return not (self.at.server.present or list(grown(self.before, now)))
 
         try:
             until(back, 30, 0.5)
         except AssertionError:
-            yield f"all have left, and it has {now}; at the start it had {self.before}"
-        if now["memory"] > self.before["memory"] + SLACK:
-            yield f"memory is {now['memory'] / MIB:.1f} MiB, at the start it was {self.before['memory'] / MIB:.1f}"
+            yield from (f"all have left, and there are still {text}" for text in grown(self.before, now))
         if tracebacks := [line for line in self.at.bridge.log.entries if "Traceback" in line]:
             yield f"the log has {len(tracebacks)} tracebacks"
         if self.at.server.present:
             yield f"all have left, and the server was not told of {self.at.server.present}"
-        print(f"{self.name}: all have left: {now}; at the start {self.before}", flush=True)
+        kept = self.at.bridge.status()["now"]
+        print(f"{self.name}: all have left: {now}; at the start {self.before}; kept: {kept}", flush=True)
 
 
 class Soak:

@@ -1,4 +1,4 @@
-"""A minute of the soak runs, which `make soak` and `make soak-slow` have for as long as one likes."""
+"""A minute of `make soak`, which has it for as long as one likes. Of `make soak-slow`: see test_slow.py."""
 
 from __future__ import annotations
 

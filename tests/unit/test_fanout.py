@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -14,14 +13,15 @@ from hypothesis import strategies as st
 
 from bridge.clients import fanout, shares
 from bridge.clients.audience import Audience
+from bridge.clients.backlog import Segment
 from bridge.clients.fanout import Fanout
 from bridge.clients.history import History
 from bridge.clients.keys import KeysOf
 from bridge.clients.offsets import Offsets
 from bridge.clients.outbox import Limits
 from bridge.clients.packets import encode_event, polled
+from bridge.clients.pieces import LARGEST_SEGMENT
 from bridge.clients.pressure import Pressure
-from bridge.clients.shares import LARGEST_SEGMENT
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.tally import Tally
 from tests.unit.outboxes import FakeClient
@@ -30,13 +30,13 @@ from tests.unit.outboxes import FakeClient
 class Fan:
     """A fan-out to clients of these names."""
 
-    def __init__(self, *sids: str, keys_of: KeysOf | None = None) -> None:
+    def __init__(self, *sids: str, keys_of: KeysOf | None = None, largest: int = LARGEST_SEGMENT) -> None:
         self.tally = Tally()
         self.clients = {sid: FakeClient(Limits(1 << 30, "disconnect", self.tally)) for sid in sids}
         audience = Audience(History(0, 0), self.tally)
         self.outboxes = audience.plain
         self.outboxes.update((sid, client.outbox) for sid, client in self.clients.items())
-        self.out = Fanout(audience, Pressure(), self.tally, keys_of=keys_of)
+        self.out = Fanout(audience, Pressure(), self.tally, keys_of=keys_of, largest=largest)
 
     def got(self, sid: str) -> list[object]:
         """The arguments of the events that a client was sent."""
@@ -85,7 +85,7 @@ _BURST = st.lists(
 def test_whatever_is_mixed_each_client_gets_its_own_in_order(
     burst: list[tuple[str, list[tuple[str, ...] | None]]], keyed: bool, tail: str, largest: int
 ) -> None:
-    fan = Fan("a", "b", "c", keys_of=KeysOf(None) if keyed else None)
+    fan = Fan("a", "b", "c", keys_of=KeysOf(None) if keyed else None, largest=largest)
     wanted: Mapping[str, list[str]] = {sid: [] for sid in "abc"}
     deliveries: list[Delivery | Texts] = []
     number = 0
@@ -97,8 +97,7 @@ def test_whatever_is_mixed_each_client_gets_its_own_in_order(
         for word, to in zip(words, addressees, strict=True):
             for sid in "abc" if to is None else [each for each in to if each != "x"]:
                 wanted[sid].append(word)
-    with patch.object(shares, "LARGEST_SEGMENT", largest):
-        fan.out.publish(deliveries)
+    fan.out.publish(deliveries)
     for sid in "abc":
         assert fan.got(sid) == wanted[sid]
         assert fan.writes(sid) <= 1 or largest < LARGEST_SEGMENT
@@ -136,6 +135,30 @@ def test_a_burst_that_only_escapes_make_large_arrives_whole(number: int, text: s
     assert [json.loads(each[2:])[1] for each in polled(sent)] == [text] * number
     assert max(map(len, sent)) <= LARGEST_SEGMENT
     assert sum(stored.count for stored in burst.stored) == (number if recorded else 0)
+
+
+@pytest.mark.parametrize("outbox", [64 * 1024, 1 << 20])
+def test_one_that_is_not_behind_is_not_cut_off_by_one_burst_however_large_while_the_link_waits(outbox: int) -> None:
+    tally = Tally()
+    limits = Limits(outbox, "disconnect", tally)
+    audience, client = Audience(History(0, 0), tally), FakeClient(limits, room=0)
+    audience.plain["a"] = client.outbox
+    client.outbox.press()
+    client.outbox.put(Segment(b"x" * (limits.behind - 1)))
+
+    class Waiting(Pressure):
+        def wait(self) -> bool:  # as a client that is read, if the link gives it time
+            if client.outbox.size <= limits.behind:
+                return False
+            client.room = 1 << 60
+            client.outbox.flush()
+            client.room = 0
+            return True
+
+    fan = Fanout(audience, Waiting(), tally, largest=limits.behind)
+    fan.publish([texts(["x" * 1000] * 250)], paced=True)
+    assert client.slow == 0
+    assert tally["link_pauses"] >= 1
 
 
 def test_a_message_over_the_largest_piece_is_not_cut() -> None:

@@ -34,7 +34,7 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
     "settings": (["config*"], BASE),
     "link": ([*CONNECTION, "heartbeat", *WAITING], BASE),
     "relay": ([*WHO, "routing", "handlers", "handlers_file", "bursts", "acks", "replies", "events", "relay"], BASE),
-    "clients": ([*PACKETS, *RETURNING, "keys", "shares", "snapshots", "fanout", "recovery", "engine*"], BASE),
+    "clients": ([*PACKETS, *RETURNING, "keys", "pieces", "shares", "snapshots", "fanout", "recovery", "engine*"], BASE),
     "web": (["*"], BASE),
     "demo": (["demo*"], [*BASE, "link.framing", "link.codec"]),
 }

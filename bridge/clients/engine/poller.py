@@ -14,8 +14,9 @@ import time
 from typing import Any, Protocol
 
 import eventlet
-from eventlet import hubs
 from eventlet.patcher import original
+
+from bridge.clients.engine.steady import Steady
 
 __all__ = ["HANG_UP", "READ", "WRITE", "Poller", "Watched"]
 
@@ -65,8 +66,9 @@ class Poller:
 
     def run(self) -> None:
         """For ever."""
+        steady = Steady(self._epoll.fileno())
         while True:
-            hubs.trampoline(self._epoll.fileno(), read=True)
+            steady.wait()
             self._turn()
 
     def _call(self, watched: Watched, events: int) -> None:

@@ -124,6 +124,11 @@ class Engine:
         return self._recovery.recording
 
     @property
+    def at_once(self) -> int:
+        """Bytes that a client is to be sent at once: of more, one that is not behind could be over its limit."""
+        return self._limits.behind
+
+    @property
     def pressure(self) -> Pressure:
         """Whether the link has to wait for the clients."""
         return self._limits.pressure
