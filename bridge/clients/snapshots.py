@@ -59,7 +59,8 @@ class Snapshots:
         old = self._last.pop(key, None)
         if old is not None:
             self.size -= _cost(old)
-        self._last[key] = payload
+        # orjson leaves room for 4 KiB behind what it makes, which is not to be kept.
+        self._last[key] = Payload(bytes(memoryview(payload.json)), payload.attachments)
         self.size += _cost(payload)
         while self.size > self._limit:
             self.size -= _cost(self._last.pop(next(iter(self._last))))

@@ -61,6 +61,7 @@ class Keeping:
             entry.fill(pieces_of(self._framing, entry.payloads))
             entry.payloads = ()
         else:
+            entry.payloads = [_just(payload) for payload in entry.payloads]
             entry.fill(pieces_of(self._framing, self._confirming.numbered(entry.payloads)))
 
     def queued(self, entry: Entry) -> None:
@@ -148,3 +149,8 @@ class Keeping:
             self._confirming.give_up(lost)
         fates: Fates = [(entry, Refused("link-down", _STOPPED)) for entry in lost]
         return [*fates, *((entry, Refused("link-down", _NOT_BACK)) for entry in held)]
+
+
+def _just(payload: bytes) -> bytes:
+    """The same without the room for 4 KiB that orjson leaves behind what it makes, as this may be kept for long."""
+    return bytes(memoryview(payload)) if type(payload) is bytes else payload

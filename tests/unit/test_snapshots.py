@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 from bridge.clients.keys import KeysOf
 from bridge.clients.snapshots import ENTRY, Snapshots
@@ -67,3 +68,15 @@ def test_one_value_over_the_limit_is_not_kept() -> None:
     kept, tally = snapshots("message", limit=500)
     kept.note([texts("x" * 1_000)])
     assert (values(kept), kept.size, tally["snapshot_dropped"]) == ([], 0, 1)
+
+
+def test_a_value_costs_no_more_than_is_counted() -> None:
+    kept, _ = snapshots("message", field="id")
+    burst = [Delivery("message", Payload.of({"id": number})) for number in range(1_000)]
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        kept.note(burst)
+        assert tracemalloc.get_traced_memory()[0] - before <= kept.size
+    finally:
+        tracemalloc.stop()

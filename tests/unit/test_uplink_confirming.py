@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
+import tracemalloc
 from contextlib import suppress
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -328,6 +330,19 @@ def test_a_frame_is_counted_as_unconfirmed_once_for_each_connection_that_had_it(
     sent(up)
     up.down(in_flight=False)
     assert tally["frames_unconfirmed"] == 2
+    up.close()
+
+
+def test_what_is_kept_until_it_is_confirmed_costs_little_more_than_itself() -> None:
+    up = confirmer(max_frame=1_000)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(100):
+            up.send([orjson.dumps({"n": number})])
+        assert (tracemalloc.get_traced_memory()[0] - before) / 100 < 1_000
+    finally:
+        tracemalloc.stop()
     up.close()
 
 

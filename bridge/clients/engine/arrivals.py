@@ -19,7 +19,7 @@ from bridge.clients.sessions import Greeting
 
 __all__ = ["Arrivals"]
 
-PATIENCE = 5.0  # seconds for the handlers of the connection before this one
+PATIENCE = 15.0  # seconds for the handlers of the connection before this one, and when thousands come back at once
 
 
 class Arrivals:
