@@ -21,6 +21,8 @@ run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in
 	@tools/need.sh mvn java
 	@tools/run-scala.sh $(BIN)/python $(ARGS)
 
+# Hundreds of processes are started, each of which would compile the same files anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev ## every test; installs Chromium, Node, JDK, Maven and faketime where they are missing
 	@tools/need.sh chromium node npm java mvn faketime
 	@tools/node-clients.sh

@@ -38,8 +38,8 @@ def apart(
         return
     all_ends = encoded.ends or [end for _, end in messages_in(encoded.data)]  # escapes may have made it as long as this
     for at, begins, last in _cuts(all_ends, largest):
-        ends = [end - begins for end in all_ends[at:last]]
-        yield Encoded(encoded.data[begins : begins + ends[-1]], last - at, ends), to and to[at:last]
+        ends = [end - begins for end in all_ends[at:last]] if to is not None else ()  # only who takes them apart asks
+        yield Encoded(encoded.data[begins : all_ends[last - 1]], last - at, ends), to and to[at:last]
 
 
 def part(encoded: Encoded, keys: Sequence[Hashable], which: slice, begins: int) -> Piece:

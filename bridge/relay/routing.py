@@ -167,8 +167,9 @@ class Outbound:
             text = joined.decode()
         except UnicodeDecodeError:
             return None
-        escaped = b"\\" in joined and self._escape in joined  # one byte is found far sooner than two
-        if not self._keys or not (escaped or any(key in joined for key in self._keys)):
+        escaped = b"\\" in joined and self._escape in joined  # one byte is found far sooner than several
+        named = b'"' in joined and any(key in joined for key in self._keys)
+        if not self._keys or not (escaped or named):
             return Texts(self._rules.event, frames, text)
         if self._rules.named:
             return None
