@@ -99,7 +99,7 @@ TARGETS = (
     _per_second("burst-512", 100, "limit", 0.75, aim=0.9),
     _per_second("burst-512", 100, "node", 40),
     _per_second("users-64", 100, "node", 10, aim=20),
-    _per_second("burst-64", 100, "ours-off", 0.9, value="bytes"),
+    *(_per_second("burst-64", clients, "ours-off", 0.9, value="bytes") for clients in (1, 10, 100, 500)),
     _per_second("users-64", 100, "ours-off", 0.9, value="bytes"),
     _at_most("rate-1000", 100, "p99", "limit", 2, 1.5),
     _at_most("rate-1000", 100, "p99", "node", 1),

@@ -86,12 +86,14 @@ class Texts:
 
     `frames`: in UTF-8, none with SEPARATOR in it; `joined`: the same, as one text with SEPARATOR
     between. `to`: for each its clients' sids, or None for all; None alone: each is for all.
+    `apart`: none of `to` is None.
     """
 
     event: str
     frames: Sequence[bytes]
     joined: str
     to: Sequence[tuple[str, ...] | None] | None = None
+    apart: bool = False
 
 
 def _take_out(value: object, attachments: list[bytes]) -> object:

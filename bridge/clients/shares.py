@@ -52,6 +52,7 @@ class Shares:
         self._common: list[Piece] = []
         self._size = 0  # of the common ones
         self._groups: dict[tuple[str, ...], _Group] = {}  # by whom it is for: it does not grow with a user's clients
+        self._disjoint = False  # whether nobody is known to be in two groups
         self._numbers = count()
         self._whole: memoryview | None = None
 
@@ -71,6 +72,9 @@ class Shares:
 
     def alone(self) -> Iterator[tuple[Sequence[str], Sequence[Segment]]]:
         """Sids of those who get something of their own, with what they get, the common ones included, in order."""
+        if self._disjoint:
+            yield from ((group.to, self._segments_of(group.own)) for group in self._groups.values())
+            return
         groups: dict[str, list[_Group]] = defaultdict(list)
         for group in self._groups.values():
             for sid in group.to:
@@ -85,7 +89,7 @@ class Shares:
 
     def add(self, delivery: Delivery | Texts) -> None:
         """Encode the next delivery."""
-        if isinstance(delivery, Texts) and delivery.to is not None and self._add_grouped(delivery, delivery.to):
+        if isinstance(delivery, Texts) and delivery.apart and self._add_grouped(delivery, delivery.to or ()):
             return
         keys = self._keys_of(delivery) if self._keys_of else ()
         first = self._offsets.next if self._offsets else 0
@@ -108,7 +112,7 @@ class Shares:
     def _add_grouped(self, texts: Texts, to: Sequence[Addressees]) -> bool:
         """Many texts that are each for some, those for the same ones together, if that changes nobody's order:
         if nobody is among two of these groups, and there is nothing else. Half as dear as one by one."""
-        if self._keys_of or self._common or self._groups or None in to:
+        if self._keys_of or self._common or self._groups:
             return False
         groups = defaultdict[Addressees, list[bytes]](list)
         for whom, text in zip(to, escape(texts.frames, texts.joined), strict=True):
@@ -120,6 +124,7 @@ class Shares:
             if whom:
                 data = self._grouped(texts.event, own, whom)
                 self._group(whom).own.append((0, next(self._numbers), data, len(own), ()))
+        self._disjoint = True
         return True
 
     def _grouped(self, event: str, texts: Sequence[bytes], whom: tuple[str, ...]) -> bytes:
@@ -164,6 +169,7 @@ class Shares:
         group = self._groups.get(to)
         if group is None:
             self._groups[to] = group = _Group(to)
+            self._disjoint = False
         return group
 
     def _segments_of(self, own: Sequence[_Own]) -> Sequence[Segment]:

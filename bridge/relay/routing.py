@@ -109,13 +109,13 @@ class _Known(dict[object, tuple[str, ...] | None]):
     """Users of one burst, each with its clients."""
 
     def __init__(self, sids: _Sids, nobody: object) -> None:
-        super().__init__({nobody: None})
-        self._sids = sids
+        super().__init__()
+        self._sids, self._nobody = sids, nobody
 
-    def __missing__(self, user: object) -> tuple[str, ...]:
-        if type(user) is not str:
+    def __missing__(self, user: object) -> tuple[str, ...] | None:
+        if type(user) is not str and user is not self._nobody:
             raise _Drop
-        found = self[user] = self._sids((user,))[0]
+        found = self[user] = None if user is self._nobody else self._sids((user,))[0]  # type: ignore[arg-type]
         return found
 
 
@@ -174,13 +174,14 @@ class Outbound:
         if self._rules.named:
             return None
         try:
-            to = self._addressees(frames, escaped)
+            to, apart = self._addressees(frames, escaped)
         except _Drop:
             return None
-        return Texts(self._rules.event, frames, text, to)
+        return Texts(self._rules.event, frames, text, to, apart)
 
-    def _addressees(self, frames: Sequence[bytes], escaped: bool) -> list[tuple[str, ...] | None]:
-        """For each frame its clients, or None for all. Raises _Drop if one needs more than a look."""
+    def _addressees(self, frames: Sequence[bytes], escaped: bool) -> tuple[list[tuple[str, ...] | None], bool]:
+        """For each frame its clients, or None for all; whether there is no None. Raises _Drop if one needs more than
+        a look."""
         mark, nobody = self._keys[0], self._decode.missing
         # A look at each is as dear as reading it, and most bursts are alike from end to end.
         everyone = escaped or all(mark in frame for frame in frames[:: max(1, len(frames) // 8)])
@@ -196,7 +197,7 @@ class Outbound:
             raise _Drop from None
         if () in known.values():
             self._tally.count("unknown_users", found.count(()))
-        return found
+        return found, None not in known.values()
 
     def decode_or_none(self, frame: bytes) -> tuple[Message, Payload, object] | None:
         """`decode`, or None for a frame that is refused."""

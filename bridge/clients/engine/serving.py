@@ -30,7 +30,9 @@ BACKLOG = 1024  # eventlet's 50 is full when a few hundred pages come back after
 FILES = 20_000
 COLLECT = (20_000, 20, 20)  # where many objects live, Python's own thresholds cost a quarter of all connects
 SOCKET_TIMEOUT = 30.0  # seconds for the next bytes of a request or an answer; a poll that waits is not meant
-MAX_CONNECTIONS = 15_000  # of 20,000 open files that a process commonly may have; eventlet's own is 1,024
+# Of 20,000 open files that a process commonly may have; eventlet's own is 1,024. More than there may be clients: if all
+# of them poll, each holds one, and what they post and pages need some besides.
+MAX_CONNECTIONS = 18_000
 
 
 def listen(host: str, port: int) -> socket.socket:
