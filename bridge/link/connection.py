@@ -210,7 +210,6 @@ class Link:
                 if decoder.skipped:
                     self._report_skipped(decoder)
                 self._silence.listens()
-                turn.over()
             gone = how_it_ended(sock, self._options.server)
             self._burst(decoder.eof())
         except TruncatedFrame as error:

@@ -1,9 +1,8 @@
 """When a reader lets others run: on green threads, one that is flooded never waits and would keep all waiting.
 
-One whose reads wait lets them run anyway, and a turn of all more for each message would be dear.
-Must not know what is read.
+One whose reads wait lets them run anyway. Must not know what is read.
 
-Use: `turn = Turn()`; `while data := turn.read(sock, size): …; turn.over()`.
+Use: `turn = Turn()`; `while data := turn.read(sock, size): …`.
 """
 
 from __future__ import annotations
@@ -30,16 +29,14 @@ class Turn:
         self._ends = time.monotonic() + LONGEST_TURN
 
     def read(self, sock: Readable, at_most: int) -> bytes:
-        """What has come, as `socket.recv`."""
+        """What has come, as `socket.recv`. If it was there at once, others run before it is given, if it is their turn:
+        after a read that had to wait they have run already, and a switch for each message would be dear."""
         began = time.monotonic()
         data = sock.recv(at_most)
         now = time.monotonic()
         if now - began > AT_ONCE:
             self._ends = now + LONGEST_TURN
-        return data
-
-    def over(self) -> None:
-        """Let others run, if it is their turn."""
-        if time.monotonic() > self._ends:
+        elif now > self._ends:
             time.sleep(0)
             self._ends = time.monotonic() + LONGEST_TURN
+        return data

@@ -29,7 +29,6 @@ class Machine:
         for _ in range(reads):
             assert turn.read(self, 3) == b"xxx"
             self.now += work
-            turn.over()
         assert set(self.turns) <= {0}
         return len(self.turns)
 
@@ -38,8 +37,12 @@ def test_a_flooded_reader_lets_others_run_after_a_while(monkeypatch: pytest.Monk
     assert Machine(monkeypatch, wait=0).run(1000, work=0.0001) >= 1000 * 0.0001 / (turns.LONGEST_TURN + 0.0002)
 
 
-def test_a_reader_whose_work_is_long_lets_others_run_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Machine(monkeypatch, wait=0).run(10, work=0.001) == 10
+def test_a_reader_whose_work_is_long_lets_others_run_before_each_further_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Machine(monkeypatch, wait=0).run(10, work=0.001) == 9
+
+
+def test_a_reader_whose_work_is_long_needs_not_if_it_waits_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Machine(monkeypatch, wait=0.001).run(10, work=0.001) == 0
 
 
 def test_a_reader_that_waited_needs_not_let_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
