@@ -151,8 +151,9 @@ def _range(found: Spread, shown: Shown) -> str:
 
 
 def _in_markdown(median: str, spread: str, ours: bool) -> str:
+    median = median.replace("*", "\\*")
     shown = f"**{median}**" if ours else median
-    return (f"{shown}<br><sub>{spread}</sub>" if spread else shown).replace("*<", "\\*<").replace("|", "\\|")
+    return (f"{shown}<br><sub>{spread}</sub>" if spread else shown).replace("|", "\\|")
 
 
 def _line(label: str, cells: list[str]) -> str:

@@ -125,6 +125,13 @@ def test_who_falls_behind_where_the_generator_is_the_limit_and_what_was_disturbe
     assert "° the load generator" in text
 
 
+def test_the_bridge_s_figures_stand_out_with_and_without_a_range() -> None:
+    assert " | **44.0 M**<br><sub>40.0–50.0 M</sub> | " in as_markdown(
+        results(burst("node", 1e3), burst("ours", 40e6, 50e6, 44e6))
+    )
+    assert " | **44.0 M** | " in as_markdown(results(burst("node", 1e3), burst("ours", 44e6)))
+
+
 def test_the_markdown_has_one_line_a_row_and_as_many_columns_everywhere() -> None:
     text = as_markdown(results(burst("node", 100e3, 120e3), burst("ours", 40e6)))
     lines = [line for line in text.splitlines() if line.startswith("|")]
