@@ -6,7 +6,7 @@ Use: `with between("--identity", "register") as at, at.crowd(clients=8) as crowd
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from random import Random
 from types import MappingProxyType
@@ -78,6 +78,8 @@ class Between:
 
     def judged(self, members: Sequence[Member], whole: bool = False) -> list[str]:
         """The same, of accounts that are known already."""
+        with suppress(AssertionError):  # what was acked last may be under way still, or lost with a link that broke
+            until(lambda: self._last_ones_are_there(members), 3)
         return list(judge(self.server, members, self.confirm, whole, self.lost))
 
     @property
@@ -95,6 +97,10 @@ class Between:
         crowd.settled(lambda: [self.server.send(1)])
         until(lambda: self.server.present == {each.user for each in crowd.report()}, 15, 0.2)
         return crowd.report()
+
+    def _last_ones_are_there(self, members: Sequence[Member]) -> bool:
+        there = set(self.server.log)
+        return all((each.name, max(each.ok)) in there for each in members if each.ok)
 
 
 @contextmanager
