@@ -102,8 +102,8 @@ class Fanout:
         while self._late and self._lock.acquire(blocking=False):  # else whoever has it does this afterwards
             try:
                 while self._late:
-                    (sid, _), user = self._late.popitem()
-                    self._send_last(sid, user)
+                    first = next(iter(self._late))
+                    self._send_last(first[0], self._late.pop(first))
             finally:
                 self._lock.release()
 

@@ -30,10 +30,8 @@ class Offsets:
     def __init__(self, epoch: str = "") -> None:
         self.epoch = epoch or secrets.token_urlsafe(_EPOCH)[:_EPOCH]
         self.next = 1
-        self._high = (
-            0,
-            self.epoch.encode(),
-        )  # what was made last: the digits before the last two, and all before those
+        # What was made last: the number before the last two digits, and all that stands before those.
+        self._high = 0, self.epoch.encode()
 
     def reserve(self, count: int) -> int:
         """So many numbers, of which this is the first."""

@@ -154,6 +154,21 @@ def test_who_is_told_a_last_value_in_the_middle_of_a_burst_is_not_told_that_it_h
     assert numbers == [1, 3, 4, 4]
 
 
+def test_what_is_last_for_all_comes_before_what_is_last_for_the_user_also_after_a_burst() -> None:
+    fan = Fan(kept="score")
+    client, meddler = fan.come("a"), fan.come("b")
+    fan.out.publish([Delivery("score", Payload.of("all")), Delivery("score", Payload.of("ann"), ("x",), ("ann",))])
+
+    def ask(data: bytes | memoryview) -> int:
+        fan.out.catch_up("a", None)
+        fan.out.catch_up("a", "ann")
+        return len(data)
+
+    meddler.outbox.connect(ask)
+    fan.say(("b",))
+    assert [json.loads(text[2:])[1] for text in polled([client.sent])] == ["all", "all", "ann"]
+
+
 def test_a_last_value_for_who_is_catching_up_says_how_far_it_is() -> None:
     fan = Fan(kept="score")
     fan.out.publish(

@@ -20,7 +20,7 @@ SLOWEST = 1024  # bytes a second, over the time that was allowed to begin with
 
 
 class PatientSocket(GreenSocket):  # type: ignore[misc]
-    """`settimeout` allows so many seconds of waiting anew, and for what is received meanwhile more of them.
+    """`settimeout` allows so many seconds of waiting anew; what is received meanwhile takes some off again.
 
     What passes while nobody reads, as during a poll, is not counted.
     """
@@ -39,7 +39,8 @@ class PatientSocket(GreenSocket):  # type: ignore[misc]
         """As a socket's. Raises TimeoutError if it all takes too long."""
         began = time.monotonic()
         received: int = super().recv_into(buffer, nbytes, flags)
-        self._waited += time.monotonic() - began - received / SLOWEST
+        # Who was quick has nothing saved up: a megabyte at once would else buy a quarter of an hour.
+        self._waited = max(0.0, self._waited + time.monotonic() - began - received / SLOWEST)
         if self._allowed is not None and self._waited > self._allowed:
             raise TimeoutError("too slow")
         return received
