@@ -48,7 +48,8 @@ class Fan:
 
 
 def texts(items: Sequence[str], to: Sequence[tuple[str, ...] | None] | None = None) -> Texts:
-    return Texts("message", [item.encode() for item in items], SEPARATOR.join(items), to)
+    apart = to is not None and None not in to
+    return Texts("message", [item.encode() for item in items], SEPARATOR.join(items), to, apart)
 
 
 def test_a_message_to_all_goes_to_every_client_once() -> None:
@@ -159,6 +160,22 @@ def test_one_that_is_not_behind_is_not_cut_off_by_one_burst_however_large_while_
     fan.publish([texts(["x" * 1000] * 250)], paced=True)
     assert client.slow == 0
     assert tally["link_pauses"] >= 1
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_who_is_among_the_addressees_of_several_gets_them_in_order(apart: bool) -> None:
+    fan = Fan("a", "b", "c")
+    to = [("a",), ("a", "b"), ("b",), ("c",), ("a",), ("b", "a")]
+    fan.out.publish([Texts("message", [b"%d" % n for n in range(6)], SEPARATOR.join("012345"), to, apart)])
+    assert [fan.got(sid) for sid in "abc"] == [["0", "1", "4", "5"], ["1", "2", "5"], ["3"]]
+
+
+def test_what_is_for_a_user_of_many_clients_costs_the_history_its_addressees_once() -> None:
+    many = tuple(f"s{n}" for n in range(1_000))
+    burst = shares.Shares(None, Offsets())
+    for number in range(100):
+        burst.add(Delivery("m", Payload.of(number), many))
+    assert sum(stored.size for stored in burst.stored) < 2 * 8 * 1_000 + 100 * 300
 
 
 def test_a_message_over_the_largest_piece_is_not_cut() -> None:

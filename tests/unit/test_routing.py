@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bridge.link import codec
 from bridge.link.keyed import MISSING, Keyed
-from bridge.messages import Delivery
+from bridge.messages import Delivery, Texts
 from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
 from bridge.tally import Tally
 
@@ -358,6 +358,35 @@ def test_whatever_the_arguments_user_and_action_come_first_and_are_the_bridges(a
 
 
 # A handler in between.
+
+
+@pytest.mark.parametrize(
+    ("frames", "apart"),
+    [
+        ([b'{"user":"ann"}', b'{"user":"bob"}', b'{"user":"nobody"}'], True),
+        ([b'{"user":"ann"}', b'{"x":1}'], False),
+        ([b'{"user":"ann"}', b"[1]"], False),
+    ],
+)
+def test_a_burst_says_whether_all_of_it_is_for_somebody(frames: list[bytes], apart: bool) -> None:
+    router = Router(user_key="user")
+    [texts] = router.outbound.burst(frames)
+    assert isinstance(texts, Texts)
+    assert texts.to is not None
+    assert texts.apart == apart == (None not in texts.to)
+
+
+def test_in_one_burst_the_same_users_are_looked_up_once() -> None:
+    router, asked = Router(user_key="user"), list[tuple[str, ...]]()
+    look = router.outbound._sids
+
+    def looked_up(users: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+        asked.append(users)
+        return look(users)
+
+    router.outbound._sids = looked_up
+    router.outbound.burst([b'{"user":["ann","bob"],"n":%d}' % n for n in range(50)])
+    assert asked == [("ann", "bob")]
 
 
 def test_a_message_that_a_handler_has_changed_goes_where_it_would_have_gone() -> None:
