@@ -5,13 +5,16 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import requests
 
 from tests.client import Client
+from tests.handlers import written
 from tests.process import Bridge
 from tests.tcpserver import TcpServer
+from tests.viewer import until
 from tests.waiting import PATIENCE
 
 
@@ -125,6 +128,30 @@ def test_a_link_that_is_down_or_silent_costs_no_cpu() -> None:
             passed = time.monotonic() - started
             assert (cpu_seconds(quiet) - before[0]) / passed < 0.1
             assert (cpu_seconds(down) - before[1]) / passed < 0.1
+
+
+ASLEEP = """
+import time
+
+def setup(bridge):
+    @bridge.on_message
+    def message(text):
+        time.sleep(3)
+"""
+
+
+def test_a_link_that_is_not_read_costs_no_cpu_though_more_has_come(tmp_path: Path) -> None:
+    handlers = ("--handlers", str(written(tmp_path, ASLEEP)))
+    with TcpServer() as server, Bridge("--server", server.address, *handlers) as bridge, Client(bridge.url) as ann:
+        peer = server.accept()
+        ann.linked()
+        peer.send(b"one~")
+        until(lambda: bridge.counter("frames_in") == 1)
+        peer.send(b"two~")
+        before, began = cpu_seconds(bridge), time.monotonic()
+        ann.gone.wait(1.5)  # nothing happens meanwhile
+        assert (cpu_seconds(bridge) - before) / (time.monotonic() - began) < 0.1
+        assert bridge.counter("frames_in") == 1
 
 
 def test_a_name_that_does_not_resolve_is_said_and_the_pages_stay() -> None:
