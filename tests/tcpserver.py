@@ -123,14 +123,18 @@ class TcpServer:
         except queue.Empty:
             raise AssertionError(f"the bridge did not connect within {timeout} s") from None
 
-    def close(self) -> None:
-        """Stop listening and close every connection."""
+    def refuse(self) -> None:
+        """Stop listening; the connections that are there stay."""
         try:
             self._listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         self._thread.join(PATIENCE)
         self._listener.close()
+
+    def close(self) -> None:
+        """Stop listening and close every connection."""
+        self.refuse()
         for peer in self.peers:
             peer.close()
 
