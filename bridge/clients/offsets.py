@@ -14,14 +14,36 @@ from itertools import product
 
 __all__ = ["Offsets", "Run"]
 
-#: Offsets of several messages: what all begin with, and what each ends with.
-Run = tuple[bytes, Sequence[bytes]]
-
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 _EPOCH = 6  # characters: two in 70,000,000,000 are the same
 _LOW = [(a + b).encode() for a, b in product(_DIGITS, _DIGITS)]  # the last two digits, made once
+_TENS, _ONES = bytes(low[0] for low in _LOW), bytes(low[1] for low in _LOW)
 _MOST = 16  # characters of a number: more are nobody's
+
+
+class Run:
+    """Offsets of `count` messages that differ in their last two digits alone. `before`: what all begin with."""
+
+    __slots__ = ("_at", "before", "count")
+
+    def __init__(self, before: bytes, at: int, count: int) -> None:
+        self.before, self._at, self.count = before, at, count
+
+    @property
+    def ends(self) -> Sequence[bytes]:
+        """The last two digits of each."""
+        return _LOW[self._at : self._at + self.count]
+
+    @property
+    def tens(self) -> bytes:
+        """The last digit but one of each."""
+        return _TENS[self._at : self._at + self.count]
+
+    @property
+    def ones(self) -> bytes:
+        """The last digit of each."""
+        return _ONES[self._at : self._at + self.count]
 
 
 class Offsets:
@@ -50,9 +72,9 @@ class Offsets:
         end = first + count
         while first < end:
             high, low = divmod(first, len(_LOW))
-            some = _LOW[low : low + end - first]
-            made.append((self._before(high), some))
-            first += len(some)
+            some = min(end - first, len(_LOW) - low)
+            made.append(Run(self._before(high), low, some))
+            first += some
         return made
 
     def _before(self, high: int) -> bytes:

@@ -2,7 +2,7 @@
 
 Must not know who gets them.
 
-Use: `for encoded, to in apart(encoded, to, LARGEST_SEGMENT): …`; `segments(pieces, LARGEST_SEGMENT)`.
+Use: `for piece, to in apart(encoded, to, keys, LARGEST_SEGMENT): …`; `segments(pieces, LARGEST_SEGMENT)`.
 """
 
 from __future__ import annotations
@@ -30,22 +30,23 @@ class Piece:
 
 
 def apart(
-    encoded: Encoded, to: Sequence[Addressees] | None, largest: int
-) -> Iterator[tuple[Encoded, Sequence[Addressees] | None]]:
-    """In parts of the largest size, with whom each message is for."""
+    encoded: Encoded, to: Sequence[Addressees] | None, keys: Sequence[Hashable], largest: int
+) -> Iterator[tuple[Piece, Sequence[Addressees] | None]]:
+    """In pieces of the largest size, with whom each message is for."""
     if len(encoded.data) <= largest:
-        yield encoded, to
+        yield Piece(bytes(encoded.data), encoded.count, encoded.ends, keys), to
         return
-    all_ends = encoded.ends or [end for _, end in messages_in(encoded.data)]  # escapes may have made it as long as this
+    data = memoryview(encoded.data)
+    all_ends = encoded.ends or [end for _, end in messages_in(data)]  # escapes may have made it as long as this
     for at, begins, last in _cuts(all_ends, largest):
         ends = [end - begins for end in all_ends[at:last]] if to is not None else ()  # only who takes them apart asks
-        yield Encoded(encoded.data[begins : all_ends[last - 1]], last - at, ends), to and to[at:last]
+        yield Piece(bytes(data[begins : all_ends[last - 1]]), last - at, ends, keys[at:last]), to and to[at:last]
 
 
-def part(encoded: Encoded, keys: Sequence[Hashable], which: slice, begins: int) -> Piece:
-    """Some messages of one encoding, the first of which begins there."""
-    ends = [end - begins for end in encoded.ends[which]]
-    return Piece(encoded.data[begins : begins + ends[-1]], len(ends), ends, keys[which])
+def part(piece: Piece, which: slice, begins: int) -> Piece:
+    """Some messages of a piece, the first of which begins there."""
+    ends = [end - begins for end in piece.ends[which]]
+    return Piece(piece.data[begins : begins + ends[-1]], len(ends), ends, piece.keys[which])
 
 
 def segments(pieces: Sequence[Piece], largest: int) -> Sequence[Segment]:

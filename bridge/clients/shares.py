@@ -93,21 +93,20 @@ class Shares:
             return
         keys = self._keys_of(delivery) if self._keys_of else ()
         first = self._offsets.next if self._offsets else 0
-        for encoded, to in apart(*self._encoded(delivery), self._largest):
+        for piece, to in apart(*self._encoded(delivery), keys, self._largest):
             if first:
-                self._store(first, encoded, to)
-                first += encoded.count
-            some, keys = keys[: encoded.count], keys[encoded.count :]
+                self._store(first, piece, to)
+                first += piece.count
             if to is None:
-                self._add_common(Piece(encoded.data, encoded.count, encoded.ends, some))
+                self._add_common(piece)
             else:
-                self._add_addressed(encoded, to, some)
+                self._add_addressed(piece, to)
 
-    def _store(self, first: int, encoded: Encoded, to: Sequence[Addressees] | None) -> None:
+    def _store(self, first: int, piece: Piece, to: Sequence[Addressees] | None) -> None:
         """One that is alone: its addressees may be those of many more in this burst."""
         whom = to[0] if to is not None and len(to) == 1 else to
         shared = isinstance(whom, tuple) and whom in self._groups
-        self.stored.append(Stored(first, encoded.data, encoded.count, whom, shared))
+        self.stored.append(Stored(first, piece.data, piece.count, whom, shared))
 
     def _add_grouped(self, texts: Texts, to: Sequence[Addressees]) -> bool:
         """Many texts that are each for some, those for the same ones together, if that changes nobody's order:
@@ -130,9 +129,9 @@ class Shares:
     def _grouped(self, event: str, texts: Sequence[bytes], whom: tuple[str, ...]) -> bytes:
         number, offsets = len(texts), self._offsets
         if offsets is None:
-            return encode_escaped(event, texts, False).data
+            return bytes(encode_escaped(event, texts, False).data)
         first = offsets.reserve(number)
-        data = encode_escaped(event, texts, False, offsets.runs(first, number)).data
+        data = bytes(encode_escaped(event, texts, False, offsets.runs(first, number)).data)
         self.stored.append(Stored(first, data, number, whom))
         return data
 
@@ -151,19 +150,19 @@ class Shares:
         self._common.append(piece)
         self._size += len(piece.data)
 
-    def _add_addressed(self, encoded: Encoded, addressees: Sequence[Addressees], keys: Sequence[Hashable]) -> None:
+    def _add_addressed(self, piece: Piece, addressees: Sequence[Addressees]) -> None:
         """Messages that are each for some clients, or for all."""
         at = begins = first = 0  # first: of the messages for all that have not been added yet, which begins there
-        for number, (to, end) in enumerate(zip(addressees, encoded.ends, strict=True)):
+        for number, (to, end) in enumerate(zip(addressees, piece.ends, strict=True)):
             if to is not None:
                 if first < number:
-                    self._add_common(part(encoded, keys, slice(first, number), begins))
-                its = keys[number : number + 1]
-                self._group(to).own.append((self._size, next(self._numbers), encoded.data[at:end], 1, its))
+                    self._add_common(part(piece, slice(first, number), begins))
+                its = piece.keys[number : number + 1]
+                self._group(to).own.append((self._size, next(self._numbers), piece.data[at:end], 1, its))
                 first, begins = number + 1, end
             at = end
-        if first < encoded.count:
-            self._add_common(part(encoded, keys, slice(first, encoded.count), begins))
+        if first < piece.count:
+            self._add_common(part(piece, slice(first, piece.count), begins))
 
     def _group(self, to: tuple[str, ...]) -> _Group:
         group = self._groups.get(to)

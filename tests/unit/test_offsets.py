@@ -12,9 +12,11 @@ from bridge.clients.offsets import Offsets
 def test_offsets_of_a_run_are_those_of_its_numbers_one_by_one() -> None:
     offsets = Offsets("epoch1")
     first = offsets.reserve(9_000)
-    together = [prefix + low for prefix, lows in offsets.runs(first, 9_000) for low in lows]
+    runs = offsets.runs(first, 9_000)
+    together = [run.before + low for run in runs for low in run.ends]
     assert together == [offsets.text(first + n) for n in range(9_000)]
-    assert len(set(together)) == 9_000
+    assert len(set(together)) == sum(run.count for run in runs) == 9_000
+    assert together == [run.before + bytes(low) for run in runs for low in zip(run.tens, run.ones, strict=True)]
 
 
 @given(st.lists(st.integers(1, 5_000), max_size=20))

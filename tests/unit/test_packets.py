@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from socketio import packet
 
 from bridge.clients.frames import frames_in
+from bridge.clients.offsets import Offsets
 from bridge.clients.packets import decode_events, encode_acks, encode_event, encode_texts, polled
 from bridge.messages import SEPARATOR, Payload
 
@@ -81,6 +83,25 @@ def test_texts_of_any_length_have_the_head_of_their_length(length: int) -> None:
     texts = ["x" * length, "y" * length, "é" * length, "z"]
     together = encode_texts("message", [text.encode() for text in texts], SEPARATOR.join(texts), False)
     assert together.data == b"".join(encode_event("message", Payload.text(text)) for text in texts)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("number", [1, 2, 5, 150, 9_000])
+@pytest.mark.parametrize("before", [0, 63, 64**2 - 3, 2 * 64**2 - 3, 64**3 - 70, 65 * 64**2 - 1, 64**4 - 100])
+def test_texts_numbered_together_are_the_bytes_of_each_with_its_offset(
+    before: int, number: int, alike: bool, ends: bool
+) -> None:
+    offsets = Offsets("epoch1")
+    offsets.reserve(before)
+    first = offsets.reserve(number)
+    texts = [f"{n:05}" if alike else f"{n}" + "x" * (n % 130) for n in range(number)]
+    frames = [text.encode() for text in texts]
+    together = encode_texts("news", frames, SEPARATOR.join(texts), ends, offsets.runs(first, number))
+    alone = [encode_event("news", Payload.text(text), offsets.text(first + n)) for n, text in enumerate(texts)]
+    assert together.data == b"".join(alone)
+    assert together.count == number
+    assert list(together.ends) == (list(accumulate(map(len, alone))) if ends else [])
 
 
 def test_json_of_the_server_is_not_rewritten() -> None:
