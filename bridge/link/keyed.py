@@ -36,28 +36,24 @@ class Keyed:
     def __call__(self, frames: Sequence[bytes]) -> list[object]:
         """For each frame its value, or MISSING if it has none or is no object. Raises ValueError if one is not JSON,
         or not what orjson reads."""
-        joined = b"\n".join(frames)
-        if self._strings is not None and joined.count(b"\n") == len(frames) - 1:
+        if self._strings is not None:
             try:
-                objects = self._strings(joined)
+                return list(map(_value, map(self._strings, frames)))
             except (msgspec.MsgspecError, RecursionError):
                 pass  # some are no objects, or their values no strings, or this is not JSON: see which
-            else:
-                if len(objects) == len(frames):  # not so, if one is empty
-                    return list(map(_value, objects))
         key = self._key
         return [value.get(key, MISSING) if type(value) is dict else MISSING for value in _values(frames)]
 
 
-def _strings_under(key: str) -> Callable[[bytes], list[Any]] | None:
-    """Makes of lines of JSON objects that have the string under this key, if they have it, as `value`; what else they
-    have is checked but not made, which takes a third of the time. None if the key can't be looked for so."""
+def _strings_under(key: str) -> Callable[[bytes], object] | None:
+    """Makes of a JSON object one that has the string under this key, if it has it, as `value`; what else it has is
+    checked but not made, which takes a third of the time. None if the key can't be looked for so."""
     field = ("value", str | msgspec.UnsetType, MISSING)
     try:
         shape = msgspec.defstruct("Keyed", [field], rename={"value": key}, gc=False)
     except ValueError:  # it has a control character, a quote or a backslash
         return None
-    return msgspec.json.Decoder(shape).decode_lines
+    return msgspec.json.Decoder(shape).decode
 
 
 def _values(frames: Sequence[bytes]) -> list[Any]:
