@@ -84,9 +84,8 @@ class Delivery:
 class Texts:
     """Texts of a burst, each the one argument of the same event: what most bursts are.
 
-    `frames`: in UTF-8, none with SEPARATOR in it; `joined`: the same, as one text with SEPARATOR
-    between. `to`: for each its clients' sids, or None for all; None alone: each is for all.
-    `apart`: none of `to` is None.
+    `frames`: in UTF-8; `joined`: the same, as one text with SEPARATOR between, which may be in a frame, too.
+    `to`: for each its clients' sids, or None for all; None alone: each is for all. `apart`: none of `to` is None.
     """
 
     event: str

@@ -31,10 +31,11 @@ Event = tuple[int | None, list[object]]
 
 _SEPARATOR = SEPARATOR.encode()
 _AFTER = b'"]'
+_BETWEEN = b'","'  # a text and its offset
 _OK: dict[str, object] = {"ok": True}
 _DIGITS = bytes(0x30 if chr(byte).isdigit() and byte < 0x80 else 0x20 for byte in range(256))
 _LONG_NUMBER = b"0" * 19  # nineteen digits, by _DIGITS
-_MANY = 128  # texts from which on another way is quicker
+_MANY = 12  # texts from which on another way is quicker
 _LOW_DIGITS = 2  # of an offset, in which those of one run differ
 _LONGEST_ID = 15  # digits; JavaScript's whole numbers have no more
 
@@ -44,7 +45,7 @@ class Encoded:
 
     __slots__ = ("count", "data", "ends")
 
-    def __init__(self, data: bytes | bytearray, count: int, ends: Sequence[int]) -> None:
+    def __init__(self, data: bytes, count: int, ends: Sequence[int]) -> None:
         self.data, self.count, self.ends = data, count, ends
 
 
@@ -93,8 +94,12 @@ def encode_texts(event: str, frames: Sequence[bytes], joined: str, ends: bool, r
 def escape(frames: Sequence[bytes], joined: str) -> Sequence[bytes]:
     """The texts as they stand in JSON, without their quotes; `frames` and `joined` as in messages.Texts."""
     escaped = orjson.dumps(joined)[1:-1]
-    same = len(escaped) == len(joined) and joined.isascii()
-    return frames if same else escaped.split(_SEPARATOR)
+    if len(escaped) == len(joined) and joined.isascii():
+        return frames
+    texts = escaped.split(_SEPARATOR)
+    if len(texts) == len(frames):
+        return texts
+    return [orjson.dumps(frame.decode())[1:-1] for frame in frames]  # one has a separator in it
 
 
 def encode_escaped(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[Run] = ()) -> Encoded:
@@ -139,7 +144,7 @@ def _numbered(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[Run
 
 
 def _one_run(event: str, texts: Sequence[bytes], lengths: list[int], alike: bool, run: Run) -> bytes:
-    middle = b'","' + run.before
+    middle = _BETWEEN + run.before
     heads = _heads(event, len(middle) + _LOW_DIGITS)
     head = heads[lengths[0]]
     parts = [head, b"", middle, b""] * run.count
@@ -154,30 +159,38 @@ def _one_run(event: str, texts: Sequence[bytes], lengths: list[int], alike: bool
 
 def _sizes(event: str, lengths: Iterable[int], run: Run) -> list[int]:
     """How long each frame of a run is."""
-    tail = len(b'","') + len(run.before) + _LOW_DIGITS
+    tail = len(_BETWEEN) + len(run.before) + _LOW_DIGITS
     heads = _heads(event, tail)
     return [len(heads[length]) + length + tail for length in lengths]
 
 
 def _numbered_alike(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[Run]) -> Encoded:
     """Texts and offsets that are all equally long: all is joined in one go, with the first offset in each frame, and
-    then the digits that differ are put into their places, a column at a time. Half as dear, if they are many."""
-    before, count = runs[0].before, len(texts)
-    middle = b'","' + before + b"0" * _LOW_DIGITS
-    head = _heads(event, len(middle))[len(texts[0])]
-    first, last = head[len(_AFTER) :] + texts[0], texts[-1] + middle + _AFTER
-    data = bytearray(middle + head).join([first, *texts[1:-1], last])
-    size = len(data) // count
-    digits = len(first) + len(middle) - _LOW_DIGITS
-    data[digits::size] = b"".join([run.tens for run in runs])
-    data[digits + 1 :: size] = b"".join([run.ones for run in runs])
-    at = 0
-    for run in runs:
+    then the digits that differ are put into their places, a column at a time. Half as dear."""
+    before, count, length = runs[0].before, len(texts), len(texts[0])
+    middle = _BETWEEN + before + b"0" * _LOW_DIGITS
+    head = _heads(event, len(middle))[length]
+    size, digits = length + len(middle) + len(head), length + len(middle) - _LOW_DIGITS
+    tens, ones = _columns(runs)
+    data = bytearray(middle + head).join(texts)
+    data[digits::size], data[digits + 1 :: size] = tens[:-1], ones[:-1]
+    at = runs[0].count
+    for run in runs[1:]:
         for place, (digit, was) in enumerate(zip(run.before, before, strict=True), digits - len(before)):
             if digit != was:
-                data[at * size + place : (at + run.count) * size : size] = bytes((digit,)) * run.count
+                column = slice(at * size + place, min((at + run.count) * size, len(data)), size)
+                data[column] = bytes((digit,)) * len(range(*column.indices(len(data))))
         at += run.count
-    return Encoded(data, count, range(size, len(data) + 1, size) if ends else ())
+    last = _BETWEEN + runs[-1].before + tens[-1:] + ones[-1:] + _AFTER
+    whole = b"".join((head[len(_AFTER) :], data, last))
+    return Encoded(whole, count, range(size, len(whole) + 1, size) if ends else ())
+
+
+def _columns(runs: Sequence[Run]) -> tuple[bytes, bytes]:
+    """The last digit but one of each offset, and the last."""
+    if len(runs) == 1:
+        return runs[0].tens, runs[0].ones
+    return b"".join([run.tens for run in runs]), b"".join([run.ones for run in runs])
 
 
 def encode_acks(ids: Iterable[int], answer: dict[str, object]) -> bytes:

@@ -8,7 +8,7 @@ Use: `shares = Shares(keys_of, offsets); shares.add(delivery); shares.common(); 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, count
 
 from bridge.clients.backlog import Segment
@@ -119,21 +119,26 @@ class Shares:
         sids = [sid for whom in groups for sid in whom or ()]
         if len(set(sids)) != len(sids):
             return False
-        for whom, own in groups.items():
-            if whom:
-                data = self._grouped(texts.event, own, whom)
-                self._group(whom).own.append((0, next(self._numbers), data, len(own), ()))
+        self._cut_by_group(texts.event, {whom: own for whom, own in groups.items() if whom})
         self._disjoint = True
         return True
 
-    def _grouped(self, event: str, texts: Sequence[bytes], whom: tuple[str, ...]) -> bytes:
-        number, offsets = len(texts), self._offsets
-        if offsets is None:
-            return bytes(encode_escaped(event, texts, False).data)
-        first = offsets.reserve(number)
-        data = bytes(encode_escaped(event, texts, False, offsets.runs(first, number)).data)
-        self.stored.append(Stored(first, data, number, whom))
-        return data
+    def _cut_by_group(self, event: str, groups: Mapping[tuple[str, ...], Sequence[bytes]]) -> None:
+        """Texts, encoded in one piece, which is cut into those of each group."""
+        if not groups:
+            return
+        texts = list(chain.from_iterable(groups.values()))
+        first = self._offsets.reserve(len(texts)) if self._offsets else 0
+        encoded = encode_escaped(event, texts, True, self._offsets.runs(first, len(texts)) if self._offsets else ())
+        at = begins = 0
+        for whom, own in groups.items():
+            end = encoded.ends[at + len(own) - 1]
+            data = encoded.data[begins:end]
+            self._group(whom).own.append((0, next(self._numbers), data, len(own), ()))
+            if first:
+                self.stored.append(Stored(first + at, data, len(own), whom))
+            at += len(own)
+            begins = end
 
     def _encoded(self, delivery: Delivery | Texts) -> tuple[Encoded, Sequence[Addressees] | None]:
         if isinstance(delivery, Texts):

@@ -161,8 +161,6 @@ class Outbound:
     def _texts(self, frames: Sequence[bytes]) -> Texts | None:
         """All of them at once; None if there is one that has to be looked at alone."""
         joined = _SEPARATOR.join(frames)
-        if joined.count(_SEPARATOR) >= len(frames):
-            return None
         try:
             text = joined.decode()
         except UnicodeDecodeError:

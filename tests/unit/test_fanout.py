@@ -52,6 +52,14 @@ def texts(items: Sequence[str], to: Sequence[tuple[str, ...] | None] | None = No
     return Texts("message", [item.encode() for item in items], SEPARATOR.join(items), to, apart)
 
 
+def test_messages_that_are_all_for_nobody_go_to_nobody_and_those_after_them_go_on() -> None:
+    fan = Fan("a")
+    fan.out.publish([texts(["1", "2"], [(), ()])])
+    fan.out.publish([texts(["3", "4"], [("a",), ()])])
+    assert fan.got("a") == ["3"]
+    assert fan.tally["deliveries"] == 1
+
+
 def test_a_message_to_all_goes_to_every_client_once() -> None:
     fan = Fan("a", "b", "c")
     fan.out.publish([Delivery("message", Payload.text("hi"))])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import reduce
 from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 from bridge.errors import ServeError
 
@@ -25,7 +26,7 @@ TESTED = {
     "websockets": "17.4",
 }
 
-#: (package, module, name in it): what it is used for.
+#: (package, module, name in it; what ends with () is called): what it is used for.
 SEAMS: dict[tuple[str, str, str], str] = {
     ("Flask-SocketIO", "flask_socketio", "SocketIO.init_app"): "makes socketio.Server, which is changed after it",
     ("python-socketio", "socketio", "Server._handle_eio_message"): "is behind handlers['message'], which is wrapped",
@@ -53,16 +54,26 @@ SEAMS: dict[tuple[str, str, str], str] = {
     ("eventlet", "eventlet.wsgi", "Input.get_socket"): "gives a request's socket",
     ("eventlet", "eventlet.wsgi", "HttpProtocol"): "is subclassed, as `protocol=`",
     ("eventlet", "eventlet.hubs", "trampoline"): "waits for the poller's epoll",
+    ("eventlet", "eventlet.hubs", "get_hub().next_timers"): "tells whether a green thread is to run",
+    ("eventlet", "eventlet.hubs", "get_hub().closed"): "tells whether a green thread is to run",
+    ("eventlet", "eventlet.hubs", "get_hub().clock"): "is what timers go by",
+    ("eventlet", "eventlet.hubs.hub", "BaseHub.sleep_until"): "tells when the next timer is",
+    ("eventlet", "eventlet.hubs.hub", "BaseHub.default_sleep"): "tells how long is waited without a timer",
     ("eventlet", "eventlet.support.greendns", "ResolverProxy._resolver"): "is made anew from resolv.conf when None",
     ("websockets", "websockets.utils", "apply_mask"): "unmasks, where speedups.apply_mask is missing",
 }
+
+
+def _found(owner: object, name: str) -> Any:
+    found = getattr(owner, name.removesuffix("()"))
+    return found() if name.endswith("()") else found
 
 
 def check_seams() -> None:
     """Raise ServeError if a library has moved what is used of it."""
     for (package, module, name), why in SEAMS.items():
         try:
-            reduce(getattr, name.split("."), import_module(module))
+            reduce(_found, name.split("."), import_module(module))
         except (ImportError, AttributeError):
             raise ServeError(
                 f"{package} {version(package)} has no {module}.{name}, which {why}; "

@@ -1,8 +1,8 @@
 """What one green thread waits for again and again, without being registered with the hub for each wait.
 
 eventlet adds a listener before each wait and removes it after: two system calls and a good deal of Python, which
-is a fifth of what it costs that a message comes alone. And where nobody else has anything to do, the wait is done here, on
-what the hub waits on, without the way through it and back. Must not know what is read.
+is a fifth of what it costs that a message comes alone. And where nobody else has anything to do, the wait is done
+here, on what the hub waits on, without the way through it and back. Must not know what is read.
 
 Use: `steady = Steady(fd)`; `steady.wait()`; or `Link(steadily(dialer.dial), …)`.
 """
@@ -24,6 +24,7 @@ class Steady:
 
     def __init__(self, fd: int) -> None:
         self._fd, self._hub = fd, get_hub()
+        self._poll = getattr(self._hub, "do_poll", None)  # not every system's hub has one
         self._listener: Any = None
         self._waits: Any = None  # the green thread
         self._alone = True  # whether, when it was looked last, nobody else had anything to do
@@ -32,7 +33,7 @@ class Steady:
         """Until it can be read, or so it seems."""
         if self._listener is None:
             self._listener = self._hub.add(self._hub.READ, self._fd, self._ready, self._ready, None)
-        elif self._alone and self._waited():
+        elif self._alone and self._poll is not None and self._waited(self._poll):
             return
         self._alone = True
         self._waits = eventlet.getcurrent()
@@ -41,15 +42,16 @@ class Steady:
         finally:
             self._waits = None
 
-    def _waited(self) -> bool:
-        """Whether it has come, before anything that concerns somebody else. What else has come, the hub is told again."""
+    def _waited(self, poll: Callable[[float], list[tuple[int, int]]]) -> bool:
+        """Whether it has come before anything that concerns somebody else, which the hub is told of again."""
         hub = self._hub
         if hub.next_timers or hub.closed:
             return False
-        seconds = hub.timers[0][0] - hub.clock() if hub.timers else hub.default_sleep()
+        next_timer = hub.sleep_until()
+        seconds = hub.default_sleep() if next_timer is None else next_timer - hub.clock()
         if seconds <= 0:
             return False
-        found = hub.poll.poll(seconds, 2)
+        found = poll(seconds)
         self._alone = not found or found[0][0] == self._fd
         return len(found) == 1 and self._alone
 
