@@ -1,0 +1,90 @@
+"""What one green thread waits for in place of the hub holds up nobody else. In processes of their own, as eventlet has
+no place in pytest's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.process import ROOT, environment
+
+_START = """
+import warnings; warnings.simplefilter("ignore")
+import eventlet; eventlet.monkey_patch()
+import socket, time
+from bridge.clients.engine.steady import SteadySocket
+
+ours, theirs = socket.socketpair()
+sock = SteadySocket(ours)
+got = []
+
+def read():
+    while data := sock.recv(1000):
+        got.append(data)
+    got.append(b"")
+
+reader = eventlet.spawn(read)
+theirs.sendall(b"first")
+while not got:
+    eventlet.sleep(0)
+"""
+
+CASES = {
+    "a timer": """
+began = time.monotonic()
+eventlet.sleep(0.05)
+assert 0.05 <= time.monotonic() - began < 5
+""",
+    "a green thread that was started": """
+done = []
+eventlet.spawn(done.append, 1)
+eventlet.spawn_after(0.05, done.append, 2)
+while len(done) < 2:
+    eventlet.sleep(0.01)
+""",
+    "another descriptor": """
+one, other = socket.socketpair()
+eventlet.spawn_after(0.05, other.sendall, b"x")
+assert one.recv(1) == b"x"
+""",
+    "others while it has something all the time": """
+def flood():
+    while True:
+        theirs.send(b"x" * 1000)
+        eventlet.sleep(0)
+eventlet.spawn(flood)
+one, other = socket.socketpair()
+for _ in range(20):
+    other.sendall(b"y")
+    assert one.recv(1) == b"y"
+    eventlet.sleep(0.001)
+assert len(got) > 20
+""",
+    "its own end": """
+theirs.sendall(b"last")
+theirs.close()
+reader.wait()
+assert b"".join(got) == b"firstlast" and got[-1] == b""
+sock.close()
+""",
+    "others after it was closed": """
+theirs.close()
+reader.wait()
+sock.close()
+one, other = socket.socketpair()
+assert sock.fileno() == -1
+eventlet.spawn_after(0.02, other.sendall, b"x")
+assert one.recv(1) == b"x"
+""",
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_while_it_waits_nobody_else_is_held_up(case: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _START + case + "print('done')"],
+        capture_output=True, text=True, timeout=60, cwd=ROOT, env=environment(), check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
