@@ -197,7 +197,8 @@ def test_a_bridge_that_does_not_read_neither_stops_the_world_nor_fills_the_memor
     peer.say(username="ada", action="echo", data=1)
     peer.until("echo")
     tick = peer.until("world")["tick"]
-    peer.until("world", tick=tick + 20)
+    while peer.until("world")["tick"] < tick + 20:  # a world that comes late may be left out
+        pass
     waiting = [connection.waiting for connection in server.connections]
     assert all(size <= MAX_WAITING for size in waiting)
     assert max(waiting) > MAX_WAITING / 2, "the mute connection was not blocked, so this shows nothing"
