@@ -21,12 +21,13 @@ run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in
 	@tools/need.sh mvn java
 	@tools/run-scala.sh $(BIN)/python $(ARGS)
 
-# Hundreds of processes are started, each of which would compile the same files anew.
+# Hundreds of processes are started, each of which would compile the same files anew. Files in their order: those with
+# few and long tests, which would else come last and alone, are among the first.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev ## every test; installs Chromium, Node, JDK, Maven and faketime where they are missing
 	@tools/need.sh chromium node npm java mvn faketime
 	@tools/node-clients.sh
-	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(VENV)/.dev ## a hundred clients on a network that breaks, servers that are killed, for SOAK=600 seconds
 	@tools/need.sh node npm
