@@ -62,6 +62,25 @@ for _ in range(20):
     eventlet.sleep(0.001)
 assert len(got) > 20
 """,
+    "who waits to write to it": """
+original = eventlet.patcher.original
+far, size = original("socket").socket(fileno=theirs.detach()), 16 * 1024 * 1024
+far.setblocking(True)
+
+def serve():
+    for message in (b"second", b"third"):  # so that it waits by itself, and not by the hub
+        original("time").sleep(0.1)
+        far.sendall(message)
+    original("time").sleep(0.1)
+    left = size
+    while left:
+        left -= len(far.recv(1 << 20))
+
+server = original("threading").Thread(target=serve)
+server.start()
+eventlet.spawn(sock.sendall, b"x" * size).wait()  # there is no timer that would help
+server.join()
+""",
     "its own end": """
 theirs.sendall(b"last")
 theirs.close()

@@ -15,8 +15,11 @@ from typing import Any, cast
 
 import eventlet
 from eventlet.hubs import get_hub
+from eventlet.patcher import original
 
 __all__ = ["Steady", "SteadySocket", "steadily"]
+
+_select: Any = original("select")  # eventlet's own has no poll
 
 
 class Steady:
@@ -25,17 +28,19 @@ class Steady:
     def __init__(self, fd: int) -> None:
         self._fd, self._hub = fd, get_hub()
         self._poll = getattr(self._hub, "do_poll", None)  # not every system's hub has one
+        self._mine = [(fd, _select.POLLIN)]
         self._listener: Any = None
         self._waits: Any = None  # the green thread
-        self._alone = True  # whether, when it was looked last, nobody else had anything to do
+        self._alone = True  # whether nobody else had anything to do when it was looked last
 
     def wait(self) -> None:
         """Until it can be read, or so it seems."""
         if self._listener is None:
             self._listener = self._hub.add(self._hub.READ, self._fd, self._ready, self._ready, None)
-        elif self._alone and self._poll is not None and self._waited(self._poll):
-            return
-        self._alone = True
+        elif self._poll is not None:
+            alone, self._alone = self._alone, True
+            if alone and self._waited(self._poll):
+                return
         self._waits = eventlet.getcurrent()
         try:
             self._hub.switch()
@@ -52,8 +57,10 @@ class Steady:
         if seconds <= 0:
             return False
         found = poll(seconds)
-        self._alone = not found or found[0][0] == self._fd
-        return len(found) == 1 and self._alone
+        if found == self._mine:  # and nothing else of it: somebody may wait to write to it, or for its end
+            return True
+        self._alone = not found
+        return False
 
     def forget(self) -> None:
         """Before it is closed."""
