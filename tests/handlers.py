@@ -15,7 +15,7 @@ from tests.client import Client
 from tests.process import ROOT, Bridge
 from tests.tcpserver import Peer, TcpServer
 
-__all__ = ["EXAMPLES", "Handled", "OwnServer", "written"]
+__all__ = ["EXAMPLES", "Handled", "OwnServer", "busy", "written"]
 
 EXAMPLES = ROOT / "examples" / "handlers"
 
@@ -26,6 +26,21 @@ def written(folder: Path, text: str, name: str = "own.py") -> Path:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def busy(folder: Path, seconds: float) -> Path:
+    """A handlers file that takes so long for each message of the server."""
+    return written(
+        folder,
+        f"""
+import time
+
+def setup(bridge):
+    @bridge.on_message
+    def message(text):
+        time.sleep({seconds})
+""",
+    )
 
 
 class Handled:

@@ -34,13 +34,13 @@ def apart(
 ) -> Iterator[tuple[Piece, Sequence[Addressees] | None]]:
     """In pieces of the largest size, with whom each message is for."""
     if len(encoded.data) <= largest:
-        yield Piece(bytes(encoded.data), encoded.count, encoded.ends, keys), to
+        yield Piece(encoded.data, encoded.count, encoded.ends, keys), to
         return
-    data = memoryview(encoded.data)
-    all_ends = encoded.ends or [end for _, end in messages_in(data)]  # escapes may have made it as long as this
+    all_ends = encoded.ends or [end for _, end in messages_in(encoded.data)]  # escapes may have made it as long as this
     for at, begins, last in _cuts(all_ends, largest):
         ends = [end - begins for end in all_ends[at:last]] if to is not None else ()  # only who takes them apart asks
-        yield Piece(bytes(data[begins : all_ends[last - 1]]), last - at, ends, keys[at:last]), to and to[at:last]
+        data = encoded.data[begins : all_ends[last - 1]]
+        yield Piece(data, last - at, ends, keys[at:last]), to and to[at:last]
 
 
 def part(piece: Piece, which: slice, begins: int) -> Piece:

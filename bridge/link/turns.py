@@ -30,7 +30,8 @@ class Turn:
 
     def read(self, sock: Readable, at_most: int) -> bytes:
         """What has come, as `socket.recv`. If it was there at once, others run before it is given, if it is their turn:
-        after a read that had to wait they have run already, and a switch for each message would be dear."""
+        during a read that had to wait whoever had something to do has run already, and a switch for each message would
+        be dear."""
         began = time.monotonic()
         data = sock.recv(at_most)
         now = time.monotonic()

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.client import Client
-from tests.handlers import written
+from tests.handlers import busy
 from tests.process import Bridge
 from tests.tcpserver import TcpServer
 from tests.viewer import until
@@ -129,18 +129,8 @@ def test_a_link_that_is_down_or_silent_costs_no_cpu() -> None:
             assert (cpu_seconds(down) - before[1]) / passed < 0.1
 
 
-ASLEEP = """
-import time
-
-def setup(bridge):
-    @bridge.on_message
-    def message(text):
-        time.sleep(3)
-"""
-
-
 def test_a_link_that_is_not_read_costs_no_cpu_though_more_has_come(tmp_path: Path) -> None:
-    handlers = ("--handlers", str(written(tmp_path, ASLEEP)))
+    handlers = ("--handlers", str(busy(tmp_path, 3)))
     with TcpServer() as server, Bridge("--server", server.address, *handlers) as bridge, Client(bridge.url) as ann:
         peer = server.accept()
         ann.linked()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.client import Client
-from tests.handlers import written
+from tests.handlers import busy
 from tests.process import Bridge, run_app
 from tests.tcpserver import TcpServer
 
@@ -61,18 +61,8 @@ def test_idle_reconnect_connects_anew_when_it_has_been_silent_for_so_long() -> N
         assert bridge.counter("link_drops") >= 1
 
 
-BUSY = """
-import time
-
-def setup(bridge):
-    @bridge.on_message
-    def message(text):
-        time.sleep(0.5)
-"""
-
-
 def test_a_server_that_is_not_read_because_the_bridge_is_busy_is_not_silent(tmp_path: Path) -> None:
-    flags = ("--handlers", str(written(tmp_path, BUSY)), "--idle-warn", "0.2", "--idle-reconnect", "0.3")
+    flags = ("--handlers", str(busy(tmp_path, 0.5)), "--idle-warn", "0.2", "--idle-reconnect", "0.3")
     with TcpServer() as server, Bridge("--server", server.address, *flags) as bridge:
         peer = server.accept()
         began = time.monotonic()

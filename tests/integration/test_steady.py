@@ -18,11 +18,13 @@ from bridge.clients.engine.steady import SteadySocket
 
 ours, theirs = socket.socketpair()
 sock = SteadySocket(ours)
-got = []
+got, then = [], []
 
 def read():
     while data := sock.recv(1000):
         got.append(data)
+        for call in then:
+            call()
     got.append(b"")
 
 reader = eventlet.spawn(read)
@@ -43,6 +45,12 @@ eventlet.spawn(done.append, 1)
 eventlet.spawn_after(0.05, done.append, 2)
 while len(done) < 2:
     eventlet.sleep(0.01)
+""",
+    "a green thread that it started itself": """
+ran = eventlet.Event()
+then.append(lambda: eventlet.spawn(ran.send))
+theirs.sendall(b"second")
+ran.wait()  # there is no timer that would help
 """,
     "another descriptor": """
 one, other = socket.socketpair()

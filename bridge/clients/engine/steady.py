@@ -31,16 +31,13 @@ class Steady:
         self._mine = [(fd, _select.POLLIN)]
         self._listener: Any = None
         self._waits: Any = None  # the green thread
-        self._alone = True  # whether nobody else had anything to do when it was looked last
 
     def wait(self) -> None:
         """Until it can be read, or so it seems."""
         if self._listener is None:
             self._listener = self._hub.add(self._hub.READ, self._fd, self._ready, self._ready, None)
-        elif self._poll is not None:
-            alone, self._alone = self._alone, True
-            if alone and self._waited(self._poll):
-                return
+        elif self._poll is not None and self._waited(self._poll):
+            return
         self._waits = eventlet.getcurrent()
         try:
             self._hub.switch()
@@ -56,11 +53,7 @@ class Steady:
         seconds = hub.default_sleep() if next_timer is None else next_timer - hub.clock()
         if seconds <= 0:
             return False
-        found = poll(seconds)
-        if found == self._mine:  # and nothing else of it: somebody may wait to write to it, or for its end
-            return True
-        self._alone = not found
-        return False
+        return poll(seconds) == self._mine  # and nothing else of it: somebody may wait to write to it, or for its end
 
     def forget(self) -> None:
         """Before it is closed."""
