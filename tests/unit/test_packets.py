@@ -105,6 +105,16 @@ def test_texts_numbered_together_are_the_bytes_of_each_with_its_offset(
     assert list(together.ends) == (list(accumulate(map(len, alone))) if ends else [])
 
 
+def test_more_texts_than_a_digit_of_their_offsets_has_values_have_each_its_own() -> None:
+    offsets = Offsets("epoch1")
+    offsets.reserve(64**3)
+    number = 64**3 + 64**2
+    first = offsets.reserve(number)
+    together = encode_texts("m", [b""] * number, SEPARATOR * (number - 1), False, offsets.runs(first, number))
+    alone = [encode_event("m", Payload.text(""), offsets.text(first + n)) for n in range(number)]
+    assert together.data == b"".join(alone)
+
+
 def test_json_of_the_server_is_not_rewritten() -> None:
     assert packets(encode_event("m", Payload.verbatim(b'{"a": 1.10,"a":2e0}'))) == ['2["m",{"a": 1.10,"a":2e0}]']
 
