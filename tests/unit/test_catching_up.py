@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -87,6 +87,37 @@ def test_who_can_t_have_offsets_is_sent_the_same_without_them() -> None:
     assert [json.loads(text[2:]) for text in polled([plain.sent])] == [["message", "x"], ["message", "y"]]
     assert numbers_of_args(with_offsets) == [3, 3]
     assert fan.tally["deliveries"] == 4
+
+
+_USERS: list[tuple[str, ...]] = [("a",), ("b", "c"), ("d",), ()]
+
+
+@given(st.lists(st.tuples(st.sampled_from(_USERS), st.text(max_size=3) | st.just("same"))), st.booleans())
+def test_of_a_burst_that_is_all_for_users_each_gets_its_own_and_also_when_it_is_back(
+    burst: list[tuple[tuple[str, ...], str]], twice: bool
+) -> None:
+    fan, plain = Fan(), Fan()
+    clients = {sid: fan.come(sid) for sid in "abcd"}
+    without = {sid: FakeClient(plain.limits) for sid in "abcd"}
+    plain.audience.plain.update((sid, client.outbox) for sid, client in without.items())
+    for out in (fan.out, plain.out) * (2 if twice else 1):
+        to, said = [whom for whom, _ in burst], [text for _, text in burst]
+        if burst:
+            out.publish([Texts("m", [text.encode() for text in said], SEPARATOR.join(said), to, True)])
+    offsets = []
+    for sid in "abcd":
+        own = [text for whom, text in burst if sid in whom] * (2 if twice else 1)
+        events = [json.loads(text[2:]) for text in polled([clients[sid].sent])]
+        assert [event[:2] for event in events] == [["m", text] for text in own]
+        assert [json.loads(text[2:]) for text in polled([without[sid].sent])] == [["m", text] for text in own]
+        numbers = [fan.offsets.number(offset) for _, _, offset in events]
+        offsets += numbers if sid != "c" else []  # who has those of "b"
+        for had, number in enumerate([0, *numbers]):
+            assert number is not None
+            data, count, _ = fan.history.read(number, sid, 1 << 20)
+            assert [json.loads(text[2:]) for text in polled([data])] == events[had:]
+            assert count == len(events) - had
+    assert len(set(offsets)) == len(offsets)
 
 
 def numbers_of_args(client: FakeClient) -> list[int]:
