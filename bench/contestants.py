@@ -40,6 +40,12 @@ _ALL = (
         (sys.executable, str(PROJECT / "app.py"), "--recovery", "off"),
         works=("burst-64", "burst-512", "users-64", "idle"),
     ),
+    Contestant(
+        "ours-apart",
+        "the bridge, io_uring off",
+        (sys.executable, str(PROJECT / "app.py"), "--io-uring", "off"),
+        works=("rate-1000", "rate-60", "cost"),
+    ),
     Contestant("plain", "plain Flask-SocketIO", (sys.executable, str(PROJECT / "bench" / "peers" / "plain.py"))),
     Contestant("node", "Node", _NODE),
     Contestant("node-joined", "Node, same idea", (_NODE[0], str(BUILT / "node" / "joined.js"))),

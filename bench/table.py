@@ -20,7 +20,7 @@ __all__ = ["BUSY", "ORDER", "Row", "as_markdown", "as_text", "rows"]
 BUSY = 0.15  # cores that others may use before a measurement is called disturbed
 BEHIND = 0.5  # seconds between the end of a fixed rate and its last delivery
 #: The columns, from the plainest idea to the least that has to be done.
-ORDER = ("plain", "node", "go", "node-joined", "go-joined", OURS, "ours-off", "limit")
+ORDER = ("plain", "node", "go", "node-joined", "go-joined", OURS, "ours-off", "ours-apart", "limit")
 LEGEND = {
     "*": "could not keep up with the rate",
     "~": f"other programs used more than {BUSY:g} of a core meanwhile",

@@ -83,7 +83,7 @@ def engine_options(settings: Settings, state: State) -> EngineOptions:
     web, clients, largest = settings.web, settings.clients, 2 * settings.link.max_frame + 65536
     return EngineOptions(
         web.allowed_origins, web.ping_interval, web.ping_timeout, web.connect_timeout, largest,
-        clients.outbox, clients.slow, _recovery(settings, state),
+        clients.outbox, clients.slow, _recovery(settings, state), clients.io_uring == "on",
     )  # fmt: skip
 
 
@@ -106,6 +106,7 @@ def fanout(settings: Settings, engine: Engine, tally: Tally) -> Fanout:
     return Fanout(
         engine.audience, engine.pressure, tally,
         recording=engine.recording, keys_of=keys_of, snapshots=snapshots, largest=engine.at_once,
+        send_many=engine.send_many,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from bridge.clients.audience import Audience
 from bridge.clients.backlog import Segment
 from bridge.clients.history import History
 from bridge.clients.offsets import Offsets
-from bridge.clients.outbox import Outbox, put_all
+from bridge.clients.outbox import Outbox, SendMany, put_all, put_at_once
 from bridge.clients.packets import encode_event
 from bridge.clients.pieces import LARGEST_SEGMENT
 from bridge.clients.pressure import Pressure
@@ -33,6 +33,7 @@ LONGEST_TURN = 0.0015  # seconds; then other green threads (pings, readers) have
 AT_ONCE = 8  # clients between two looks at the clock,
 AT_ONCE_LITTLE = 64  # and when each is sent next to nothing: so many bytes
 LITTLE = 1024
+SEVERAL = 16  # clients for which sending to all of them at once is worth its preparation
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Recording:
 
 class Fanout:
     """`recording`: None if no client recovers; `keys_of`: None if no policy asks for keys; `snapshots`: None if
-    who comes late is told nothing; `largest`: bytes that a client is sent at once, if it is more than one message."""
+    who comes late is told nothing; `largest`: bytes that a client is sent at once, if it is more than one message;
+    `send_many`: for `AT_ONCE_LITTLE` clients and `LITTLE` bytes; None if each is sent to by itself."""
 
     def __init__(
         self,
@@ -58,9 +60,11 @@ class Fanout:
         keys_of: KeysOf | None = None,
         snapshots: Snapshots | None = None,
         largest: int = LARGEST_SEGMENT,
+        send_many: SendMany | None = None,
     ) -> None:
         self._audience, self._pressure, self._tally = audience, pressure, tally
         self._recording, self._keys_of, self._snapshots, self._largest = recording, keys_of, snapshots, largest
+        self._send_many = send_many
         self._lock = threading.Lock()  # one at a time: a client has messages in the order of their offsets
         # Who is to have the last values, when nothing is being published: for all, or those of the user who it is.
         self._late: dict[tuple[str, bool], str | None] = {}
@@ -141,7 +145,11 @@ class Fanout:
         for segment in segments:
             at_once = AT_ONCE if len(segment.data) > LITTLE else AT_ONCE_LITTLE
             for at in range(0, len(outboxes), at_once):
-                put_all(outboxes[at : at + at_once], segment)
+                some = outboxes[at : at + at_once]
+                if self._send_many is None or at_once == AT_ONCE or len(some) < SEVERAL:
+                    put_all(some, segment)
+                else:
+                    put_at_once(some, segment, self._send_many)
                 if time.monotonic() > self._turn_ends:
                     time.sleep(0)
                     self._turn_ends = time.monotonic() + LONGEST_TURN

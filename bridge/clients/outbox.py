@@ -9,7 +9,7 @@ Use: `outbox = Outbox(port, limits); outbox.put(Segment(frame(b"2")))`; when wri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,13 +17,46 @@ from bridge.clients.backlog import Backlog, LatestBacklog, Segment
 from bridge.clients.pressure import Pressure
 from bridge.tally import Tally
 
-__all__ = ["BEHIND", "Limits", "Outbox", "Port", "Write", "put_all"]
+__all__ = [
+    "BEHIND",
+    "NO_LINE",
+    "Limits",
+    "Line",
+    "Outbox",
+    "Port",
+    "SendMany",
+    "Wire",
+    "Write",
+    "put_all",
+    "put_at_once",
+]
 
 #: What `socket.send` does, without waiting: how many bytes were taken; raises OSError, too, when it is full.
 Write = Callable[[bytes | memoryview], int]
+#: What reaches a client without a way round: the Write of its socket, and that socket's descriptor.
+Line = tuple[Write, int]
+#: Sends the same to the sockets with these descriptors, without waiting; -1 is none. Of those that did not take all:
+#: (which of them, how many bytes it took).
+SendMany = Callable[[Sequence[int], bytes | memoryview], Iterable[tuple[int, int]]]
 
 BEHIND = 256 * 1024  # bytes that wait for a client that counts as behind: a whole segment of a burst
 STALE = 16 * 1024  # bytes of state that a client under `latest` is given at most after it was superseded
+
+
+def _nothing(data: bytes | memoryview) -> int:
+    """The Write of a client that can't be written to."""
+    return 0
+
+
+NO_LINE: Line = (_nothing, -1)
+
+
+class Wire(Protocol):
+    """What a client is reached by directly."""
+
+    @property
+    def line(self) -> Line:
+        """As it is now. The outbox is closed before the socket is: a descriptor may be another one's after that."""
 
 
 class Port(Protocol):
@@ -70,11 +103,6 @@ class Limits:
         return LatestBacklog() if self.policy == "latest" else Backlog()
 
 
-def _nothing(data: bytes | memoryview) -> int:
-    """The Write of a client that can't be written to."""
-    return 0
-
-
 class Outbox:
     """One client's. Methods may be called from any green thread; none of them yields.
 
@@ -82,14 +110,14 @@ class Outbox:
     """
 
     __slots__ = (
-        "_backlog", "_behind", "_closed", "_direct", "_limits", "_port", "_pressed", "_sealed", "_write", "refill",
+        "_backlog", "_behind", "_closed", "_fd", "_limits", "_port", "_pressed", "_sealed", "_wire", "_write", "refill",
     )  # fmt: skip
 
     def __init__(self, port: Port, limits: Limits) -> None:
         self._port, self._limits = port, limits
         self._backlog: Backlog | LatestBacklog | None = None
-        self._write: Write = _nothing
-        self._direct: Write = _nothing  # the same, but takes nothing while what is put has to wait
+        self._wire: Wire | None = None
+        self._write, self._fd = NO_LINE  # the wire's, but while what is put has to wait
         self._behind = self._closed = self._pressed = self._sealed = False
         self.refill: Callable[[], bool] | None = None
 
@@ -98,9 +126,9 @@ class Outbox:
         """Bytes that wait."""
         return self._backlog.size if self._backlog else 0
 
-    def connect(self, write: Write) -> None:
+    def connect(self, wire: Wire) -> None:
         """From now on the client is reached by this; what waits still goes by the port."""
-        self._write = write
+        self._wire = wire
         self._restore()
 
     def press(self) -> None:
@@ -125,7 +153,7 @@ class Outbox:
         if self._sealed:
             return
         if self._backlog is None:
-            self._direct = _nothing
+            self._write, self._fd = NO_LINE
             self._backlog = self._limits.backlog()
             self._port.blocked()
         was = self._backlog.size
@@ -197,14 +225,15 @@ class Outbox:
         """Put the last segment; what is put after it is thrown away."""
         self.put(last)
         self._sealed = True
-        self._direct = _nothing
+        self._write, self._fd = NO_LINE
 
     def close(self) -> None:
         """Nothing is sent or kept any more. May be called twice."""
         if self._closed:
             return
         self._closed = self._sealed = True
-        self._backlog, self._direct, self._write = None, _nothing, _nothing
+        self._backlog = self._wire = None
+        self._write, self._fd = NO_LINE
         self.unpress()
 
     def _emptied(self) -> None:
@@ -212,8 +241,8 @@ class Outbox:
         self._restore()
 
     def _restore(self) -> None:
-        if self._backlog is None and not self._sealed:
-            self._direct = self._write
+        if self._wire is not None and self._backlog is None and not self._sealed:
+            self._write, self._fd = self._wire.line
 
     def _sized(self) -> None:
         """What waits has become more or less."""
@@ -243,8 +272,14 @@ def put_all(outboxes: Iterable[Outbox], segment: Segment) -> None:
     data, size = segment.data, len(segment.data)
     for outbox in outboxes:
         try:
-            sent = outbox._direct(data)
+            sent = outbox._write(data)
         except OSError:  # full; or broken, which reading tells
             sent = 0
         if sent != size:
             outbox._keep(segment, sent)
+
+
+def put_at_once(outboxes: Sequence[Outbox], segment: Segment, send_many: SendMany) -> None:
+    """The same for as many as `send_many` can send to at a time, and as much."""
+    for which, sent in send_many([outbox._fd for outbox in outboxes], segment.data):
+        outboxes[which]._keep(segment, sent)

@@ -125,6 +125,11 @@ class Clients(Group, frozen=True):
         "supersedes the one before",
         "many servers send one kind of state",
     )
+    io_uring: kinds.OnOff = setting(
+        "on",
+        "whether a short burst goes to many clients in one system call, where the system lets the bridge do so",
+        "a sixth of the processor time less",
+    )
 
 
 class Recovery(Group, frozen=True):

@@ -5,10 +5,24 @@ Use: `client = FakeClient(room=10); client.outbox.put(segment); client.sent`.
 
 from __future__ import annotations
 
-from bridge.clients.outbox import Limits, Outbox
+from collections.abc import Sequence
+from itertools import count
+from weakref import WeakValueDictionary
+
+from bridge.clients.outbox import Limits, Line, Outbox, Write
 from bridge.tally import Tally
 
-__all__ = ["FakeClient"]
+__all__ = ["FakeClient", "Wire", "send_many"]
+
+_NUMBERS = count()
+_BY_NUMBER: WeakValueDictionary[int, FakeClient] = WeakValueDictionary()
+
+
+class Wire:
+    """Implements outbox.Wire."""
+
+    def __init__(self, write: Write, fd: int = -1) -> None:
+        self.line: Line = write, fd
 
 
 class FakeClient:
@@ -21,7 +35,13 @@ class FakeClient:
         self.blocks = self.slow = 0
         self.limits = limits or Limits(1 << 20, "disconnect", Tally())
         self.outbox = Outbox(self, self.limits)
-        self.outbox.connect(lambda data: self.send_parts([data]))
+        self.connect()
+
+    def connect(self) -> None:
+        """Have the outbox write to it directly."""
+        number = next(_NUMBERS)
+        _BY_NUMBER[number] = self
+        self.outbox.connect(Wire(lambda data: self.send_parts([data]), number))
 
     def send_parts(self, parts: list[bytes | memoryview]) -> int:
         data = b"".join(parts)[: self.room]
@@ -36,3 +56,9 @@ class FakeClient:
 
     def too_slow(self) -> None:
         self.slow += 1
+
+
+def send_many(fds: Sequence[int], data: bytes | memoryview) -> list[tuple[int, int]]:
+    """An outbox.SendMany for these clients."""
+    taken = [_BY_NUMBER[fd].send_parts([data]) if fd >= 0 else 0 for fd in fds]
+    return [(which, took) for which, took in enumerate(taken) if took < len(data)]

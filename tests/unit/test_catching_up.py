@@ -22,7 +22,7 @@ from bridge.clients.pressure import Pressure
 from bridge.clients.snapshots import Snapshots
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.tally import Tally
-from tests.unit.outboxes import FakeClient
+from tests.unit.outboxes import FakeClient, Wire
 
 
 class Fan:
@@ -177,7 +177,7 @@ def test_who_is_told_a_last_value_in_the_middle_of_a_burst_is_not_told_that_it_h
         fan.out.catch_up("a", None)
         return len(data)
 
-    meddler.outbox.connect(ask)
+    meddler.outbox.connect(Wire(ask))
     fan.say(("b",), None, None)
     events = [json.loads(text[2:]) for text in polled([client.sent])]
     assert [event[:2] for event in events] == [["score", "last"], ["m", 3], ["m", 4], ["score", "last"]]
@@ -195,7 +195,7 @@ def test_what_is_last_for_all_comes_before_what_is_last_for_the_user_also_after_
         fan.out.catch_up("a", "ann")
         return len(data)
 
-    meddler.outbox.connect(ask)
+    meddler.outbox.connect(Wire(ask))
     fan.say(("b",))
     assert [json.loads(text[2:])[1] for text in polled([client.sent])] == ["all", "all", "ann"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import pytest
@@ -24,7 +24,15 @@ from bridge.clients.pieces import LARGEST_SEGMENT
 from bridge.clients.pressure import Pressure
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.tally import Tally
-from tests.unit.outboxes import FakeClient
+from tests.unit.outboxes import FakeClient, send_many
+
+
+@pytest.fixture(autouse=True, scope="module", params=["each by itself", "all at once"])
+def how_they_are_sent_to(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything here holds for both."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fanout, "SEVERAL", 1 if request.param == "all at once" else 1 << 30)
+        yield
 
 
 class Fan:
@@ -36,7 +44,7 @@ class Fan:
         audience = Audience(History(0, 0), self.tally)
         self.outboxes = audience.plain
         self.outboxes.update((sid, client.outbox) for sid, client in self.clients.items())
-        self.out = Fanout(audience, Pressure(), self.tally, keys_of=keys_of, largest=largest)
+        self.out = Fanout(audience, Pressure(), self.tally, keys_of=keys_of, largest=largest, send_many=send_many)
 
     def got(self, sid: str) -> list[object]:
         """The arguments of the events that a client was sent."""

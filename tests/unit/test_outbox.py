@@ -15,7 +15,7 @@ from bridge.clients.outbox import BEHIND, Limits, Outbox
 from bridge.clients.packets import encode_acks, polled
 from bridge.clients.pressure import Pressure
 from bridge.tally import Tally
-from tests.unit.outboxes import FakeClient
+from tests.unit.outboxes import FakeClient, Wire
 
 LIMIT = 16_000
 ACK = Segment(encode_acks([7], {"ok": True}))
@@ -287,7 +287,7 @@ def test_what_waits_for_a_poll_goes_out_by_the_websocket_before_anything_new() -
     outbox = Outbox(client, client.limits)
     outbox.put(message(1))
     assert client.sent == b""
-    outbox.connect(lambda data: client.send_parts([data]))
+    outbox.connect(Wire(lambda data: client.send_parts([data])))
     outbox.put(message(2))
     assert client.sent == b""
     assert outbox.flush()
@@ -301,7 +301,7 @@ def test_a_socket_that_is_broken_is_full() -> None:
         raise BrokenPipeError
 
     client, _ = stalled("disconnect")
-    client.outbox.connect(broken)
+    client.outbox.connect(Wire(broken))
     client.outbox.put(message(1))
     assert client.outbox.size == len(message(1).data)
     assert client.blocks == 1

@@ -91,7 +91,7 @@ class Session(Intake):
     def open(self, websocket: WebSocket) -> None:
         """A session that begins with a WebSocket."""
         self._websocket = websocket
-        self.outbox.connect(websocket.write)
+        self.outbox.connect(websocket)
         self._enter(SessionState.OPEN)
 
     def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
@@ -130,7 +130,7 @@ class Session(Intake):
         """Implements Upgradable."""
         self._end_upgrade(SessionState.OPEN)
         self._websocket = websocket
-        self.outbox.connect(websocket.write)
+        self.outbox.connect(websocket)
         websocket.owner = self
         self.keep_pace()
         self._wake()
@@ -275,13 +275,13 @@ class Session(Intake):
             return
         self.upgrade_overdue()
         stalled = self.outbox.size > 0
+        self.outbox.close()
         if self.closed:
             self._enter(SessionState.CLOSED)
         else:
             self._over(SessionState.CLOSED, reason)
         self._shared.queues.farewells.discard(self)
         self._shared.ended(self)
-        self.outbox.close()
         websocket, self._websocket = self._websocket, None
         if websocket is not None:
             websocket.close(reset=stalled)

@@ -27,8 +27,9 @@ from bridge.clients.engine.seams import check_seams
 from bridge.clients.engine.serving import serve
 from bridge.clients.engine.session import Session
 from bridge.clients.engine.takeover import take_over
+from bridge.clients.engine.uring import NoRing, open_ring
 from bridge.clients.fanout import Recording
-from bridge.clients.outbox import Limits, Outbox
+from bridge.clients.outbox import Limits, Outbox, SendMany
 from bridge.clients.packets import Event, encode_acks, encode_event
 from bridge.clients.pressure import Pressure
 from bridge.clients.recovery import Recovery, RecoveryOptions
@@ -52,7 +53,7 @@ GOODBYE = 1.0  # seconds that closing may take in all; a client that does not re
 class EngineOptions:
     """`max_event`: bytes of one packet of a client; `ping_interval`, `ping_timeout`, `connect_timeout`: seconds;
     `outbox`: bytes that may wait for a client; `slow`: what becomes of one that is over it, see outbox.Limits;
-    `recovery`: None if no client recovers."""
+    `recovery`: None if no client recovers; `io_uring`: whether many are sent to at once, where the system can."""
 
     allowed_origins: tuple[str, ...]
     ping_interval: float
@@ -62,6 +63,7 @@ class EngineOptions:
     outbox: int
     slow: str
     recovery: RecoveryOptions | None = None
+    io_uring: bool = True
 
 
 class Engine:
@@ -75,6 +77,8 @@ class Engine:
         self._leaving: dict[str, Session] = {}  # those whose end python-socketio has not done with
         self._arrivals = Arrivals(self._recovery, lambda sid: self._clients.get(sid) or self._leaving.get(sid))
         self._limits = Limits(options.outbox, options.slow, tally)
+        #: For the fan-out; None if each client is sent to by itself.
+        self.send_many = _send_many() if options.io_uring else None
         self._server = SocketIO(
             app,
             async_mode="eventlet",
@@ -223,6 +227,14 @@ class _Answer:
     def __call__(self, ids: Sequence[int], answer: dict[str, object]) -> None:
         if self._outbox is not None and ids:
             self._outbox.put(Segment(encode_acks(ids, answer)))
+
+
+def _send_many() -> SendMany | None:
+    try:
+        return open_ring().send
+    except NoRing as error:
+        log.info("= each client is sent to by itself, as there is no io_uring: %s", error)
+        return None
 
 
 def _origins(allowed: tuple[str, ...]) -> Any:

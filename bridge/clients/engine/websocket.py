@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from bridge.clients.engine.poller import READ, WRITE, Poller
 from bridge.clients.frames import FrameReader, WebSocketError, close_frame
-from bridge.clients.outbox import Write
+from bridge.clients.outbox import NO_LINE, Line
 
 __all__ = ["Owner", "WebSocket"]
 
@@ -71,10 +71,9 @@ class WebSocket:
         return self._sock is not None
 
     @property
-    def write(self) -> Write:
-        """What sends at once, without a way round."""
-        write: Write = self._sock.send
-        return write
+    def line(self) -> Line:
+        """Implements outbox.Wire."""
+        return NO_LINE if self._sock is None else (self._sock.send, self._sock.fileno())
 
     def send(self, parts: list[bytes | memoryview]) -> int:
         """Bytes that the socket took."""
@@ -95,8 +94,10 @@ class WebSocket:
 
     def failed(self) -> None:
         """Implements poller.Watched."""
-        self.close(reset=True)
+        if self._sock is not None:
+            _throw_away(self._sock)
         self.owner.lost(self, None)
+        self.close()
 
     def pause(self) -> None:
         """Read no more, so that the peer has to wait."""
@@ -140,10 +141,7 @@ class WebSocket:
             return
         self._poller.remove(sock.fileno())
         if reset or 0 < self._kept <= _kept(sock):
-            try:
-                sock.setsockopt(*_RESET)
-            except OSError:
-                pass
+            _throw_away(sock)
         sock.close()
 
     def _change(self, events: int) -> None:
@@ -162,6 +160,14 @@ class WebSocket:
             self.feed(data)
         else:
             self.owner.lost(self, None)
+
+
+def _throw_away(sock: Any) -> None:
+    """What the peer has not fetched, as soon as it is closed."""
+    try:
+        sock.setsockopt(*_RESET)
+    except OSError:
+        pass  # it has gone already
 
 
 def _kept(sock: Any) -> int:
