@@ -40,7 +40,8 @@ class Outside:
             return self._inside(environ, start_response)
         if path in _CLIENT_FILES:
             return self._pages({**environ, "PATH_INFO": _CLIENT_FILES[path]}, start_response)
-        version = parse_qs(environ.get("QUERY_STRING", "")).get("EIO", [""])[0]
+        query = environ.get("QUERY_STRING", "")
+        version = "4" if query.startswith("EIO=4&") else parse_qs(query).get("EIO", [""])[0]
         if version in _OLD:
             return self._too_old(version, environ, start_response)
         # eventlet accepts permessage-deflate whenever it is offered, at four times the cost a

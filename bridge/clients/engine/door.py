@@ -15,6 +15,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import eventlet
@@ -35,9 +36,10 @@ AT_ONCE = 64  # connections that are accepted in one turn
 SILENCE = 30.0  # seconds that a connection may say nothing: browsers open some in advance
 NO_FILES = 0.1  # seconds until the next try when there is no descriptor for a connection
 
+USUAL = 64  # characters of a header's name; what has longer ones is left to eventlet
 _REQUEST_PARTS = 3  # GET, where, HTTP/1.1
 _WITHOUT_BODY = frozenset(("HTTP_CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"))
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+\Z")  # of a header; eventlet drops those with an underscore
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")  # of a header; eventlet drops those with an underscore
 _STATIC = {
     "REQUEST_METHOD": "GET",
     "SCRIPT_NAME": "",
@@ -210,6 +212,12 @@ class _Visitor:
         return sock
 
 
+@lru_cache(256)
+def _key(name: str) -> str | None:
+    """A header's in the environ; None if it is no name of one."""
+    return "HTTP_" + name.upper().replace("-", "_") if _NAME.fullmatch(name) else None
+
+
 def websocket_request(head: bytes) -> tuple[int, dict[str, Any]] | None:
     """Of a plain request for a WebSocket its size in bytes and its part of a WSGI environ; None for any other."""
     if not head.startswith(b"GET /socket.io/?"):
@@ -224,8 +232,8 @@ def websocket_request(head: bytes) -> tuple[int, dict[str, Any]] | None:
     raw = []
     for line in lines:
         name, colon, value = line.partition(":")
-        key = "HTTP_" + name.upper().replace("-", "_")
-        if not colon or not _NAME.match(name) or key in environ:
+        key = _key(name) if len(name) < USUAL else None
+        if not colon or key is None or key in environ:
             return None
         environ[key] = value = value.strip(" \t\r\n")
         raw.append((name, value))

@@ -36,6 +36,7 @@ class Environs(MutableMapping[str, Any]):
     def __init__(self) -> None:
         self._constant: dict[str, Any] = {}
         self._kept: dict[str, _Kept | dict[str, Any]] = {}
+        self._packed: dict[str, _Kept] = {}  # what those were that have been asked for
         self._keys: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     @staticmethod
@@ -46,7 +47,12 @@ class Environs(MutableMapping[str, Any]):
     def pack(self, sid: str) -> None:
         """Keep it small again, unless something was added to it."""
         environ = self._kept.get(sid)
-        if isinstance(environ, dict) and all(isinstance(environ[key], str) for key in environ.keys() - self._made()):
+        if not isinstance(environ, dict):
+            return
+        keys, values = self._packed[sid]
+        if len(environ) == len(keys) + len(self._constant) + 1 and tuple(map(environ.get, keys)) == values:
+            self._kept[sid] = self._packed.pop(sid)
+        elif all(isinstance(environ[key], str) for key in environ.keys() - self._made()):
             self[sid] = environ
 
     def __setitem__(self, sid: str, environ: dict[str, Any]) -> None:
@@ -58,16 +64,18 @@ class Environs(MutableMapping[str, Any]):
         keys = self._keys.setdefault(keys, keys)
         values = tuple(sys.intern(value) if len(value) < _SHARED_LENGTH else value for _, value in kept)
         self._kept[sid] = (keys, values)
+        self._packed.pop(sid, None)
 
     def __getitem__(self, sid: str) -> dict[str, Any]:
         kept = self._kept[sid]
         if isinstance(kept, dict):
             return kept
         environ = {**dict(zip(*kept, strict=True)), **self._constant, "wsgi.input": io.BytesIO()}
-        self._kept[sid] = environ
+        self._kept[sid], self._packed[sid] = environ, kept
         return environ
 
     def __delitem__(self, sid: str) -> None:
+        self._packed.pop(sid, None)
         del self._kept[sid]
 
     def __iter__(self) -> Iterator[str]:

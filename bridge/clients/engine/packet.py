@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from socketio import packet
 
 from bridge.clients.engine.intake import Unreadable
@@ -50,7 +51,7 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
     def encode(self) -> Any:
         """The packet as text, or as a list with its attachments."""
         if self.packet_type == packet.CONNECT and self.namespace in (None, "/") and "sid" in (self.data or ()):
-            self.data = self.connect_data(self.data)
+            return "0" + orjson.dumps(self.connect_data(self.data)).decode()
         return super().encode()
 
     def decode(self, encoded_packet: Any) -> int:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import gzip
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
 import engineio
 import eventlet
+import orjson
 
 from bridge.clients.engine.deadlines import Deadlines, Queues
 from bridge.clients.engine.environs import Environs
@@ -26,6 +25,7 @@ from bridge.clients.engine.handshake import VERSION, answer, asks_for_websocket,
 from bridge.clients.engine.intake import IntakeWires
 from bridge.clients.engine.poller import Poller
 from bridge.clients.engine.polling import Polling
+from bridge.clients.engine.request import JSON, PLAIN_TEXT, Request, parameters
 from bridge.clients.engine.session import Session, Shared
 from bridge.clients.engine.states import SessionState
 from bridge.clients.engine.upgrade import Upgrade
@@ -46,13 +46,8 @@ _BAD_VERSION = (5, "Unsupported protocol version")
 
 _ORIGIN = "Not an accepted origin"
 _NOT_BY_POLLING = frozenset((b"2", b"2probe", b"5", b"6"))
-_TEXT = [("Content-Type", "text/plain; charset=UTF-8")]
-_JSON = [("Content-Type", "application/json")]
-FEWEST_COMPRESSED = 1024  # bytes of a polling response, as python-engineio has it
 UPGRADE_TIMEOUT = 10.0  # seconds for an upgrade, as Node's engine.io has it
 FAREWELL = 1.0  # seconds for the last packets of a session that is closed
-
-_Start = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +91,17 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         """Events of the default namespace go to `take`, many at a time; see intake.IntakeWires."""
         self.shared.intake.events = take
 
-    def handle_request(self, environ: dict[str, Any], start_response: _Start) -> Sequence[bytes]:
+    def handle_request(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Sequence[bytes]:
         """WSGI (PEP 3333)."""
         self.run()
-        query = parse_qs(environ.get("QUERY_STRING", ""))
-        request = _Request(self, environ, start_response, query.get("sid", [""])[0])
+        query = parameters(environ.get("QUERY_STRING", ""))
+        request = Request(self, environ, start_response, query.get("sid", [""])[0])
         problem = self._problem(environ, query)
         if problem:
             return request.refuse(*problem)
         method, transport = environ["REQUEST_METHOD"], query.get("transport", [""])[0]
         if method == "OPTIONS":
-            return request.respond("200 OK", _TEXT, b"OK")
+            return request.respond("200 OK", PLAIN_TEXT, b"OK")
         if not request.sid:
             if method != "GET":
                 return request.refuse(*_BAD_METHOD)
@@ -150,10 +145,10 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     # A session's beginning.
 
-    def _begin(self, request: _Request, transport: str) -> Sequence[bytes]:
+    def _begin(self, request: Request, transport: str) -> Sequence[bytes]:
         if self.stops or len(self.sockets) >= self._max_sessions:
             reason = b"The bridge is stopping." if self.stops else b"There are too many clients here."
-            return request.respond("503 Service Unavailable", _TEXT, reason)
+            return request.respond("503 Service Unavailable", PLAIN_TEXT, reason)
         by_websocket = transport == "websocket"
         if by_websocket and (refused := self._refused(request)):
             return refused
@@ -163,11 +158,11 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         accepted = self.handlers["connect"](sid, request.environ)
         if accepted is not None and accepted is not True:
             session.finish()
-            return request.respond("401 Unauthorized", _JSON, json.dumps(accepted or "Unauthorized").encode())
-        hello = b"0" + json.dumps(self._hello(sid, by_websocket), separators=(",", ":")).encode()
+            return request.respond("401 Unauthorized", JSON, json.dumps(accepted or "Unauthorized").encode())
+        hello = b"0" + orjson.dumps(self._hello(sid, by_websocket))
         if not by_websocket:
             session.poll(self.poller)
-            return request.respond("200 OK", _TEXT, hello)
+            return request.respond("200 OK", PLAIN_TEXT, hello)
         self._take_over(request, session, frame(hello))
         return []
 
@@ -181,7 +176,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             "maxPayload": self.max_http_buffer_size,
         }
 
-    def _take_over(self, request: _Request, session: Session, hello: bytes) -> None:
+    def _take_over(self, request: Request, session: Session, hello: bytes) -> None:
         sock, early = take_socket(request.environ)
         websocket = WebSocket(sock, self.poller, self.max_http_buffer_size, self.shared.limits.unsent)
         websocket.send([answer(request.environ) + hello])  # a new connection takes a few hundred bytes
@@ -194,7 +189,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if early:
             websocket.feed(early)
 
-    def _upgrade(self, request: _Request, session: Session) -> Sequence[bytes]:
+    def _upgrade(self, request: Request, session: Session) -> Sequence[bytes]:
         if session.state is not SessionState.POLLING:
             return request.refuse(*_BAD_REQUEST)
         refused = self._refused(request)
@@ -202,32 +197,32 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             self._take_over(request, session, b"")
         return refused
 
-    def _refused(self, request: _Request) -> Sequence[bytes]:
+    def _refused(self, request: Request) -> Sequence[bytes]:
         """What a handshake is answered that can't be; nothing if it can."""
         version = request.environ.get("HTTP_SEC_WEBSOCKET_VERSION")
         if version and version != VERSION:
             text = b"Only version 13 of the WebSocket protocol is spoken here."
-            return request.respond("426 Upgrade Required", [*_TEXT, ("Sec-WebSocket-Version", VERSION)], text)
+            return request.respond("426 Upgrade Required", [*PLAIN_TEXT, ("Sec-WebSocket-Version", VERSION)], text)
         reason = refusal(request.environ)
         return request.refuse(_BAD_REQUEST[0], reason) if reason else []
 
     # Polling.
 
-    def _poll(self, request: _Request, polling: Polling) -> Sequence[bytes]:
+    def _poll(self, request: Request, polling: Polling) -> Sequence[bytes]:
         packets = polling.get(request.environ["eventlet.input"].get_socket())
         if packets is None:
             return request.refuse(*_BAD_REQUEST)
-        return request.respond("200 OK", _TEXT, "\x1e".join(packets).encode())
+        return request.respond("200 OK", PLAIN_TEXT, "\x1e".join(packets).encode())
 
-    def _post(self, request: _Request, session: Session, polling: Polling) -> Sequence[bytes]:
+    def _post(self, request: Request, session: Session, polling: Polling) -> Sequence[bytes]:
         environ = request.environ
         try:
             length = int(environ.get("CONTENT_LENGTH") or 0)
             if length > self.max_http_buffer_size:
                 session.misused()
-                return request.respond("413 Payload Too Large", _TEXT, b"")
+                return request.respond("413 Payload Too Large", PLAIN_TEXT, b"")
             if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", ""):
-                return request.respond("411 Length Required", _TEXT, b"")
+                return request.respond("411 Length Required", PLAIN_TEXT, b"")
             packets = polling.post(lambda: _packets(environ["wsgi.input"].read(length), length))
         except ValueError as error:
             self._junk(str(error))
@@ -235,7 +230,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             return request.refuse(*_BAD_REQUEST)
         if not packets or (session.state is SessionState.CLOSED and (TEXT, b"1") not in packets):
             return request.refuse(*_BAD_REQUEST)
-        return request.respond("200 OK", _TEXT, b"ok")
+        return request.respond("200 OK", PLAIN_TEXT, b"ok")
 
     # For sessions.
 
@@ -254,26 +249,6 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def _failed(self, error: BaseException) -> None:
         self.logger.error("message handler error", exc_info=error)
-
-
-class _Request:
-    """One request and what it is answered with."""
-
-    def __init__(self, server: EngineServer, environ: dict[str, Any], start_response: _Start, sid: str) -> None:
-        self.environ, self.sid = environ, sid
-        self._server, self._start = server, start_response
-
-    def refuse(self, code: int, message: str) -> Sequence[bytes]:
-        """400, with the reason."""
-        return self.respond("400 Bad Request", _JSON, json.dumps({"code": code, "message": message}).encode())
-
-    def respond(self, status: str, headers: Sequence[tuple[str, str]], body: bytes) -> Sequence[bytes]:
-        """The whole answer, compressed if that is worth it."""
-        more = self._server._cors_headers(self.environ)
-        if len(body) >= FEWEST_COMPRESSED and "gzip" in self.environ.get("HTTP_ACCEPT_ENCODING", ""):
-            body, more = gzip.compress(body, 6), [*more, ("Content-Encoding", "gzip")]
-        self._start(status, [*headers, *more, ("Content-Length", str(len(body)))])
-        return [] if self.environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 def _packets(body: bytes, length: int) -> list[tuple[int, bytes]]:

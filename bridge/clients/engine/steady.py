@@ -21,6 +21,8 @@ __all__ = ["Steady", "SteadySocket", "steadily"]
 
 _select: Any = original("select")  # eventlet's own has no poll
 
+IN_VAIN = 100  # times that the hub may be woken while nobody waits, before it is told to forget the descriptor
+
 
 class Steady:
     """A descriptor that one green thread at a time waits for."""
@@ -31,6 +33,7 @@ class Steady:
         self._mine = [(fd, _select.POLLIN)]
         self._listener: Any = None
         self._waits: Any = None  # the green thread
+        self._in_vain = 0
 
     def wait(self) -> None:
         """Until it can be read, or so it seems."""
@@ -39,6 +42,7 @@ class Steady:
         elif self._poll is not None and self._waited(self._poll):
             return
         self._waits = eventlet.getcurrent()
+        self._in_vain = 0
         try:
             self._hub.switch()
         finally:
@@ -64,8 +68,12 @@ class Steady:
     def _ready(self, *_: object) -> None:
         if self._waits is not None:
             self._waits.switch()
+        elif self._in_vain < IN_VAIN:  # it lets others run for a moment
+            self._in_vain += 1
         else:
-            self.forget()  # else the hub would be woken for nothing, again and again
+            # It does something that takes its time. Not at once, as the system looks through all that a poller has
+            # for its clients when it is added again.
+            self.forget()
 
 
 class SteadySocket:

@@ -1,0 +1,53 @@
+"""One HTTP request to Engine.IO: what it asks for, and how it is answered.
+
+Must not know sessions.
+
+Use: `request = Request(server, environ, start_response, sid)`; `return request.refuse(3, "Bad request")`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qs
+
+import engineio
+
+__all__ = ["JSON", "PLAIN_TEXT", "Request", "parameters"]
+
+PLAIN_TEXT = [("Content-Type", "text/plain; charset=UTF-8")]
+JSON = [("Content-Type", "application/json")]
+FEWEST_COMPRESSED = 1024  # bytes of a polling response, as python-engineio has it
+USUAL = 64  # characters of a query that names no session
+
+_usual_parameters = lru_cache(64)(parse_qs)
+
+
+def parameters(query: str) -> dict[str, list[str]]:
+    """Of a URL. Most handshakes have the same ones."""
+    return _usual_parameters(query) if len(query) < USUAL else parse_qs(query)
+
+
+class Request:
+    """`server`: an engineio.Server; `sid`: of the session that it names."""
+
+    def __init__(
+        self, server: engineio.Server, environ: dict[str, Any], start_response: Callable[..., Any], sid: str
+    ) -> None:
+        self.environ, self.sid = environ, sid
+        self._server, self._start = server, start_response
+
+    def refuse(self, code: int, message: str) -> Sequence[bytes]:
+        """400, with the reason."""
+        return self.respond("400 Bad Request", JSON, json.dumps({"code": code, "message": message}).encode())
+
+    def respond(self, status: str, headers: Sequence[tuple[str, str]], body: bytes) -> Sequence[bytes]:
+        """The whole answer, compressed if that is worth it."""
+        more = self._server._cors_headers(self.environ)
+        if len(body) >= FEWEST_COMPRESSED and "gzip" in self.environ.get("HTTP_ACCEPT_ENCODING", ""):
+            body, more = gzip.compress(body, 6), [*more, ("Content-Encoding", "gzip")]
+        self._start(status, [*headers, *more, ("Content-Length", str(len(body)))])
+        return [] if self.environ["REQUEST_METHOD"] == "HEAD" else [body]
