@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,19 @@ def run_app(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 class Bridge:
-    """A running bridge. `url`: where it serves; `log`: its lines so far, stdout and stderr; `state`: its folder."""
+    """A running bridge. `url`: where it serves; `log`: its lines so far, stdout and stderr; `state`: its folder.
 
-    def __init__(self, *args: str, cwd: Path | None = None, **env: str) -> None:
+    `program`: what runs it, if not Python alone.
+    """
+
+    def __init__(
+        self, *args: str, cwd: Path | None = None, program: Sequence[str] = (sys.executable,), **env: str
+    ) -> None:
         self.log: Log[str] = Log()
         self._folder = tempfile.TemporaryDirectory()  # its state: two bridges know nothing of each other
         self.state = Path(self._folder.name)
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py"), "--port", "0", *args],
+            [*program, str(ROOT / "app.py"), "--port", "0", *args],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env=environment(**{"BRIDGE_STATE_DIR": self._folder.name, **env}), cwd=cwd or ROOT,
         )  # fmt: skip

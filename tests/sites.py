@@ -5,7 +5,8 @@ Use: `with site("--slow", "latest") as at: at.viewer(stalled=True); at.feed.send
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -16,16 +17,19 @@ from tests.viewer import Feed, Viewer
 __all__ = ["SMALL", "Site", "connected", "memory", "queued", "site"]
 
 SMALL = 16 * 1024  # bytes of the kernel's for a client that is to stall soon
+_PYTHON = (sys.executable,)
 ESTABLISHED = 1  # a state in /proc/net/tcp
 
 
 class Site:
     """`stalled`: the server does not read, until it is told to."""
 
-    def __init__(self, stack: ExitStack, *flags: str, stalled: bool = False, size: int = 1000) -> None:
+    def __init__(
+        self, stack: ExitStack, *flags: str, stalled: bool = False, size: int = 1000, program: Sequence[str] = _PYTHON
+    ) -> None:
         self._stack = stack
         server = stack.enter_context(TcpServer(stalled=stalled))
-        self.bridge = stack.enter_context(Bridge("--server", server.address, *flags))
+        self.bridge = stack.enter_context(Bridge("--server", server.address, *flags, program=program))
         self.peer = server.accept()
         self.feed = Feed(self.peer, size)
 
@@ -47,10 +51,10 @@ class Site:
 
 
 @contextmanager
-def site(*flags: str, stalled: bool = False, size: int = 1000) -> Iterator[Site]:
-    """One, and everything of it closed at the end."""
+def site(*flags: str, stalled: bool = False, size: int = 1000, program: Sequence[str] = _PYTHON) -> Iterator[Site]:
+    """One, and everything of it closed at the end. `program`: what runs the bridge."""
     with ExitStack() as stack:
-        yield Site(stack, *flags, stalled=stalled, size=size)
+        yield Site(stack, *flags, stalled=stalled, size=size, program=program)
 
 
 def memory(bridge: Bridge) -> int:

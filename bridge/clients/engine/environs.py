@@ -50,9 +50,9 @@ class Environs(MutableMapping[str, Any]):
         if not isinstance(environ, dict):
             return
         keys, values = self._packed[sid]
-        if len(environ) == len(keys) + len(self._constant) + 1 and tuple(map(environ.get, keys)) == values:
+        if tuple(environ) == (*keys, *self._made()) and tuple(map(environ.get, keys)) == values:
             self._kept[sid] = self._packed.pop(sid)
-        elif all(isinstance(environ[key], str) for key in environ.keys() - self._made()):
+        elif all(isinstance(environ[key], str) for key in environ.keys() - {*self._made()}):
             self[sid] = environ
 
     def __setitem__(self, sid: str, environ: dict[str, Any]) -> None:
@@ -84,5 +84,5 @@ class Environs(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._kept)
 
-    def _made(self) -> set[str]:
-        return {*self._constant, "wsgi.input"}
+    def _made(self) -> tuple[str, ...]:
+        return *self._constant, "wsgi.input"
