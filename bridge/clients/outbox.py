@@ -280,6 +280,7 @@ def put_all(outboxes: Iterable[Outbox], segment: Segment) -> None:
 
 
 def put_at_once(outboxes: Sequence[Outbox], segment: Segment, send_many: SendMany) -> None:
-    """The same for as many as `send_many` can send to at a time, and as much."""
+    """The same for as many as `send_many` can send to at a time, and as much. No `_keep` may yield, nor put into
+    another outbox, which may have taken a part of the segment."""
     for which, sent in send_many([outbox._fd for outbox in outboxes], segment.data):
         outboxes[which]._keep(segment, sent)

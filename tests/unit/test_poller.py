@@ -40,8 +40,42 @@ poller._turn()
 """
 
 
-def test_an_event_of_a_closed_descriptor_is_not_the_next_one_s() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+FAILING = """
+import socket, warnings
+warnings.simplefilter("ignore")
+from bridge.clients.engine.poller import Poller
+from bridge.clients.engine.websocket import WebSocket
+
+class Owner:
+    def received(self, websocket, messages):
+        raise AssertionError("a bug")
+
+    def lost(self, websocket, error):
+        print("lost")
+        raise AssertionError("another one")
+
+poller, (here, there) = Poller(), socket.socketpair()
+here.setblocking(False)
+websocket = WebSocket(here, poller, 1000, 1000)
+websocket.owner = Owner()
+there.send(bytes([0x81, 0x81, 0, 0, 0, 0, 0x32]))
+for _ in range(3):
+    poller._turn()
+print(websocket.is_open, there.recv(1))
+"""
+
+
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
+
+
+def test_a_websocket_whose_owner_has_a_bug_in_its_end_too_is_closed_all_the_same() -> None:
+    done = run(FAILING)
+    assert done.stdout.split("\n")[:2] == ["lost", "False b''"], done.stderr
+
+
+def test_an_event_of_a_closed_descriptor_is_not_the_next_one_s() -> None:
+    done = run(PROGRAM)
     assert done.stdout.split() == ["first", "turn", "new"], done.stderr

@@ -16,6 +16,7 @@ import pytest
 from bridge.clients.backlog import Segment
 from bridge.clients.engine import uring
 from bridge.clients.engine.uring import LARGEST, MOST, NoRing, Ring, open_ring
+from bridge.clients.fanout import AT_ONCE_LITTLE, LITTLE
 from bridge.clients.frames import frame
 from bridge.clients.outbox import Limits, Outbox, put_all, put_at_once
 from bridge.tally import Tally
@@ -225,16 +226,17 @@ def test_an_answer_that_comes_late_is_waited_for(ring: Ring, ends: Make) -> None
     some, calls = ends(2), []
 
     class Late:
-        """The place up to which there are answers, as it was before they came, for one look."""
+        """The place up to which there are answers, as it was before they came, for two looks."""
 
         def __init__(self, column: memoryview) -> None:
             self.column, self.was, self.looks = column, column[0], 0
 
         def __getitem__(self, at: int) -> int:
             self.looks += 1
-            return self.was if self.looks == 1 else int(self.column[at])
+            return self.was if self.looks <= 2 else int(self.column[at])
 
-    enter, ring._answered_up_to = ring._enter, cast(Any, Late(ring._answered_up_to))
+    enter, column = ring._enter, ring._answered_up_to
+    ring._answered_up_to = cast(Any, Late(column))
 
     def watched(*call: int) -> int:
         calls.append(call[2:5])
@@ -243,6 +245,40 @@ def test_an_answer_that_comes_late_is_waited_for(ring: Ring, ends: Make) -> None
     ring._enter = watched
     assert list(ring.send([*some.fds, -1], b"ab")) == [(2, 0)]
     assert calls == [(3, 0, 0), (0, 3, 1)]
+    ring._answered_up_to = column
+
+
+@pytest.mark.parametrize("when", ["before it is asked for", "after it was asked for", "while the answers are read"])
+def test_what_ends_one_send_leaves_nothing_for_the_next_one(ring: Ring, ends: Make, when: str) -> None:
+    """As a handler of signals that raises, or no memory."""
+    some, enter = ends(4), ring._enter
+
+    def fails(*call: int) -> int:
+        if when == "after it was asked for":
+            enter(*call)
+        raise MemoryError
+
+    class Unreadable:
+        def __getitem__(self, _: object) -> memoryview:
+            raise MemoryError
+
+    for _ in range(MOST):
+        with pytest.MonkeyPatch.context() as patch:
+            if when == "while the answers are read":
+                patch.setattr(ring, "_results", cast(Any, Unreadable()))
+                patch.setattr(Unreadable, "__len__", lambda self: 128, raising=False)
+            else:
+                patch.setattr(ring, "_enter", fails)
+            with pytest.raises(MemoryError):
+                ring.send(some.fds, b"first")
+        sent = b"" if when == "before it is asked for" else b"first"
+        assert list(ring.send([*some.fds[:3], -1], b"second")) == [(3, 0)]
+        assert list(ring.send(some.fds, b"third")) == []
+        assert [some.read(which) for which in range(4)] == [*[sent + b"secondthird"] * 3, sent + b"third"]
+
+
+def test_the_fan_out_asks_for_no_more_than_it_can() -> None:
+    assert (AT_ONCE_LITTLE, LITTLE) == (MOST, LARGEST)
 
 
 def test_too_many_or_too_much_is_an_error_and_sends_nothing(ring: Ring, ends: Make) -> None:
@@ -286,15 +322,35 @@ def test_a_system_that_has_none_or_refuses_says_so(monkeypatch: pytest.MonkeyPat
         ctypes.set_errno(1)
         return -1
 
-    monkeypatch.setattr(uring, "_system_call", lambda: refuses)
-    with pytest.raises(NoRing, match=r"^operation not permitted$"):
-        open_ring()
+    with monkeypatch.context() as patch:
+        patch.setattr(uring, "_system_call", lambda: refuses)
+        with pytest.raises(NoRing, match=r"^operation not permitted$"):
+            open_ring()
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(NoRing, match=r"^darwin has none$"):
         open_ring()
 
 
-@pytest.mark.parametrize("lie", [[], [(0, 0), (2, 0)], [(0, 0), (1, 5), (2, 0)], [(1, 0)]])
+def test_a_ring_that_nothing_can_be_asked_of_is_none(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = rings()
+    monkeypatch.setattr(Ring, "_submit", lambda self, number: 0)
+    with pytest.raises(NoRing, match="does not do what it should"):
+        open_ring()
+    assert rings() == before
+
+
+def test_without_descriptors_there_is_none(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more() -> tuple[socket.socket, socket.socket]:
+        raise OSError(24, "Too many open files")
+
+    before = rings()
+    monkeypatch.setattr(socket, "socketpair", no_more)
+    with pytest.raises(NoRing, match="Too many open files"):
+        open_ring()
+    assert rings() == before
+
+
+@pytest.mark.parametrize("lie", [[], [(0, 0), (2, 0)], [(0, 0), (1, 0), (2, 0)], [(0, 0), (1, 5), (2, 0)], [(1, 0)]])
 def test_a_system_that_does_not_tell_the_truth_is_not_trusted(
     ring: Ring, lie: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

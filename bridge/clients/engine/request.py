@@ -21,7 +21,7 @@ __all__ = ["JSON", "PLAIN_TEXT", "Request", "parameters"]
 PLAIN_TEXT = [("Content-Type", "text/plain; charset=UTF-8")]
 JSON = [("Content-Type", "application/json")]
 FEWEST_COMPRESSED = 1024  # bytes of a polling response, as python-engineio has it
-USUAL = 64  # characters of a query that names no session
+USUAL = 32  # characters of a query: those of a handshake by WebSocket, which names no session
 
 _usual_parameters = lru_cache(64)(parse_qs)
 

@@ -273,9 +273,9 @@ class Session(Intake):
         """End it now."""
         if self.state is SessionState.CLOSED:
             return
-        self.upgrade_overdue()
         stalled = self.outbox.size > 0
-        self.outbox.close()
+        self.outbox.close()  # before anything that could go wrong: its descriptor may soon be another one's
+        self.upgrade_overdue()
         if self.closed:
             self._enter(SessionState.CLOSED)
         else:

@@ -21,14 +21,13 @@ __all__ = ["Steady", "SteadySocket", "steadily"]
 
 _select: Any = original("select")  # eventlet's own has no poll
 
-IN_VAIN = 100  # times that the hub may be woken while nobody waits, before it is told to forget the descriptor
-
 
 class Steady:
-    """A descriptor that one green thread at a time waits for."""
+    """A descriptor that one green thread at a time waits for. `in_vain`: how often the hub may be woken while nobody
+    waits, before it is told to forget the descriptor."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd, self._hub = fd, get_hub()
+    def __init__(self, fd: int, in_vain: int = 0) -> None:
+        self._fd, self._hub, self._most_in_vain = fd, get_hub(), in_vain
         self._poll = getattr(self._hub, "do_poll", None)  # not every system's hub has one
         self._mine = [(fd, _select.POLLIN)]
         self._listener: Any = None
@@ -68,12 +67,10 @@ class Steady:
     def _ready(self, *_: object) -> None:
         if self._waits is not None:
             self._waits.switch()
-        elif self._in_vain < IN_VAIN:  # it lets others run for a moment
+        elif self._in_vain < self._most_in_vain:
             self._in_vain += 1
         else:
-            # It does something that takes its time. Not at once, as the system looks through all that a poller has
-            # for its clients when it is added again.
-            self.forget()
+            self.forget()  # else the hub would be woken for nothing, again and again
 
 
 class SteadySocket:

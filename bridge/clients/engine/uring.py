@@ -26,7 +26,7 @@ __all__ = ["LARGEST", "MOST", "NoRing", "Ring", "open_ring"]
 MOST = 64  # sockets at a time
 LARGEST = 1024  # bytes; with more to copy, a call for each is no matter
 
-_SETUP, _ENTER = 425, 426  # the system calls' numbers, on all processors but Alpha
+_SETUP, _ENTER = 425, 426  # the system calls' numbers; on the few processors that have others there is none so called
 _SUBMIT_ALL = 1 << 7  # one request that fails does not keep the next ones back; since Linux 5.18
 _REQUESTS = 0x10000000  # the other mapping's offset
 _GETEVENTS = 1 << 0
@@ -87,7 +87,6 @@ class Ring:
         self._data = ctypes.create_string_buffer(LARGEST)
         self._map_queues(params)
         self._map_requests(params.sq_entries)
-        self._asked = self._heard = 0  # so far
         self._size = 0  # of the last ones
 
     def _map_queues(self, params: _Params) -> None:
@@ -96,8 +95,8 @@ class Ring:
         self._queues = mmap.mmap(self._fd, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         everything = memoryview(self._queues)
         numbers = everything[: size // 4 * 4].cast("I")
-        self._asked_up_to, self._answered_up_to = (numbers[at // 4 :][:1] for at in (asks.tail, answers.tail))
-        self._heard_up_to = numbers[answers.head // 4 :][:1]
+        self._taken_up_to, self._asked_up_to = (numbers[at // 4 :][:1] for at in (asks.head, asks.tail))
+        self._heard_up_to, self._answered_up_to = (numbers[at // 4 :][:1] for at in (answers.head, answers.tail))
         self._order = numbers[asks.array // 4 :][: params.sq_entries]
         # From any place in the queue on, the first request comes first.
         self._orders = memoryview(array("I", [*range(params.sq_entries)] * 2))
@@ -132,35 +131,39 @@ class Ring:
 
     def _submit(self, number: int) -> int:
         """How many requests were taken, all of which have been answered."""
-        first = -self._asked % len(self._order)
+        # By the system's own positions: of a send that an exception ended, nothing is taken for a part of this one.
+        self._heard_up_to[0] = heard = self._answered_up_to[0]
+        at = self._taken_up_to[0]
+        first = -at % len(self._order)
         self._order[:] = self._orders[first : first + len(self._order)]
-        self._asked_up_to[0] = (self._asked + number) & _ALL_BITS
+        self._asked_up_to[0] = (at + number) & _ALL_BITS
         done = max(self._enter(_ENTER, self._fd, number, 0, 0, 0, 0), 0)
-        self._asked += done
         if done < number:  # no memory; what was not taken is not asked for any more
-            self._asked_up_to[0] = self._asked & _ALL_BITS
+            self._asked_up_to[0] = (at + done) & _ALL_BITS
         # None has been seen that is not answered by now, but it would need the data until it is.
-        while (self._answered_up_to[0] - self._heard) & _ALL_BITS < done:
+        while (self._answered_up_to[0] - heard) & _ALL_BITS < done:
             self._enter(_ENTER, self._fd, 0, done, _GETEVENTS, 0, 0)
         return done
 
     def _hear(self, number: int, size: int) -> list[tuple[int, int]]:
         """The answers of those that did not take all."""
-        first = self._heard % len(self._results)
+        first = self._heard_up_to[0] % len(self._results)
         results = _around(self._results, first, number)
-        short: list[tuple[int, int]] = []
-        if results.count(size) != number:
-            who = _around(self._who, first, number)
-            short = [(which, max(took, 0)) for which, took in zip(who, results, strict=True) if took != size]
-        self._heard += number
-        self._heard_up_to[0] = self._heard & _ALL_BITS
-        return short
+        if results.count(size) == number:
+            return []
+        who = _around(self._who, first, number)
+        return [(which, max(took, 0)) for which, took in zip(who, results, strict=True) if took != size]
 
     def close(self) -> None:
         """May be called twice."""
         fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        if fd < 0:
+            return
+        for view in [value for value in vars(self).values() if isinstance(value, memoryview)]:
+            view.release()
+        self._queues.close()
+        self._requests.close()
+        os.close(fd)
 
 
 def _around(column: memoryview, first: int, number: int) -> list[int]:
@@ -189,10 +192,14 @@ def open_ring() -> Ring:
     except OSError as error:
         os.close(fd)
         raise NoRing(str(error)) from None
-    if not _works(ring):
-        ring.close()
-        raise NoRing("it does not do what it should")
-    return ring
+    try:
+        if _works(ring):
+            return ring
+        reason = "it does not do what it should"
+    except OSError as error:
+        reason = str(error)
+    ring.close()
+    raise NoRing(reason)
 
 
 def _works(ring: Ring) -> bool:
@@ -208,4 +215,4 @@ def _works(ring: Ring) -> bool:
             if took < LARGEST or short != {0: 0, 2: 0}:
                 break
         here.close()
-        return short == {0: 0, 2: 0} and given == sum(map(len, iter(lambda: there.recv(LARGEST), b"")))
+        return short == {0: 0, 2: 0} and 0 < given == sum(map(len, iter(lambda: there.recv(LARGEST), b"")))

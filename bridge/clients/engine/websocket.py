@@ -96,8 +96,10 @@ class WebSocket:
         """Implements poller.Watched."""
         if self._sock is not None:
             _throw_away(self._sock)
-        self.owner.lost(self, None)
-        self.close()
+        try:
+            self.owner.lost(self, None)
+        finally:
+            self.close()
 
     def pause(self) -> None:
         """Read no more, so that the peer has to wait."""
