@@ -128,7 +128,7 @@ class Clients(Group, frozen=True):
     io_uring: kinds.OnOff = setting(
         "on",
         "whether a short burst goes to many clients in one system call, where the system lets the bridge do so",
-        "a sixth of the processor time less",
+        "a tenth or more of the processor time less",
     )
 
 

@@ -43,7 +43,8 @@ class ProgramSpec extends AnyFunSuite with TimeLimits {
     running("clicker.Main") { program =>
       val bridge = new Peer(program.listensAt)
       bridge.send(message("ada", "connected") + "~")
-      assert(bridge.receive().exists(_.startsWith("""{"username":"ada","action":"gameState","gold":0,""")))
+      // A list of players may come before it, which goes out once a second.
+      bridge.receiveUntil("""{"username":"ada","action":"gameState","gold":0,""")
       bridge.send((message("ada", "clickGold") + "~") * 12 + message("ada", "buy", ""","data":"shovel"""") + "~")
       bridge.receiveUntil(""""gold":12,""")
       bridge.receiveUntil(""""gold":2,"goldPerClick":2,""")
