@@ -143,13 +143,14 @@ class Fanout:
 
     def _send(self, segments: Iterable[Segment], outboxes: Sequence[Outbox], paced: bool) -> None:
         for segment in segments:
-            at_once = AT_ONCE if len(segment.data) > LITTLE else AT_ONCE_LITTLE
+            little = len(segment.data) <= LITTLE
+            at_once = AT_ONCE_LITTLE if little else AT_ONCE
             for at in range(0, len(outboxes), at_once):
                 some = outboxes[at : at + at_once]
-                if self._send_many is None or at_once == AT_ONCE or len(some) < SEVERAL:
-                    put_all(some, segment)
-                else:
+                if little and len(some) >= SEVERAL and self._send_many is not None:
                     put_at_once(some, segment, self._send_many)
+                else:
+                    put_all(some, segment)
                 if time.monotonic() > self._turn_ends:
                     time.sleep(0)
                     self._turn_ends = time.monotonic() + LONGEST_TURN

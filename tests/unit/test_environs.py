@@ -35,7 +35,7 @@ def without_input(environ: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_small(environs: Environs) -> bool:
-    return isinstance(environs._kept["a"], tuple) and not environs._packed
+    return not environs._asked_for
 
 
 def test_what_is_of_use_is_kept_and_no_more(environs: Environs) -> None:
@@ -83,6 +83,12 @@ def test_one_that_something_else_was_put_into_is_kept_as_it_is(environs: Environ
     assert is_small(environs)
 
 
+def test_whether_there_is_one_is_told_without_making_it_whole(environs: Environs) -> None:
+    assert "a" in environs
+    assert "b" not in environs
+    assert is_small(environs)
+
+
 def test_nothing_is_left_of_one_that_has_gone_or_come_again(environs: Environs) -> None:
     assert environs["a"]
     environs["a"] = {**request(), "HTTP_COOKIE": "new"}
@@ -90,5 +96,5 @@ def test_nothing_is_left_of_one_that_has_gone_or_come_again(environs: Environs) 
     assert environs["a"]["HTTP_COOKIE"] == "new"
     del environs["a"]
     assert not environs._kept
-    assert not environs._packed
+    assert not environs._asked_for
     environs.pack("a")

@@ -35,8 +35,8 @@ class Environs(MutableMapping[str, Any]):
 
     def __init__(self) -> None:
         self._constant: dict[str, Any] = {}
-        self._kept: dict[str, _Kept | dict[str, Any]] = {}
-        self._packed: dict[str, _Kept] = {}  # what those were that have been asked for
+        self._kept: dict[str, _Kept] = {}
+        self._asked_for: dict[str, dict[str, Any]] = {}  # the same, whole
         self._keys: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     @staticmethod
@@ -46,12 +46,12 @@ class Environs(MutableMapping[str, Any]):
 
     def pack(self, sid: str) -> None:
         """Keep it small again, unless something was added to it."""
-        environ = self._kept.get(sid)
-        if not isinstance(environ, dict):
+        environ = self._asked_for.get(sid)
+        if environ is None:
             return
-        keys, values = self._packed[sid]
+        keys, values = self._kept[sid]
         if tuple(environ) == (*keys, *self._made()) and tuple(map(environ.get, keys)) == values:
-            self._kept[sid] = self._packed.pop(sid)
+            del self._asked_for[sid]
         elif all(isinstance(environ[key], str) for key in environ.keys() - {*self._made()}):
             self[sid] = environ
 
@@ -64,19 +64,21 @@ class Environs(MutableMapping[str, Any]):
         keys = self._keys.setdefault(keys, keys)
         values = tuple(sys.intern(value) if len(value) < _SHARED_LENGTH else value for _, value in kept)
         self._kept[sid] = (keys, values)
-        self._packed.pop(sid, None)
+        self._asked_for.pop(sid, None)
 
     def __getitem__(self, sid: str) -> dict[str, Any]:
-        kept = self._kept[sid]
-        if isinstance(kept, dict):
-            return kept
-        environ = {**dict(zip(*kept, strict=True)), **self._constant, "wsgi.input": io.BytesIO()}
-        self._kept[sid], self._packed[sid] = environ, kept
+        environ = self._asked_for.get(sid)
+        if environ is None:
+            whole = {**dict(zip(*self._kept[sid], strict=True)), **self._constant, "wsgi.input": io.BytesIO()}
+            self._asked_for[sid] = environ = whole
         return environ
 
     def __delitem__(self, sid: str) -> None:
-        self._packed.pop(sid, None)
+        self._asked_for.pop(sid, None)
         del self._kept[sid]
+
+    def __contains__(self, sid: object) -> bool:
+        return sid in self._kept  # without making it whole
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kept)
