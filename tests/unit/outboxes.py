@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import count
 from weakref import WeakValueDictionary
 
+from bridge.clients.fanout import AT_ONCE_LITTLE, LITTLE
 from bridge.clients.outbox import Limits, Line, Outbox, Write
 from bridge.tally import Tally
 
@@ -59,6 +60,8 @@ class FakeClient:
 
 
 def send_many(fds: Sequence[int], data: bytes | memoryview) -> list[tuple[int, int]]:
-    """An outbox.SendMany for these clients."""
+    """An outbox.SendMany for these clients, no more and no larger than the real one's."""
+    assert len(fds) <= AT_ONCE_LITTLE
+    assert len(data) <= LITTLE
     taken = [_BY_NUMBER[fd].send_parts([data]) if fd >= 0 else 0 for fd in fds]
     return [(which, took) for which, took in enumerate(taken) if took < len(data)]

@@ -131,15 +131,14 @@ class Ring:
 
     def _submit(self, number: int) -> int:
         """How many requests were taken, all of which have been answered."""
-        # By the system's own positions: of a send that an exception ended, nothing is taken for a part of this one.
+        # By the system's own positions: what it did not take of another send, or said of one that an exception ended,
+        # is no part of this one.
         self._heard_up_to[0] = heard = self._answered_up_to[0]
         at = self._taken_up_to[0]
         first = -at % len(self._order)
         self._order[:] = self._orders[first : first + len(self._order)]
         self._asked_up_to[0] = (at + number) & _ALL_BITS
-        done = max(self._enter(_ENTER, self._fd, number, 0, 0, 0, 0), 0)
-        if done < number:  # no memory; what was not taken is not asked for any more
-            self._asked_up_to[0] = (at + done) & _ALL_BITS
+        done = max(self._enter(_ENTER, self._fd, number, 0, 0, 0, 0), 0)  # fewer without memory
         # None has been seen that is not answered by now, but it would need the data until it is.
         while (self._answered_up_to[0] - heard) & _ALL_BITS < done:
             self._enter(_ENTER, self._fd, 0, done, _GETEVENTS, 0, 0)
