@@ -34,10 +34,11 @@ export class Who {
     return this.#user;
   }
 
-  /** A `bridge:user` event, or a positive answer. */
+  /** A `bridge:user` event, or a positive answer, whichever comes first: what is shown is also remembered. */
   is(user) {
     this.#user = user;
     document.querySelector("#user").textContent = user;
+    if (this.#identity === "register") this.#registered(user);
   }
 
   /** The page is connected, perhaps again: the bridge does not know its name. */
@@ -58,16 +59,16 @@ export class Who {
   }
 
   #answered(name, error, answer) {
-    if (!error && answer?.ok) return this.#accepted(answer.user ?? name);
+    if (!error && answer?.ok) return this.is(answer.user ?? name);
     this.#error.textContent = error ? "The bridge did not answer." : (answer?.message ?? "The bridge refused this name.");
     this.#field.setAttribute("aria-invalid", "true");
     return this.#ask(false);
   }
 
-  #accepted(user) {
+  #registered(user) {
     const focused = this.#panel.contains(document.activeElement);
     remember(user);
-    this.is(user);
+    this.#error.textContent = "";
     this.#field.removeAttribute("aria-invalid");
     this.#panel.hidden = true;
     this.#rename.hidden = false;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -11,6 +12,13 @@ from playwright.sync_api import expect
 from tests.browser.conftest import OpenTab, Tab
 from tests.process import Bridge
 from tests.tcpserver import Peer, TcpServer
+
+LOGIN = """
+def setup(bridge):
+    @bridge.on_event("login")
+    def login(client, name):
+        client.register(name)
+"""
 
 
 @pytest.fixture
@@ -132,6 +140,22 @@ def test_a_reload_registers_the_remembered_name(server: TcpServer, registering: 
     tab.page.reload()
     expect(tab.page.locator("#user")).to_have_text("ada")
     expect(tab.page.locator("#register")).to_be_hidden()
+
+
+def test_a_name_that_a_handler_gave_is_shown_and_remembered_as_if_it_had_been_registered(
+    server: TcpServer, open_tab: OpenTab, tmp_path: Path
+) -> None:
+    handlers = tmp_path / "login.py"
+    handlers.write_text(LOGIN)
+    with Bridge("--server", server.address, "--identity", "register", "--handlers", str(handlers)) as bridge:
+        server.accept()
+        tab = registered(open_tab, bridge, "guest")
+        tab.page.evaluate("bridgePage.socket.emit('login', 'ada')")
+        expect(tab.page.locator("#user")).to_have_text("ada")
+        tab.page.reload()
+        expect(tab.page.locator("#user")).to_have_text("ada")
+        expect(tab.page.locator("#register")).to_be_hidden()
+        expect(tab.page.locator("#rename")).to_be_visible()
 
 
 def test_after_a_restart_of_the_bridge_the_page_registers_again(server: TcpServer, open_tab: OpenTab) -> None:
