@@ -115,9 +115,9 @@ def test_a_disk_that_is_full_later_is_one_line_and_who_registers_is_known_until_
         assert ann.ask("fill")["ok"]
         for name in ("bob", "eve"):
             assert ann.ask("register", name) == {"ok": True, "user": name}
-        lines = [line for line in bridge.log.entries if "after a restart of the bridge" in line]
-        assert len(lines) == 1
-        assert "who has registered may not be known" in lines[0]
+    lines = [line for line in bridge.log.entries if "after a restart of the bridge" in line]
+    assert len(lines) == 1
+    assert "who has registered may not be known" in lines[0]
 
 
 def test_without_descriptors_connections_wait_and_are_counted(tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ def test_a_2x_client_is_told_in_plain_words_and_the_log_says_it_once() -> None:
         with NodeClient(bridge.url, version="2") as old:
             old.said.wait(lambda line: "connect_error" in line)
         assert bridge.counter("old_clients") >= 2
-        assert sum("2.x" in line for line in bridge.log.entries) == 1
+    assert sum("2.x" in line for line in bridge.log.entries) == 1
 
 
 def test_the_stock_client_is_served_where_node_users_know_it_and_under_static() -> None:
