@@ -5,6 +5,7 @@ Use: `with Bridge("--server", server.address) as bridge: requests.get(bridge.url
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -20,7 +21,7 @@ import requests
 
 from tests.waiting import PATIENCE, Log
 
-__all__ = ["ROOT", "Bridge", "run_app"]
+__all__ = ["ROOT", "Bridge", "check_all", "run_app"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +38,28 @@ def run_app(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, capture_output=True, text=True, timeout=60, env=environment(**env), cwd=ROOT, check=False
     )
+
+
+#: `main` for each list of arguments; what it returned and wrote to stderr, as JSON.
+CHECK_ALL = """
+import contextlib, io, json, sys
+import app
+answers = []
+for args in json.load(sys.stdin):
+    with contextlib.redirect_stderr(io.StringIO()) as said, contextlib.redirect_stdout(io.StringIO()):
+        code = app.main([*args, "--check"])
+    answers.append((code, said.getvalue()))
+print(json.dumps(answers))
+"""
+
+
+def check_all(commands: Sequence[Sequence[str]]) -> list[tuple[int, str]]:
+    """What `app.py … --check` ends with for each of them, exit code and stderr, in one process."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK_ALL], input=json.dumps([list(each) for each in commands]),
+        capture_output=True, text=True, timeout=60, env=environment(), cwd=ROOT, check=True,
+    )  # fmt: skip
+    return [(code, said) for code, said in json.loads(done.stdout)]
 
 
 class Bridge:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,8 +101,9 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def open_tab(browser: Browser) -> Iterator[OpenTab]:
+@contextmanager
+def tabs_of(browser: Browser) -> Iterator[OpenTab]:
+    """What opens tabs, which are closed at the end, when nothing may have gone wrong in any of them."""
     tabs: list[Tab] = []
 
     def open_one(url: str, width: int = 1280, height: int = 900, **options: Any) -> Tab:
@@ -112,6 +114,12 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
     for tab in tabs:
         tab.close()
     assert [problem for tab in tabs for problem in tab.problems] == []
+
+
+@pytest.fixture
+def open_tab(browser: Browser) -> Iterator[OpenTab]:
+    with tabs_of(browser) as open_one:
+        yield open_one
 
 
 @pytest.fixture(scope="session")

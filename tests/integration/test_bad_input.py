@@ -47,7 +47,7 @@ class Setup:
 @pytest.fixture(scope="module")
 def at() -> Iterator[Setup]:
     with TcpServer() as server:
-        setup = Setup(server)
+        setup = Setup(server, "--grace", "0.1")  # most of them wait for a user to have gone
         yield setup
         setup.witness.close()
         setup.bridge.__exit__()

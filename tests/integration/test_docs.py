@@ -25,7 +25,7 @@ from bridge.link.connection import TRANSITIONS
 from bridge.tally import COUNTERS
 from tests.client import Client
 from tests.documents import PROTOCOL, blocks, rows, section
-from tests.process import ROOT, environment, run_app
+from tests.process import ROOT, check_all, environment
 from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE, Log
 
@@ -170,6 +170,6 @@ def test_every_framing_that_the_readme_names_is_one() -> None:
     table = section((ROOT / "README.md").read_text(encoding="utf-8"), "Your own server in five lines")
     words = re.findall(r"`([^`]+)`", "".join(line.split("|")[1] for line in table.splitlines() if line[:3] == "| `"))
     assert {"~", "\\n", "json", "length:4", "netstring", "varint", "none"} <= set(words)
-    for word in set(words) - {"be", "le"}:
-        flags = ["--framing-out", word] if word == "none" else ["--framing-in", word, "--framing-out", word]
-        assert run_app(*flags, "--check").returncode == 0, word
+    words = sorted(set(words) - {"be", "le"})
+    ends = check_all([[*([] if word == "none" else ["--framing-in", word]), "--framing-out", word] for word in words])
+    assert dict(zip(words, ends, strict=True)) == dict.fromkeys(words, (0, ""))

@@ -30,11 +30,7 @@ def setup(bridge):
     ("text", "line", "reason"),
     [
         ("def setup(bridge):\n    return = 1\n", 2, "SyntaxError: invalid syntax"),
-        ("x = 1\nimport nosuchmodule\n", 2, "ModuleNotFoundError: No module named 'nosuchmodule'"),
-        ("def setup(bridge):\n    raise RuntimeError('no such table')\n", 2, "RuntimeError: no such table"),
         ("x = 1\n", 0, "there is no function setup(bridge) in it"),
-        (TWICE, 6, "ValueError: the event 'go' has a handler already"),
-        ("def setup(bridge):\n    bridge.on_event('connect')(print)\n", 2, "the event name 'connect' is reserved"),
     ],
 )
 def test_an_error_in_the_file_is_told_with_file_line_and_reason_and_ends_the_process_with_2(
@@ -53,6 +49,10 @@ def test_an_error_in_the_file_is_told_with_file_line_and_reason_and_ends_the_pro
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
+        ("x = 1\nimport nosuchmodule\n", 2, "ModuleNotFoundError: No module named 'nosuchmodule'"),
+        ("def setup(bridge):\n    raise RuntimeError('no such table')\n", 2, "RuntimeError: no such table"),
+        (TWICE, 6, "ValueError: the event 'go' has a handler already"),
+        ("def setup(bridge):\n    bridge.on_event('connect')(print)\n", 2, "the event name 'connect' is reserved"),
         ("def help():\n    1 / 0\n\ndef setup(bridge):\n    help()\n", 2, "ZeroDivisionError: division by zero"),
         ("def setup(bridge):\n    import json\n    json.loads('{')\n", 3, "JSONDecodeError"),
         ("def setup(bridge):\n    bridge.on_evnt('go')\n", 2, "AttributeError"),

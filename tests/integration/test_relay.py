@@ -36,6 +36,20 @@ class Setup:
         return client
 
 
+@pytest.fixture(scope="module")
+def usual() -> Iterator[Setup]:
+    """One that is shared, for tests that leave it as it was."""
+    with TcpServer() as server, Setup(server) as at:
+        yield at
+
+
+@pytest.fixture(scope="module")
+def registering() -> Iterator[Setup]:
+    """The same, where users register."""
+    with TcpServer() as server, Setup(server, "--identity", "register") as at:
+        yield at
+
+
 def test_an_event_reaches_the_server_as_one_compact_object_with_its_keys_in_order(server: TcpServer) -> None:
     with Setup(server) as at, at.client() as ann:
         assert ann.ask("move", {"x": 1, "y": [2, None]}) == {"ok": True}
@@ -62,10 +76,10 @@ def test_an_event_reaches_the_server_as_one_compact_object_with_its_keys_in_orde
         (({"päivä": "ä\u2028\U0001f600"},), ',"päivä":"ä\u2028\U0001f600"'.encode()),
     ],
 )
-def test_arguments_become_keys(server: TcpServer, args: tuple[object, ...], keys: bytes) -> None:
-    with Setup(server) as at, at.client() as ann:
+def test_arguments_become_keys(usual: Setup, args: tuple[object, ...], keys: bytes) -> None:
+    with usual.client() as ann:
         assert ann.ask("go", *args)["ok"]
-        frame = at.peer.frames.wait(lambda f: b'"go"' in f)
+        frame = usual.peer.frames.wait(lambda f: b'"go"' in f and ann.sid.encode() in f)
         assert frame == b'{"username":"' + ann.sid.encode() + b'","action":"go"' + keys + b"}"
 
 
@@ -91,14 +105,16 @@ SOCKET_IO = ["*", "connect", "disconnect", "connect_error", "newListener", "remo
 
 
 @pytest.mark.parametrize("name", ["", "x" * 129, "x" * 10_000, "a\nb", "\x00", *SOCKET_IO, *OWN])
-def test_a_bad_event_name_is_refused_and_nothing_else_happens(server: TcpServer, name: str) -> None:
-    with Setup(server) as at, at.client() as ann:
+def test_a_bad_event_name_is_refused_and_nothing_else_happens(usual: Setup, name: str) -> None:
+    refused = usual.bridge.counter("refused_bad_event")
+    with usual.client() as ann:
+        sid = ann.sid
         ann.sio._send_packet(ann.sio.packet_class(2, data=[name, 1], namespace="/", id=77))
-        answer = ann.ask("after")
-        assert answer == {"ok": True}
-        assert at.bridge.counter("refused_bad_event") == 1
-        assert [m["action"] for m in at.peer.first(2)] == ["connected", "after"]
-        assert at.bridge.status()["clients"] == 1
+        assert ann.ask("after") == {"ok": True}
+        assert usual.bridge.counter("refused_bad_event") == refused + 1
+    usual.peer.message(username=sid, action="disconnected")
+    said = [m["action"] for m in usual.peer.messages if m["username"] == sid]
+    assert said == ["connected", "after", "disconnected"]
 
 
 def test_a_bad_name_is_answered_with_its_code(server: TcpServer) -> None:
@@ -178,11 +194,17 @@ def test_the_same_name_again_is_nothing_and_another_name_changes_the_user(server
 @pytest.mark.parametrize(
     "name", ["", "   ", "x" * 129, "x" * 1_000_000, "a\x00b", "a\nb", 5, None, ["ann"], {}, {"username": 7}]
 )
-def test_a_bad_user_name_is_refused(server: TcpServer, name: object) -> None:
-    with Setup(server, "--identity", "register") as at, at.client() as ann:
+def test_a_bad_user_name_is_refused(registering: Setup, name: object) -> None:
+    before = len(registering.peer.messages)
+    with registering.client() as ann:
         assert ann.ask("register", name)["error"] == "bad-user"
-        assert ann.ask("register", "ann")["ok"]
-        assert at.peer.message(action="connected")["username"] == "ann"
+        good = f"user {ann.sid}"
+        assert ann.ask("register", good)["ok"]
+    registering.peer.message(username=good, action="disconnected")
+    assert registering.peer.messages[before:] == [
+        {"username": good, "action": "connected"},
+        {"username": good, "action": "disconnected"},
+    ]
 
 
 def test_two_ways_to_type_a_name_are_one_user(server: TcpServer) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import pytest
-
 from tests.client import Client
 from tests.handlers import busy
-from tests.process import Bridge, run_app
+from tests.process import Bridge, check_all
 from tests.tcpserver import TcpServer
 
 
@@ -86,25 +84,24 @@ def test_a_heartbeat_is_sent_again_and_again_and_has_no_number() -> None:
 NO_VALUE = "it has to be one object, array or string"
 
 
-@pytest.mark.parametrize(
-    ("framing", "text", "why"),
-    [
+def flags(framing: str, text: str) -> tuple[str, ...]:
+    return ("--heartbeat", text, "--framing-out", framing)
+
+
+def test_a_heartbeat_that_the_framing_can_not_carry_is_a_problem_at_start() -> None:
+    bad = [
         ("~", "a~b", "contains the delimiter"),
         ("length:1", "x" * 256, "over the frame limit"),
         *(("json", text, NO_VALUE) for text in ("ping", "1", "true", "NaN", "{", '{"a":1}{"a":1}', '{"a":NaN}', " ")),
-    ],
-)
-def test_a_heartbeat_that_the_framing_can_not_carry_is_a_problem_at_start(framing: str, text: str, why: str) -> None:
-    ended = run_app("--heartbeat", text, "--framing-out", framing, "--check")
-    assert ended.returncode == 2
-    assert "heartbeat" in ended.stderr
-    assert why in ended.stderr
+    ]
+    ends = check_all([flags(framing, text) for framing, text, _ in bad])
+    for (framing, text, why), (code, said) in zip(bad, ends, strict=True):
+        assert code == 2, (framing, text)
+        assert "heartbeat" in said
+        assert why in said
 
 
-@pytest.mark.parametrize(
-    ("framing", "text"),
-    [("~", "ping"), ("none", "1"), *(("json", text) for text in ('{"beat":1}', "[]", '"ping"', ""))],
-)
-def test_a_heartbeat_that_the_framing_can_carry_is_none(framing: str, text: str) -> None:
-    ended = run_app("--heartbeat", text, "--framing-out", framing, "--check")
-    assert ended.returncode == 0, ended.stderr
+def test_a_heartbeat_that_the_framing_can_carry_is_none() -> None:
+    good = [("~", "ping"), ("none", "1"), *(("json", text) for text in ('{"beat":1}', "[]", '"ping"', ""))]
+    ends = check_all([flags(framing, text) for framing, text in good])
+    assert ends == [(0, "")] * len(good)
