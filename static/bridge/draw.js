@@ -2,6 +2,11 @@
 
 const RADIUS = { user: 18, bot: 18, coin: 9 };
 const SMALLEST = { user: 7, bot: 7, coin: 4 };
+const LARGEST = { user: 36, bot: 36, coin: 18 };
+/** Crosses are this many units apart, or more: never closer than so many pixels. */
+const GRID = 60, GRID_PX = 24;
+/** With more bodies than that there are no trails, and only the reader's own has its name. */
+const CROWD = 300;
 
 export class Painter {
   #canvas;
@@ -48,8 +53,9 @@ export class Painter {
     context.fillStyle = this.#colours.field;
     context.fillRect(0, 0, width * this.#scale, height * this.#scale);
     this.#grid(width, height);
-    if (this.#trails) for (const body of bodies) this.#trail(body);
-    for (const body of bodies) this.#body(body, body.kind === "user" && body.name === me);
+    const crowded = bodies.length > CROWD;
+    if (this.#trails && !crowded) for (const body of bodies) this.#trail(body);
+    for (const body of bodies) this.#body(body, body.kind === "user" && body.name === me, crowded);
   }
 
   #fit(width, height) {
@@ -74,8 +80,9 @@ export class Painter {
     context.lineWidth = 1;
     context.beginPath();
     // Little crosses, as on a surveyor's sheet: enough to see speed by, not a cage.
-    for (let x = 60; x < width; x += 60) {
-      for (let y = 60; y < height; y += 60) this.#cross(x * this.#scale, y * this.#scale);
+    const step = GRID * Math.max(1, Math.ceil(GRID_PX / (GRID * this.#scale)));
+    for (let x = step; x < width; x += step) {
+      for (let y = step; y < height; y += step) this.#cross(x * this.#scale, y * this.#scale);
     }
     context.stroke();
   }
@@ -98,16 +105,19 @@ export class Painter {
     context.globalAlpha = 1;
   }
 
-  #body(body, mine) {
+  #body(body, mine, crowded) {
     const context = this.#context;
     const radius = this.#radius(body);
     this.#ink(body.colour);
-    if (body.kind === "coin") return this.#coin(body, radius);
+    if (body.kind === "coin") {
+      this.#coin(body, radius);
+      return;
+    }
     this.#circle(body.x, body.y, radius);
     if (body.kind === "bot") this.#outline(body, radius);
     else context.fill();
     if (mine) this.#ring(body, radius);
-    return this.#label(body, radius, mine);
+    if (mine || !crowded) this.#label(body, radius, mine);
   }
 
   // A canvas ignores what is no colour and keeps the last one, which would be another body's.
@@ -162,8 +172,8 @@ export class Painter {
   }
 
   #radius({ kind }) {
-    const known = kind in RADIUS ? kind : "user";
-    return Math.max(SMALLEST[known], RADIUS[known] * this.#scale);
+    const known = Object.hasOwn(RADIUS, kind) ? kind : "user";
+    return Math.min(LARGEST[known], Math.max(SMALLEST[known], RADIUS[known] * this.#scale));
   }
 }
 

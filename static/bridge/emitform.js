@@ -1,9 +1,11 @@
 // The form that emits any event with any JSON arguments, says what that means on the wire, and shows the ack.
 
+import { lost } from "./answer.js";
 import { ArgumentsError, parseArguments, pointAt } from "./jsonargs.js";
 
 /** An event may be held for 10 s, and then wait as long for a reply. */
 const ACK_MS = 25_000;
+const LOST = "The connection to the bridge was lost before the ack; the event may or may not have arrived.";
 
 export class EmitForm {
   #emit;
@@ -77,7 +79,7 @@ export class EmitForm {
   }
 
   #answered(error, value, ms) {
-    if (error) return this.#say("stop", `No ack within ${ACK_MS / 1000} s.`);
+    if (error) return this.#say("stop", lost(error) ? LOST : `No ack within ${ACK_MS / 1000} s.`);
     const words = value?.ok === false ? `Refused: ${value.message ?? value.error}` : "Acked";
     return this.#say(value?.ok === false ? "stop" : "go", `${words} (${ms.toFixed(1)} ms)`, JSON.stringify(value, null, 2));
   }

@@ -1,10 +1,13 @@
 // The message list: a hundred rows that are filled anew a few times a second, however many messages come.
 
 import { pretty } from "./payload.js";
+import { set } from "./text.js";
 
 const ROWS = 100;
 const SHORT = 160;
 const PERIOD_MS = 100;
+/** On a touch screen what was tapped last counts as hovered, long after the finger has gone. */
+const POINTS = matchMedia("(hover: hover)").matches;
 const ARROWS = { in: "←", out: "→", ack: "✓" };
 const WAYS = { in: "received", out: "sent", ack: "ack" };
 
@@ -20,6 +23,7 @@ export class MessageList {
   #frozen = null;
   #dirty = true;
   #drawn = 0;
+  #shown = 0; // how many had passed when the list was last made anew
 
   constructor(stream) {
     this.#stream = stream;
@@ -41,8 +45,8 @@ export class MessageList {
   frame(now) {
     if (!this.#dirty || now - this.#drawn < PERIOD_MS) return;
     this.#drawn = now;
-    this.#dirty = false;
     const why = this.#whyHeld();
+    this.#dirty = why !== ""; // nothing tells that the reader has left the list but looking again
     if (why) this.#freeze(why);
     else this.#thaw();
   }
@@ -53,21 +57,22 @@ export class MessageList {
 
   // Rows must not move away under a pointer, a keyboard focus or a reader's eyes.
   #whyHeld() {
-    if (this.#paused) return "Paused";
-    if (this.#list.querySelector("details[open]")) return "Held while a message is open";
-    if (this.#list.matches(":hover, :focus-within")) return "Held while you are on the list";
+    if (this.#paused) return "paused";
+    if (this.#list.querySelector("details[open]")) return "held while a message is open";
+    if (this.#list.matches(POINTS ? ":hover, :focus-within" : ":focus-within")) return "held while you are on the list";
     return "";
   }
 
   #freeze(why) {
-    this.#frozen ??= { entries: this.#rows.map((row) => row.entry), all: this.#stream.counts.all, ring: this.#ring() };
-    const newer = this.#stream.counts.all - this.#frozen.all;
-    this.#held.textContent = `${why}: ${newer.toLocaleString("en")} newer`;
+    this.#frozen ??= this.#ring();
+    const newer = this.#stream.counts.all - this.#shown;
+    set(this.#held, `${newer.toLocaleString("en")} newer, ${why}`);
+    this.#held.title = this.#held.textContent; // there may be no room for all of it
   }
 
   #thaw() {
     this.#frozen = null;
-    this.#held.textContent = "";
+    this.#held.textContent = this.#held.title = "";
     this.#show();
   }
 
@@ -75,7 +80,7 @@ export class MessageList {
     this.#pause.setAttribute("aria-pressed", String(paused));
     this.#pause.textContent = paused ? "Resume" : "Pause";
     if (!paused) for (const open of this.#list.querySelectorAll("details[open]")) open.open = false;
-    if (paused) this.#freeze("Paused");
+    if (paused) this.#freeze("paused");
     this.#dirty = true;
   }
 
@@ -91,7 +96,7 @@ export class MessageList {
 
   // What is held keeps what it holds: a filter looks through the messages of that moment.
   #entries() {
-    const ring = this.#frozen?.ring ?? this.#ring();
+    const ring = this.#frozen ?? this.#ring();
     const entries = this.#hideWorld.checked ? ring.others : ring.all;
     const text = this.#filter.value.trim().toLowerCase();
     return (text ? entries.filter((entry) => entry.contains(text)) : entries).slice(0, ROWS);
@@ -99,6 +104,7 @@ export class MessageList {
 
   #show() {
     const entries = this.#entries();
+    if (!this.#frozen) this.#shown = this.#stream.counts.all;
     while (this.#rows.length < entries.length) this.#addRow();
     this.#rows.forEach((row, i) => row.show(entries[i]));
     this.#list.dataset.empty = String(entries.length === 0);

@@ -6,6 +6,7 @@ import { MessageList, bytes } from "./list.js";
 import { Status } from "./status.js";
 import { Steering } from "./steer.js";
 import { Stream } from "./stream.js";
+import { set } from "./text.js";
 import { Who } from "./who.js";
 import { World } from "./world.js";
 
@@ -24,7 +25,7 @@ const world = new World({ glides: !still });
 const painter = new Painter(canvas, { trails: !still });
 const who = new Who(settings.identity, emitWithAck);
 const form = new EmitForm(emitWithAck, (event, args) => wireValue(settings, who.user, event, args));
-const steering = new Steering(canvas, (direction) => socket.connected && socket.emit("move", direction), steeredFrom);
+const steering = new Steering(canvas, (direction) => linkUp && socket.connected && socket.emit("move", direction), steeredFrom);
 
 for (const part of [list, status, who, form, steering]) part.run();
 listen();
@@ -61,13 +62,14 @@ function connected() {
   transport();
   socket.io.engine.on("upgrade", transport);
   who.connected();
-  steering.again();
 }
 
 let closing = "";
+let linkUp = false;
 
 // The client connects again by itself, except where the server ended the Socket.IO connection for good.
 function disconnected(reason) {
+  linkUp = false;
   const why = closing ? `closed by the bridge (${closing})` : reason;
   closing = "";
   if (socket.active) status.browser("wait", "reconnecting", why);
@@ -76,7 +78,9 @@ function disconnected(reason) {
 
 function linkChanged(link) {
   status.link(link);
-  if (link.state === "connected") steering.again();
+  const was = linkUp;
+  linkUp = link.state === "connected";
+  if (linkUp && !was) steering.again();
 }
 
 function nowUser(user) {
@@ -129,9 +133,9 @@ function frame(now) {
 
 function figures(now) {
   const { in: came, out, bytes: size } = stream.rates(now);
-  document.querySelector("#rate-in").textContent = `${whole(came)} in/s`;
-  document.querySelector("#rate-bytes").textContent = `${bytes(size)}/s`;
-  document.querySelector("#rate-out").textContent = `${whole(out)} out/s`;
+  set("#rate-in", `${whole(came)} in/s`);
+  set("#rate-bytes", `${bytes(size)}/s`);
+  set("#rate-out", `${whole(out)} out/s`);
   document.querySelector("#span").dataset.in = String(Math.min(2, Math.ceil(Math.log10(1 + came))));
   document.querySelector("#span").dataset.out = String(out > 0 ? 1 : 0);
   worldFigures(now);
@@ -141,8 +145,8 @@ function worldFigures(now) {
   const age = world.age(now);
   field.dataset.state = age === null ? "empty" : age > STALE_MS ? "stale" : "live";
   document.querySelector("#world-empty").hidden = age !== null;
-  document.querySelector("#world-stale").textContent = age > STALE_MS ? `Standing still for ${Math.floor(age / 1000)} s` : "";
-  document.querySelector("#world-figures").textContent = age === null ? "" : scoreWords();
+  set("#world-stale", age > STALE_MS ? `Standing still for ${Math.floor(age / 1000)} s` : "");
+  set("#world-figures", age === null ? "" : scoreWords());
 }
 
 function scoreWords() {

@@ -2,6 +2,8 @@
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
+/** Each level indents every line within it: a thousand levels would be megabytes of white space. */
+const DEEPEST = 50;
 
 /** The payload as the text it travelled as, or an equal one. */
 export function textOf(value) {
@@ -27,18 +29,41 @@ export function maybeWorld(value) {
   return value !== null && typeof value === "object" && Array.isArray(value.bodies);
 }
 
-/** The world that the payload is, or null. Bodies without a position are left out. */
+/** The world that the payload is, or null. Bodies without a position are left out, and so is what is no name or number. */
 export function worldOf(value) {
   const world = typeof value === "object" && !isBytes(value) ? value : parsed(textOf(value));
-  if (!world || !(world.width > 0) || !(world.height > 0) || !Array.isArray(world.bodies)) return null;
+  if (!world || !isLength(world.width) || !isLength(world.height) || !Array.isArray(world.bodies)) return null;
   const bodies = world.bodies.filter((body) => body && Number.isFinite(body.x) && Number.isFinite(body.y));
-  return { width: world.width, height: world.height, bodies };
+  return { width: world.width, height: world.height, bodies: bodies.map(plain) };
 }
 
-/** JSON over several lines when it is JSON, else the text itself. */
+function isLength(value) {
+  return Number.isFinite(value) && value > 0;
+}
+
+function plain({ x, y, name, kind, colour, score }) {
+  return { x, y, name: scalar(name), kind: scalar(kind), colour: scalar(colour), score: scalar(score) };
+}
+
+function scalar(value) {
+  return typeof value === "string" || Number.isFinite(value) ? value : undefined;
+}
+
+/** JSON over several lines when it is JSON and no deeper than a reader would look, else the text itself. */
 export function pretty(text) {
-  const value = text.length < 200_000 ? parsed(text) : undefined;
+  const value = text.length < 200_000 && depth(text) <= DEEPEST ? parsed(text) : undefined;
   return value === undefined || value === null || typeof value !== "object" ? text : JSON.stringify(value, null, 2);
+}
+
+// Brackets in strings count too: then the text is shown as it came.
+function depth(text) {
+  let [deepest, now] = [0, 0];
+  for (let i = 0; i < text.length; i += 1) {
+    const letter = text[i];
+    if (letter === "[" || letter === "{") deepest = Math.max(deepest, (now += 1));
+    else if (letter === "]" || letter === "}") now -= 1;
+  }
+  return deepest;
 }
 
 function isBytes(value) {

@@ -1,5 +1,7 @@
 // The two connections in words, colour and shape: browser to bridge, and bridge to server (the link).
 
+import { set } from "./text.js";
+
 const LINK = {
   connected: { tone: "go", word: "connected" },
   silent: { tone: "wait", word: "silent" },
@@ -30,6 +32,7 @@ export class Status {
   /** Browser to bridge. `tone`: go, wait, stop. */
   browser(tone, word, detail = "") {
     this.#browser = { tone, word, detail };
+    if (tone !== "go") this.#link = null; // it may change meanwhile; the bridge tells at each connect
     this.#show();
   }
 
@@ -38,10 +41,6 @@ export class Status {
     this.#link = { state: state in LINK ? state : "closed", reason: reason ?? "", since, silent: silent === true };
     this.#nextTry = Number.isFinite(next) ? performance.now() + next * 1000 : null;
     this.#show();
-  }
-
-  get linkUp() {
-    return this.#browser.tone === "go" && this.#link?.state === "connected";
   }
 
   // Without the bridge nobody here knows how its link is.
@@ -98,15 +97,14 @@ function paint(side, { tone, word, detail }) {
   set(`#${side}-detail`, detail);
 }
 
-function set(selector, text) {
-  const element = document.querySelector(selector);
-  if (element.textContent !== text) element.textContent = text;
-}
-
 function because(reason) {
   return reason ? `: ${reason.replace(/[.\s]+$/, "")}` : "";
 }
 
 function sinceWords(since) {
-  return Number.isFinite(since) ? `since ${new Date(since * 1000).toLocaleTimeString("en-GB")}` : "";
+  if (!Number.isFinite(since)) return "";
+  const then = new Date(since * 1000);
+  const today = then.toDateString() === new Date().toDateString();
+  const day = today ? "" : `${then.toLocaleDateString("en-GB", { day: "numeric", month: "long" })}, `;
+  return `since ${day}${then.toLocaleTimeString("en-GB")}`;
 }

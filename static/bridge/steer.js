@@ -18,8 +18,9 @@ export class Steering {
   #pointer = null;
   #told = "0 0";
   #toldAt = 0;
+  #moved = false;
 
-  /** `tell({dx, dy})`; `origin()`: where the steered body is on the canvas, in CSS pixels. */
+  /** `tell({dx, dy})`: whether it could be told; `origin()`: where the steered body is on the canvas, in CSS pixels. */
   constructor(canvas, tell, origin) {
     this.#canvas = canvas;
     this.#tell = tell;
@@ -44,9 +45,9 @@ export class Steering {
     this.#release();
   }
 
-  /** After a reconnect the server does not know what is held. */
+  /** The server may not know what is held, nor that something was let go while nobody could be told. */
   again() {
-    if (this.#told === "0 0") return;
+    if (!this.#moved) return;
     this.#told = "";
     this.#say();
   }
@@ -87,9 +88,9 @@ export class Steering {
     const [dx, dy] = this.#pointer ? this.#towardsPointer() : this.#byKeys();
     const words = `${dx} ${dy}`;
     if (words === this.#told) return;
-    this.#told = words;
+    this.#moved = true;
     this.#toldAt = now;
-    this.#tell({ dx, dy });
+    this.#told = this.#tell({ dx, dy }) ? words : "";
   }
 
   #byKeys() {

@@ -8,6 +8,8 @@ const KEPT_BYTES = 8 * 1024 * 1024;
 /** One event that came ("in"), went ("out") or answered one ("ack"). Its text is made when somebody looks. */
 class Entry {
   #text;
+  #sought = "";
+  #found = false;
 
   constructor(number, way, event, args) {
     this.number = number;
@@ -26,8 +28,12 @@ class Entry {
     return this.#text;
   }
 
+  /** Whether this text, in small letters, is in it; remembered, as a list that filters asks again and again. */
   contains(text) {
-    return this.event.toLowerCase().includes(text) || this.text.toLowerCase().includes(text);
+    if (this.#sought === text) return this.#found;
+    this.#sought = text;
+    this.#found = this.event.toLowerCase().includes(text) || this.text.toLowerCase().includes(text);
+    return this.#found;
   }
 }
 

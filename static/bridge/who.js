@@ -1,5 +1,7 @@
 // Who this page is: told by the bridge, or asked of the reader and registered again after each reconnect.
 
+import { lost } from "./answer.js";
+
 const REMEMBERED = "bridge-user";
 const ANSWER_MS = 5000;
 
@@ -10,7 +12,9 @@ export class Who {
   #field = document.querySelector("#register-name");
   #error = document.querySelector("#register-error");
   #rename = document.querySelector("#rename");
+  #cancel = document.querySelector("#register-cancel");
   #user = null;
+  #asked = false; // by the reader, and not answered yet
 
   /** `emit(event, timeoutMs, arg, answer(error, ack))`, which does nothing while there is no connection. */
   constructor(identity, emit) {
@@ -23,9 +27,13 @@ export class Who {
     if (this.#identity !== "register") return;
     document.querySelector("#register-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#register(this.#field.value);
+      this.#asked = this.#register(this.#field.value);
     });
     this.#rename.addEventListener("click", () => this.#ask(true));
+    this.#cancel.addEventListener("click", () => this.#close());
+    this.#panel.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.#user !== null) this.#close();
+    });
     this.#field.value = remembered();
     this.#ask(false);
   }
@@ -36,19 +44,25 @@ export class Who {
 
   /** A `bridge:user` event, or a positive answer, whichever comes first: what is shown is also remembered. */
   is(user) {
+    const news = user !== this.#user;
     this.#user = user;
     document.querySelector("#user").textContent = user;
-    if (this.#identity === "register") this.#registered(user);
+    if (this.#identity !== "register") return;
+    remember(user);
+    // A reconnect tells the old name again, perhaps while the reader is typing another one.
+    if (news || this.#asked) this.#close();
   }
 
-  /** The page is connected, perhaps again: the bridge does not know its name. */
+  /** The page is connected, perhaps again: the bridge may not know its name. */
   connected() {
-    if (this.#identity === "register" && remembered()) this.#register(remembered());
+    const name = this.#user ?? remembered();
+    if (this.#identity === "register" && name) this.#register(name);
   }
 
   #ask(focus) {
     this.#panel.hidden = false;
     this.#rename.hidden = true;
+    this.#cancel.hidden = this.#user === null;
     if (focus) this.#field.focus();
   }
 
@@ -56,18 +70,25 @@ export class Who {
     this.#error.textContent = "";
     const sent = this.#emit("register", ANSWER_MS, name, (error, answer) => this.#answered(name, error, answer));
     if (!sent) this.#error.textContent = "Not connected to the bridge; nothing was sent.";
+    return sent;
   }
 
   #answered(name, error, answer) {
-    if (!error && answer?.ok) return this.is(answer.user ?? name);
-    this.#error.textContent = error ? "The bridge did not answer." : (answer?.message ?? "The bridge refused this name.");
-    this.#field.setAttribute("aria-invalid", "true");
-    return this.#ask(false);
+    if (!error && answer?.ok) this.is(answer.user ?? name);
+    // What the page asked by itself it asks again when it is connected again.
+    else if (!error || !lost(error) || this.#asked) this.#refused(error, answer);
+    this.#asked = false;
   }
 
-  #registered(user) {
+  #refused(error, answer) {
+    if (!error) this.#error.textContent = answer?.message ?? "The bridge refused this name.";
+    else this.#error.textContent = lost(error) ? "The connection to the bridge was lost." : "The bridge did not answer.";
+    if (!error) this.#field.setAttribute("aria-invalid", "true");
+    this.#ask(false);
+  }
+
+  #close() {
     const focused = this.#panel.contains(document.activeElement);
-    remember(user);
     this.#error.textContent = "";
     this.#field.removeAttribute("aria-invalid");
     this.#panel.hidden = true;

@@ -53,8 +53,9 @@ export class World {
 
   #aim({ bodies, width }) {
     const seen = new Set();
+    const repeats = new Map();
     for (const body of bodies) {
-      const key = `${body.kind} ${body.name}`;
+      const key = numbered(`${body.kind} ${body.name}`, repeats);
       seen.add(key);
       this.#shown.set(key, aimed(this.#shown.get(key), body, width * JUMP));
     }
@@ -76,8 +77,15 @@ export class World {
 
   /** Milliseconds since the last world, or null before the first. */
   age(now) {
-    return this.#received && this.#target ? now - this.#received : null;
+    return this.#target ? now - this.#arrived : null;
   }
+}
+
+// Bodies of one name, or of none, are told apart by their order.
+function numbered(key, repeats) {
+  const number = (repeats.get(key) ?? 0) + 1;
+  repeats.set(key, number);
+  return number === 1 ? key : `${key}\n${number}`;
 }
 
 function aimed(shown, said, jump) {

@@ -229,7 +229,7 @@ def test_the_list_pauses_filters_clears_and_goes_on(bridge: Bridge, peer: Peer, 
     expect(rows.first).to_contain_text("first")
     tab.page.click("#pause")
     peer.send_json({"n": "second"}, {"n": "third"})
-    expect(tab.page.locator("#held")).to_have_text("Paused: 2 newer")
+    expect(tab.page.locator("#held")).to_have_text("2 newer, paused")
     expect(rows.first).to_contain_text("first")
     tab.page.click("#pause")
     expect(rows.first).to_contain_text("third")

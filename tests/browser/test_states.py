@@ -158,6 +158,93 @@ def test_a_name_that_a_handler_gave_is_shown_and_remembered_as_if_it_had_been_re
         expect(tab.page.locator("#rename")).to_be_visible()
 
 
+CUT = "() => bridgePage.socket.io.engine.close()"
+STORAGE_OFF = (
+    "() => Object.defineProperty(window, 'sessionStorage', {get() { throw new Error('it is switched off'); }})"
+)
+
+
+def test_a_reconnect_leaves_the_name_that_is_being_typed(
+    server: TcpServer, registering: Bridge, open_tab: OpenTab
+) -> None:
+    server.accept()
+    tab = registered(open_tab, registering, "ada")
+    field, panel = tab.page.locator("#register-name"), tab.page.locator("#register")
+    tab.page.click("#rename")
+    field.fill("gra")
+    answered = tab.state()["counts"]["ack"] + 1
+    tab.page.evaluate(CUT)
+    tab.page.wait_for_function("(count) => bridgePage.counts.ack >= count", arg=answered)  # it was registered again
+    expect(panel).to_be_visible()
+    expect(field).to_be_focused()
+    tab.page.keyboard.type("ce")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#user")).to_have_text("grace")
+    expect(panel).to_be_hidden()
+
+
+@pytest.mark.parametrize("how", ["Escape", "the button"])
+def test_a_change_of_the_name_can_be_given_up(
+    server: TcpServer, registering: Bridge, open_tab: OpenTab, how: str
+) -> None:
+    server.accept()
+    tab = open_tab(registering.url).connected()
+    keep = tab.page.locator("#register-cancel")
+    expect(keep).to_be_hidden()
+    tab.page.fill("#register-name", "ada")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#register")).to_be_hidden()
+    tab.page.click("#rename")
+    if how == "Escape":
+        tab.page.keyboard.press(how)
+    else:
+        keep.click()
+    expect(tab.page.locator("#register")).to_be_hidden()
+    expect(tab.page.locator("#rename")).to_be_visible()
+    expect(tab.page.locator("#user")).to_have_text("ada")
+
+
+def test_without_storage_the_page_still_registers_again(server: TcpServer, open_tab: OpenTab) -> None:
+    flags = ("--server", server.address, "--identity", "register", "--recovery", "off")
+    with Bridge(*flags) as bridge:
+        server.accept()
+        tab = open_tab(bridge.url).connected()
+        tab.page.evaluate(STORAGE_OFF)
+        tab.page.fill("#register-name", "ada")
+        tab.page.keyboard.press("Enter")
+        expect(tab.page.locator("#user")).to_have_text("ada")
+    with Bridge(*flags, "--port", str(bridge.port)):
+        server.accept().message(username="ada", action="connected")
+        tab.connected()
+        expect(tab.page.locator("#register")).to_be_hidden()
+    tab.problems.clear()  # Chromium itself logs each refused connection
+
+
+def test_an_event_whose_connection_was_lost_is_not_said_to_be_overdue(
+    server: TcpServer, bridge: Bridge, peer: Peer, open_tab: OpenTab
+) -> None:
+    tab = open_tab(bridge.url).connected()
+    server.close()
+    expect(tab.page.locator("#far-state strong")).to_have_text("down")
+    tab.page.click("#emit-form button[type=submit]")  # it is held
+    expect(tab.page.locator("#ack")).to_have_text("Waiting for the ack …")
+    tab.page.evaluate(CUT)
+    expect(tab.page.locator("#ack")).to_contain_text("lost before the ack; the event may or may not have arrived")
+
+
+def test_what_was_let_go_while_nobody_could_be_told_is_told_at_the_next_connect(
+    bridge: Bridge, peer: Peer, open_tab: OpenTab
+) -> None:
+    tab = open_tab(bridge.url).connected()
+    tab.page.focus("#world")
+    tab.page.keyboard.down("d")
+    peer.message(action="move", dx=1, dy=0)
+    tab.page.evaluate("() => bridgePage.socket.disconnect()")
+    tab.page.keyboard.up("d")
+    tab.page.evaluate("() => bridgePage.socket.connect()")
+    peer.message(action="move", dx=0, dy=0)
+
+
 def test_after_a_restart_of_the_bridge_the_page_registers_again(server: TcpServer, open_tab: OpenTab) -> None:
     flags = ("--server", server.address, "--identity", "register")
     with Bridge(*flags) as bridge:
