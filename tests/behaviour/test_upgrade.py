@@ -67,7 +67,7 @@ def test_a_poll_between_probe_and_upgrade_is_answered_with_noop(at: Site) -> Non
 
 def test_what_was_emitted_during_the_upgrade_comes_once_and_in_order(at: Site) -> None:
     with Polling.session(at) as poll:
-        poll.post('42["stream",60]')
+        poll.post('42["stream",1000]')
         heard = poll.get().body.split("\x1e") + poll.get().body.split("\x1e")
         pending = poll.pending()
         with probe(at, poll) as wire:
@@ -75,9 +75,9 @@ def test_what_was_emitted_during_the_upgrade_comes_once_and_in_order(at: Site) -
             while heard[-1] != "6" and "6" not in heard:
                 heard += poll.get().body.split("\x1e")
             wire.send("5")
-            while not numbers(heard) or numbers(heard)[-1] != 59:
+            while not numbers(heard) or numbers(heard)[-1] != 999:
                 heard.append(wire.until("42"))
-        assert numbers(heard) == list(range(60))
+        assert numbers(heard) == list(range(1000))
 
 
 def test_what_was_sent_during_the_upgrade_arrives_once_and_in_order(at: Site) -> None:

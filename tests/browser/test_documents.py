@@ -76,3 +76,4 @@ def test_the_tutorials_page_is_a_site_for_the_bridge(open_tab: OpenTab) -> None:
         tab.page.get_by_role("button").click()
         expect(tab.page.locator("output")).to_have_text('{"ok":true}')
         assert peer.message(action="move")["x"] == 1
+        tab.close()  # before the bridge has gone, which it would try to reach again

@@ -167,6 +167,7 @@ def test_two_pages_and_the_scala_server_exchange_messages_both_ways(scala: Scala
         ada.screenshot("scala-clicker")
         ada.close()
         shows(bob, '"players"', '"online":1')
+        bob.close()
 
 
 @pytest.mark.timeout(600)

@@ -36,6 +36,12 @@ def not_reloaded(tab: Tab) -> bool:
     return bool(tab.page.evaluate("window.marked === true"))
 
 
+def close_after_refusals(tab: Tab) -> None:
+    """Before the bridge stops, which the tab would try to reach again; Chromium itself logs each refused connection."""
+    tab.close()
+    tab.problems.clear()
+
+
 def test_the_link_down_and_up_again_is_shown_without_a_reload(
     server: TcpServer, bridge: Bridge, peer: Peer, open_tab: OpenTab
 ) -> None:
@@ -84,8 +90,8 @@ def test_the_bridge_gone_and_back_is_shown_without_a_reload(server: TcpServer, o
     with Bridge("--server", server.address, "--port", str(bridge.port)):
         tab.connected()
         expect(tab.page.locator("#notice")).to_be_hidden()
-    assert not_reloaded(tab)
-    tab.problems.clear()  # Chromium itself logs each refused connection
+        assert not_reloaded(tab)
+        close_after_refusals(tab)
 
 
 def test_two_tabs_see_each_other_and_one_leaves(demo: Bridge, open_tab: OpenTab) -> None:
@@ -156,6 +162,7 @@ def test_a_name_that_a_handler_gave_is_shown_and_remembered_as_if_it_had_been_re
         expect(tab.page.locator("#user")).to_have_text("ada")
         expect(tab.page.locator("#register")).to_be_hidden()
         expect(tab.page.locator("#rename")).to_be_visible()
+        tab.close()
 
 
 CUT = "() => bridgePage.socket.io.engine.close()"
@@ -217,7 +224,7 @@ def test_without_storage_the_page_still_registers_again(server: TcpServer, open_
         server.accept().message(username="ada", action="connected")
         tab.connected()
         expect(tab.page.locator("#register")).to_be_hidden()
-    tab.problems.clear()  # Chromium itself logs each refused connection
+        close_after_refusals(tab)
 
 
 def test_an_event_whose_connection_was_lost_is_not_said_to_be_overdue(
@@ -255,7 +262,7 @@ def test_after_a_restart_of_the_bridge_the_page_registers_again(server: TcpServe
         peer.message(username="ada", action="connected")
         tab.connected().page.click("#emit-form button[type=submit]")
         assert peer.message(action="chat")["username"] == "ada"
-    tab.problems.clear()  # Chromium itself logs each refused connection
+        close_after_refusals(tab)
 
 
 def registered(open_tab: OpenTab, bridge: Bridge, name: str) -> Tab:
@@ -291,3 +298,4 @@ def test_a_server_that_says_nothing_is_shown_as_silent_and_as_connected_when_it_
         peer.send_json("hello")
         expect(state).to_have_text("connected")
         expect(detail).to_have_text(re.compile(r"^since \d\d:\d\d:\d\d$"))
+        tab.close()

@@ -132,15 +132,15 @@ def test_frames_that_came_are_counted_also_those_that_went_no_further(make: Make
 
 
 def test_a_delay_holds_bytes_for_so_long_in_their_order(pair: Pair) -> None:
-    pair.line.set(Condition(delay=0.3), UP)
+    pair.line.set(Condition(delay=2), UP)
     began = time.monotonic()
     pair.near.send(b"a~")
     pair.near.send(b"b~")
     pair.far.send(b"at once")
     pair.near.has(b"at once")
-    assert time.monotonic() - began < 0.3
+    assert time.monotonic() - began < 2
     pair.far.has(b"a~b~")
-    assert time.monotonic() - began >= 0.3
+    assert time.monotonic() - began >= 2
 
 
 def test_a_throttle_lets_a_kilobyte_a_second_through_and_all_at_once_when_it_is_over(pair: Pair) -> None:
@@ -160,7 +160,7 @@ def test_single_bytes_are_each_sent_alone(pair: Pair) -> None:
     data = Random(3).randbytes(2_000)
     pair.near.send(data)
     pair.far.has(data)
-    assert pair.line.up.sends == len(data)
+    until(lambda: pair.line.up.sends == len(data))
 
 
 def test_a_black_hole_passes_nothing_not_even_an_end_and_everything_once_when_it_is_over(pair: Pair) -> None:

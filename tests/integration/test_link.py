@@ -35,7 +35,7 @@ def test_a_server_that_starts_later_is_found() -> None:
     with Bridge("--server", f"127.0.0.1:{port}") as bridge, Client(bridge.url) as ann:
         down = ann.linked("waiting")
         assert f"nothing listens on 127.0.0.1:{port}" in down["reason"]
-        assert 0 < down["next_try_s"] <= 12.5
+        assert 0 <= down["next_try_s"] <= 12.5
         assert requests.get(f"{bridge.url}/healthz", timeout=PATIENCE).status_code == 200
         ready = requests.get(f"{bridge.url}/readyz", timeout=PATIENCE)
         assert (ready.status_code, ready.json()["reason"]) == (503, down["reason"])
@@ -258,7 +258,7 @@ def test_what_waited_when_the_link_broke_is_answered_link_down() -> None:
 def test_framing_none_sends_one_message_at_a_time_with_a_gap() -> None:
     with (
         TcpServer() as server,
-        Bridge("--server", server.address, "--framing-out", "none", "--send-gap", "0.05") as bridge,
+        Bridge("--server", server.address, "--framing-out", "none", "--send-gap", "0.3") as bridge,
     ):
         peer = server.accept()
         with Client(bridge.url) as ann:
@@ -267,7 +267,7 @@ def test_framing_none_sends_one_message_at_a_time_with_a_gap() -> None:
             for n in range(5):
                 ann.emit("n", n)
             assert ann.ask("end")["ok"]
-            assert time.monotonic() - started >= 6 * 0.05 - 0.01  # the clock of the hub is coarser than this one
+            assert time.monotonic() - started >= 5 * 0.3 - 0.01  # the clock of the hub is coarser than this one
             reads = peer.raw.wait_count(7)
             assert all(data.startswith(b"{") and data.endswith(b"}") and data.count(b"{") == 1 for data in reads)
 

@@ -60,13 +60,13 @@ def test_idle_reconnect_connects_anew_when_it_has_been_silent_for_so_long() -> N
 
 
 def test_a_server_that_is_not_read_because_the_bridge_is_busy_is_not_silent(tmp_path: Path) -> None:
-    flags = ("--handlers", str(busy(tmp_path, 0.5)), "--idle-warn", "0.2", "--idle-reconnect", "0.3")
+    flags = ("--handlers", str(busy(tmp_path, 1.5)), "--idle-warn", "1", "--idle-reconnect", "1.4")
     with TcpServer() as server, Bridge("--server", server.address, *flags) as bridge:
         peer = server.accept()
         began = time.monotonic()
         peer.send(b"one~two~three~")
-        bridge.said("said nothing for 0.3 s")
-        assert time.monotonic() - began >= 3 * 0.5 + 0.3
+        bridge.said("said nothing for 1.4 s")
+        assert time.monotonic() - began >= 3 * 1.5 + 1.4
         server.accept()
 
 

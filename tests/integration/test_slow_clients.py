@@ -67,7 +67,7 @@ def test_a_client_that_goes_on_not_reading_is_cut_off() -> None:
 
 @pytest.mark.parametrize("policy", ["drop-oldest", "latest"])
 def test_nothing_is_kept_for_a_client_that_was_cut_off_for_its_silence(policy: str) -> None:
-    with site("--slow", policy, "--ping-interval", "0.5", "--ping-timeout", "0.5") as at:
+    with site("--slow", policy, "--ping-interval", "0.5", "--ping-timeout", "3") as at:
         reader, stalled = at.viewer(), at.viewer(stalled=True)
         for _ in range(150):
             reader.got(at.feed.send(10))  # so it is never behind, however busy the machine

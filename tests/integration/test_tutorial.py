@@ -21,6 +21,7 @@ import requests
 from tests.client import Client
 from tests.process import ROOT, Bridge, environment
 from tests.tcpserver import Peer, TcpServer
+from tests.viewer import until
 from tests.waiting import PATIENCE, Log
 
 FOLDER = ROOT / "docs" / "tutorial"
@@ -168,7 +169,7 @@ def test_2_when_the_server_closes_the_program_spins_and_no_page_comes(step: str)
         before = at.cpu()
         at.peer.close()
         assert at.falls_silent()
-        assert at.cpu() - before > 0.7  # on a busy machine it does not get a whole processor
+        until(lambda: at.cpu() - before > 0.7)
 
 
 @since(3)
