@@ -183,8 +183,13 @@ def test_a_link_that_reads_nothing_is_busy_after_five_seconds_and_each_event_is_
         assert flood.viewer.answer(count) == {"ok": True}
 
 
-def test_a_client_that_is_not_read_is_not_taken_for_dead() -> None:
-    with site("--ping-interval", "0.4", "--ping-timeout", "2", stalled=True) as at:
+#: Events are not refused as link-busy, however long the link takes nothing.
+PATIENT = "def setup(bridge):\n    from bridge.relay import events\n    events.PATIENCE = 60\n"
+
+
+def test_a_client_that_is_not_read_is_not_taken_for_dead(tmp_path: Path) -> None:
+    patient = "--handlers", str(written(tmp_path, PATIENT))
+    with site(*patient, "--ping-interval", "0.4", "--ping-timeout", "2", stalled=True) as at:
         flood = Flood(at.viewer(), count=20_000)
         still([flood])
         pace = threading.Event()
