@@ -72,7 +72,8 @@ export class MessageList {
 
   #thaw() {
     this.#frozen = null;
-    this.#held.textContent = this.#held.title = "";
+    set(this.#held, "");
+    this.#held.title = "";
     this.#show();
   }
 

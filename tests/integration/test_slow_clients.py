@@ -6,10 +6,12 @@ import json
 import threading
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import requests
 
+from tests.handlers import written
 from tests.process import Bridge
 from tests.raw import Poll
 from tests.sites import Site, memory, queued, site
@@ -17,6 +19,8 @@ from tests.viewer import Viewer, number_in, until
 from tests.waiting import PATIENCE
 
 CUT = "a client is disconnected: it is more than"
+#: Who is closed has longer to read its last packets than a busy machine may need to begin with it.
+PATIENT = "def setup(bridge):\n    from bridge.clients.engine import server\n    server.FAREWELL = 10\n"
 CLOSING = '42["bridge:closing",{"code":"slow"}]'
 
 
@@ -33,8 +37,8 @@ def contains(part: str, packet: str) -> bool:
 # disconnect
 
 
-def test_a_stalled_client_is_told_that_it_was_too_slow_and_the_others_get_everything() -> None:
-    with site("--outbox", "500000") as at:
+def test_a_stalled_client_is_told_that_it_was_too_slow_and_the_others_get_everything(tmp_path: Path) -> None:
+    with site("--outbox", "500000", "--handlers", str(written(tmp_path, PATIENT))) as at:
         readers = [at.viewer() for _ in range(3)]
         stalled = at.viewer(stalled=True)
         at.feed.flood(2000, 3000)
@@ -229,8 +233,8 @@ class Poller(Poll):
         return found
 
 
-def test_a_polling_client_that_does_not_fetch_comes_under_the_same_limit() -> None:
-    with site("--outbox", "500000") as at:
+def test_a_polling_client_that_does_not_fetch_comes_under_the_same_limit(tmp_path: Path) -> None:
+    with site("--outbox", "500000", "--handlers", str(written(tmp_path, PATIENT))) as at:
         reader, polling = at.viewer(), Poller(at.bridge)
         at.feed.flood(2000, 3000)
         at.bridge.said(CUT)
