@@ -151,3 +151,14 @@ def peer(server: TcpServer, bridge: Bridge) -> Peer:
 def bridge_tab(bridge: Bridge, peer: Peer, open_tab: OpenTab) -> Tab:
     """A tab on that bridge."""
     return open_tab(bridge.url).connected()
+
+
+@pytest.fixture(scope="module")
+def shared(browser: Browser) -> Iterator[tuple[Tab, Peer]]:
+    """A tab that many tests of a file use one after the other, and its server."""
+    with TcpServer() as server, Bridge("--server", server.address) as bridge, tabs_of(browser) as open_tab:
+        peer = server.accept()
+        tab = open_tab(bridge.url).connected()
+        peer.message(action="connected")
+        tab.page.wait_for_function("() => bridgePage.user")
+        yield tab, peer

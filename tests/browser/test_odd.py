@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import Tab, tabs_of
-from tests.process import Bridge
-from tests.tcpserver import Peer, TcpServer
+from tests.browser.conftest import Tab
+from tests.tcpserver import Peer
 from tests.waiting import PATIENCE
 
 BODY = {"name": "one", "x": 1, "y": 1, "colour": "#ff0000", "score": 1, "kind": "user"}
@@ -23,16 +21,6 @@ PIXEL = """([x, y]) => {
   copy.drawImage(document.querySelector("#world"), -x * devicePixelRatio, -y * devicePixelRatio);
   return [...copy.getImageData(0, 0, 1, 1).data];
 }"""
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser) -> Iterator[tuple[Tab, Peer]]:
-    """A tab that bears all of it, and its server."""
-    with TcpServer() as server, Bridge("--server", server.address) as bridge, tabs_of(browser) as open_tab:
-        peer = server.accept()
-        tab = open_tab(bridge.url).connected()
-        peer.message(action="connected")
-        yield tab, peer
 
 
 def drawn(tab: Tab, peer: Peer, *worlds: str) -> None:
@@ -60,8 +48,8 @@ def drawn(tab: Tab, peer: Peer, *worlds: str) -> None:
         '"width":"400","height":[300]',
     ],
 )
-def test_a_field_of_any_size_leaves_the_page_alive(page: tuple[Tab, Peer], field: str) -> None:
-    drawn(*page, f'{{{field},"bodies":[{json.dumps(BODY)}]}}')
+def test_a_field_of_any_size_leaves_the_page_alive(shared: tuple[Tab, Peer], field: str) -> None:
+    drawn(*shared, f'{{{field},"bodies":[{json.dumps(BODY)}]}}')
 
 
 @pytest.mark.parametrize(
@@ -78,12 +66,12 @@ def test_a_field_of_any_size_leaves_the_page_alive(page: tuple[Tab, Peer], field
     ],
     ids=str,
 )
-def test_a_body_with_odd_fields_leaves_the_page_alive(page: tuple[Tab, Peer], change: dict[str, object]) -> None:
-    drawn(*page, json.dumps({**FIELD, "bodies": [{**BODY, **change}]}))
+def test_a_body_with_odd_fields_leaves_the_page_alive(shared: tuple[Tab, Peer], change: dict[str, object]) -> None:
+    drawn(*shared, json.dumps({**FIELD, "bodies": [{**BODY, **change}]}))
 
 
-def test_bodies_of_one_name_or_of_none_are_all_there(page: tuple[Tab, Peer]) -> None:
-    tab, peer = page
+def test_bodies_of_one_name_or_of_none_are_all_there(shared: tuple[Tab, Peer]) -> None:
+    tab, peer = shared
     coins = [{"x": 10 * n, "y": 10, "kind": "coin"} for n in range(1, 4)]
     peer.send_json({**FIELD, "bodies": [*coins, BODY, BODY]})
     there = (
@@ -92,8 +80,8 @@ def test_bodies_of_one_name_or_of_none_are_all_there(page: tuple[Tab, Peer]) -> 
     tab.page.wait_for_function(there)
 
 
-def test_in_a_small_field_a_body_is_not_larger_than_it_looks_well(page: tuple[Tab, Peer]) -> None:
-    tab, peer = page
+def test_in_a_small_field_a_body_is_not_larger_than_it_looks_well(shared: tuple[Tab, Peer]) -> None:
+    tab, peer = shared
     peer.send_json({"width": 20, "height": 15, "bodies": [{**BODY, "x": 10, "y": 7.5}]})
     tab.page.wait_for_function("() => bridgePage.bodies.length === 1 && bridgePage.bodies[0].x === 10")
     tab.page.wait_for_function(f"(at) => ({PIXEL})(at)[0] === 255", arg=middle(tab, 0))
@@ -106,13 +94,13 @@ def middle(tab: Tab, beside: int) -> list[float]:
     return [box["width"] / 2 + beside, box["height"] / 2]
 
 
-def test_ten_thousand_bodies_leave_the_page_alive(page: tuple[Tab, Peer]) -> None:
+def test_ten_thousand_bodies_leave_the_page_alive(shared: tuple[Tab, Peer]) -> None:
     many = [{**BODY, "name": f"b{n}", "x": n % 400, "y": n % 300} for n in range(10_000)]
-    drawn(*page, *(json.dumps({**FIELD, "tick": tick, "bodies": many}) for tick in range(5)))
+    drawn(*shared, *(json.dumps({**FIELD, "tick": tick, "bodies": many}) for tick in range(5)))
 
 
-def test_a_world_that_stands_still_is_said_to_though_something_like_a_world_comes(page: tuple[Tab, Peer]) -> None:
-    tab, peer = page
+def test_a_world_that_stands_still_is_said_to_though_something_like_a_world_comes(shared: tuple[Tab, Peer]) -> None:
+    tab, peer = shared
     drawn(tab, peer)
     ends = time.monotonic() + PATIENCE
     while not tab.page.locator("#world-stale").inner_text().startswith("Standing still"):
@@ -121,8 +109,8 @@ def test_a_world_that_stands_still_is_said_to_though_something_like_a_world_come
         threading.Event().wait(0.1)  # ten a second
 
 
-def test_a_deep_message_is_shown_as_it_came(page: tuple[Tab, Peer]) -> None:
-    tab, peer = page
+def test_a_deep_message_is_shown_as_it_came(shared: tuple[Tab, Peer]) -> None:
+    tab, peer = shared
     deep = "[" * 5000 + "]" * 5000
     peer.send(deep.encode() + b"~")
     row = tab.page.locator("#list li:visible", has_text="[[[[").first
@@ -132,8 +120,8 @@ def test_a_deep_message_is_shown_as_it_came(page: tuple[Tab, Peer]) -> None:
     tab.page.click("#field")  # away from the list
 
 
-def test_the_list_goes_on_when_the_pointer_has_left_it_though_nothing_more_comes(page: tuple[Tab, Peer]) -> None:
-    tab, peer = page
+def test_the_list_goes_on_when_the_pointer_has_left_it_though_nothing_more_comes(shared: tuple[Tab, Peer]) -> None:
+    tab, peer = shared
     drawn(tab, peer)
     tab.page.hover("#list li:visible")
     peer.send_json({"n": "first"}, {"n": "last"})

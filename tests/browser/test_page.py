@@ -9,12 +9,11 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import OpenTab, Tab, tabs_of
+from tests.browser.conftest import OpenTab, Tab
 from tests.process import Bridge
 from tests.tcpserver import Peer, TcpServer
 
@@ -36,17 +35,6 @@ def emit(tab: Tab, event: str, arguments: str) -> None:
     tab.page.fill("#emit-event", event)
     tab.page.fill("#emit-args", arguments)
     tab.page.click("#emit-form button[type=submit]")
-
-
-@pytest.fixture(scope="module")
-def form(browser: Browser) -> Iterator[tuple[Tab, Peer]]:
-    """A tab whose form many tests fill in, and its server."""
-    with TcpServer() as server, Bridge("--server", server.address) as bridge, tabs_of(browser) as open_tab:
-        peer = server.accept()
-        tab = open_tab(bridge.url).connected()
-        peer.message(action="connected")
-        tab.page.wait_for_function("() => bridgePage.user")
-        yield tab, peer
 
 
 def row(tab: Tab, text: str) -> Locator:
@@ -109,8 +97,8 @@ def test_an_event_from_the_form_reaches_the_server_and_its_ack_is_shown(
     "arguments",
     ["", "null", "-1.5e3", '{"x": 1, "username": "eve"}', "[1, 2]", '{"a": 1}, [2], "three"', '"über ~ 😀"'],
 )
-def test_the_preview_of_the_wire_is_what_the_server_gets(form: tuple[Tab, Peer], arguments: str) -> None:
-    tab, peer = form
+def test_the_preview_of_the_wire_is_what_the_server_gets(shared: tuple[Tab, Peer], arguments: str) -> None:
+    tab, peer = shared
     before = len(peer.messages)
     emit(tab, "try", arguments)
     assert json.loads(tab.page.locator("#emit-wire").inner_text()) == peer.first(before + 1)[before]
@@ -131,9 +119,9 @@ def test_the_preview_of_the_wire_is_what_the_server_gets(form: tuple[Tab, Peer],
     ],
 )
 def test_arguments_that_are_no_json_are_shown_with_their_place_and_not_sent(
-    form: tuple[Tab, Peer], arguments: str, says: str, place: str
+    shared: tuple[Tab, Peer], arguments: str, says: str, place: str
 ) -> None:
-    tab, peer = form
+    tab, peer = shared
     before = len(peer.messages)
     emit(tab, "bad", arguments)
     error = tab.page.locator("#emit-args-error")
@@ -266,8 +254,10 @@ def test_a_flood_of_five_thousand_messages_a_second_leaves_the_tab_alive(
     assert tab.state()["counts"]["in"] == came + 15_000
     gaps = [later - earlier for earlier, later in itertools.pairwise(frames)]
     # An idle machine shows 60 a second, a busy one fewer; a page that freezes shows next to none.
-    assert len(frames) > 3 * (frames[-1] - frames[0]) / 1000, f"{len(frames)} frames in {frames[-1] - frames[0]:.0f} ms"
-    assert max(gaps) < 3000, f"the tab froze for {max(gaps):.0f} ms"
+    assert len(frames) > 10 * (frames[-1] - frames[0]) / 1000, (
+        f"{len(frames)} frames in {frames[-1] - frames[0]:.0f} ms"
+    )
+    assert max(gaps) < 800, f"the tab froze for {max(gaps):.0f} ms"
     assert tab.page.evaluate("document.querySelectorAll('#list li').length") <= 100
     expect(row(tab, '"n": 14999')).to_be_visible()
 

@@ -79,7 +79,7 @@ def test_what_is_due_is_due_in_time_all_the_same(clock: Clock, jump: int) -> Non
         clock.set(jump)
         for line in at.browsers.lines:
             line.set(BLACK_HOLE)
-        until(lambda: crowd.status()[0]["came_back"] >= 4, 10, 0.1)
+        until(lambda: crowd.status()[0]["came_back"] == 4, 10, 0.1)
         until(lambda: at.bridge.status()["clients"] == 5, 10)
         at.link.reset()
         until(lambda: at.server.links == 2, 5)

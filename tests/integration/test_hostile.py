@@ -67,7 +67,7 @@ def test_a_post_of_a_hundred_thousand_packets_keeps_nobody_waiting(bridge: Bridg
             began = time.monotonic()
             assert requests.get(f"{bridge.url}/healthz", timeout=PATIENCE).status_code == 200
             worst = max(worst, time.monotonic() - began)
-    assert worst < 5.0
+    assert worst < 1.0
     all_is_well(bridge)
 
 

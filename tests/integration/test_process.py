@@ -56,9 +56,7 @@ def test_it_ends_in_time_with_a_server_that_does_not_read() -> None:
     with unread() as bridge:
         began = time.monotonic()
         assert bridge.stop() == 0
-        assert (
-            FAREWELL - 0.5 < time.monotonic() - began < FAREWELL + 7
-        )  # 5 s for what waits, 1 s for the clients, and a busy machine
+        assert FAREWELL - 0.5 < time.monotonic() - began < FAREWELL + 2  # 5 s for what waits, 1 s for the clients
 
 
 def test_a_server_that_is_slow_and_speaks_meanwhile_still_has_all_that_was_acked_and_who_left_last() -> None:

@@ -95,20 +95,21 @@ def test_one_that_never_got_a_message_recovers_what_came_since_it_connected() ->
 
 
 def test_if_something_has_gone_it_is_told_so_and_is_given_no_part() -> None:
+    late = {**HELD, "reconnectionDelay": 5000, "reconnectionDelayMax": 5000}  # a hundred messages after the cut
     with TcpServer() as server, Bridge("--server", server.address, "--recovery-size", "4k") as bridge:
         peer = server.accept()
-        with NodeClient(bridge.url, HELD) as ann:
+        with NodeClient(bridge.url, late) as ann:
             sid = ann.connected()
             say(peer, 0, 3)
             ann.got("message", "2")
             ann.cut()
-            for number in range(3, 40):
+            for number in range(3, 100):
                 peer.send(b"%d~" % number)
                 until(partial(has_read, bridge, number))
             assert ann.back() == {"connect": sid, "recovered": False}
-            say(peer, 40, 41)
-            ann.got("message", "40")
-            assert numbers(ann) == [0, 1, 2, 40]
+            say(peer, 100, 101)
+            ann.got("message", "100")
+            assert numbers(ann) == [0, 1, 2, 100]
             assert bridge.counter("sessions_lost") == 1
         assert [action for _, action in actions(peer)][:1] == ["connected"]
 
