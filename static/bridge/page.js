@@ -25,7 +25,7 @@ const world = new World({ glides: !still });
 const painter = new Painter(canvas, { trails: !still });
 const who = new Who(settings.identity, emitWithAck);
 const form = new EmitForm(emitWithAck, (event, args) => wireValue(settings, who.user, event, args));
-const steering = new Steering(canvas, (direction) => linkUp && socket.connected && socket.emit("move", direction), steeredFrom);
+const steering = new Steering(canvas, (direction) => status.linkUp && socket.emit("move", direction), steeredFrom);
 
 for (const part of [list, status, who, form, steering]) part.run();
 listen();
@@ -65,11 +65,9 @@ function connected() {
 }
 
 let closing = "";
-let linkUp = false;
 
 // The client connects again by itself, except where the server ended the Socket.IO connection for good.
 function disconnected(reason) {
-  linkUp = false;
   const why = closing ? `closed by the bridge (${closing})` : reason;
   closing = "";
   if (socket.active) status.browser("wait", "reconnecting", why);
@@ -77,10 +75,9 @@ function disconnected(reason) {
 }
 
 function linkChanged(link) {
+  const was = status.linkUp;
   status.link(link);
-  const was = linkUp;
-  linkUp = link.state === "connected";
-  if (linkUp && !was) steering.again();
+  if (status.linkUp && !was) steering.again();
 }
 
 function nowUser(user) {

@@ -43,6 +43,11 @@ export class Status {
     this.#show();
   }
 
+  /** Whether what is emitted now reaches the server. */
+  get linkUp() {
+    return this.#link?.state === "connected";
+  }
+
   // Without the bridge nobody here knows how its link is.
   get #shownLink() {
     if (this.#browser.tone !== "go") return { tone: "off", word: "unknown", detail: "" };

@@ -89,6 +89,7 @@ export class Who {
 
   #close() {
     const focused = this.#panel.contains(document.activeElement);
+    this.#field.value = this.#user;
     this.#error.textContent = "";
     this.#field.removeAttribute("aria-invalid");
     this.#panel.hidden = true;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -15,6 +16,7 @@ from tests.waiting import PATIENCE
 
 BODY = {"name": "one", "x": 1, "y": 1, "colour": "#ff0000", "score": 1, "kind": "user"}
 FIELD = {"width": 400, "height": 300}
+NUMBERS = itertools.count(1)  # of worlds that come after odd ones
 #: The colour of the canvas so many pixels of the page from its upper left corner.
 PIXEL = """([x, y]) => {
   const copy = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
@@ -25,12 +27,11 @@ PIXEL = """([x, y]) => {
 
 def drawn(tab: Tab, peer: Peer, *worlds: str) -> None:
     """Send them, and wait until a body that comes after them is on the canvas, and a message in the list."""
-    drawn.number = number = getattr(drawn, "number", 0) + 1  # type: ignore[attr-defined]
     for world in worlds:
         peer.send(world.encode() + b"~")
         frame = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
         tab.page.evaluate(frame)  # or the last of a frame would be the only one that is read
-    name = f"after {number}"
+    name = f"after {next(NUMBERS)}"
     peer.send_json({**FIELD, "bodies": [{**BODY, "name": name}]}, {"n": name})
     tab.page.wait_for_function("(name) => bridgePage.bodies.some((body) => body.name === name)", arg=name)
     expect(tab.page.locator("#list li:visible", has_text=f'"n": "{name}"').first).to_be_visible()

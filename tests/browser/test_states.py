@@ -202,13 +202,15 @@ def test_a_change_of_the_name_can_be_given_up(
     tab.page.keyboard.press("Enter")
     expect(tab.page.locator("#register")).to_be_hidden()
     tab.page.click("#rename")
+    tab.page.fill("#register-name", "gra")
     if how == "Escape":
         tab.page.keyboard.press(how)
     else:
         keep.click()
     expect(tab.page.locator("#register")).to_be_hidden()
-    expect(tab.page.locator("#rename")).to_be_visible()
     expect(tab.page.locator("#user")).to_have_text("ada")
+    tab.page.click("#rename")
+    expect(tab.page.locator("#register-name")).to_have_value("ada")
 
 
 def test_without_storage_the_page_still_registers_again(server: TcpServer, open_tab: OpenTab) -> None:
