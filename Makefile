@@ -9,7 +9,7 @@ SOAK ?= 600
 FUZZ ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala test soak soak-slow silent fuzz lint bench bench-quick bench-recovery bench-framing clean system-packages
+.PHONY: help run run-scala check test test-all soak soak-slow silent fuzz lint bench bench-quick bench-recovery bench-framing clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,13 +21,23 @@ run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in
 	@tools/need.sh mvn java
 	@tools/run-scala.sh $(BIN)/python $(ARGS)
 
+check: lint ## the inner loop: lint, types and unit tests, in less than a minute
+	$(BIN)/python -m pytest -q -n 2 tests/unit $(ARGS)
+
 # Hundreds of processes are started, each of which would compile the same files anew. Files in their order: those with
 # few and long tests, which would else come last and alone, are among the first.
-test: export PYTHONDONTWRITEBYTECODE :=
-test: $(VENV)/.dev ## every test; installs Chromium, Node, JDK, Maven and faketime where they are missing
-	@tools/need.sh chromium node npm java mvn faketime
+test test-all: export PYTHONDONTWRITEBYTECODE :=
+PYTEST = $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+test: $(VENV)/.dev ## every test but the long ones; installs Chromium, Node and faketime where they are missing
+	@tools/need.sh libatomic1 chromium node npm faketime
 	@tools/node-clients.sh
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -m "not long" $(ARGS)
+
+test-all: $(VENV)/.dev ## the long ones too; installs a JDK and Maven as well where they are missing
+	@tools/need.sh libatomic1 chromium node npm faketime java mvn
+	@tools/node-clients.sh
+	$(PYTEST) $(ARGS)
 
 soak: $(VENV)/.dev ## a hundred clients on a network that breaks, servers that are killed, for SOAK=600 seconds
 	@tools/need.sh node npm

@@ -3,10 +3,12 @@
 set -euo pipefail
 declare -A package=([mvn]=maven [java]=default-jdk-headless [node]=nodejs [npm]=npm [chromium]=chromium
   [nginx]=nginx [redis-server]=redis-server [python3-venv]=python3-venv
-  [gcc]=build-essential [go]=golang-go [faketime]=faketime)
+  [gcc]=build-essential [go]=golang-go [faketime]=faketime
+  [libatomic1]=libatomic1) # a library, which Playwright's driver needs
 missing=()
 for program in "$@"; do
   [ "$program" != java ] || program=javac # a runtime alone can't build
+  [ "$program" != libatomic1 ] || ! /sbin/ldconfig -p | grep -q 'libatomic\.so\.1 ' || continue
   command -v "$program" >/dev/null 2>&1 || [ -x "/usr/sbin/$program" ] ||
     missing+=("${package[${program/javac/java}]}")
 done

@@ -20,6 +20,8 @@ from tests.client import Client
 from tests.process import ROOT, Bridge, environment
 from tests.waiting import PATIENCE, Log
 
+pytestmark = pytest.mark.long  # a JDK, Maven, and what that builds
+
 EXAMPLE = ROOT / "examples" / "scala-server"
 MAVEN = ["mvn", "--batch-mode", "-q", "-f", str(EXAMPLE / "pom.xml")]
 

@@ -9,6 +9,7 @@ import pytest
 from tests.soak import faults
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_hundred_clients_on_a_network_that_breaks_all_the_time_have_every_number_accounted_for(
     capsys: pytest.CaptureFixture[str],
