@@ -8,7 +8,7 @@ declare -A package=([mvn]=maven [java]=default-jdk-headless [node]=nodejs [npm]=
 missing=()
 for program in "$@"; do
   [ "$program" != java ] || program=javac # a runtime alone can't build
-  [ "$program" != libatomic1 ] || ! /sbin/ldconfig -p | grep -q 'libatomic\.so\.1 ' || continue
+  [ "$program" != libatomic1 ] || ! grep -q 'libatomic\.so\.1 ' <<<"$(/sbin/ldconfig -p)" || continue
   command -v "$program" >/dev/null 2>&1 || [ -x "/usr/sbin/$program" ] ||
     missing+=("${package[${program/javac/java}]}")
 done
