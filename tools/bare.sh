@@ -60,7 +60,7 @@ settle() {
   local file
   apt-get indextargets --format 'deb $(SITE) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
     grep -E "^deb [^ ]+ $suite(-updates|-security)? " | sort -u >"$bare/etc/apt/sources.list"
-  for file in /etc/resolv.conf /etc/pip.conf /etc/npmrc ~/.npmrc ~/.config/pip/pip.conf ~/.m2/settings.xml \
+  for file in /etc/hosts /etc/resolv.conf /etc/pip.conf /etc/npmrc ~/.npmrc ~/.config/pip/pip.conf ~/.m2/settings.xml \
     $(grep -lsE '^ *Acquire::(https?|Check)' /etc/apt/apt.conf.d/*); do
     [ ! -f "$file" ] || install -D -m 644 "$file" "$bare${file/#$HOME//root}"
   done

@@ -29,6 +29,18 @@ def test_clients_that_come_back_soon_recover_with_their_old_id_and_the_server_is
         assert not at.server.left
 
 
+def test_clients_that_had_got_nothing_yet_recover_what_came_since_they_first_connected() -> None:
+    with between(*SOON) as at, at.crowd(options={**QUICK, "timeout": 1500}) as crowd:
+        at.browsers.refuse()
+        at.browsers.reset()
+        at.server.feed(100)
+        until(lambda: at.server.next > 100)  # for longer than what may come while a client is connecting
+        at.browsers.listen()
+        came_back(crowd, 3)
+        assert at.verdict(crowd) == []
+        assert all(each.connections[-1].recovered for each in crowd.report() if not each.witness)
+
+
 def test_clients_that_come_back_after_their_grace_recover_too_and_are_announced_again() -> None:
     # One that polls, and has no poll waiting just now, is missed only when it does not answer a ping.
     with between("--grace", "0.5", "--ping-interval", "1", "--ping-timeout", "2") as at, at.crowd() as crowd:

@@ -61,7 +61,10 @@ class Member {
       const { id, recovered } = this.socket;
       const user = this.connections.length && recovered ? this.connections[this.connections.length - 1].user : null;
       this.connections.push({ sid: id, recovered: Boolean(recovered), user, all: [], own: [] });
-      if (!recovered) this.fresh = true;
+      if (!recovered) {
+        this.fresh = true; // until its first number: it stays so over connections that get none and recover
+        this.since = this.attempt;
+      }
     }
     return this.connections[this.connections.length - 1];
   }
@@ -95,12 +98,12 @@ class Member {
     }
   }
 
-  // Who did not recover begins with what is new.
+  // Who did not recover begins with what is new since then.
   notOld(number) {
     const { numbers, times, last } = this.witness;
     const known = numbers[number % REMEMBERED] === number;
-    if (known ? times[number % REMEMBERED] < this.attempt - EARLIER : number < last - REMEMBERED / 2)
-      this.fault(`not recovered, and yet it got ${number}, from before it came back`);
+    if (known ? times[number % REMEMBERED] < this.since - EARLIER : number < last - REMEMBERED / 2)
+      this.fault(`not recovered, and yet it got ${number}, from before it connected anew`);
   }
 
   emit() {
