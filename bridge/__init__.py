@@ -14,7 +14,8 @@ The way of a message, and the layers; imports go one way, upwards in this list:
              confirming keeping     what the server has not confirmed, what is kept for the next
              line uplink            who waits for room, and all of it together
     relay/   users waiting          who is there, away or absent, and for how long
-             routing handlers       what goes where, what users' files do
+             routing                what goes where
+             answers checks handlers  what users' files hook into, and what their hooks return
              acks replies           what clients are told of their events
              bursts events relay    the two ways: to the clients, to the server
     clients/ frames packets         events <-> Socket.IO packets in WebSocket frames
@@ -30,8 +31,39 @@ The way of a message, and the layers; imports go one way, upwards in this list:
     demo                            the embedded demo server
 
 wiring, which has what the settings mean for each part, and app.py alone see more than one side.
+
+A handlers file has its types from here: `from bridge import Bridge, Client, Emit, Frame, Refused`. They are loaded when
+they are first used, as every entry has to patch before anything else is imported.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from bridge.version import VERSION
 
-__all__ = ["VERSION"]
+if TYPE_CHECKING:
+    from bridge.errors import Refused
+    from bridge.relay.answers import Emit, Frame, ToClients, ToServer
+    from bridge.relay.handlers import Bridge
+    from bridge.relay.users import Client
+
+__all__ = ["VERSION", "Bridge", "Client", "Emit", "Frame", "Refused", "ToClients", "ToServer"]
+
+_WHERE = {
+    "Bridge": "bridge.relay.handlers",
+    "Client": "bridge.relay.users",
+    "Emit": "bridge.relay.answers",
+    "Frame": "bridge.relay.answers",
+    "Refused": "bridge.errors",
+    "ToClients": "bridge.relay.answers",
+    "ToServer": "bridge.relay.answers",
+}
+
+
+def __getattr__(name: str) -> object:
+    """One of those that are loaded at first use (PEP 562)."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name]), name)

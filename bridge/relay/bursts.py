@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from bridge.messages import Delivery, Payload, Texts
-from bridge.relay.handlers import Default, Emit, Hooks, report
+from bridge.relay.answers import Default, Emit, report
+from bridge.relay.handlers import Hooks
 from bridge.relay.routing import Outbound
 from bridge.relay.users import Users
 from bridge.tally import Tally

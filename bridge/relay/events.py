@@ -20,7 +20,8 @@ from typing import Protocol
 from bridge.errors import Refused, TooMany
 from bridge.names import check_event
 from bridge.relay.acks import Acks, Answer, Done, Event
-from bridge.relay.handlers import Hooks, frames_of, report
+from bridge.relay.answers import frames_of, report
+from bridge.relay.handlers import Hooks
 from bridge.relay.replies import Replies
 from bridge.relay.routing import Inbound
 from bridge.relay.users import Client, Sender, Users

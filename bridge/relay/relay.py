@@ -20,9 +20,10 @@ from bridge.errors import Refused
 from bridge.messages import Delivery, Payload
 from bridge.names import clean_user
 from bridge.relay.acks import Answer, Event
+from bridge.relay.answers import frames_of
 from bridge.relay.bursts import Bursts, Publish
 from bridge.relay.events import Events, EventsParts, EventsRules, Send
-from bridge.relay.handlers import Bridge, Hooks, frames_of
+from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.replies import Replies
 from bridge.relay.routing import Inbound, Outbound
 from bridge.relay.users import Change, Client, Users

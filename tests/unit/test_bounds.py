@@ -12,7 +12,7 @@ from bridge.clients.engine import environs
 from bridge.clients.engine.environs import Environs
 from bridge.link import connection
 from bridge.link.connection import JOIN_SIZE
-from bridge.relay import events, handlers
+from bridge.relay import answers, events
 from bridge.tally import Tally
 from tests.tcpserver import TcpServer
 from tests.unit.links import Linked
@@ -111,7 +111,7 @@ def test_of_one_kind_of_warning_one_is_held_back_and_of_handlers_one_for_each_an
             try:
                 raise error
             except (ValueError, KeyError):
-                handlers.report(test_the_names_that_are_remembered_as_good_are_bounded, tally)
+                answers.report(test_the_names_that_are_remembered_as_good_are_bounded, tally)
     assert len(tally._said) == 3
     assert len(tally._unsaid) == 3
 

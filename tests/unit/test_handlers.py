@@ -12,7 +12,8 @@ from bridge.errors import REFUSALS, Refused
 from bridge.link.codec import JsonEncoder
 from bridge.messages import Payload
 from bridge.names import RESERVED_EVENTS
-from bridge.relay.handlers import Bridge, Emit, Hooks, frames_of
+from bridge.relay.answers import Emit, frames_of
+from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.users import Client, Users
 
 encode = JsonEncoder((b"~", b"\\u007e")).encode
@@ -53,7 +54,7 @@ def test_a_function_that_is_registered_stays_what_it_was() -> None:
 
 def test_a_second_handler_for_the_same_is_an_error_that_names_it() -> None:
     bridge, hooks, _ = made()
-    bridge.on_event("go")(len)
+    bridge.on_event("go")(print)
     with pytest.raises(ValueError, match="'go' has a handler already"):
         bridge.on_event("go")
     for name in ("message", "connect", "register", "disconnect"):
@@ -92,8 +93,9 @@ def test_once_it_runs_they_go_where_they_are_to_go() -> None:
 
 def test_it_knows_the_app_the_clients_and_the_users() -> None:
     users, ann, bob = two_users()
-    bridge = Bridge("the app", Hooks(), users)
-    assert bridge.app == "the app"
+    app = object()
+    bridge = Bridge(app, Hooks(), users)
+    assert bridge.app is app
     assert bridge.clients == (ann, bob)
     assert bridge.users == ("ann", "bob")
     assert repr(bridge.DEFAULT) == "bridge.DEFAULT"

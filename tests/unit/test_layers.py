@@ -22,6 +22,7 @@ CONNECTION = [*READING, "dial", "states", "delays", "turns", "sockets", "silence
 WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "uplink"]
 
 WHO = ["users", "waiting"]
+HOOKS = ["answers", "checks", "handlers", "handlers_file"]
 PACKETS = ["frames", "offsets", "packets", "backlog", "pressure", "outbox"]
 RETURNING = ["tokens", "history", "sessions", "audience"]
 
@@ -33,7 +34,7 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
     "state": (["state"], []),
     "settings": (["config*"], BASE),
     "link": ([*CONNECTION, "heartbeat", *WAITING], BASE),
-    "relay": ([*WHO, "routing", "handlers", "handlers_file", "bursts", "acks", "replies", "events", "relay"], BASE),
+    "relay": ([*WHO, "routing", *HOOKS, "bursts", "acks", "replies", "events", "relay"], BASE),
     "clients": ([*PACKETS, *RETURNING, "keys", "pieces", "shares", "snapshots", "fanout", "recovery", "engine*"], BASE),
     "web": (["*"], BASE),
     "demo": (["demo*"], [*BASE, "link.framing", "link.codec"]),
@@ -87,10 +88,19 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+def nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """As ast.walk, without what is under `if TYPE_CHECKING:`."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield from nodes(child)
+
+
 def imports(path: Path) -> set[str]:
-    """Every module that is imported, wherever in the file; for `from a import b` both a and a.b."""
+    """Every module that is imported, wherever in the file; for `from a import b` both a and a.b. Not what is for
+    type checkers alone."""
     found: set[str] = set()
-    for node in ast.walk(tree(path)):
+    for node in nodes(tree(path)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -82,7 +82,7 @@ def test_a_key_seq_of_a_clients_object_is_taken_out_and_counted() -> None:
 def test_what_handlers_send_has_a_number_if_it_can_carry_one() -> None:
     def setup(bridge: Bridge) -> None:
         @bridge.on_event("go")
-        def go(client: Client, *args: object) -> object:
+        def go(client: Client, *args: object) -> Any:
             return iter([{"a": 1}, '{"b": 2}', b"c", [4]])
 
     up = at(setup=setup)

@@ -114,7 +114,7 @@ def test_one_client_does_not_take_the_room_of_another() -> None:
 def test_what_a_handler_returns_is_held_and_what_it_sends_counts_for_nobody() -> None:
     def setup(bridge: Bridge) -> None:
         @bridge.on_event("go")
-        def go(client: Client, *args: object) -> object:
+        def go(client: Client, *args: object) -> dict[str, object]:
             bridge.send({"from": "anywhere"})
             return {"from": client.user}
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bridge.errors import Refused
-from bridge.relay.handlers import Bridge, Emit
+from bridge.relay.answers import Emit
+from bridge.relay.handlers import Bridge
 from bridge.relay.users import Client
 from tests.unit.relays import At, notice
 from tests.waiting import PATIENCE
@@ -19,7 +20,7 @@ from tests.waiting import PATIENCE
 OK = {"ok": True}
 
 
-def with_event(handler: Callable[..., object], identity: str = "sid", **rules: Any) -> At:
+def with_event(handler: Callable[..., Any], identity: str = "sid", **rules: Any) -> At:
     """A relay whose event `go` has this handler, the link up, the client `a` there and announced."""
     at = At(identity, lambda bridge: bridge.on_event("go")(handler), **rules)
     at.up()
@@ -28,7 +29,7 @@ def with_event(handler: Callable[..., object], identity: str = "sid", **rules: A
     return at
 
 
-def with_message(handler: Callable[[Any], object], **rules: Any) -> At:
+def with_message(handler: Callable[[Any], Any], **rules: Any) -> At:
     """A relay with this on_message, the link up, the users `a` and `b` there."""
     at = At("sid", lambda bridge: bridge.on_message(handler), **rules)
     at.up()
@@ -188,7 +189,7 @@ def test_another_thread_that_registers_a_client_comes_between_no_event_and_its_u
 # Presence.
 
 
-def presence(**hooks: Callable[[Client], object]) -> Callable[[Bridge], None]:
+def presence(**hooks: Callable[[Client], Any]) -> Callable[[Bridge], None]:
     def setup(bridge: Bridge) -> None:
         for name, hook in hooks.items():
             getattr(bridge, f"on_{name}")(hook)

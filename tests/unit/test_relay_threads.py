@@ -71,11 +71,11 @@ def believable(history: list[dict[str, object]]) -> set[object]:
 def slow_notices(bridge: Bridge) -> None:
     """The usual notices, from hooks that let other threads have their turn."""
 
-    def came(client: Client) -> object:
+    def came(client: Client) -> Any:
         time.sleep(0)
         return notice(client.user or "", "connected")
 
-    def went(client: Client) -> object:
+    def went(client: Client) -> Any:
         time.sleep(0)
         return notice(client.user or "", "disconnected")
 

@@ -13,8 +13,7 @@ from typing import Any
 
 from flask import render_template, request
 
-from bridge.relay.handlers import Bridge
-from bridge.relay.users import Client
+from bridge import Bridge, Client, ToClients
 
 __all__ = ["setup"]
 
@@ -25,11 +24,11 @@ LONGEST_ID = 30
 def pages(bridge: Bridge) -> None:
     """The form, and the game for who has filled it in."""
 
-    @bridge.app.get("/")  # type: ignore[untyped-decorator]
+    @bridge.app.get("/")
     def welcome() -> str:
         return render_template("join.html")
 
-    @bridge.app.post("/join")  # type: ignore[untyped-decorator]
+    @bridge.app.post("/join")
     def join() -> str | tuple[str, int]:
         name = request.form.get("name", "").strip()
         if 1 <= len(name) <= LONGEST_NAME:
@@ -62,7 +61,7 @@ def setup(bridge: Bridge) -> None:
             bridge.emit("gameState", newest[client.user], to=client)
 
     @bridge.on_message
-    def said(message: Any) -> object:
+    def said(message: Any) -> ToClients:
         if isinstance(message, dict) and message.get("action") == "gameState":
             user = message.get("username")
             if isinstance(user, str) and user in bridge.users:

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bridge.relay.handlers import Bridge
-from bridge.relay.users import Client
+from bridge import Bridge, Client
 
 __all__ = ["setup", "velocity"]
 

@@ -13,8 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from bridge.relay.handlers import Bridge, Emit
-from bridge.relay.users import Client
+from bridge import Bridge, Client, Emit, ToClients
 
 __all__ = ["Lobby", "setup"]
 
@@ -132,7 +131,7 @@ def from_server(bridge: Bridge, lobby: Lobby) -> None:
     """The server's messages, reshaped."""
 
     @bridge.on_message
-    def said(message: Any) -> object:
+    def said(message: Any) -> ToClients:
         kind = message.get("type") if isinstance(message, dict) else None
         if kind == "trace":
             return None  # the server's talk with itself
