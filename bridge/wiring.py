@@ -116,7 +116,8 @@ def page(settings: Settings) -> PageSettings:
     server = "the embedded demo server" if link.demo else str(link.server)
     return PageSettings(
         identity=relay.identity, payload=relay.payload, event=relay.event, server=server,
-        demo=link.demo, version=VERSION, actionKey=relay.action_key, userKey=relay.user_key,
+        demo=link.demo, confirm=link.confirm, holds=link.when_down == "hold", handlers=bool(relay.handlers),
+        version=VERSION, actionKey=relay.action_key, userKey=relay.user_key,
     )  # fmt: skip
 
 

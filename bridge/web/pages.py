@@ -34,6 +34,9 @@ class PageSettings:
     event: str
     server: str
     demo: bool
+    confirm: bool
+    holds: bool  # while the link is down
+    handlers: bool  # there are some
     version: str
     actionKey: str  # noqa: N815 - a name in JavaScript
     userKey: str  # noqa: N815

@@ -2,6 +2,7 @@
 
 import { lost } from "./answer.js";
 import { ArgumentsError, parseArguments, pointAt } from "./jsonargs.js";
+import { set } from "./text.js";
 
 /** An event may be held for 10 s, and then wait as long for a reply. */
 const ACK_MS = 25_000;
@@ -18,11 +19,22 @@ export class EmitForm {
   #ack = document.querySelector("#ack");
   #value = document.querySelector("#ack-value");
   #number = 0;
+  #settings;
+  #linkUp = false;
+  #waits = false;
 
-  /** `emit(event, timeoutMs, ...args, answer(error, ack))`, false without a connection; `wire(event, args)`: the frame's value. */
-  constructor(emit, wire) {
+  /** `emit(event, timeoutMs, ...args, answer(error, ack))`, false without a connection; `wire(event, args)`: the frame's
+      value; `settings`: the page's. */
+  constructor(emit, wire, settings) {
     this.#emit = emit;
     this.#wire = wire;
+    this.#settings = settings;
+  }
+
+  /** What waits for its ack is held by the bridge while the server is away. */
+  linkChanged(up) {
+    this.#linkUp = up;
+    if (this.#waits) this.#sayWaiting();
   }
 
   run() {
@@ -43,8 +55,8 @@ export class EmitForm {
     const args = this.#read(false);
     const name = this.#event.value.trim() || "…";
     const call = args && `socket.emit(${[name, ...args].map((value) => JSON.stringify(value)).join(", ")})`;
-    document.querySelector("#emit-call").textContent = call ?? "…";
-    document.querySelector("#emit-wire").textContent = args ? JSON.stringify(this.#wire(name, args)) : "…";
+    set("#emit-call", call ?? "…");
+    set("#emit-wire", args ? JSON.stringify(this.#wire(name, args)) : "…");
     if (args) this.#fault(this.#args, this.#argsError, []);
     if (this.#event.value.trim()) this.#fault(this.#event, this.#eventError, []);
   }
@@ -69,7 +81,7 @@ export class EmitForm {
     const number = (this.#number += 1);
     const began = performance.now();
     const answer = (error, value) => number === this.#number && this.#answered(error, value, performance.now() - began);
-    this.#say("wait", "Waiting for the ack …");
+    this.#sayWaiting();
     try {
       if (!this.#emit(event, ACK_MS, ...args, answer)) this.#say("stop", "Not connected to the bridge; nothing was sent.");
     } catch (error) {
@@ -80,14 +92,21 @@ export class EmitForm {
 
   #answered(error, value, ms) {
     if (error) return this.#say("stop", lost(error) ? LOST : `No ack within ${ACK_MS / 1000} s.`);
-    const words = value?.ok === false ? `Refused: ${value.message ?? value.error}` : "Acked";
-    return this.#say(value?.ok === false ? "stop" : "go", `${words} (${ms.toFixed(1)} ms)`, JSON.stringify(value, null, 2));
+    const [tone, words] = verdict(value, this.#settings);
+    return this.#say(tone, `${words} (${ms.toFixed(1)} ms)`, JSON.stringify(value, null, 2));
+  }
+
+  #sayWaiting() {
+    const held = !this.#linkUp && this.#settings.holds;
+    this.#say("wait", held ? "Held, the server is away …" : "Waiting for the ack …");
+    this.#waits = true;
   }
 
   #say(tone, words, value = "") {
+    this.#waits = false;
     this.#ack.dataset.tone = tone;
-    this.#ack.textContent = words;
-    this.#value.textContent = value;
+    set(this.#ack, words);
+    set(this.#value, value);
     this.#value.hidden = !value;
   }
 
@@ -115,6 +134,16 @@ export class EmitForm {
   }
 }
 
+/** What an ack says, and its tone: green is only what the server itself has answered to. */
+function verdict(ack, { confirm, handlers }) {
+  if (ack?.ok === false) return ["stop", `Refused: ${ack.message ?? ack.error}`];
+  if (ack?.ok !== true) return ["done", "Answered"];
+  if (ack.reply !== undefined) return ["go", "Answered by the server"];
+  if (ack.user !== undefined) return ["go", "Registered"];
+  if (handlers) return ["done", confirm ? "Confirmed by the server, or taken by a handler" : "Handed to the server, or taken by a handler"];
+  return confirm ? ["go", "Confirmed by the server"] : ["done", "Handed to the server"];
+}
+
 /** The value that an event becomes on the wire, without handlers: what docs/protocol.md says. */
 export function wireValue({ identity, userKey, actionKey }, user, event, args) {
   const head = identity === "none" ? { [actionKey]: event } : { [userKey]: user ?? "…", [actionKey]: event };
@@ -130,6 +159,6 @@ function without(object, keys) {
 
 function text(tag, words) {
   const element = document.createElement(tag);
-  element.textContent = words;
+  set(element, words);
   return element;
 }

@@ -8,13 +8,14 @@ const SHORT = 160;
 const PERIOD_MS = 100;
 /** On a touch screen what was tapped last counts as hovered, long after the finger has gone. */
 const POINTS = matchMedia("(hover: hover)").matches;
-const ARROWS = { in: "←", out: "→", ack: "✓" };
-const WAYS = { in: "received", out: "sent", ack: "ack" };
+const ARROWS = { in: "←", out: "→", ack: "✓", trouble: "!" };
+const WAYS = { in: "received", out: "sent", ack: "ack", trouble: "trouble" };
 
 /** Shows a Stream in the page. `run()` once; it then follows the display's frames. */
 export class MessageList {
   #stream;
   #list = document.querySelector("#list");
+  #none = document.querySelector("#none");
   #held = document.querySelector("#held");
   #pause = document.querySelector("#pause");
   #filter = document.querySelector("#filter");
@@ -105,10 +106,18 @@ export class MessageList {
 
   #show() {
     const entries = this.#entries();
+    this.#tellEmpty(entries.length === 0);
     if (!this.#frozen) this.#shown = this.#stream.counts.all;
     while (this.#rows.length < entries.length) this.#addRow();
     this.#rows.forEach((row, i) => row.show(entries[i]));
-    this.#list.dataset.empty = String(entries.length === 0);
+  }
+
+  // Nothing has come, or nothing of what has come is looked for: two things.
+  #tellEmpty(empty) {
+    const sought = this.#filter.value.trim();
+    this.#list.hidden = empty;
+    this.#none.hidden = !empty;
+    if (empty) set(this.#none, sought ? `None of the last messages contains “${sought}”.` : "Nothing yet.");
   }
 
   #addRow() {
@@ -150,14 +159,14 @@ class Row {
     way.textContent = ARROWS[entry.way];
     way.title = WAYS[entry.way];
     way.setAttribute("aria-label", WAYS[entry.way]);
-    event.textContent = entry.event;
-    size.textContent = bytes(entry.size);
-    text.textContent = entry.text.length > SHORT ? `${entry.text.slice(0, SHORT)}…` : entry.text;
+    set(event, entry.times > 1 ? `${entry.event} × ${entry.times}` : entry.event);
+    size.textContent = entry.way === "trouble" ? "" : `${entry.about ? "about " : ""}${bytes(entry.size)}`;
+    set(text, entry.text.length > SHORT ? `${entry.text.slice(0, SHORT)}…` : entry.text);
   }
 
   // The whole payload goes into the document only while it is open: it may be a megabyte.
   #fill() {
-    this.#full.textContent = this.#details.open && this.entry ? pretty(this.entry.text) || "no arguments" : "";
+    set(this.#full, this.#details.open && this.entry ? pretty(this.entry.text) || "no arguments" : "");
   }
 }
 

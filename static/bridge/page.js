@@ -3,6 +3,8 @@
 import { Painter } from "./draw.js";
 import { EmitForm, wireValue } from "./emitform.js";
 import { MessageList, bytes } from "./list.js";
+import { PacketSizes } from "./sizes.js";
+import { Problems } from "./problems.js";
 import { Status } from "./status.js";
 import { Steering } from "./steer.js";
 import { Stream } from "./stream.js";
@@ -20,14 +22,16 @@ const FIGURES_MS = 250;
 const socket = globalThis.io();
 const stream = new Stream();
 const list = new MessageList(stream);
-const status = new Status(settings.server);
+const status = new Status(settings);
+const sizes = new PacketSizes(socket, settings.payload);
+const problems = new Problems((event, words) => noted("trouble", event, [words]));
 const world = new World({ glides: !still });
 const painter = new Painter(canvas, { trails: !still });
 const who = new Who(settings.identity, emitWithAck);
-const form = new EmitForm(emitWithAck, (event, args) => wireValue(settings, who.user, event, args));
+const form = new EmitForm(emitWithAck, (event, args) => wireValue(settings, who.user, event, args), settings);
 const steering = new Steering(canvas, (direction) => status.linkUp && socket.emit("move", direction), steeredFrom);
 
-for (const part of [list, status, who, form, steering]) part.run();
+for (const part of [sizes, list, status, who, form, steering, problems]) part.run();
 listen();
 requestAnimationFrame(frame);
 
@@ -49,34 +53,39 @@ globalThis.bridgePage = {
 function listen() {
   socket.on("connect", connected);
   socket.on("disconnect", disconnected);
-  socket.on("connect_error", (error) => status.browser("stop", "no connection", error.message));
+  socket.on("connect_error", (error) => status.failed(whyNot(error)));
   socket.on("bridge:link", linkChanged);
   socket.on("bridge:user", ({ user }) => nowUser(user));
-  socket.on("bridge:closing", ({ code }) => (closing = code));
+  socket.on("bridge:closing", ({ code }) => status.closing(code));
   socket.onAny((event, ...args) => received(event, args));
   socket.onAnyOutgoing((event, ...args) => noted("out", event, args));
 }
 
 function connected() {
-  const transport = () => status.browser("go", "connected", `by ${socket.io.engine.transport.name}`);
+  const transport = () => status.connected(socket.io.engine.transport.name);
   transport();
   socket.io.engine.on("upgrade", transport);
   who.connected();
 }
 
-let closing = "";
+/** What the client library says when nobody answers; by polling and by WebSocket. */
+const UNANSWERED = ["xhr poll error", "websocket error", "timeout"];
+
+function whyNot({ message, data }) {
+  if (UNANSWERED.includes(message)) return "the bridge does not answer";
+  return data?.error ? `${message} (${data.error})` : message;
+}
 
 // The client connects again by itself, except where the server ended the Socket.IO connection for good.
 function disconnected(reason) {
-  const why = closing ? `closed by the bridge (${closing})` : reason;
-  closing = "";
-  if (socket.active) status.browser("wait", "reconnecting", why);
-  else status.browser("stop", "disconnected", why);
+  status.disconnected(reason, socket.active);
+  form.linkChanged(false);
 }
 
 function linkChanged(link) {
   const was = status.linkUp;
   status.link(link);
+  form.linkChanged(status.linkUp);
   if (status.linkUp && !was) steering.again();
 }
 
@@ -89,13 +98,13 @@ function nowUser(user) {
 const withoutOffset = (event, args) => (socket._pid && !event.startsWith("bridge:") ? args.slice(0, -1) : args);
 
 function received(event, args) {
-  const entry = noted("in", event, withoutOffset(event, args));
+  const entry = noted("in", event, withoutOffset(event, args), sizes.next(event, args));
   if (entry.world) world.offer(entry.value, performance.now());
 }
 
-function noted(way, event, args) {
+function noted(way, event, args, size) {
   list.changed();
-  return stream.add(way, event, args);
+  return stream.add(way, event, args, size);
 }
 
 /** Emit when there is a connection, and only then: an event that waits for one would be acted on much later. */

@@ -22,6 +22,16 @@ export function sizeOf(value) {
   return isBytes(value) ? value.byteLength : utf8Length(textOf(value));
 }
 
+/** The size of arguments in bytes: binary ones as they are, the others as JSON. */
+export function argumentsSize(args) {
+  return args.reduce((size, value) => size + (isBytes(value) ? value.byteLength : utf8Length(JSON.stringify(value) ?? "")), 0);
+}
+
+/** Whether bytes that were no UTF-8 were replaced on the way, so that the size can't be told from the text. */
+export function isReplaced(value) {
+  return typeof value === "string" && value.includes("\ufffd");
+}
+
 /** Does it look like a world? Cheap, as thousands a second are asked; `worldOf` then reads those that get drawn. */
 export function maybeWorld(value) {
   if (isBytes(value)) return value.byteLength < 1_000_000 && maybeWorld(decoder.decode(value));
@@ -78,8 +88,8 @@ function parsed(text) {
   }
 }
 
-// Counting is several times as fast as encoding for the short texts that most messages are.
-function utf8Length(text) {
+/** Bytes as UTF-8. Counting is several times as fast as encoding for the short texts that most messages are. */
+export function utf8Length(text) {
   if (text.length > 4096) return encoder.encode(text).length;
   let length = text.length;
   for (let i = 0; i < text.length; i += 1) {

@@ -1,5 +1,6 @@
 // The two connections in words, colour and shape: browser to bridge, and bridge to server (the link).
 
+import { commandWith } from "./command.js";
 import { set } from "./text.js";
 
 const LINK = {
@@ -9,36 +10,71 @@ const LINK = {
   waiting: { tone: "stop", word: "down" },
   closed: { tone: "stop", word: "closed" },
 };
+/** Connected, and yet something seems wrong: in a word. */
+const HINTED = { "silent-after-event": "no answer", "closes-after-event": "no answer", "expects-first": "no answer" };
+const NOT_UNDERSTOOD = "not understood";
+/** Why the bridge closed this connection. */
+const CLOSED = {
+  stopping: "the bridge was stopped",
+  slow: "this page read too slowly and was cut off by the bridge",
+};
 /** A link that is tried again five times a second is one piece of news, not ten. */
 const ANNOUNCE_MS = 700;
+const COPIED_MS = 2000;
 
 export class Status {
+  #settings;
   #server;
   #browser = { tone: "wait", word: "connecting", detail: "" };
+  #closing = "";
   #link = null;
   #nextTry = null;
   #announced = "";
   #timer = 0;
 
-  constructor(server) {
-    this.#server = server;
+  /** `settings`: the page's. */
+  constructor(settings) {
+    this.#settings = settings;
+    this.#server = settings.server;
   }
 
   run() {
     this.#show();
     setInterval(() => this.#countDown(), 200);
+    document.querySelector("#notice-copy").addEventListener("click", (event) => copy(event.currentTarget));
   }
 
-  /** Browser to bridge. `tone`: go, wait, stop. */
-  browser(tone, word, detail = "") {
+  /** The browser is connected to the bridge. */
+  connected(transport) {
+    this.#closing = "";
+    this.#tellBrowser("go", "connected", `by ${transport}`);
+  }
+
+  /** A `bridge:closing` event: the bridge says why it is about to close the connection. */
+  closing(code) {
+    this.#closing = CLOSED[code] ?? `closed by the bridge (${code})`;
+  }
+
+  /** The browser's connection has ended. `again`: the client connects again by itself. */
+  disconnected(reason, again) {
+    this.#tellBrowser(again ? "wait" : "stop", again ? "reconnecting" : "disconnected", this.#closing || reason);
+  }
+
+  /** An attempt has failed. What the bridge said when it closed the connection is still why there is none. */
+  failed(reason) {
+    this.#tellBrowser("stop", "no connection", this.#closing || reason);
+  }
+
+  #tellBrowser(tone, word, detail) {
     this.#browser = { tone, word, detail };
     if (tone !== "go") this.#link = null; // it may change meanwhile; the bridge tells at each connect
     this.#show();
   }
 
   /** A `bridge:link` event. */
-  link({ state, reason, next_try_s: next, since, silent }) {
-    this.#link = { state: state in LINK ? state : "closed", reason: reason ?? "", since, silent: silent === true };
+  link({ state, reason, next_try_s: next, since, silent, hint }) {
+    const known = state in LINK ? state : "closed";
+    this.#link = { state: known, reason: reason ?? "", since, silent: silent === true, hint: hint ?? null };
     this.#nextTry = Number.isFinite(next) ? performance.now() + next * 1000 : null;
     this.#show();
   }
@@ -52,8 +88,9 @@ export class Status {
   get #shownLink() {
     if (this.#browser.tone !== "go") return { tone: "off", word: "unknown", detail: "" };
     if (!this.#link) return { tone: "off", word: "not told yet", detail: "" };
-    const { state, reason, since, silent } = this.#link;
+    const { state, reason, since, silent, hint } = this.#link;
     if (state !== "connected") return { ...LINK[state], detail: reason };
+    if (hint) return { tone: "wait", word: HINTED[hint.code] ?? NOT_UNDERSTOOD, detail: `connected ${sinceWords(since)}` };
     // Connected, and that is all that is known: it may have nothing to say, or its program hangs.
     if (silent) return { ...LINK.silent, detail: `connected ${sinceWords(since)}, but says nothing` };
     return { ...LINK.connected, detail: sinceWords(since) };
@@ -67,15 +104,25 @@ export class Status {
     set("#notice-what", what);
     document.querySelector("#notice").hidden = !what;
     document.querySelector("#notice").dataset.tone = this.#browser.tone === "go" ? link.tone : this.#browser.tone;
+    this.#remedy();
     this.#countDown();
     this.#announce(what || `Connected to the bridge. The server ${this.#server} is ${link.word}.`);
+  }
+
+  // What the link's hint says to try, as a line to copy.
+  #remedy() {
+    const flag = this.#link?.hint?.try ?? "";
+    document.querySelector("#notice-try").hidden = !flag;
+    if (flag) set("#notice-command", commandWith(this.#settings, flag));
   }
 
   #trouble(link) {
     if (this.#browser.tone !== "go") {
       return `This page is not connected to the bridge${because(this.#browser.detail)}. It connects again by itself.`;
     }
-    if (!this.#link || this.#link.state === "connected") return "";
+    if (!this.#link) return "";
+    if (this.#link.hint) return sentence(this.#link.hint.text);
+    if (this.#link.state === "connected") return "";
     if (this.#link.state === "connecting") return `The bridge is connecting to ${this.#server}${because(this.#link.reason)}.`;
     return `The link to ${this.#server} is ${link.word}${because(this.#link.reason)}.`;
   }
@@ -104,6 +151,25 @@ function paint(side, { tone, word, detail }) {
 
 function because(reason) {
   return reason ? `: ${reason.replace(/[.\s]+$/, "")}` : "";
+}
+
+function sentence(text) {
+  const ended = /[.!?…]$/.test(text) ? text : `${text}.`;
+  return ended.charAt(0).toUpperCase() + ended.slice(1);
+}
+
+async function copy(button) {
+  const command = document.querySelector("#notice-command");
+  let word = "Copied";
+  try {
+    await navigator.clipboard.writeText(command.textContent);
+  } catch {
+    // A page that is neither https nor this machine's may not; what is selected can be copied by hand.
+    getSelection().selectAllChildren(command);
+    word = "Selected: copy it";
+  }
+  button.textContent = word;
+  setTimeout(() => (button.textContent = "Copy"), COPIED_MS);
 }
 
 function sinceWords(since) {

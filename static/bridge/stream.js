@@ -1,17 +1,22 @@
 // The last messages and the rates: bounded in number and in bytes, whatever comes.
 
-import { argumentsText, maybeWorld, sizeOf, textOf } from "./payload.js";
+import { argumentsSize, argumentsText, isReplaced, maybeWorld, sizeOf, textOf } from "./payload.js";
 
 const KEPT = 500;
 const KEPT_BYTES = 8 * 1024 * 1024;
 
-/** One event that came ("in"), went ("out") or answered one ("ack"). Its text is made when somebody looks. */
+/** What can come again and again in a moment, and is one row then. */
+const STATES = new Set(["bridge:link"]);
+
+/** One event that came ("in"), went ("out") or answered one ("ack"), or a trouble that the bridge tells of ("trouble").
+    Its text is made when somebody looks. */
 class Entry {
   #text;
   #sought = "";
   #found = false;
+  times = 1; // so often in a row
 
-  constructor(number, way, event, args) {
+  constructor(number, way, event, args, size) {
     this.number = number;
     this.way = way;
     this.event = event;
@@ -20,12 +25,23 @@ class Entry {
     this.value = way === "in" ? args[0] : undefined;
     this.args = args;
     this.world = way === "in" && maybeWorld(this.value);
-    this.size = way === "in" ? sizeOf(this.value) : sizeOf(this.text);
+    this.size = size ?? (way === "in" ? sizeOf(this.value) : argumentsSize(args));
+    this.about = way === "in" && isReplaced(this.value);
   }
 
   get text() {
-    this.#text ??= this.way === "in" ? textOf(this.value) : argumentsText(this.args);
+    this.#text ??= this.#worded();
     return this.#text;
+  }
+
+  #worded() {
+    if (this.way === "trouble") return this.args[0];
+    return this.way === "in" ? textOf(this.value) : argumentsText(this.args);
+  }
+
+  /** Whether it tells the newer state of what `other` told of. */
+  supersedes(other) {
+    return STATES.has(this.event) && this.way === "in" && other?.event === this.event && other.way === this.way;
   }
 
   /** Whether this text, in small letters, is in it; remembered, as a list that filters asks again and again. */
@@ -43,6 +59,11 @@ class Ring {
   #bytes = 0;
 
   add(entry) {
+    const last = this.#entries.at(-1);
+    if (entry.supersedes(last)) {
+      entry.times += last.times;
+      this.#cut(1, this.#entries.length - 1);
+    }
     this.#entries.push(entry);
     this.#bytes += entry.size;
     // Twice the length before cutting: one copy per KEPT entries instead of one per entry.
@@ -50,8 +71,8 @@ class Ring {
     while (this.#bytes > KEPT_BYTES && this.#entries.length > 1) this.#cut(Math.ceil(this.#entries.length / 2));
   }
 
-  #cut(count) {
-    for (const gone of this.#entries.splice(0, count)) this.#bytes -= gone.size;
+  #cut(count, from = 0) {
+    for (const gone of this.#entries.splice(from, count)) this.#bytes -= gone.size;
   }
 
   newest() {
@@ -64,11 +85,11 @@ export class Stream {
   #worlds = new Ring();
   #others = new Ring();
   #samples = [];
-  #count = { in: 0, out: 0, ack: 0, bytes: 0, all: 0 };
+  #count = { in: 0, out: 0, ack: 0, trouble: 0, bytes: 0, all: 0 };
 
-  /** Note one event; returns its entry. */
-  add(way, event, args) {
-    const entry = new Entry((this.#count.all += 1), way, event, args);
+  /** Note one event; returns its entry. `size`: its bytes on the wire, where that is known. */
+  add(way, event, args, size) {
+    const entry = new Entry((this.#count.all += 1), way, event, args, size);
     // Rings of their own, so that 30 worlds a second do not push out the one answer that was waited for.
     (entry.world ? this.#worlds : this.#others).add(entry);
     this.#count[way] += 1;

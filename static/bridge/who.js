@@ -1,6 +1,7 @@
 // Who this page is: told by the bridge, or asked of the reader and registered again after each reconnect.
 
 import { lost } from "./answer.js";
+import { set } from "./text.js";
 
 const REMEMBERED = "bridge-user";
 const ANSWER_MS = 5000;
@@ -23,7 +24,7 @@ export class Who {
   }
 
   run() {
-    if (this.#identity === "none") document.querySelector("#user").textContent = "a page without a name";
+    if (this.#identity === "none") set("#user", "a page without a name");
     if (this.#identity !== "register") return;
     document.querySelector("#register-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -46,7 +47,7 @@ export class Who {
   is(user) {
     const news = user !== this.#user;
     this.#user = user;
-    document.querySelector("#user").textContent = user;
+    set("#user", user);
     if (this.#identity !== "register") return;
     remember(user);
     // A reconnect tells the old name again, perhaps while the reader is typing another one.
@@ -81,8 +82,8 @@ export class Who {
   }
 
   #refused(error, answer) {
-    if (!error) this.#error.textContent = answer?.message ?? "The bridge refused this name.";
-    else this.#error.textContent = lost(error) ? "The connection to the bridge was lost." : "The bridge did not answer.";
+    if (!error) set(this.#error, answer?.message ?? "The bridge refused this name.");
+    else set(this.#error, lost(error) ? "The connection to the bridge was lost." : "The bridge did not answer.");
     if (!error) this.#field.setAttribute("aria-invalid", "true");
     this.#ask(false);
   }

@@ -78,6 +78,11 @@ class Tab:
         """Close the tab as a reader would."""
         self._context.close()
 
+    def close_after_refusals(self) -> None:
+        """Before the bridge stops, which it would try to reach again; Chromium itself logs each refused connection."""
+        self.close()
+        self.problems.clear()
+
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.problems.append(f"console: {message.text}")

@@ -168,7 +168,7 @@ def test_at_360_pixels_nothing_sticks_out(
     assert overflow(tab) <= 0
     tab.page.fill("#emit-args", f'"{"y" * 300}"')
     tab.page.click("#emit-form button[type=submit]")
-    expect(tab.page.locator("#ack")).to_contain_text("Acked")
+    expect(tab.page.locator("#ack")).to_contain_text("Handed to the server")
     tab.page.locator("#list li:visible", has_text="long").locator("summary").click()
     assert overflow(tab) <= 0
     tab.screenshot(f"360-{scheme}", whole=True)

@@ -28,7 +28,10 @@ PIXEL = """([x, y]) => {
 def drawn(tab: Tab, peer: Peer, *worlds: str) -> None:
     """Send them, and wait until a body that comes after them is on the canvas, and a message in the list."""
     for world in worlds:
+        came = tab.state()["counts"]["in"]
         peer.send(world.encode() + b"~")
+        # Else a busy tab could be cut off as slow: a few of the largest are over what may wait for one client.
+        tab.page.wait_for_function("(came) => bridgePage.counts.in > came", arg=came)
         frame = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
         tab.page.evaluate(frame)  # or the last of a frame would be the only one that is read
     name = f"after {next(NUMBERS)}"

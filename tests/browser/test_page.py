@@ -87,7 +87,7 @@ def test_an_event_from_the_form_reaches_the_server_and_its_ack_is_shown(
     emit(tab, "chat", '"hello <b>you</b>"')
     message = peer.message(action="chat")
     assert message == {"username": tab.state()["user"], "action": "chat", "data": "hello <b>you</b>"}
-    expect(tab.page.locator("#ack")).to_contain_text("Acked (")
+    expect(tab.page.locator("#ack")).to_contain_text("Handed to the server (")
     expect(tab.page.locator("#ack")).to_contain_text("ms)")
     expect(tab.page.locator("#ack-value")).to_have_text('{\n  "ok": true\n}')
     tab.screenshot("ack-1280")
@@ -247,7 +247,7 @@ def test_a_flood_of_five_thousand_messages_a_second_leaves_the_tab_alive(
     flood.start()
     # The page answers in the middle of it.
     emit(tab, "during", "1")
-    expect(tab.page.locator("#ack")).to_contain_text("Acked")
+    expect(tab.page.locator("#ack")).to_contain_text("Handed to the server")
     flood.join()
     tab.page.wait_for_function("(all) => bridgePage.counts.in >= all", arg=came + 15_000)
     frames = tab.page.evaluate("() => { watching = false; return frames_seen; }")

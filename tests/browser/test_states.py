@@ -36,12 +36,6 @@ def not_reloaded(tab: Tab) -> bool:
     return bool(tab.page.evaluate("window.marked === true"))
 
 
-def close_after_refusals(tab: Tab) -> None:
-    """Before the bridge stops, which the tab would try to reach again; Chromium itself logs each refused connection."""
-    tab.close()
-    tab.problems.clear()
-
-
 def test_the_link_down_and_up_again_is_shown_without_a_reload(
     server: TcpServer, bridge: Bridge, peer: Peer, open_tab: OpenTab
 ) -> None:
@@ -91,7 +85,7 @@ def test_the_bridge_gone_and_back_is_shown_without_a_reload(server: TcpServer, o
         tab.connected()
         expect(tab.page.locator("#notice")).to_be_hidden()
         assert not_reloaded(tab)
-        close_after_refusals(tab)
+        tab.close_after_refusals()
 
 
 def test_two_tabs_see_each_other_and_one_leaves(demo: Bridge, open_tab: OpenTab) -> None:
@@ -226,7 +220,7 @@ def test_without_storage_the_page_still_registers_again(server: TcpServer, open_
         server.accept().message(username="ada", action="connected")
         tab.connected()
         expect(tab.page.locator("#register")).to_be_hidden()
-        close_after_refusals(tab)
+        tab.close_after_refusals()
 
 
 def test_an_event_whose_connection_was_lost_is_not_said_to_be_overdue(
@@ -236,7 +230,7 @@ def test_an_event_whose_connection_was_lost_is_not_said_to_be_overdue(
     server.close()
     expect(tab.page.locator("#far-state strong")).to_have_text("down")
     tab.page.click("#emit-form button[type=submit]")  # it is held
-    expect(tab.page.locator("#ack")).to_have_text("Waiting for the ack …")
+    expect(tab.page.locator("#ack")).to_have_text("Held, the server is away …")
     tab.page.evaluate(CUT)
     expect(tab.page.locator("#ack")).to_contain_text("lost before the ack; the event may or may not have arrived")
 
@@ -264,7 +258,7 @@ def test_after_a_restart_of_the_bridge_the_page_registers_again(server: TcpServe
         peer.message(username="ada", action="connected")
         tab.connected().page.click("#emit-form button[type=submit]")
         assert peer.message(action="chat")["username"] == "ada"
-        close_after_refusals(tab)
+        tab.close_after_refusals()
 
 
 def registered(open_tab: OpenTab, bridge: Bridge, name: str) -> Tab:

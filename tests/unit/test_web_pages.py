@@ -13,8 +13,8 @@ from bridge.web import PageSettings, add_folder, add_index, create_app
 from tests.process import ROOT
 
 PAGE = PageSettings(
-    identity="sid", payload="text", event="message", server="</script><b>&'\"", demo=False, version="1.2.3",
-    actionKey="action", userKey="username",
+    identity="sid", payload="text", event="message", server="</script><b>&'\"", demo=False, confirm=False,
+    holds=True, handlers=False, version="1.2.3", actionKey="action", userKey="username",
 )  # fmt: skip
 
 

@@ -88,11 +88,11 @@ function showPlayers() {
 }
 
 function say(line) {
-  const lines = find("lines");
-  const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 8;
+  const [log, lines] = [find("log"), find("lines")];
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
   lines.append(element("li", element("strong", line.from), ` ${line.text}`));
   while (lines.childElementCount > LINES) lines.firstChild.remove();
-  if (atEnd) lines.scrollTop = lines.scrollHeight;
+  if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
 function element(kind, ...content) {

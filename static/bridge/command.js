@@ -1,0 +1,12 @@
+// How the bridge is started with one setting more, as a line that can be copied into a terminal.
+
+/** `make run` with this flag. `settings.server` is HOST:PORT, or the demo's, which takes no SERVER. */
+export function commandWith({ server, demo }, flag) {
+  const where = demo ? "" : ` SERVER=${server}`;
+  return `make run${where} ARGS="${escaped(flag)}"`;
+}
+
+// First for make, which takes a dollar for a variable, then for a shell's double quotes.
+function escaped(flag) {
+  return flag.replaceAll("$", "$$$$").replace(/\\(?=[\\$`"]|$)|[$`"]/g, "\\$&");
+}
