@@ -4,6 +4,13 @@ Patches first, then settings, logging, wiring, running, signals. No logic: what 
 in bridge/, and this file only says which part hears from which.
 """
 
+import os
+import signal
+
+if __name__ == "__main__":  # before what takes time: as process 1 of a container it would else not hear a signal at all
+    for early in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(early, lambda *_: os._exit(0))  # there is nothing yet to be put in order
+
 import warnings
 
 # eventlet says at import that it is for maintenance only; docs/decisions.md says why it is here.
@@ -13,9 +20,7 @@ import eventlet
 eventlet.monkey_patch()
 
 import logging
-import os
 import secrets
-import signal
 import sys
 import threading
 import time
@@ -23,10 +28,13 @@ from functools import partial
 from pathlib import Path
 
 from bridge import wiring
+from bridge.clients.engine.crossing import Crossing
+from bridge.clients.engine.real import end_after, lock_logging
 from bridge.clients.engine.resolver import forget_names
 from bridge.clients.engine.serving import addresses, listen, make_room
 from bridge.clients.engine.sockets import Engine
 from bridge.clients.engine.steady import steadily
+from bridge.clients.engine.vital import vital
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
 from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
@@ -49,6 +57,7 @@ from bridge.web import Outside, Sources, add_folder, add_index, add_status, crea
 log = logging.getLogger("bridge")
 
 FAREWELL = 5.0  # seconds for what waits for the link when the bridge stops
+LAST = 2.0  # seconds that the end of the process takes at most, once all is done
 
 
 class Process:
@@ -60,6 +69,7 @@ class Process:
         # A pipe, because a signal does not wake the hub from its poll, and a byte in a pipe does.
         self.ends, self.end = os.pipe()
         os.set_blocking(self.end, False)
+        self.crossing = Crossing()
         self.ending = False
         self.exit_code = 0
         self.demo = DemoServer() if settings.link.demo else None
@@ -91,7 +101,8 @@ class Process:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal that is closed; it runs on
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled())
-        eventlet.spawn(self.engine.serve, listener, Outside(self.app.wsgi_app, self.flask_app, self.tally))
+        vital("way in for other threads", self.crossing.serve, self._failed)
+        self.engine.serve(listener, Outside(self.app.wsgi_app, self.flask_app, self.tally))
         if self.settings.link.heartbeat:
             self.heartbeat.run()
         threading.Thread(target=self._run_link, name="bridge-link", daemon=True).start()
@@ -126,11 +137,12 @@ class Process:
             on_connected=self.relay.connected,
             on_events=self.relay.events,
             on_disconnected=self.relay.disconnected,
+            on_failure=self._failed,
         )
         wires = Wires(
             self.uplink.send, self.uplink.room, self.uplink.tell, self.uplink.up,
             self.fanout.publish, self.fanout.tell, self.fanout.catch_up, self._link_json,
-            self.state.remember, self.state.recall,
+            self.state.remember, self.state.recall, self.crossing.call,
         )  # fmt: skip
         self.relay.run(wires, self.bridge)
         add_status(
@@ -152,8 +164,11 @@ class Process:
         except BaseException:
             # A bug, and a bridge without its link is none: better to be restarted than to pretend.
             log.critical("! the link's thread failed; the bridge stops", exc_info=True)
-            self.exit_code = 1
-            os.write(self.end, b"!")
+            self._failed()
+
+    def _failed(self) -> None:
+        self.exit_code = 1
+        os.write(self.end, b"!")
 
     def _burst(self, frames: list[bytes]) -> None:
         self.relay.burst(self.uplink.confirmed(frames) if self.settings.link.confirm else frames)
@@ -189,6 +204,7 @@ class Process:
         self.relay.stop()
         self.uplink.drained(ends - time.monotonic())
         self.link.leave(ends - time.monotonic())
+        self.crossing.close()
         self.state.close()
         if self.demo:
             self.demo.close()
@@ -212,13 +228,16 @@ def main(argv: list[str]) -> int:
             },
         )
         wiring.check_heartbeat(settings)
+        lock_logging()
         configure(settings.log.log_level, settings.log.log_format)
         process = Process(settings)
         process.load_handlers()
         if settings.check:
             print(describe(settings))
             return 0
-        return process.run()
+        code = process.run()
+        end_after(LAST, code)
+        return code
     except SettingsError as error:
         print(problems_block(error), file=sys.stderr)
         return 2

@@ -72,12 +72,14 @@ class Client:
     @property
     def user(self) -> str | None:
         """The user's name, or None before it is known."""
-        return self._user.name if self._user else None
+        user = self._user  # once: another thread may be changing it
+        return user.name if user else None
 
     @property
     def clients(self) -> tuple[Client, ...]:
         """All clients of the same user that are there now, oldest first."""
-        return tuple(self._user.clients.values()) if self._user else ()
+        user = self._user
+        return tuple(user.clients.copy().values()) if user else ()
 
     @property
     def sender(self) -> Sender:
@@ -224,9 +226,9 @@ class Users:
     @property
     def clients(self) -> tuple[Client, ...]:
         """Every client, in the order of connecting."""
-        return tuple(self._clients.values())
+        return tuple(self._clients.copy().values())  # a copy is made in one step, whichever thread asks
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every user's name."""
-        return tuple(self._users)
+        return tuple(self._users.copy())

@@ -25,6 +25,7 @@ from bridge.clients.engine.deadlines import Deadlines
 from bridge.clients.engine.handshake import VISITOR, asks_for_websocket
 from bridge.clients.engine.patience import PatientSocket
 from bridge.clients.engine.poller import READ, Poller
+from bridge.clients.engine.vital import vital
 from bridge.tally import Tally
 
 __all__ = ["Door", "websocket_request"]
@@ -57,8 +58,16 @@ _STATIC = {
 class Door:
     """A listening socket to eventlet's WSGI server, which is given what is not served here."""
 
-    def __init__(self, listener: Any, poller: Poller, app: Callable[..., Any], tally: Tally) -> None:
+    def __init__(
+        self,
+        listener: Any,
+        poller: Poller,
+        app: Callable[..., Any],
+        tally: Tally,
+        on_failure: Callable[[], object] = lambda: None,
+    ) -> None:
         self._listener, self._poller, self._app, self._tally = listener, poller, app, tally
+        self._on_failure = on_failure
         self._left: LightQueue = LightQueue()  # bounded by the descriptors that a process may have
         self._silent: Deadlines[_Visitor] = Deadlines(SILENCE, _Visitor.leave)
         host, port = listener.getsockname()[:2]
@@ -67,7 +76,7 @@ class Door:
     def open(self) -> None:
         """From now on connections are accepted."""
         self._poller.add(self._listener.fileno(), self, READ)
-        eventlet.spawn(self._sweep)
+        vital("clock of new connections", self._sweep, self._on_failure)
 
     def ready(self, events: int) -> None:
         """Implements poller.Watched: there are connections to accept."""
@@ -142,7 +151,7 @@ class Door:
             self._poller.change(fd, READ)
 
     def _sweep(self) -> None:
-        while self.fileno() >= 0:
+        while True:
             eventlet.sleep(SILENCE / 10)
             self._silent.run()
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import engineio
-import eventlet
 import orjson
 
 from bridge.clients.engine.deadlines import Deadlines, Queues
@@ -29,6 +28,7 @@ from bridge.clients.engine.request import JSON, PLAIN_TEXT, Request, parameters
 from bridge.clients.engine.session import Session, Shared
 from bridge.clients.engine.states import SessionState
 from bridge.clients.engine.upgrade import Upgrade
+from bridge.clients.engine.vital import vital
 from bridge.clients.engine.websocket import WebSocket
 from bridge.clients.frames import BINARY, TEXT, frame
 from bridge.clients.outbox import Limits
@@ -78,14 +78,15 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         intake = IntakeWires(self._message, _no_events, self._junk, self._failed)
         self.shared = Shared(options.limits, intake, self._queues, self._gone, self._ended, Session.close)
         self._running = False
+        self.on_failure: Callable[[], object] = lambda: None  # one of the green threads without which it is none ended
         self.stops = False  # nobody new is let in
 
     def run(self) -> None:
         """Start the two green threads, if they don't run yet."""
         if not self._running:
             self._running = True
-            eventlet.spawn(self.poller.run)
-            eventlet.spawn(self._queues.run)
+            vital("poller of clients", self.poller.run, self.on_failure)
+            vital("clock of clients", self._queues.run, self.on_failure)
 
     def on_events(self, take: Callable[[str, Sequence[Event], bool], int]) -> None:
         """Events of the default namespace go to `take`, many at a time; see intake.IntakeWires."""

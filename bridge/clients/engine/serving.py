@@ -65,7 +65,7 @@ def serve(listener: socket.socket, app: Any, tally: Tally, engine: EngineServer 
     front: Any = listener
     if engine is not None:
         engine.run()
-        front = Door(listener, engine.poller, app, tally)
+        front = Door(listener, engine.poller, app, tally, engine.on_failure)
         front.open()
     eventlet.wsgi.server(
         front, app, protocol=_protocol(tally), max_size=MAX_CONNECTIONS,

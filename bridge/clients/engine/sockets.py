@@ -28,6 +28,7 @@ from bridge.clients.engine.serving import serve
 from bridge.clients.engine.session import Session
 from bridge.clients.engine.takeover import take_over
 from bridge.clients.engine.uring import NoRing, open_ring
+from bridge.clients.engine.vital import vital
 from bridge.clients.fanout import Recording
 from bridge.clients.outbox import Limits, Outbox, SendMany
 from bridge.clients.packets import Event, encode_acks, encode_event
@@ -107,12 +108,15 @@ class Engine:
         on_connected: Callable[[str, str, str, bool], None],
         on_events: OnEvents,
         on_disconnected: Callable[[str, bool], None],
+        on_failure: Callable[[], object],
     ) -> None:
         """From now on clients are served. `on_late` gets the sid of one that is to be told the last values;
         `on_connected` the sid, the browser's address, the session, "" without one, and whether it has recovered;
-        `on_disconnected` the sid, and whether it has gone for good."""
+        `on_disconnected` the sid, and whether it has gone for good; `on_failure` is called when clients can't be
+        served any more, because of a bug."""
         self._on_late, self._on_connected = on_late, on_connected
         self._on_events, self._on_disconnected = on_events, on_disconnected
+        self._eio.on_failure = on_failure
         self._server.on(EVENT, self._event)
         self._server.on("disconnect", self._disconnected)
         self._eio.on_events(self._events)
@@ -148,8 +152,8 @@ class Engine:
         }
 
     def serve(self, listener: socket.socket, app: Any) -> None:
-        """Serve a WSGI app that has this engine in it, until the calling green thread is killed."""
-        serve(listener, app, self._tally, self._eio)
+        """Serve a WSGI app that has this engine in it, in a green thread."""
+        vital("web server", lambda: serve(listener, app, self._tally, self._eio), self._eio.on_failure)
 
     def refuse_newcomers(self) -> None:
         """From now on nobody new is let in: the bridge stops."""

@@ -1,0 +1,159 @@
+"""Calls of other threads of the system, made in the one that the hub turns in.
+
+eventlet's locks, and whoever waits on them, belong to the hub's thread: who waits for one in another thread is never
+woken, and who is woken from there never runs. So what another thread asks for is put in a line, a byte in a pipe wakes
+the hub, and the caller waits, on a real lock, for what came of it. Must not know what is called.
+
+Use: `crossing = Crossing()` in the hub's thread, `crossing.serve()` in a green thread of its own; then from anywhere
+`crossing.call(uplink.send, [b"x"])`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import eventlet
+from eventlet.hubs import trampoline
+from eventlet.patcher import original
+
+__all__ = ["Crossing"]
+
+_os: Any = original("os")  # eventlet's own write waits in a hub, which each thread would have one of
+_threading: Any = original("threading")
+
+PATIENCE = 5.0  # seconds until the hub has begun with a call: it may be held up by who waits for the caller
+MOST = 1_000  # calls that wait at once; each is a thread that waits
+
+_STOPPED = "the bridge is stopping, or has stopped: nothing of it can be called from another thread any more"
+_HELD_UP = (
+    f"the bridge's own thread has been held up for {PATIENCE:g} s, perhaps by what waits for this very thread: "
+    "nothing was done"
+)
+
+
+class _Call:
+    """One call. `waits`: until the hub begins with it; afterwards what came of it."""
+
+    __slots__ = ("args", "error", "function", "over", "value", "waits")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.function, self.args = function, args
+        self.over = _threading.Event()
+        self.waits = True
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def make(self) -> None:
+        """In a green thread of the hub's."""
+        try:
+            self.value = self.function(*self.args)
+        except BaseException as error:  # of a user's function, perhaps; it is the caller's
+            self.error = error
+        self.over.set()
+
+    def outcome(self) -> Any:
+        """What the function returned. Raises what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class Crossing:
+    """`turns`: how often the hub has come round to it since it was woken by `knock()`."""
+
+    def __init__(self) -> None:
+        self._thread = _threading.get_ident()
+        self._lock = _threading.Lock()  # a real one, which is held for moments and never while a green thread waits
+        self._line: deque[_Call] = deque()
+        self._begun: set[_Call] = set()
+        self._ends, self._end = _os.pipe()
+        for end in (self._ends, self._end):
+            _os.set_blocking(end, False)
+        self._closed = False
+        self.turns = 0
+
+    @property
+    def thread(self) -> int:
+        """The hub's, as sys._current_frames() has it."""
+        ident: int = self._thread
+        return ident
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What `function(*args)` returns, called in the hub's thread. Raises what it raises, and RuntimeError if it
+        can't be called."""
+        if _threading.get_ident() == self._thread:
+            return function(*args)
+        call = _Call(function, args)
+        self._add(call)
+        if not call.over.wait(PATIENCE) and self._given_up(call):
+            raise RuntimeError(_HELD_UP)
+        call.over.wait()
+        return call.outcome()
+
+    def post(self, function: Callable[..., Any], *args: Any) -> None:
+        """Have it called, and don't wait for that; nothing happens if the bridge has stopped."""
+        try:
+            self._add(_Call(function, args), limited=False)
+        except RuntimeError:
+            pass
+
+    def knock(self) -> None:
+        """Wake the hub: it comes round and counts that in `turns`."""
+        try:
+            _os.write(self._end, b"!")
+        except OSError:
+            pass  # it is full, so the hub will come; or closed
+
+    def serve(self) -> None:
+        """For ever; each call in a green thread of its own, as one may wait for another."""
+        while True:
+            trampoline(self._ends, read=True)
+            _os.read(self._ends, 4096)
+            self.turns += 1
+            while (call := self._next()) is not None:
+                eventlet.spawn_n(self._make, call)
+
+    def close(self) -> None:
+        """From now on nothing is called; who waits is told so. May be called twice."""
+        with self._lock:
+            self._closed = True
+            left = [*self._line, *self._begun]
+            self._line.clear()
+            self._begun.clear()
+        for call in left:
+            if not call.over.is_set():
+                call.error = RuntimeError(_STOPPED)
+                call.over.set()
+
+    def _add(self, call: _Call, limited: bool = True) -> None:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(_STOPPED)
+            if limited and len(self._line) + len(self._begun) >= MOST:
+                raise RuntimeError(f"{MOST} threads wait for the bridge already")
+            self._line.append(call)
+        self.knock()
+
+    def _next(self) -> _Call | None:
+        with self._lock:
+            if not self._line:
+                return None
+            call = self._line.popleft()
+            call.waits = False
+            self._begun.add(call)
+            return call
+
+    def _make(self, call: _Call) -> None:
+        call.make()
+        with self._lock:
+            self._begun.discard(call)
+
+    def _given_up(self, call: _Call) -> bool:
+        """Whether it was not begun yet, and now never will be."""
+        with self._lock:
+            if call.waits and call in self._line:
+                self._line.remove(call)
+                return True
+            return False
