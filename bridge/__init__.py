@@ -18,6 +18,7 @@ The way of a message, and the layers; imports go one way, upwards in this list:
              answers checks handlers  what users' files hook into, and what their hooks return
              acks replies           what clients are told of their events
              bursts events relay    the two ways: to the clients, to the server
+             anywhere               what handlers may call from any thread
     clients/ frames packets         events <-> Socket.IO packets in WebSocket frames
              offsets tokens         how far a client has come, which session it is
              backlog pressure       what waits for a slow client, whom the link waits for

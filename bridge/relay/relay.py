@@ -15,13 +15,13 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 from bridge.errors import Refused
 from bridge.messages import Delivery, Payload
 from bridge.names import clean_user
 from bridge.relay.acks import Answer, Event
 from bridge.relay.answers import frames_of
+from bridge.relay.anywhere import Across, Anywhere, directly
 from bridge.relay.bursts import Bursts, Publish
 from bridge.relay.events import Events, EventsParts, EventsRules, Send
 from bridge.relay.handlers import Bridge, Hooks
@@ -33,7 +33,6 @@ from bridge.tally import Tally
 
 __all__ = ["Parts", "Relay", "Rules", "Wires"]
 
-PATIENCE = 5.0  # seconds that a handler's register waits for a hook: one that waits for it in turn would for ever
 MOST_AWAY = 50_000  # clients that may come back; beyond, the first to have gone are given up early
 
 
@@ -65,11 +64,6 @@ class Parts:
     replies: Replies | None = None
 
 
-def directly(function: Callable[..., Any], *args: Any) -> Any:
-    """Call it, where every thread may call everything."""
-    return function(*args)
-
-
 @dataclass(frozen=True, slots=True)
 class Wires:
     """Where to: the queue before the link, and the clients. `own`: for the bridge's own events; `catch_up`: for
@@ -87,7 +81,7 @@ class Wires:
     link: Callable[[], dict[str, object]]
     remember: Callable[[str, str | None], None]
     recall: Callable[[str], str | None]
-    across: Callable[..., Any] = directly
+    across: Across = directly
 
 
 class Relay:
@@ -109,15 +103,16 @@ class Relay:
         self._bursts = Bursts(parts.outbound, parts.hooks, parts.users, tally)
         self._grace = Waiting(rules.grace, self._grace_over, MOST_AWAY)
         self._window = Waiting(rules.window, self._forgotten, MOST_AWAY)
-        self._announcing: list[bytes] | None = None  # the notices of a link that is coming up,
-        self._announcer = 0  # and the thread that makes them
+        self._anywhere = Anywhere(self._frames, self._lock, self._register)
+        self._announcing: list[bytes] | None = None  # the notices of a link that is coming up
 
     def run(self, wires: Wires, bridge: Bridge) -> None:
         """From now on everything may be called."""
         self._wires = wires
         self._bursts.run(wires.publish)
         self._events.run(wires.send, wires.room, self._register)
-        bridge.run(send=self._send_anywhere, emit=lambda emit: wires.across(self._bursts.emit, emit))
+        self._anywhere.run(wires.send, self._bursts.emit, wires.across)
+        bridge.run(send=self._anywhere.send, emit=self._anywhere.emit)
 
     # From the clients.
 
@@ -127,7 +122,7 @@ class Relay:
         with self._lock:  # or a change of the link could overtake what it replaces
             if self._is_back(sid, address, recovered):
                 return
-            client = Client(sid, address, _register=self._register_anywhere, _session=session)
+            client = Client(sid, address, _register=self._anywhere.register, _session=session)
             self._users.add(client)
             self._own("bridge:link", self._wires.link(), client)
         name = sid if self._rules.identity == "sid" else self._recalled(session)
@@ -266,12 +261,13 @@ class Relay:
         with self._lock:
             for change in self._users.present():
                 change.user.told = False
-            self._announcer, self._announcing = threading.get_ident(), (announce := list[bytes]())
-            try:
-                for change in self._users.present():
-                    self._tell(change)
-            finally:
-                self._announcing = None
+            with self._anywhere.announcing() as announce:
+                self._announcing = announce
+                try:
+                    for change in self._users.present():
+                        self._tell(change)
+                finally:
+                    self._announcing = None
             self._wires.announce(announce)
 
     def link_changed(self, status: dict[str, object] | None = None) -> None:
@@ -287,33 +283,8 @@ class Relay:
         else:
             self._parts.replies.take(frames, self._bursts.take)
 
-    # For handlers.
-
-    def _send_anywhere(self, message: object) -> None:
-        payloads = frames_of(message, self._parts.encode, self._rules.handler_limit)
-        if payloads:
-            self._wires.across(self._send_now, payloads)
-
-    def _send_now(self, payloads: list[bytes]) -> None:
-        """Without the lock: a hook, which has it, may wait for another thread that sends."""
-        if self._announcing is not None and self._announcer == threading.get_ident():
-            self._announcing += payloads  # from a hook; the link is as good as up
-        else:
-            self._wires.send(payloads)
-
-    def _register_anywhere(self, client: Client, name: object) -> None:
-        self._wires.across(self._register_patiently, client, name)
-
-    def _register_patiently(self, client: Client, name: object) -> None:
-        if not self._lock.acquire(timeout=PATIENCE):
-            raise RuntimeError(
-                f"a hook has kept all others from coming and going for {PATIENCE:g} s, perhaps because it waits for "
-                "this very call: the client is not registered"
-            )
-        try:
-            self._register(client, name)
-        finally:
-            self._lock.release()
+    def _frames(self, message: object) -> list[bytes]:
+        return frames_of(message, self._parts.encode, self._rules.handler_limit)
 
     def _own(self, event: str, payload: dict[str, object], client: Client) -> None:
         self._wires.own(Delivery(event, Payload.of(payload), (client.sid,)))

@@ -34,7 +34,7 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
     "state": (["state"], []),
     "settings": (["config*"], BASE),
     "link": ([*CONNECTION, "heartbeat", *WAITING], BASE),
-    "relay": ([*WHO, "routing", *HOOKS, "bursts", "acks", "replies", "events", "relay"], BASE),
+    "relay": ([*WHO, "routing", *HOOKS, "bursts", "acks", "replies", "events", "anywhere", "relay"], BASE),
     "clients": ([*PACKETS, *RETURNING, "keys", "pieces", "shares", "snapshots", "fanout", "recovery", "engine*"], BASE),
     "web": (["*"], BASE),
     "demo": (["demo*"], [*BASE, "link.framing", "link.codec"]),
