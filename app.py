@@ -39,7 +39,7 @@ from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
 from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
 from bridge.link import codec
-from bridge.link.connection import Link, LinkOptions, LinkState, LinkStatus
+from bridge.link.connection import Link, LinkState, LinkStatus
 from bridge.link.dial import Dialer
 from bridge.link.framing import framing_in, framing_out
 from bridge.link.heartbeat import Heartbeat
@@ -94,7 +94,7 @@ class Process:
         web = self.settings.web
         listener = listen(web.host, web.port)
         host, port = self.demo.start() if self.demo else (self.server.host, self.server.port)
-        self._wire(host, port)
+        self._wire(host, port, listener.getsockname()[:2])
         self._wire_web(host, port)
         make_room()
         signal.set_wakeup_fd(self.end)
@@ -112,7 +112,7 @@ class Process:
         self._stop()
         return self.exit_code
 
-    def _wire(self, host: str, port: int) -> None:
+    def _wire(self, host: str, port: int, own: tuple[str, int]) -> None:
         link, relay = self.settings.link, self.settings.relay
         encoder = framing_out(link.framing_out, link.max_frame)
         json = codec.JsonEncoder(encoder.escape)
@@ -122,7 +122,7 @@ class Process:
         self.link = Link(
             steadily(Dialer(host, port, forget=forget_names).dial),
             partial(framing_in, link.framing_in, link.max_frame),
-            LinkOptions(f"{host}:{port}", encoder.separate, link.send_gap, link.idle_warn, link.idle_reconnect),
+            wiring.link_options(self.settings, f"{host}:{port}", encoder.separate, own),
             self.tally,
         )
         parts = wiring.relay_parts(self.settings, self.users, self.hooks, json, self.tally)
@@ -159,7 +159,7 @@ class Process:
                 on_burst=self._burst,
                 on_state=self._link_state,
                 outgoing=self.uplink,
-                on_silence=self.relay.link_changed,
+                on_change=self.relay.link_changed,
             )
         except BaseException:
             # A bug, and a bridge without its link is none: better to be restarted than to pretend.

@@ -18,7 +18,9 @@ from bridge.config import Settings
 from bridge.errors import Refused, SettingsError
 from bridge.link import codec
 from bridge.link.confirming import Confirming
+from bridge.link.connection import LinkOptions
 from bridge.link.framing import Encoder, framing_out
+from bridge.link.hint import Reading
 from bridge.link.holding import Holding
 from bridge.link.keyed import MISSING, Keyed
 from bridge.link.uplink import Uplink
@@ -34,7 +36,8 @@ from bridge.version import VERSION
 from bridge.web import PageSettings
 
 __all__ = [
-    "check_heartbeat", "engine_options", "fanout", "page", "relay_parts", "relay_rules", "reserved_events", "uplink",
+    "check_heartbeat", "engine_options", "fanout", "link_options", "page", "relay_parts", "relay_rules",
+    "reserved_events", "uplink",
 ]  # fmt: skip
 
 DECODE = Decode(Keyed, MISSING, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
@@ -48,6 +51,13 @@ def uplink(settings: Settings, encoder: Encoder, hello: bytes, on_overflow: Call
     holding = Holding(link.hold, link.hold_size, link.hold_client) if link.when_down == "hold" else None
     confirming = Confirming(hello) if link.confirm else None
     return Uplink(encoder, link.link_queue, on_overflow, tally, holding=holding, confirming=confirming)
+
+
+def link_options(settings: Settings, server: str, separate: bool, own: tuple[str, int]) -> LinkOptions:
+    """How the link is run. `separate`: one send a message; `own`: where the bridge itself listens."""
+    link = settings.link
+    reading = Reading(link.framing_in, link.framing_out, settings.relay.payload, link.max_frame)
+    return LinkOptions(server, separate, link.send_gap, link.idle_warn, link.idle_reconnect, reading, own)
 
 
 def relay_rules(settings: Settings) -> Rules:

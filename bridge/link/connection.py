@@ -20,20 +20,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from bridge.errors import FrameTooBig, FramingError, LinkError, TruncatedFrame
+from bridge.errors import LinkError
 from bridge.link.delays import Delays
+from bridge.link.hint import DEFAULT_READING, Reading
+from bridge.link.hints import Hints
+from bridge.link.reader import Decoding, Reader
 from bridge.link.silence import Silence
-from bridge.link.sockets import acknowledged, broken, configure, finish_sending, how_it_ended
+from bridge.link.sockets import acknowledged, broken, configure, finish_sending, is_own, unanswered_for
 from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, Now, sentence
-from bridge.link.turns import Turn
 from bridge.tally import Tally, shorten
 
 __all__ = ["TRANSITIONS", "Link", "LinkOptions", "LinkState", "LinkStatus", "Outgoing"]
 
 log = logging.getLogger("bridge.link")
 
-READ_SIZE = 256 * 1024  # one read is one burst; measured: 41 M deliveries/s at 16 KiB, 68 M at this
 JOIN_SIZE = 256 * 1024  # what the writer joins into one sendall, so that an ack is not late by megabytes
+BY_SERVER = ("eof", "reset")  # how a connection ends that the server has closed
 STABLE = 5.0  # seconds a connection lasts before the delays start anew: a server that accepts and
 # closes at once would otherwise be called five times a second for ever
 
@@ -54,26 +56,19 @@ class Outgoing(Protocol):
         """Nothing more happens on it. So many bytes of what was sent have arrived, if that is known."""
 
 
-class Decoding(Protocol):
-    """A decoder as framing.py makes them; see there."""
-
-    skipped: list[FrameTooBig]
-
-    def feed(self, data: bytes) -> list[bytes]: ...
-
-    def eof(self) -> list[bytes]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class LinkOptions:
     """`server` for the log; `separate`: one send a message, `send_gap` seconds between (framing `none`);
-    `idle_warn`, `idle_reconnect`: seconds until a server that says nothing is silent, and is left; 0: never."""
+    `idle_warn`, `idle_reconnect`: seconds until a server that says nothing is silent, and is left; 0: never;
+    `reading`: what the bytes are taken for; `own`: where the bridge itself listens."""
 
     server: str
     separate: bool = False
     send_gap: float = 0.01
     idle_warn: float = 0.0
     idle_reconnect: float = 0.0
+    reading: Reading = DEFAULT_READING
+    own: tuple[str, int] | None = None
 
 
 class Link:
@@ -86,9 +81,11 @@ class Link:
         options: LinkOptions,
         tally: Tally,
     ) -> None:
-        self._dial, self._decoder, self._options, self._tally = dial, decoder, options, tally
+        self._dial, self._options, self._tally = dial, options, tally
         self._now = Now(LinkState.CLOSED, "not started yet", time.time(), None)
         self._silence = Silence(options.idle_warn, options.idle_reconnect)
+        self._hints = Hints(options.reading, tally)
+        self._reader = Reader(options.server, decoder, self._silence, self._hints, tally)
         self._sock: socket.socket | None = None
         self._cause: LinkError | None = None
         self._closing = threading.Event()
@@ -97,7 +94,7 @@ class Link:
     @property
     def status(self) -> LinkStatus:
         """The state with its reason, the same for the log, the page and /bridge/status."""
-        return self._now.status(time.monotonic(), self._silence.silent)
+        return self._now.status(time.monotonic(), self._silence.silent, self._hints.hint)
 
     def run(
         self,
@@ -105,15 +102,18 @@ class Link:
         on_burst: Callable[[list[bytes]], None],
         on_state: Callable[[LinkStatus], None],
         outgoing: Outgoing,
-        on_silence: Callable[[], None] = lambda: None,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Connect, read, and connect again, until `close()`. Blocks.
 
         `on_burst` gets the frames that one read completed; `on_state` every change of state, for
-        CONNECTED before anything is read or written; `on_silence` is called when `status.silent` has changed.
+        CONNECTED before anything is read or written; `on_change` is called when `status.silent` or
+        `status.hint` has changed.
         """
-        self._on_burst, self._on_state, self._outgoing = on_burst, on_state, outgoing
-        self._silence.run(partial(self._silence_changed, on_silence), self._too_silent)
+        self._on_state, self._outgoing = on_state, outgoing
+        self._reader.run(on_burst)
+        self._silence.run(partial(self._silence_changed, on_change), self._too_silent)
+        self._hints.run(on_change)
         delays = Delays()
         while not self._closing.is_set():
             self._enter(LinkState.CONNECTING, self._now.reason if self._now.state is LinkState.WAITING else "")
@@ -162,6 +162,10 @@ class Link:
     def _dialled(self) -> socket.socket:
         """A socket that is ready for use. Raises LinkError."""
         sock = self._dial()
+        if self._options.own is not None and is_own(sock, self._options.own):
+            sock.close()
+            self._hints.itself()
+            raise LinkError("itself", f"{self._options.server} is this bridge itself")
         try:
             configure(sock)
         except OSError as error:  # some systems refuse options for a socket that was reset already
@@ -174,6 +178,7 @@ class Link:
         self._cause = None
         self._sock = sock
         self._tally.count("link_connects")
+        self._hints.begin()
         self._enter(LinkState.CONNECTED, "")
         writer = threading.Thread(target=self._write, args=(sock,), name="bridge-writer", daemon=True)
         writer.start()
@@ -181,14 +186,15 @@ class Link:
             self._break(sock, LinkError("closed", "the bridge is stopping"))
         self._silence.begin()
         self._break(sock, self._read(sock))
+        assert self._cause is not None  # it was just given one
         self._silence.end()
+        self._hints.ended(not self._closing.is_set() and self._cause.code in BY_SERVER, unanswered_for(sock))
         self._sock = None
         self._outgoing.down(in_flight=False)
         writer.join()
         self._outgoing.over(acknowledged(sock))
         sock.close()
         self._tally.count("link_drops")
-        assert self._cause is not None  # _break was given one
         return self._cause
 
     def _break(self, sock: socket.socket, cause: LinkError) -> None:
@@ -201,49 +207,19 @@ class Link:
             pass  # already gone, which is what was wanted
 
     def _read(self, sock: socket.socket) -> LinkError:
-        decoder, turn = self._decoder(), Turn()
         try:
-            while data := turn.read(sock, READ_SIZE):
-                self._silence.heard()
-                self._tally.count("bytes_in", len(data))
-                self._burst(decoder.feed(data))
-                if decoder.skipped:
-                    self._report_skipped(decoder)
-                self._silence.listens()
-            gone = how_it_ended(sock, self._options.server)
-            self._burst(decoder.eof())
-        except TruncatedFrame as error:
-            self._burst(error.frames)
-            self._tally.note("frames_truncated", "! %s", error.reason)
-            return LinkError(gone.code, f"{gone.reason} inside a frame")
-        except FramingError as error:
-            self._burst(error.frames)
-            self._tally.note("framing_errors", "! %s: %s; the link is made anew", error.code, error.reason)
-            return LinkError(error.code, f"{self._options.server} sent what is no frame: {error.reason}")
+            return self._reader.read(sock)
         except OSError as error:
             return broken(error, self._options.server)
-        return gone
-
-    def _burst(self, frames: list[bytes]) -> None:
-        if not frames:
-            return
-        self._tally.count("frames_in", len(frames))
-        if log.isEnabledFor(logging.DEBUG):
-            for frame in frames:
-                log.debug("< %s", shorten(frame))
-        self._on_burst(frames)
-
-    def _report_skipped(self, decoder: Decoding) -> None:
-        skipped, decoder.skipped = decoder.skipped, []
-        for error in skipped:
-            self._tally.note("frames_skipped", "! %s; it is skipped (--max-frame sets the limit)", error.reason)
 
     def _silence_changed(self, told: Callable[[], None]) -> None:
         if self._silence.silent:
             self._tally.count("link_silences")
             log.warning("= %s has said nothing for %g s", self._options.server, self._options.idle_warn)
+            self._hints.silent(time.monotonic() - self._options.idle_warn)
         else:
             log.info("= %s speaks again", self._options.server)
+            self._hints.speaks()
         told()
 
     def _too_silent(self) -> None:
@@ -261,7 +237,7 @@ class Link:
 
     def _send(self, sock: socket.socket) -> LinkError | None:
         """Send until the connection is over; why, if it was sending that failed."""
-        separate = self._options.separate
+        separate, first = self._options.separate, True
         while frames := self._outgoing.take(1 if separate else JOIN_SIZE):
             data = b"".join(frames)
             try:
@@ -273,6 +249,9 @@ class Link:
                 for frame in frames:
                     log.debug("> %s", shorten(frame))
             self._outgoing.sent()
+            if first:
+                first = False
+                self._hints.first_sent()
             if separate and self._closing.wait(self._options.send_gap):
                 break
         return None

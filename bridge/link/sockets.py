@@ -18,7 +18,8 @@ import time
 from bridge.errors import LinkError
 
 __all__ = [
-    "KEEPALIVE", "acknowledged", "broken", "configure", "finish_sending", "how_it_ended",
+    "KEEPALIVE", "acknowledged", "broken", "configure", "finish_sending", "how_it_ended", "is_own",
+    "unanswered_for",
 ]  # fmt: skip
 
 KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s
@@ -32,6 +33,8 @@ LOOK = 0.02  # seconds between two looks whether the other machine has had every
 LAST_WORDS = 0.25  # seconds that one which has had everything may take to close
 
 _BYTES_ACKED = 120  # where tcpi_bytes_acked is in Linux's struct tcp_info; RFC 4898, tcpEStatsAppHCThruOctetsAcked
+
+_LAST_DATA = 44  # where tcpi_last_data_sent is there; tcpi_last_data_recv is two after it, both in ms
 
 
 def broken(error: OSError, server: str) -> LinkError:
@@ -94,3 +97,28 @@ def acknowledged(sock: socket.socket) -> int | None:
         return None
     acked: int = struct.unpack_from("Q", info, _BYTES_ACKED)[0]
     return acked - 1  # the SYN counts as one; so does the FIN, if it came to that
+
+
+def unanswered_for(sock: socket.socket) -> float | None:
+    """Seconds since something was last sent, if nothing has come since, also after the connection's end; else None."""
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA + 12)
+    except (OSError, AttributeError):
+        return None
+    if len(info) < _LAST_DATA + 12:
+        return None
+    sent, _, received = struct.unpack_from("III", info, _LAST_DATA)
+    return sent / 1000 if sent <= received else None
+
+
+def is_own(sock: socket.socket, own: tuple[str, int]) -> bool:
+    """Whether this connection is to where the bridge itself listens: an address, or "" or "0.0.0.0" or "::" for all of
+    this machine's, and a port."""
+    try:
+        host, port = sock.getpeername()[:2]
+        here = sock.getsockname()[0]
+    except OSError:
+        return False
+    if port != own[1]:
+        return False
+    return host == own[0] or (own[0] in ("", "0.0.0.0", "::") and host == here)

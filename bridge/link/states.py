@@ -11,6 +11,8 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bridge.link.hint import Hint
+
 __all__ = ["TRANSITIONS", "LinkState", "LinkStatus", "Now", "sentence"]
 
 
@@ -34,13 +36,14 @@ TRANSITIONS: dict[LinkState, frozenset[LinkState]] = {
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
     """What can be said of the link now. `since`: epoch seconds; `next_try_s`: seconds, when waiting; `silent`:
-    it is connected, and the server has said nothing for a while."""
+    it is connected, and the server has said nothing for a while; `hint`: what seems wrong."""
 
     state: LinkState
     reason: str | None
     since: float
     next_try_s: float | None
     silent: bool = False
+    hint: Hint | None = None
 
     def as_json(self) -> dict[str, object]:
         """The form of the event `bridge:link`."""
@@ -50,6 +53,7 @@ class LinkStatus:
             "next_try_s": self.next_try_s,
             "since": self.since,
             "silent": self.silent,
+            "hint": self.hint and self.hint.as_json(),
         }
 
 
@@ -64,11 +68,11 @@ class Now(NamedTuple):
     since: float
     next_try: float | None
 
-    def status(self, monotonic: float, silent: bool = False) -> LinkStatus:
-        """What can be said of it at this time. `silent` counts while it is connected."""
+    def status(self, monotonic: float, silent: bool = False, hint: Hint | None = None) -> LinkStatus:
+        """What can be said of it at this time. `silent` counts while it is connected, `hint` always."""
         wait = None if self.next_try is None else round(max(0.0, self.next_try - monotonic), 3)
         silent = silent and self.state is LinkState.CONNECTED
-        return LinkStatus(self.state, self.reason or None, round(self.since, 3), wait, silent)
+        return LinkStatus(self.state, self.reason or None, round(self.since, 3), wait, silent, hint)
 
 
 def sentence(server: str, status: LinkStatus) -> str:

@@ -17,7 +17,7 @@ __all__ = ["Sources", "add_status"]
 
 @dataclass(frozen=True)
 class Sources:
-    """`link()` is {state, reason, since (epoch s), next_try_s, silent}; the others are counts."""
+    """`link()` is {state, reason, since (epoch s), next_try_s, silent, hint}; the others are counts."""
 
     server: str
     version: str

@@ -10,7 +10,7 @@ from bridge import demo
 from bridge.clients import packets
 from bridge.clients.engine import environs
 from bridge.clients.engine.environs import Environs
-from bridge.link import connection
+from bridge.link import reader
 from bridge.link.connection import JOIN_SIZE
 from bridge.relay import answers, events
 from bridge.tally import Tally
@@ -51,7 +51,7 @@ def test_the_sets_of_headers_that_are_remembered_are_bounded(monkeypatch: pytest
 
 
 def test_one_read_of_the_link_is_a_burst_of_no_more_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "READ_SIZE", 1000)
+    monkeypatch.setattr(reader, "READ_SIZE", 1000)
     with TcpServer() as server, Linked(server.port) as linked:
         server.accept().send(b"123456789~" * 5000)
         linked.frames.wait_count(5000)
@@ -59,19 +59,19 @@ def test_one_read_of_the_link_is_a_burst_of_no_more_than_that(monkeypatch: pytes
 
 
 def test_of_skipped_frames_no_more_than_those_of_one_read_wait_for_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "READ_SIZE", 1000)
+    monkeypatch.setattr(reader, "READ_SIZE", 1000)
     waiting: list[int] = []
     with TcpServer() as server:
         linked = Linked(server.port, max_frame=3)
-        decoder = linked.link._decoder()
-        linked.link._decoder = lambda: decoder
-        report = linked.link._report_skipped
+        decoder = linked.link._reader._decoder()
+        linked.link._reader._decoder = lambda: decoder
+        report = linked.link._reader._report_skipped
 
-        def reported(one: connection.Decoding) -> None:
+        def reported(one: reader.Decoding) -> None:
             waiting.append(len(one.skipped))
             report(one)
 
-        linked.link._report_skipped = reported  # type: ignore[assignment, method-assign]
+        linked.link._reader._report_skipped = reported  # type: ignore[assignment, method-assign]
         with linked:
             server.accept().send(b"12345~" * 5000 + b"end~")
             assert linked.frames.wait_count(1) == [b"end"]

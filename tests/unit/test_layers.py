@@ -18,7 +18,8 @@ from tests.process import ROOT
 
 BASE = ["errors", "version", "names", "tally", "messages", "alarm"]
 READING = ["framing_*", "framing", "codec", "keyed"]
-CONNECTION = [*READING, "dial", "states", "delays", "turns", "sockets", "silence", "connection"]
+HINTS = ["recogniser*", "hint", "patterns", "hints"]
+CONNECTION = [*READING, *HINTS, "dial", "states", "delays", "turns", "sockets", "silence", "reader", "connection"]
 WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "uplink"]
 
 WHO = ["users", "waiting"]
@@ -50,6 +51,7 @@ ONLY_IN = {
     "engineio": ["bridge/clients/engine"],
     "socket": [
         "bridge/link/dial.py",
+        "bridge/link/reader.py",
         "bridge/link/connection.py",
         "bridge/link/sockets.py",
         "bridge/clients/engine",

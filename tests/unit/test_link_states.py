@@ -10,6 +10,7 @@ import pytest
 from bridge.errors import LinkError
 from bridge.link.connection import TRANSITIONS, LinkState, LinkStatus
 from bridge.link.delays import FIRST_DELAY, LAST_DELAY, Delays
+from bridge.link.hint import Hint
 from bridge.link.states import Now, sentence
 from tests.process import ROOT
 from tests.unit.links import Linked
@@ -62,7 +63,10 @@ def test_a_status_is_told_under_the_names_of_the_contract() -> None:
         "since": 1700000000.123,
         "next_try_s": 0.25,
         "silent": False,
+        "hint": None,
     }
+    hinted = LinkStatus(LinkState.CONNECTED, None, 1.0, None, False, Hint("tls", "it speaks TLS"))
+    assert hinted.as_json()["hint"] == {"code": "tls", "text": "it speaks TLS", "try": None}
 
 
 def test_what_is_left_until_the_next_try_is_never_negative_and_none_unless_it_waits() -> None:

@@ -1,0 +1,70 @@
+"""What the way in which connections end, or say nothing, tells of the server. Sans-IO.
+
+One connection that ends is chance; two in a row that end alike are a pattern. Must not know sockets, the time, nor
+what was read.
+
+Use: `patterns = Patterns("~", "~"); hint = patterns.ended(lasted=1.0, sent=True, heard=False, answer_missed=0.1)`.
+"""
+
+from __future__ import annotations
+
+from bridge.link.hint import Hint
+from bridge.link.recogniser.guess import flag
+
+__all__ = ["CODES_OF_PATTERNS", "WELL", "Patterns"]
+
+CODES_OF_PATTERNS = ("silent-after-event", "closes-after-event", "expects-first")
+
+IN_A_ROW = 2
+AT_ONCE = 1.5  # seconds between a frame of ours and the end of the connection that seems to follow from it
+WAITED = 0.5  # seconds that a server waits at least for somebody to say something; one that closes sooner refuses
+GAVE_UP = 60.0  # seconds after which it closed a connection that nobody used, which many servers do
+WELL = 5.0  # seconds that a connection lives after a frame of ours, if it is not closed for it
+ANSWERED = 1.0  # seconds after our first frame in which something may come that was under way
+UNHEARD = 3  # frames that a server which has never said anything may leave without an answer
+
+
+class Patterns:
+    """Of the connections of one link. `framing_in`, `framing_out`: as they are set."""
+
+    def __init__(self, framing_in: str, framing_out: str) -> None:
+        self._in, self._out = framing_in, framing_out
+        self._closed_after = self._waited = 0
+
+    def ended(self, *, lasted: float, sent: bool, heard: bool, answer_missed: float | None) -> Hint | None:
+        """The server has closed a connection after so many seconds. `sent`, `heard`: whether it was sent, and has said,
+        anything; `answer_missed`: seconds since it was sent something that nothing came after, if so."""
+        closed = sent and answer_missed is not None and answer_missed <= AT_ONCE
+        self._closed_after = self._closed_after + 1 if closed else 0
+        waited = not sent and not heard and WAITED <= lasted <= GAVE_UP
+        self._waited = self._waited + 1 if waited else 0
+        if self._closed_after >= IN_A_ROW:
+            return self._misread("closes-after-event", "closes the connection after each frame that it is sent")
+        if self._waited >= IN_A_ROW:
+            text = (
+                f"the server closes the connection when nobody has said anything for {lasted:.1f} s: it seems to wait "
+            )
+            return Hint("expects-first", text + "for the other side to begin")
+        return None
+
+    def well(self) -> None:
+        """There is a connection that has not ended so."""
+        self._closed_after = self._waited = 0
+
+    def silent(self, *, spoke: bool, heard: float, first_sent: float, frames: int) -> Hint | None:
+        """The server is silent. `spoke`: it has said something on this connection; `heard`: when it did so last, or
+        when the connection began; `first_sent`: when it was sent the first of its `frames`."""
+        if not frames or heard > first_sent + ANSWERED:
+            return None
+        if (spoke and heard < first_sent) or frames >= UNHEARD:
+            return self._misread("silent-after-event", "has said nothing since it was sent the first frame")
+        return None
+
+    def _misread(self, code: str, what: str) -> Hint:
+        """The server does not seem to understand what it is sent."""
+        fix = flag("--framing-out", self._in) if self._out != self._in and " " not in self._in else None
+        text = (
+            f"the server {what}: it seems not to understand it. Does it know where a frame ends? "
+            f"That is {flag('--framing-out', self._out)}"
+        )
+        return Hint(code, text, fix)

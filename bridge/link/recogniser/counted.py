@@ -1,0 +1,229 @@
+"""Streams whose frames have their length before them: of fixed width, netstrings, varints.
+
+Almost any bytes are a length, so that the lengths lead from one frame to the next does not say enough by itself.
+What is in the frames does: JSON, text without control characters, protobuf. Where it does not, as frames are binary,
+it is counted how improbable the walk would be for random bytes. Must not know delimiters.
+
+Use: `counted(b"\\0\\0\\0\\x05hello\\0\\0\\0\\x02ok")` -> a Guess with the framing `length:4be`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bridge.link.recogniser.guess import Guess
+
+__all__ = ["counted"]
+
+_MOST_FRAMES = 1000
+_LONGEST = 16 << 20  # bytes; a length over this is none
+_SURE = 12.0  # bits: that chance made it is less probable than 1 in 4,000, beside what the frames hold
+_SURE_OF_BINARY = 32.0  # where nothing but the lengths speaks for it
+_NO_TEXT = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+_Header = tuple[int, int]  # where the frame starts, and its size
+_Reads = Callable[[bytes, int], _Header | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One way to write a length. `framing` None: the bridge does not have it."""
+
+    framing: str | None
+    looks: str
+    read: _Reads
+    width: int  # bytes of a length; 1 for those of one or more
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """The frames that the lengths lead through, whole ones, and the headers before them."""
+
+    frames: list[bytes]
+    headers: list[bytes]
+    rest: int  # bytes after the last whole frame
+
+
+def counted(data: bytes) -> Guess | None:
+    """The lengths that a stream has before its frames, if it has any that can be told."""
+    for framing, looks, pattern in _WRITTEN:
+        if _written(pattern, data):
+            return Guess("framing", looks, framing)
+    best: tuple[float, Guess] | None = None
+    for kind in _KINDS:
+        walk = _walk(kind, data)
+        if walk is None or not walk.frames:
+            continue
+        bits, is_json = _convinces(kind, walk, len(data))
+        if bits and (best is None or bits > best[0]):
+            best = bits, Guess("framing", kind.looks, kind.framing, is_json)
+    return best[1] if best else None
+
+
+def _walk(kind: _Kind, data: bytes) -> _Walk | None:
+    """From length to length to the end; None where it leads nowhere."""
+    frames, headers, at = list[bytes](), list[bytes](), 0
+    while at < len(data) and len(frames) < _MOST_FRAMES:
+        header = kind.read(data, at)
+        if header is None:  # cut off by the end
+            break
+        start, size = header
+        if not 0 <= size <= _LONGEST:
+            return None
+        if start + size > len(data):
+            break
+        headers.append(data[at:start])
+        frames.append(data[start : start + size])
+        at = start + size
+    empty = sum(not frame for frame in frames)
+    return None if empty * 3 > len(frames) else _Walk(frames, headers, len(data) - at)
+
+
+def _convinces(kind: _Kind, walk: _Walk, size: int) -> tuple[float, bool]:
+    """How many bits speak for it, 0 if too few, and whether its frames are JSON."""
+    full = [frame for frame in walk.frames if frame]
+    if all(map(_is_json, full)):
+        return 1000.0 + 20 * len(full) + kind.width, True
+    if not any(map(_NO_TEXT.search, full)) and all(map(_is_text, full)):
+        bits = _bits_of_text(kind, walk, size)
+        return (bits if bits >= _SURE else 0.0), False
+    if kind.framing is None or len(set(full)) < max(3, len(full) // 4):
+        return 0.0, False  # what is binary and repeats itself fits many lengths
+    bits = _bits_of_lengths(kind.width, walk, size)
+    if all(map(_is_protobuf, full)):
+        bits += sum([min(8.0, len(frame)) for frame in full]) / 2
+        return (bits if bits >= _SURE_OF_BINARY else 0.0), False
+    return (bits if kind.width > 1 and bits >= _SURE_OF_BINARY else 0.0), False
+
+
+def _bits_of_text(kind: _Kind, walk: _Walk, size: int) -> float:
+    """Text has no control characters but those in the lengths: each of these is just where a length has to be."""
+    telling = sum([len(_NO_TEXT.findall(header)) for header in walk.headers])
+    if kind.width > 1 and telling < len(walk.headers):
+        return 0.0
+    exact = 6.0 if not walk.rest else 0.0
+    return telling * max(3.0, math.log2(size / len(walk.headers))) + exact
+
+
+def _bits_of_lengths(width: int, walk: _Walk, size: int) -> float:
+    """How improbable it is that random lengths lead through so many frames in so many bytes: their sum would have to
+    be as small, of which the probability is (size / 256**width)**n / n!."""
+    count = sum([1 for frame in walk.frames if frame])
+    return count * (8.0 * width - math.log2(size)) + math.lgamma(count + 1) / math.log(2)
+
+
+def _is_json(frame: bytes) -> bool:
+    if frame[:1] not in (b"{", b"["):
+        return False
+    try:
+        json.loads(frame)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_text(frame: bytes) -> bool:
+    try:
+        frame.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_protobuf(frame: bytes) -> bool:
+    """Whether the bytes are fields of protobuf's wire format, to the last one."""
+    at = 0
+    while at < len(frame):
+        tag = _varint(frame, at)
+        if tag is None or not tag[1] >> 3:
+            return False
+        at, kind = tag[0], tag[1] & 7
+        if kind in (0, 2):
+            value = _varint(frame, at)
+            if value is None:
+                return False
+            at = value[0] + (value[1] if kind == 2 else 0)
+        elif kind in (1, 5):
+            at += 8 if kind == 1 else 4
+        else:
+            return False
+    return at == len(frame)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int] | None:
+    """Where the varint at `at` ends, and its value; None if it does not end."""
+    value = 0
+    for index, byte in enumerate(data[at : at + 10]):
+        value |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return at + index + 1, value
+    return None
+
+
+def _read_varint(data: bytes, at: int) -> _Header | None:
+    found = _varint(data, at)
+    if found is None:
+        return (at, -1) if len(data) - at >= 10 else None
+    return found
+
+
+def _fixed(width: int, order: str, counts_itself: bool) -> _Kind:
+    little = order == "le"
+
+    def read(data: bytes, at: int) -> _Header | None:
+        start = at + width
+        if start > len(data):
+            return None
+        size = int.from_bytes(data[at:start], "little" if little else "big")
+        return start, size - (width if counts_itself else 0)
+
+    words = f"a length of {width} {'bytes' if width > 1 else 'byte'} before each frame"
+    if width > 1:
+        words += ", the lowest byte first" if little else ", the highest byte first"
+    known = width != 3 and not counts_itself
+    framing = f"length:{width}{order if width > 1 else ''}" if known else None
+    return _Kind(framing, words + (", that counts itself" if counts_itself else ""), read, width)
+
+
+def _kinds() -> Iterator[_Kind]:
+    """Of two that fit alike, the first one is taken."""
+    for width in (8, 4, 2, 3):
+        for order in ("be", "le"):
+            yield from (_fixed(width, order, itself) for itself in (False, True))
+    yield _fixed(1, "be", False)
+    yield _fixed(1, "be", True)
+    yield _Kind("varint", "protobuf's varint as the length before each frame", _read_varint, 1)
+
+
+_KINDS = tuple(_kinds())
+
+#: Lengths that are written in digits: the framing, in words, and what one frame begins with.
+_WRITTEN: list[tuple[str | None, str, re.Pattern[bytes]]] = [
+    ("netstring", "netstrings: digits, a colon, the frame, a comma", re.compile(rb"(0|[1-9]\d{0,7}):")),
+    (None, "octet counting (RFC 6587): digits, a space, the frame", re.compile(rb"([1-9]\d{0,7}) ")),
+    (None, "Content-Length headers before each frame",
+     re.compile(rb"(?:[\w-]+: ?[^\r\n]{0,200}\r?\n){0,5}?(?i:content-length): ?(\d{1,8})\r?\n"
+                rb"(?:[\w-]+: ?[^\r\n]{0,200}\r?\n){0,5}?\r?\n")),
+]  # fmt: skip
+
+
+def _written(pattern: re.Pattern[bytes], data: bytes) -> bool:
+    """Whether frames whose lengths are in digits follow one another to the end."""
+    at, count, size = 0, 0, 0
+    comma = pattern is _WRITTEN[0][2]
+    while at < len(data) and count < _MOST_FRAMES:
+        header = pattern.match(data, at)
+        if header is None:
+            return count > 0 and size >= 2 and len(data) - at < 10 and data[at:].isdigit()
+        end = header.end() + int(header[1])
+        if end + comma > len(data):
+            break
+        if comma and data[end : end + 1] != b",":
+            return False
+        count, size, at = count + 1, size + int(header[1]), end + comma
+    telling = 1 if comma or pattern is _WRITTEN[2][2] else 2
+    return count >= telling and size >= 2

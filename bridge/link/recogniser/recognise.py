@@ -1,0 +1,34 @@
+"""What the first bytes of a stream look like, and the setting that fits. Sans-IO.
+
+Rather nothing than something wrong: what is said with confidence is followed. It looks at 64 KiB at most, and at
+each of them a bounded number of times. Must not know sockets, nor which setting is in use.
+
+Use: `recognise(b'{"a":1}\\n{"a":2}\\n')` -> a Guess whose framing is `\\n`, or None: it can't be told.
+"""
+
+from __future__ import annotations
+
+from bridge.link.recogniser.counted import counted
+from bridge.link.recogniser.delimited import delimited
+from bridge.link.recogniser.encodings import MARK, encoding
+from bridge.link.recogniser.guess import Guess
+from bridge.link.recogniser.protocols import protocol
+from bridge.link.recogniser.values import json_stream
+
+__all__ = ["LOOKED_AT", "protocol", "recognise"]
+
+LOOKED_AT = 64 * 1024  # bytes
+
+
+def recognise(data: bytes) -> Guess | None:
+    """The protocol, encoding or framing of a stream that begins with these bytes; its end may be cut off."""
+    data = data[:LOOKED_AT].removeprefix(MARK)
+    if not data:
+        return None
+    found = protocol(data) or encoding(data)
+    if found is not None:
+        return found
+    by_length, by_value = counted(data), json_stream(data)
+    if by_length is not None and (by_length.json or by_value is None):
+        return by_length
+    return by_value or delimited(data)
