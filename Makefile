@@ -9,7 +9,7 @@ SOAK ?= 600
 FUZZ ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala check test test-all soak soak-slow silent fuzz lint bench bench-quick bench-recovery bench-framing clean system-packages
+.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz lint bench bench-quick bench-recovery bench-framing clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ test-all: $(VENV)/.dev ## the long ones too; installs a JDK and Maven as well wh
 	@tools/need.sh libatomic1 chromium node npm faketime java mvn
 	@tools/node-clients.sh
 	$(PYTEST) $(ARGS)
+
+bare: ## prove the README on a bare Debian, as a newcomer has it; needs root, and 5 GB for as long
+	tools/bare.sh
 
 soak: $(VENV)/.dev ## a hundred clients on a network that breaks, servers that are killed, for SOAK=600 seconds
 	@tools/need.sh node npm

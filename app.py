@@ -1,4 +1,4 @@
-"""The bridge: `python app.py --server localhost:8000`, or `--demo`; `--help` lists the settings.
+"""The bridge: `.venv/bin/python app.py --server localhost:8000`, or `--demo`; `--help` lists the settings.
 
 Patches first, then settings, logging, wiring, running, signals. No logic: what a part does is
 in bridge/, and this file only says which part hears from which.
@@ -11,7 +11,13 @@ if __name__ == "__main__":  # before what takes time: as process 1 of a containe
     for early in (signal.SIGTERM, signal.SIGINT):
         signal.signal(early, lambda *_: os._exit(0))  # there is nothing yet to be put in order
 
+import sys
 import warnings
+
+from needs import unmet
+
+if __name__ == "__main__" and unmet():
+    sys.exit(f"bridge: {unmet()}")
 
 # eventlet says at import that it is for maintenance only; docs/decisions.md says why it is here.
 warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated")
@@ -21,7 +27,6 @@ eventlet.monkey_patch()
 
 import logging
 import secrets
-import sys
 import threading
 import time
 from functools import partial

@@ -19,7 +19,7 @@ from bridge.errors import SettingsError
 __all__ = ["describe", "help_text", "problems_block", "toml"]
 
 _INTRODUCTION = """\
-usage: python app.py [--flag VALUE ...]
+usage: .venv/bin/python app.py [--flag VALUE ...]
 
 Every setting is a flag, a BRIDGE_ variable and a key of a TOML file: --log-level,
 BRIDGE_LOG_LEVEL and log_level. Flags win over variables, variables over the file."""

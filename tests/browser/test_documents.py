@@ -29,27 +29,50 @@ def opened(browser: Browser, bridge: Bridge) -> Iterator[Page]:
     assert errors == []
 
 
+@contextmanager
+def readmes_server() -> Iterator[tuple[str, list[str]]]:
+    """Its address, and what it has printed once the bridge has left."""
+    (code, _) = blocks("python")
+    said: list[str] = []
+    server = subprocess.Popen(
+        [sys.executable, "-u", "-c", on_a_free_port(code)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=environment(),
+    )  # fmt: skip
+    with server:
+        assert server.stdout is not None
+        try:
+            yield f"localhost:{int(server.stdout.readline())}", said
+        except BaseException:
+            server.kill()
+            raise
+        said += server.stdout  # it ends with the connection
+        server.wait(PATIENCE)
+
+
+def test_the_readmes_server_moves_the_bridges_own_page(open_tab: OpenTab) -> None:
+    with readmes_server() as (address, said), Bridge("--server", address) as bridge:
+        tab = open_tab(bridge.url)
+        expect(tab.page.locator("#list li").filter(has_text='"tick": ').nth(2)).to_be_visible()
+        tab.close()
+    assert any('"action":"connected"}~' in line for line in said)
+
+
 def test_the_readmes_server_page_and_handler_work_together(tmp_path: Path, browser: Browser) -> None:
-    server_code, handler = blocks("python")
+    _, handler = blocks("python")
     (page,) = blocks("html")
     (tmp_path / "index.html").write_text(page, encoding="utf-8")
     (tmp_path / "game.py").write_text(handler, encoding="utf-8")
-    server = subprocess.Popen(
-        [sys.executable, "-u", "-c", on_a_free_port(server_code)], stdout=subprocess.PIPE, text=True, env=environment()
-    )
-    assert server.stdout is not None
-    port = int(server.stdout.readline())
     flags = ("--site", str(tmp_path), "--handlers", str(tmp_path / "game.py"))
-    with Bridge("--server", f"localhost:{port}", *flags) as bridge:
-        bridge.said("connected to")
-        with opened(browser, bridge) as tab:
-            with tab.expect_console_message(lambda message: message.type == "log") as told:
-                tab.get_by_role("button").click()
-            assert told.value.args[0].json_value() == {"ok": True}
-    said = "".join(server.stdout)  # it ends with the connection
-    server.wait(PATIENCE)
-    server.stdout.close()
-    assert '"action":"gold","amount":2}~' in said
+    with (
+        readmes_server() as (address, said),
+        Bridge("--server", address, *flags) as bridge,
+        opened(browser, bridge) as tab,
+    ):
+        expect(tab.locator("pre")).to_contain_text('{"tick": ')
+        with tab.expect_console_message(lambda message: message.type == "log") as told:
+            tab.get_by_role("button").click()
+        assert told.value.args[0].json_value() == {"ok": True}
+    assert '"action":"gold","amount":2}~' in "".join(said)
 
 
 def test_the_readmes_page_shows_what_the_server_says(tmp_path: Path, browser: Browser) -> None:

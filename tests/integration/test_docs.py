@@ -24,7 +24,7 @@ from bridge.errors import REFUSALS
 from bridge.link.connection import TRANSITIONS
 from bridge.tally import COUNTERS
 from tests.client import Client
-from tests.documents import PROTOCOL, blocks, rows, section
+from tests.documents import PROTOCOL, README, blocks, rows, section
 from tests.process import ROOT, check_all, environment
 from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE, Log
@@ -132,7 +132,19 @@ def make(*arguments: str) -> list[str]:
 
 
 def test_the_readme_has_the_commands_that_are_run_here() -> None:
-    assert commands() == ["make run", "make test", ".venv/bin/python app.py --server localhost:8000"]
+    assert commands() == [
+        "make run",
+        "make test",
+        "python3 server.py",  # tests/browser/test_documents.py
+        "make run SERVER=localhost:8000",
+        'make run SERVER=localhost:8000 ARGS="--site page"',
+    ]
+
+
+def test_no_document_says_python_where_a_fresh_machine_has_none() -> None:
+    for path in [*DOCUMENTS, *ROOT.glob("*.toml"), *(ROOT / "examples").rglob("*.py")]:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not re.search(r"(?<![/\w])python app\.py", line), f"{path}: {line}"
 
 
 def test_make_run_opens_a_page_with_the_demo_server() -> None:
@@ -143,31 +155,35 @@ def test_make_run_opens_a_page_with_the_demo_server() -> None:
             assert requests.get(f"{url}/readyz", timeout=PATIENCE).ok
 
 
-def test_make_run_takes_ones_own_server() -> None:
-    with TcpServer() as server, typed(make("run", f"SERVER={server.address}", "ARGS=--port 0")) as url:
-        server.accept()
-        assert requests.get(f"{url}/bridge/status", timeout=PATIENCE).json()["link"]["server"] == server.address
+def test_make_run_takes_ones_own_server_and_page(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("my page", encoding="utf-8")
+    *_, command = commands()
+    with TcpServer() as server:
+        here = command.replace("localhost:8000", server.address).replace("--site page", f"--site {tmp_path} --port 0")
+        _, *arguments = shlex.split(here)
+        with typed(make(*arguments)) as url:
+            server.accept()
+            assert requests.get(f"{url}/bridge/status", timeout=PATIENCE).json()["link"]["server"] == server.address
+            assert requests.get(url, timeout=PATIENCE).text == "my page"
 
 
 def test_the_bridge_is_started_without_make() -> None:
-    *_, command = commands()
-    _, *arguments = shlex.split(command)
-    with TcpServer() as server:
-        here = [part.replace("localhost:8000", server.address) for part in arguments]
-        with typed([sys.executable, *here, "--port", "0"]):
-            server.accept()
+    found = re.search(r"Without make: `\.venv/bin/python (app\.py --server) localhost:8000`", README)
+    assert found
+    with TcpServer() as server, typed([sys.executable, *found[1].split(), server.address, "--port", "0"]):
+        server.accept()
 
 
 def test_make_test_runs_the_tests_and_make_help_lists_every_target() -> None:
     said = subprocess.run(make("-n", "test"), cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "-m pytest" in said
     said = subprocess.run(make("help"), cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("run", "run-scala", "test", "lint", "bench"):
+    for target in ("run", "run-scala", "check", "test", "test-all", "lint", "bare", "bench"):
         assert re.search(rf"^{target} ", said, re.MULTILINE), said
 
 
 def test_every_framing_that_the_readme_names_is_one() -> None:
-    table = section((ROOT / "README.md").read_text(encoding="utf-8"), "Your own server in five lines")
+    table = section(README, "Your own server in ten lines")
     words = re.findall(r"`([^`]+)`", "".join(line.split("|")[1] for line in table.splitlines() if line[:3] == "| `"))
     assert {"~", "\\n", "json", "length:4", "netstring", "varint", "none"} <= set(words)
     words = sorted(set(words) - {"be", "le"})

@@ -343,7 +343,7 @@ def test_help_is_printed_whatever_else_is_wrong_and_ends_with_0(
         load(argv, {"BRIDGE_BOGUS": "1"})
     assert caught.value.code == 0
     printed = capsys.readouterr()
-    assert printed.out.startswith("usage: python app.py")
+    assert printed.out.startswith("usage: .venv/bin/python app.py")
     assert printed.err == ""
 
 

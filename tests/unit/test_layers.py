@@ -73,7 +73,7 @@ def paths(*folders: str) -> list[Path]:
 
 BRIDGE = [ROOT / "app.py", *paths("bridge")]
 TESTS = paths("tests")
-EVERYTHING = [*BRIDGE, *TESTS, *paths("bench", "examples", "tools")]
+EVERYTHING = [*BRIDGE, ROOT / "needs.py", *TESTS, *paths("bench", "examples", "tools")]
 
 
 def relative(path: Path) -> str:

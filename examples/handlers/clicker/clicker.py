@@ -3,7 +3,7 @@
 The form is a Flask route; the page that it answers with registers the name. Fits the Scala
 example's game, with a delimiter and without, and the `server.py` beside this file.
 
-Use: `python app.py --identity register --payload json --event-key action --framing-in json --framing-out none
+Use: `.venv/bin/python app.py --identity register --payload json --event-key action --framing-in json --framing-out none
 --handlers examples/handlers/clicker/clicker.py`.
 """
 

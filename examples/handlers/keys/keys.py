@@ -3,7 +3,7 @@
 Three kinds of events (`keys`, `fire`, `stop`), a little state for each client, and a notice of
 coming that is more than one frame. What the server says goes to everybody unchanged.
 
-Use: `python app.py --server localhost:8000 --handlers examples/handlers/keys/keys.py
+Use: `.venv/bin/python app.py --server localhost:8000 --handlers examples/handlers/keys/keys.py
 --site examples/handlers/keys/page`.
 """
 

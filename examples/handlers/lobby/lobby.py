@@ -3,7 +3,7 @@
 Players log in with an event of the page's own. The server hears of players, not of visitors, and
 of a game when all are ready. Of what it says, each player gets a private part, and all a summary.
 
-Use: `python app.py --server localhost:8000 --payload json --handlers examples/handlers/lobby/lobby.py
+Use: `.venv/bin/python app.py --server localhost:8000 --payload json --handlers examples/handlers/lobby/lobby.py
 --site examples/handlers/lobby/page`.
 """
 

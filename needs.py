@@ -1,0 +1,31 @@
+"""What the bridge needs of a machine, said in one line where it isn't there: Linux, a newer Python, its libraries.
+
+app.py asks it before anything else is imported. It stands beside the package, and must not use what an old Python can't
+read, so that one of 2016 says so too.
+
+Use: `unmet()` -> "" or what is missing, with what would do.
+"""
+
+import sys
+from importlib.util import find_spec
+
+__all__ = ["LIBRARIES", "OLDEST", "unmet"]
+
+OLDEST = (3, 11)
+#: What requirements.txt installs, by the names that are imported.
+LIBRARIES = (
+    "flask", "flask_socketio", "socketio", "engineio", "eventlet", "orjson", "msgspec", "pydantic", "websockets",
+)  # fmt: skip
+
+
+def unmet() -> str:
+    """The first need that isn't met, in one line; "" if the bridge can run here."""
+    if not sys.platform.startswith("linux"):
+        return "it runs on Linux alone (for epoll): use WSL on Windows, and a Linux container or machine on macOS"
+    if sys.version_info < OLDEST:
+        found = ".".join(map(str, sys.version_info[:3]))
+        return f"it needs Python 3.11 or newer, and this is {found}: make run PYTHON=python3.11 takes another"
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if not missing:
+        return ""
+    return f"this Python has no {missing[0]}: run make run first, then .venv/bin/python app.py"
