@@ -57,7 +57,9 @@ def link_options(settings: Settings, server: str, separate: bool, own: tuple[str
     """How the link is run. `separate`: one send a message; `own`: where the bridge itself listens."""
     link = settings.link
     reading = Reading(link.framing_in, link.framing_out, settings.relay.payload, link.max_frame)
-    return LinkOptions(server, separate, link.send_gap, link.idle_warn, link.idle_reconnect, reading, own)
+    return LinkOptions(
+        server, separate, link.send_gap, link.idle_warn, link.idle_reconnect, reading, own, link.retry_max
+    )
 
 
 def relay_rules(settings: Settings) -> Rules:

@@ -22,6 +22,7 @@ from bridge.config.addresses import Address
 from bridge.config.report import problems_block
 from bridge.config.sources import Given, Source, read_environment, read_file, read_flags
 from bridge.config.tree import (
+    BOTH,
     DEMO_SPEAKS,
     DIFFERENT,
     GROUPS,
@@ -57,10 +58,12 @@ _NO_CHECKS: Checks = MappingProxyType({})
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The value of a setting that was given, as the tree holds it, and who gave it."""
+    """The value of a setting that was given, as the tree holds it, and who gave it. `problem`: what is wrong with it
+    if no later source overrides it."""
 
     value: object
     given: Given
+    problem: str = ""
 
     @property
     def text(self) -> str:
@@ -80,6 +83,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], *, checks: Checks = _N
     file = read_file((variables.commands | flags.commands).get("config"), SETTINGS)
     chosen: dict[str, _Chosen] = {}
     problems = [*chain.from_iterable(_choose(source, checks, chosen) for source in (file, variables, flags))]
+    problems += dict.fromkeys(item.problem for item in chosen.values() if item.problem)
     problems += chain(_clashes(chosen), _settle_demo(chosen), _demo_differs(chosen))
     if problems:
         raise SettingsError(problems)
@@ -100,11 +104,39 @@ def _answer(flags: Source) -> None:
 def _choose(source: Source, checks: Checks, chosen: dict[str, _Chosen]) -> Iterator[str]:
     """Puts a source's values over those of the sources before it; gives its problems."""
     yield from source.problems
-    for given in source.given:
+    for given in sorted(source.given, key=lambda given: given.name not in BOTH):
         try:
-            chosen[given.name] = _Chosen(_parsed(given, checks), given)
+            value = _parsed(given, checks)
+            chosen[given.name] = _Chosen(value, given)
+            chosen.update(_both(value, given, checks))
         except SettingsError as error:
             yield from error.problems
+
+
+def _both(value: object, given: Given, checks: Checks) -> dict[str, _Chosen]:
+    """The settings that this one stands for. Raises SettingsError if it can't be any of them."""
+    names = BOTH.get(given.name, ())
+    wrong = {name: problem for name in names if (problem := _checked(checks, name, value))}
+    if names and len(wrong) == len(names):
+        raise SettingsError([f"{given.written(given.value)}: {wrong[names[0]]}"])
+    return {name: _Chosen(value, given, _one_of_both(given, name, wrong)) for name in names}
+
+
+def _one_of_both(given: Given, name: str, wrong: Mapping[str, str]) -> str:
+    """The problem if it has to be this one of them and can't."""
+    if name not in wrong:
+        return ""
+    return f"{given.written(given.value)}: can't be {SETTINGS[name].flag}, which needs its own: {wrong[name]}"
+
+
+def _checked(checks: Checks, name: str, value: object) -> str:
+    """What is wrong with it as that setting, or nothing."""
+    if name in checks:
+        try:
+            checks[name](str(value))
+        except ValueError as error:
+            return str(error)
+    return ""
 
 
 def _parsed(given: Given, checks: Checks) -> object:
@@ -149,9 +181,9 @@ def _demo_differs(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
     """The demo server speaks the standard wire; told to expect another, the page would stay empty."""
     if "demo" not in chosen or not chosen["demo"].value:
         return
-    for name in DEMO_SPEAKS:
-        if name in chosen and chosen[name].value != SETTINGS[name].default:
-            yield f"{chosen[name].text}: the demo server speaks the standard wire; leave out this or the demo"
+    others = [name for name in DEMO_SPEAKS if name in chosen and chosen[name].value != SETTINGS[name].default]
+    for text in dict.fromkeys(chosen[name].text for name in others):
+        yield f"{text}: the demo server speaks the standard wire; leave out this or the demo"
 
 
 def _tree(chosen: Mapping[str, _Chosen], check: bool) -> Settings:

@@ -32,11 +32,44 @@ def port_number(text: str) -> int | None:
     return number if 1 <= number <= 65535 else None
 
 
+_OTHERS = ("http", "ws", "redis", "mqtt", "amqp")
+_TLS = ("tls", "ssl", "tcps", "https", "wss")
+_OPENSSL, _SOCKET = "OPENSSL:", "UNIX-CONNECT:"
+
+
+def _between(target: str) -> str:
+    """How another program does what the bridge does not."""
+    put = "put stunnel or socat between" if target.startswith(_OPENSSL) else "put socat between"
+    if _OPENSSL in target and not re.search(r":\d+$", target.removeprefix(_OPENSSL)):
+        target += ":443"
+    return f"{put}, such as socat TCP-LISTEN:8000,bind=127.0.0.1,reuseaddr,fork {target} and --server localhost:8000"
+
+
+def _of_url(rest: str) -> str:
+    """The address in a URL, or one like it."""
+    found = rest.partition("/")[0]
+    host, _, port = found.rpartition(":")
+    return found if port_number(port) and host_fits(host) else "localhost:8000"
+
+
 def _bad_address(text: str) -> str:
     """What is wrong with an address that `address` can't take, and what would do."""
     host = text.rpartition(":")[0]
-    if "://" in text:
-        return f"needs HOST:PORT without {text.partition('://')[0]}://, such as localhost:8000"
+    scheme, _, rest = text.partition("://")
+    if text.startswith(("unix:", "/", "./", "~/")):
+        path = text.removeprefix("unix:").removeprefix("//")
+        return f"is a unix socket, which the bridge does not connect to; {_between(_SOCKET + path)}"
+    if rest and scheme.lower() in _TLS:
+        return f"needs TLS, which the bridge does not speak; {_between(_OPENSSL + rest.partition('/')[0])}"
+    if rest:
+        other = f"a server of {scheme.upper()} is none, as the bridge speaks plain TCP: " if scheme in _OTHERS else ""
+        return f"{other}needs HOST:PORT without {scheme}://, such as {_of_url(rest)}"
+    if apart := re.fullmatch(r"([^\s,;:]+)[\s,;]+(\d+)", text):
+        return f"needs a colon between host and port; {apart[1]}:{apart[2]} would do"
+    if "," in text:
+        return "is more than one address; a bridge has one server, such as localhost:8000"
+    if whole := re.fullmatch(r"([^/]+:\d+)/", text):
+        return f"ends with a slash; {whole[1]} would do"
     if port_number(text):
         return f"is a port without its host; localhost:{text} would do"
     if text.isdigit():

@@ -17,7 +17,7 @@ from typing import TypeVar, get_args
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from bridge.config.values import Kind
+from bridge.config.values import Hint, Kind
 
 __all__ = ["PREFIX", "Group", "Setting", "setting", "settings_of"]
 
@@ -71,7 +71,8 @@ class Setting:
             item = found["loc"][-1]
             cause = found.get("ctx", {}).get("error")
             bad = value[item] if isinstance(item, int) and isinstance(value, list) else value
-            yield bad, str(cause or "") or f"needs {self.kind.wants}"
+            needs = f"needs {self.kind.wants}"
+            yield bad, f"{cause}; {needs}" if isinstance(cause, Hint) else str(cause or "") or needs
 
 
 def settings_of(group: type[Group]) -> Iterator[Setting]:

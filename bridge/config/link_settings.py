@@ -22,15 +22,19 @@ class Link(Group, frozen=True):
     demo: kinds.Switch = setting(
         False, "start the embedded demo server and connect to it", "it takes the place of one's own server"
     )
+    framing: kinds.Framing = setting(
+        "~", "both of the next two, where they are not given themselves", "the delimiter that the Scala example uses"
+    )
     framing_in: kinds.Framing = setting(
         "~",
-        "where frames from the server end: a delimiter such as ~ or \\n, several with a space between, or json, "
-        "length:4be, netstring, varint",
+        "where frames from the server end: a delimiter such as ~ or \\n, several with a space between, or newline, "
+        "crlf, nul, tab, json, length:4be, netstring, varint",
         "the delimiter that the Scala example uses",
     )
     framing_out: kinds.Framing = setting(
         "~",
-        "the same for frames to the server: one delimiter, json, length:4be, netstring, varint, or none",
+        "the same for frames to the server: one delimiter, newline, crlf, nul, tab, json, length:4be, netstring, "
+        "varint, or none",
         "the same as from the server",
     )
     max_frame: kinds.Size = setting(
@@ -80,6 +84,12 @@ class Link(Group, frozen=True):
         10.0, "how long the server may take for such an answer", "who has clicked has gone on by then"
     )
 
+    retry_max: link_kinds.Retry = setting(
+        10.0,
+        "the longest wait between two attempts to connect; after a refused one it is 1 s at most, for two minutes and "
+        "while events are held",
+        "as Node-RED's TCP node; a server that has been away for long need not be called more often",
+    )
     idle_warn: link_kinds.Idle = setting(
         30.0,
         "how long the server may say nothing before that is shown",

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bridge.config.values import Kind, _empty_is_none, _encodable, _number
 
-__all__ = ["Idle", "OptionalText", "WhenDown"]
+__all__ = ["Idle", "OptionalText", "Retry", "WhenDown"]
 
 WhenDown = Literal["hold", "refuse"]
 Idle = Annotated[
@@ -19,6 +19,12 @@ Idle = Annotated[
     BeforeValidator(_number),
     Field(ge=0, le=86400, allow_inf_nan=False),
     Kind("SECONDS", "a number of seconds from 0 to 86400; 0 is never"),
+]
+Retry = Annotated[
+    float,
+    BeforeValidator(_number),
+    Field(ge=0.2, le=3600, allow_inf_nan=False),
+    Kind("SECONDS", "a number of seconds from 0.2 to 3600"),
 ]
 OptionalText = Annotated[
     Annotated[str, AfterValidator(_encodable)] | None, BeforeValidator(_empty_is_none), Kind("TEXT", "text, or nothing")

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 _LONGEST = 75
+_EMPTY = "''"  # as it is typed
 
 
 def printable(text: str) -> str:
@@ -221,7 +222,9 @@ def _take_values(source: Source, name: str, values: list[object], many: bool) ->
     flag = "--" + name.replace("_", "-")
     whole = [[value for value in values if value]] if many else values
     for value in whole:
-        given = Given(name, value, f"flag {flag}", lambda part: flag if part is True else f"{flag} {shown(part)}")
+        given = Given(
+            name, value, f"flag {flag}", lambda part: flag if part is True else f"{flag} {shown(part) or _EMPTY}"
+        )
         if name in COMMANDS:
             source.commands[name] = given
         else:

@@ -21,6 +21,7 @@ from bridge.config.fields import Group, Setting, setting, settings_of
 from bridge.config.link_settings import Link
 
 __all__ = [
+    "BOTH",
     "DEMO_SPEAKS",
     "DIFFERENT",
     "GROUPS",
@@ -215,6 +216,9 @@ SETTINGS: Mapping[str, Setting] = {item.name: item for group in GROUPS.values() 
 
 #: What the demo server takes for granted.
 DEMO_SPEAKS = ("framing_in", "framing_out", "confirm", "replies", "user_key", "action_key", "connected", "disconnected")
+
+#: A setting -> those that it stands for. They win, where they are given in the same source or a later one.
+BOTH: Mapping[str, tuple[str, ...]] = {"framing": ("framing_in", "framing_out")}
 
 #: Pairs that would be taken for each other if they were the same.
 DIFFERENT = (("user_key", "action_key"), ("connected", "disconnected"))

@@ -31,6 +31,7 @@ __all__ = [
     "Framing",
     "Grace",
     "HandlerFiles",
+    "Hint",
     "Identity",
     "Interval",
     "Kind",
@@ -55,6 +56,9 @@ __all__ = [
 ]
 
 _SIZE = re.compile(r"(\d{1,18}) ?(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
+_ODD_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([kmg]?)i?(?:b|bytes?)?", re.ASCII | re.IGNORECASE)
+_SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)", re.ASCII)
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*://)(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
 _NO_PORT_NEEDED = {("http://", 80), ("https://", 443)}
 _SWITCH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -69,6 +73,10 @@ class Kind:
     switch: bool = False
     many: bool = False
     secret: bool = False
+
+
+class Hint(ValueError):
+    """What a value would be in the setting's unit; what the setting needs is said after it."""
 
 
 def _whole(value: object) -> int:
@@ -86,12 +94,25 @@ def _number(value: object) -> float:
     try:
         return float(value)
     except (ValueError, OverflowError):
-        raise ValueError from None
+        raise _without_unit(str(value)) from None
+
+
+def _without_unit(text: str) -> ValueError:
+    """What to say of what is no number of seconds: `500ms` is one of another unit."""
+    found = _SECONDS.fullmatch(text)
+    if found is None:
+        return ValueError()
+    unit = found[2] if found[2] == "ms" else found[2][0]
+    return Hint(f"is {float(found[1]) * _UNITS[unit]:.12g} in seconds")
 
 
 def _size(value: object) -> int:
     """Bytes: `65536`, `64k`, `64KiB`. The suffixes are powers of 1024, which is what a limit is set in."""
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    odd = _ODD_SIZE.fullmatch(value) if isinstance(value, str) and match is None else None
+    if odd is not None:
+        size = float(odd[1]) * (1 << 10 * " kmg".index((odd[2] or " ").lower()))
+        raise Hint(f"is {size:.0f} in bytes")
     if match is None:
         return _whole(value)
     return int(match[1]) << 10 * " kmg".index((match[2] or " ").lower())
@@ -205,7 +226,7 @@ ListenPort = Annotated[
     int, BeforeValidator(_whole), Field(ge=0, le=65535), Kind("PORT", "a whole number from 0 to 65535")
 ]
 Switch = Annotated[bool, BeforeValidator(_switch), Kind("YES", "true or false", switch=True)]
-Framing = Annotated[_Text, Kind("FRAMING", "a framing, such as ~, \\n, json or length:4be")]
+Framing = Annotated[_Text, Kind("FRAMING", "a framing, such as ~, newline, json or length:4be")]
 Size = Annotated[
     int,
     BeforeValidator(_size),

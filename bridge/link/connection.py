@@ -15,19 +15,21 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from bridge.errors import LinkError
-from bridge.link.delays import Delays
+from bridge.link.delays import LAST_DELAY, Delays
 from bridge.link.hint import DEFAULT_READING, Reading
 from bridge.link.hints import Hints
+from bridge.link.outgoing import Outgoing
 from bridge.link.reader import Decoding, Reader
 from bridge.link.silence import Silence
-from bridge.link.sockets import acknowledged, broken, configure, finish_sending, is_own, unanswered_for
-from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, Now, sentence
+from bridge.link.sockets import acknowledged, broken, configure, finish_sending, is_own, unanswered_for, vitals_of
+from bridge.link.standing import Standing
+from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, stalled_for
+from bridge.link.watch import Watch
 from bridge.tally import Tally, shorten
 
 __all__ = ["TRANSITIONS", "Link", "LinkOptions", "LinkState", "LinkStatus", "Outgoing"]
@@ -40,27 +42,12 @@ STABLE = 5.0  # seconds a connection lasts before the delays start anew: a serve
 # closes at once would otherwise be called five times a second for ever
 
 
-class Outgoing(Protocol):
-    """What the writer is fed from."""
-
-    def take(self, at_most: int) -> Sequence[bytes]:
-        """Framed messages, one or several a piece, of `at_most` bytes or one piece; waits. Empty: it is over."""
-
-    def sent(self) -> None:
-        """What was taken last was handed to the socket, whole."""
-
-    def down(self, in_flight: bool) -> None:
-        """The connection is over; with `in_flight`, what was taken last may not have arrived."""
-
-    def over(self, acknowledged: int | None) -> None:
-        """Nothing more happens on it. So many bytes of what was sent have arrived, if that is known."""
-
-
 @dataclass(frozen=True, slots=True)
 class LinkOptions:
     """`server` for the log; `separate`: one send a message, `send_gap` seconds between (framing `none`);
     `idle_warn`, `idle_reconnect`: seconds until a server that says nothing is silent, and is left; 0: never;
-    `reading`: what the bytes are taken for; `own`: where the bridge itself listens."""
+    `reading`: what the bytes are taken for; `own`: where the bridge itself listens; `retry_max`: the most seconds
+    between two attempts to connect."""
 
     server: str
     separate: bool = False
@@ -69,6 +56,7 @@ class LinkOptions:
     idle_reconnect: float = 0.0
     reading: Reading = DEFAULT_READING
     own: tuple[str, int] | None = None
+    retry_max: float = LAST_DELAY
 
 
 class Link:
@@ -82,8 +70,9 @@ class Link:
         tally: Tally,
     ) -> None:
         self._dial, self._options, self._tally = dial, options, tally
-        self._now = Now(LinkState.CLOSED, "not started yet", time.time(), None)
+        self._standing = Standing(options.server)
         self._silence = Silence(options.idle_warn, options.idle_reconnect)
+        self._watch = Watch()
         self._hints = Hints(options.reading, tally)
         self._reader = Reader(options.server, decoder, self._silence, self._hints, tally)
         self._sock: socket.socket | None = None
@@ -94,7 +83,8 @@ class Link:
     @property
     def status(self) -> LinkStatus:
         """The state with its reason, the same for the log, the page and /bridge/status."""
-        return self._now.status(time.monotonic(), self._silence.silent, self._hints.hint)
+        silent, hint, stalled = self._silence.silent, self._hints.hint, self._watch.stalled
+        return self._standing.now.status(time.monotonic(), silent, hint, stalled)
 
     def run(
         self,
@@ -107,21 +97,24 @@ class Link:
         """Connect, read, and connect again, until `close()`. Blocks.
 
         `on_burst` gets the frames that one read completed; `on_state` every change of state, for
-        CONNECTED before anything is read or written; `on_change` is called when `status.silent` or
-        `status.hint` has changed.
+        CONNECTED before anything is read or written; `on_change` is called when the status has changed otherwise:
+        the server is silent or speaks again, does not read or reads again, there is another hint, the next attempt
+        comes sooner.
         """
-        self._on_state, self._outgoing = on_state, outgoing
+        self._on_change, self._outgoing = on_change, outgoing
+        self._standing.run(lambda: self.status, on_state, on_change)
         self._reader.run(on_burst)
-        self._silence.run(partial(self._silence_changed, on_change), self._too_silent)
+        self._silence.run(self._silence_changed, self._too_silent)
+        self._watch.run(self._gone, self._stall_changed)
         self._hints.run(on_change)
-        delays = Delays()
+        delays = Delays(self._options.retry_max)
         while not self._closing.is_set():
-            self._enter(LinkState.CONNECTING, self._now.reason if self._now.state is LinkState.WAITING else "")
+            self._standing.attempt()
             try:
                 sock = self._dialled()
             except LinkError as error:
                 self._tally.count("link_failures")
-                self._pause(error, delays.next())
+                self._pause(error, delays)
                 continue
             if self._closing.is_set():  # it is too late to tell the server anything
                 sock.close()
@@ -130,9 +123,8 @@ class Link:
             cause = self._connection(sock)
             if time.monotonic() - started > STABLE:
                 delays.reset()
-            self._pause(cause, delays.next())
-        if self._now.state is not LinkState.CLOSED:
-            self._enter(LinkState.CLOSED, "the bridge is stopping")
+            self._pause(cause, delays)
+        self._standing.end()
         self._over.set()
 
     def leave(self, seconds: float) -> None:
@@ -170,7 +162,7 @@ class Link:
             configure(sock)
         except OSError as error:  # some systems refuse options for a socket that was reset already
             sock.close()
-            raise broken(error, self._options.server) from None
+            raise self._broken(error) from None
         return sock
 
     def _connection(self, sock: socket.socket) -> LinkError:
@@ -179,15 +171,17 @@ class Link:
         self._sock = sock
         self._tally.count("link_connects")
         self._hints.begin()
-        self._enter(LinkState.CONNECTED, "")
+        self._standing.enter(LinkState.CONNECTED)
         writer = threading.Thread(target=self._write, args=(sock,), name="bridge-writer", daemon=True)
         writer.start()
         if self._closing.is_set():  # close() may have come before there was a socket to break
             self._break(sock, LinkError("closed", "the bridge is stopping"))
         self._silence.begin()
+        self._watch.begin(partial(vitals_of, sock))
         self._break(sock, self._read(sock))
         assert self._cause is not None  # it was just given one
         self._silence.end()
+        self._watch.end()
         self._hints.ended(not self._closing.is_set() and self._cause.code in BY_SERVER, unanswered_for(sock))
         self._sock = None
         self._outgoing.down(in_flight=False)
@@ -210,9 +204,9 @@ class Link:
         try:
             return self._reader.read(sock)
         except OSError as error:
-            return broken(error, self._options.server)
+            return self._broken(error)
 
-    def _silence_changed(self, told: Callable[[], None]) -> None:
+    def _silence_changed(self) -> None:
         if self._silence.silent:
             self._tally.count("link_silences")
             log.warning("= %s has said nothing for %g s", self._options.server, self._options.idle_warn)
@@ -220,11 +214,26 @@ class Link:
         else:
             log.info("= %s speaks again", self._options.server)
             self._hints.speaks()
-        told()
+        self._on_change()
 
     def _too_silent(self) -> None:
         seconds = self._options.idle_reconnect
         self.drop(LinkError("silent", f"{self._options.server} said nothing for {seconds:g} s"))
+
+    def _gone(self, why: str) -> None:
+        self.drop(LinkError("dead", f"{self._options.server} no longer answers: {why}"))
+
+    def _stall_changed(self, begins: bool) -> None:
+        if begins:
+            self._tally.count("link_stalls")
+        if self._watch.stalled:
+            log.warning("= %s: %s", self._options.server, stalled_for(self._watch.stalled))
+        else:
+            log.info("= %s reads again", self._options.server)
+        self._on_change()
+
+    def _broken(self, error: OSError) -> LinkError:
+        return broken(error, self._options.server, self._watch.given_up())
 
     def _write(self, sock: socket.socket) -> None:
         cause = LinkError("broken", f"sending to {self._options.server} failed")
@@ -243,7 +252,7 @@ class Link:
             try:
                 sock.sendall(data)
             except OSError as error:
-                return broken(error, self._options.server)
+                return self._broken(error)
             self._tally.count("bytes_out", len(data))
             if log.isEnabledFor(logging.DEBUG):
                 for frame in frames:
@@ -256,22 +265,8 @@ class Link:
                 break
         return None
 
-    def _pause(self, error: LinkError, delay: float) -> None:
+    def _pause(self, error: LinkError, delays: Delays) -> None:
         """Wait for the next attempt, saying why and how long."""
-        if self._closing.is_set():
-            return
-        self._enter(LinkState.WAITING, error.reason, time.monotonic() + delay)
-        self._closing.wait(delay)
-
-    def _enter(self, state: LinkState, reason: str, next_try: float | None = None) -> None:
-        if state not in TRANSITIONS[self._now.state]:
-            raise AssertionError(f"the link can't go from {self._now.state.value} to {state.value}")
-        self._now = Now(state, reason, time.time(), next_try)
-        status = self.status
-        level = logging.WARNING if state is LinkState.WAITING else logging.INFO
-        log.log(
-            logging.DEBUG if state is LinkState.CONNECTING else level,
-            "= %s",
-            sentence(self._options.server, status),
-        )
-        self._on_state(status)
+        if not self._closing.is_set():
+            outgoing = self._outgoing
+            self._standing.pause(error, delays, self._closing, lambda: bool(outgoing.held or outgoing.waiting))

@@ -1,7 +1,8 @@
 """Bytes to frames and frames to bytes, for every framing there is. Sans-IO.
 
 One string chooses the framing, for each direction on its own: a delimiter (`~`, `\\n`, `END\\r\\n`), `json`,
-`length:4be`, `netstring`, `varint`, or `none` (out only). docs/protocol.md has the whole grammar.
+`length:4be`, `netstring`, `varint`, or `none` (out only); the usual delimiters have names (`newline`, `nul`).
+docs/protocol.md has the whole grammar.
 Must not know sockets, nor what is in a frame.
 
 Use: `framing_in("~", 1 << 20).feed(b"a~b~c")` -> [b"a", b"b"]; `framing_out("~", 1 << 20).frame(b"a")` -> b"a~".
@@ -9,8 +10,10 @@ Use: `framing_in("~", 1 << 20).feed(b"a~b~c")` -> [b"a", b"b"]; `framing_out("~"
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from bridge.errors import FrameTooBig, Refused
@@ -18,11 +21,21 @@ from bridge.link.framing_counted import ByteOrder, LengthDecoder, NetstringDecod
 from bridge.link.framing_delimiter import AlternativesDecoder, DelimiterDecoder, escape_for
 from bridge.link.framing_json import JsonDecoder
 
-__all__ = ["DEFAULT_MAX_FRAME", "Decoder", "Encoder", "FramingSpecError", "framing_in", "framing_out"]
+__all__ = ["DEFAULT_MAX_FRAME", "NAMES", "Decoder", "Encoder", "FramingSpecError", "framing_in", "framing_out"]
 
 DEFAULT_MAX_FRAME = 1024 * 1024  # bytes; NATS' payload limit
 
+#: What the usual delimiters are called.
+NAMES: Mapping[str, bytes] = MappingProxyType(
+    {"newline": b"\n", "lines": b"\n", "lf": b"\n", "ndjson": b"\n", "crlf": b"\r\n", "nul": b"\0", "tab": b"\t"}
+)
 _WORDS = frozenset(("json", "netstring", "varint", "none"))
+_WORD = re.compile(r"[a-z][a-z0-9:]+\Z")  # what looks like one of them
+_KNOWN = (*NAMES, "json", "length:1", "length:2", "length:4", "length:8", "netstring", "varint", "none")
+_MEANT = {  # what others call it, where its letters lead elsewhere
+    "jsonl": "ndjson", "jsonlines": "ndjson", "line": "lines", "eol": "newline", "nl": "newline", "linefeed": "newline",
+    "null": "nul", "zero": "nul", "protobuf": "varint", "delimited": "varint", "raw": "none",
+}  # fmt: skip
 _LENGTH = re.compile(r"length:([1248])(be|le)?\Z")
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.)|\Z)", re.DOTALL)
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\"}
@@ -150,13 +163,28 @@ def _delimiter(text: str) -> bytes:
     """The bytes of one delimiter as it stands in a framing string."""
     if text in _WORDS:
         raise FramingSpecError(f"{text!r} can't be one of several; as a delimiter it is delim:{text}")
+    if text in NAMES:
+        return NAMES[text]
+    if _WORD.match(text) and not text.startswith("delim:"):
+        raise FramingSpecError(_no_word(text))
     text = text.removeprefix("delim:")
     if not text:
-        raise FramingSpecError("a delimiter is empty; one space separates alternatives, and a space itself is \\x20")
+        raise FramingSpecError(
+            "there is no delimiter; newline, ~, json or length:4 would do, among others. One space separates "
+            "alternatives, and a space itself is \\x20"
+        )
     try:
         return _unescape(text)
     except UnicodeEncodeError:
         raise FramingSpecError(f"{text!r} is not UTF-8; single bytes are written \\xHH") from None
+
+
+def _no_word(text: str) -> str:
+    """What to say of a word that looks like a framing's and is none."""
+    near = [_MEANT[text]] if text in _MEANT else difflib.get_close_matches(text, _KNOWN, n=1)
+    meant = f"did you mean {near[0]}? There are" if near else "there are"
+    words = "newline (lines, lf, ndjson), crlf, nul, tab, json, length:1|2|4|8, netstring, varint, none"
+    return f"{text!r} is no framing; {meant} {words}, and delimiters; as a delimiter it is delim:{text}"
 
 
 def _unescape(text: str) -> bytes:

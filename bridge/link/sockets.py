@@ -7,6 +7,7 @@ Use: `configure(sock)`; `raise broken(error, "localhost:8000")`; `how_it_ended(s
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import socket
 import struct
@@ -16,33 +17,37 @@ import threading
 import time
 
 from bridge.errors import LinkError
+from bridge.link.vitals import Vitals
 
 __all__ = [
     "KEEPALIVE", "acknowledged", "broken", "configure", "finish_sending", "how_it_ended", "is_own",
-    "unanswered_for",
+    "unanswered_for", "vitals_of",
 ]  # fmt: skip
 
-KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s
+KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s; vitals.py looks for it where keepalive is silent
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
-    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 25_000),  # ms; keepalive is silent while data is unacknowledged
 )
+_RTO_MAX_MS = 44  # TCP_RTO_MAX_MS, Linux 6.15; without it the kernel's probes come two minutes apart in the end
+_LONGEST_RTO = 5_000  # ms; so four probes are unanswered within 25 s
 
 LOOK = 0.02  # seconds between two looks whether the other machine has had everything
 LAST_WORDS = 0.25  # seconds that one which has had everything may take to close
 
-_BYTES_ACKED = 120  # where tcpi_bytes_acked is in Linux's struct tcp_info; RFC 4898, tcpEStatsAppHCThruOctetsAcked
+# Where these are in Linux's struct tcp_info (include/uapi/linux/tcp.h).
+_RETRANSMITS, _PROBES, _UNACKED = 2, 3, 24
+_LAST_DATA_SENT, _LAST_DATA_RECV, _LAST_ACK_RECV = 44, 52, 56  # milliseconds since
+_BYTES_ACKED = 120  # RFC 4898, tcpEStatsAppHCThruOctetsAcked
+_NOTSENT_BYTES = 144
 
-_LAST_DATA = 44  # where tcpi_last_data_sent is there; tcpi_last_data_recv is two after it, both in ms
 
-
-def broken(error: OSError, server: str) -> LinkError:
-    """Why a call failed."""
+def broken(error: OSError, server: str, given_up: str = "TCP gave up") -> LinkError:
+    """Why a call failed. `given_up`: what made the kernel take the other machine for gone, if it did."""
     if isinstance(error, ConnectionResetError):
         return LinkError("reset", f"{server} reset the connection")
     if isinstance(error, TimeoutError):
-        return LinkError("dead", f"{server} no longer answers (found by TCP keepalive)")
+        return LinkError("dead", f"{server} no longer answers: {given_up}")
     if isinstance(error, BrokenPipeError):
         return LinkError("eof", f"{server} closed the connection")
     return LinkError("broken", f"the connection to {server} broke: {error.strerror or error}")
@@ -64,6 +69,16 @@ def configure(sock: socket.socket) -> None:
     for level, name, value in KEEPALIVE:
         if hasattr(socket, name):  # they are Linux's; elsewhere keepalive has the system's times
             sock.setsockopt(level, getattr(socket, name), value)
+    if sys.platform == "linux":
+        _limit_backoff(sock)
+
+
+def _limit_backoff(sock: socket.socket) -> None:
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, _RTO_MAX_MS, _LONGEST_RTO)
+    except OSError as error:
+        if error.errno not in (errno.ENOPROTOOPT, errno.EINVAL):  # an older kernel
+            raise
 
 
 def finish_sending(sock: socket.socket, over: threading.Event, seconds: float) -> None:
@@ -89,11 +104,8 @@ def _unacknowledged(sock: socket.socket) -> int | None:
 
 def acknowledged(sock: socket.socket) -> int | None:
     """How many bytes the other machine has acknowledged, also after the connection's end; None if nobody knows."""
-    try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
-    except (OSError, AttributeError):  # AttributeError: not on Linux
-        return None
-    if len(info) < _BYTES_ACKED + 8:  # before Linux 4.1
+    info = _info(sock, _BYTES_ACKED + 8)
+    if info is None:
         return None
     acked: int = struct.unpack_from("Q", info, _BYTES_ACKED)[0]
     return acked - 1  # the SYN counts as one; so does the FIN, if it came to that
@@ -101,13 +113,10 @@ def acknowledged(sock: socket.socket) -> int | None:
 
 def unanswered_for(sock: socket.socket) -> float | None:
     """Seconds since something was last sent, if nothing has come since, also after the connection's end; else None."""
-    try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA + 12)
-    except (OSError, AttributeError):
+    info = _info(sock, _LAST_DATA_RECV + 4)
+    if info is None:
         return None
-    if len(info) < _LAST_DATA + 12:
-        return None
-    sent, _, received = struct.unpack_from("III", info, _LAST_DATA)
+    sent, _, received = struct.unpack_from("III", info, _LAST_DATA_SENT)
     return sent / 1000 if sent <= received else None
 
 
@@ -122,3 +131,24 @@ def is_own(sock: socket.socket, own: tuple[str, int]) -> bool:
     if port != own[1]:
         return False
     return host == own[0] or (own[0] in ("", "0.0.0.0", "::") and host == here)
+
+
+def vitals_of(sock: socket.socket) -> Vitals | None:
+    """What the kernel knows of the other machine now; None if it does not tell, or the socket is closed."""
+    info = _info(sock, _NOTSENT_BYTES + 4)
+    if info is None:
+        return None
+    (unacked,) = struct.unpack_from("I", info, _UNACKED)
+    quiet = min(struct.unpack_from("I", info, where)[0] for where in (_LAST_DATA_RECV, _LAST_ACK_RECV))
+    (acked,) = struct.unpack_from("Q", info, _BYTES_ACKED)
+    (waiting,) = struct.unpack_from("I", info, _NOTSENT_BYTES)
+    return Vitals(time.monotonic(), quiet / 1000, unacked, waiting, acked, info[_PROBES], info[_RETRANSMITS])
+
+
+def _info(sock: socket.socket, size: int) -> bytes | None:
+    """Linux's struct tcp_info, so much of it; None from a kernel that has not so much, and elsewhere."""
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
+    except (OSError, AttributeError):  # AttributeError: not on Linux
+        return None
+    return info if len(info) == size else None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bridge.link.hint import Hint
 
-__all__ = ["TRANSITIONS", "LinkState", "LinkStatus", "Now", "sentence"]
+__all__ = ["TRANSITIONS", "LinkState", "LinkStatus", "Now", "sentence", "stalled_for"]
 
 
 class LinkState(enum.Enum):
@@ -35,8 +35,9 @@ TRANSITIONS: dict[LinkState, frozenset[LinkState]] = {
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """What can be said of the link now. `since`: epoch seconds; `next_try_s`: seconds, when waiting; `silent`:
-    it is connected, and the server has said nothing for a while; `hint`: what seems wrong."""
+    """What can be said of the link now. `reason`: why it is not connected, or what is wrong although it is; `since`:
+    epoch seconds; `next_try_s`: seconds, when waiting; `silent`: it is connected, and the server has said nothing
+    for a while; `hint`: what seems wrong."""
 
     state: LinkState
     reason: str | None
@@ -68,11 +69,20 @@ class Now(NamedTuple):
     since: float
     next_try: float | None
 
-    def status(self, monotonic: float, silent: bool = False, hint: Hint | None = None) -> LinkStatus:
-        """What can be said of it at this time. `silent` counts while it is connected, `hint` always."""
+    def status(
+        self, monotonic: float, silent: bool = False, hint: Hint | None = None, stalled: float = 0.0
+    ) -> LinkStatus:
+        """What can be said of it at this time. `silent`, and for how many seconds it is `stalled`, count while it is
+        connected, `hint` always."""
         wait = None if self.next_try is None else round(max(0.0, self.next_try - monotonic), 3)
-        silent = silent and self.state is LinkState.CONNECTED
-        return LinkStatus(self.state, self.reason or None, round(self.since, 3), wait, silent, hint)
+        connected = self.state is LinkState.CONNECTED
+        reason = stalled_for(stalled) if connected and stalled else self.reason
+        return LinkStatus(self.state, reason or None, round(self.since, 3), wait, silent and connected, hint)
+
+
+def stalled_for(seconds: float) -> str:
+    """What is wrong with a link whose server does not read."""
+    return f"the server has not read for {seconds:.0f} s; its machine answers, so the link stays"
 
 
 def sentence(server: str, status: LinkStatus) -> str:

@@ -47,8 +47,8 @@ def _status(sources: Sources) -> dict[str, object]:
 
 
 def _ready(link: dict[str, object]) -> Response:
-    if link["state"] == "connected":
-        return _answer(200, {"status": "ok"})
+    if link["state"] == "connected":  # with a reason if something is wrong: who only listens need not read
+        return _answer(200, {"status": "ok"} | ({"reason": link["reason"]} if link["reason"] else {}))
     return _answer(503, {"status": link["state"], "reason": link["reason"] or f"the link is {link['state']}"})
 
 

@@ -111,6 +111,15 @@ def test_a_server_that_accepts_and_closes_at_once_is_not_called_in_a_loop() -> N
         assert requests.get(f"{bridge.url}/healthz", timeout=PATIENCE).ok
 
 
+def test_a_server_that_closes_each_connection_is_two_lines_of_the_log_and_one_with_their_number() -> None:
+    with TcpServer() as server, Bridge("--server", server.address) as bridge:
+        for _ in range(6):
+            server.accept().close()
+        assert len([line for line in bridge.log.entries if "= connected to" in line or "= link down" in line]) <= 3
+        line = bridge.said("more changes since the line before")
+        assert "closed the connection" in line
+
+
 def test_a_link_that_is_down_or_silent_costs_no_cpu() -> None:
     with (
         TcpServer() as silent,

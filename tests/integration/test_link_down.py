@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.client import Client
 from tests.integration.test_link import free_port
 from tests.process import Bridge
 from tests.tcpserver import TcpServer
+from tests.viewer import until
 from tests.waiting import PATIENCE, Log
+
+LATE = 0.5  # this machine is busy
 
 
 def emit(client: Client, event: str, *args: object) -> Log[Any]:
@@ -57,6 +62,52 @@ def test_what_is_emitted_while_the_server_is_started_again_is_sent_to_the_new_on
             said = again.accept().first(20)
             assert [m.get("data") for m in said] == [None, *range(1, 20)]
             assert [ack.wait_count(1)[0] for ack in acks] == [{"ok": True}] * 19
+
+
+def test_what_was_emitted_arrives_within_a_second_of_the_servers_listening_again() -> None:
+    """The server is away for seven seconds, as one that is built and started anew; then for longer."""
+    with TcpServer() as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
+        server.accept()
+        ann.linked()
+        server.close()
+        ann.linked("waiting")
+        for away in (7, 4):
+            held = emit(ann, "click", away)
+            ann.gone.wait(away)
+            with TcpServer(server.port) as again:
+                began = time.monotonic()
+                peer = again.accept()
+                assert held.wait_count(1) == [{"ok": True}]
+                assert time.monotonic() - began < 1 + LATE
+                assert peer.message(action="click", data=away)
+            until(lambda: bridge.status()["link"]["state"] != "connected")
+
+
+def test_something_that_is_held_while_the_wait_is_long_shortens_it_and_the_page_is_told(tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        Bridge("--server", f"127.0.0.1:{port}", program=(sys.executable, str(hasty(tmp_path)))) as bridge,
+        Client(bridge.url) as ann,
+    ):
+        ann.events.wait(lambda e: e[0] == "bridge:link" and (e[1]["next_try_s"] or 0) > 7, timeout=60)
+        told = len(ann.events.entries)
+        with TcpServer(port) as server:
+            began = time.monotonic()
+            assert ann.ask("click")["ok"]
+            server.accept()
+            assert time.monotonic() - began < 1 + LATE
+        sooner = ann.events.wait(lambda e: e[0] == "bridge:link", start=told)[1]
+        assert (sooner["state"], sooner["next_try_s"] < 1) == ("waiting", True)
+
+
+def hasty(folder: Path) -> Path:
+    """app.py in which the two minutes after a refusal are none."""
+    file = folder / "hasty.py"
+    file.write_text(
+        "import runpy, sys\nsys.argv = sys.argv[1:]\nsys.path.insert(0, sys.argv[0].rpartition('/')[0])\n"
+        "import bridge.link.delays\nbridge.link.delays.WHILE = 0\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    return file
 
 
 def test_after_its_time_an_event_is_refused_and_the_ack_says_why() -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bridge.config import SETTINGS, Settings, describe, load, problems_block
 from bridge.config.fields import Setting
-from bridge.config.tree import GROUPS
+from bridge.config.tree import BOTH, GROUPS
 from bridge.errors import SettingsError
 from bridge.version import VERSION
 from tests.process import ROOT
@@ -96,7 +96,9 @@ def test_the_latest_source_that_gives_the_setting_counts_and_is_its_origin(item:
     assert in_tree(settings, item.name) == expected != item.default
     origin = {"file": "file b.toml", "environment": f"environment {item.variable}", "flag": f"flag {item.flag}"}
     assert settings.origins[item.name] == origin[sources[-1]]
-    others = {name: origin for name, origin in settings.origins.items() if name != item.name}
+    stands_for = {item.name, *BOTH.get(item.name, ())}
+    assert {settings.origins[name] for name in stands_for} == {origin[sources[-1]]}
+    others = {name: origin for name, origin in settings.origins.items() if name not in stands_for}
     assert set(others.values()) == {"default"}
 
 
@@ -370,3 +372,70 @@ def test_describe_shows_a_server_that_the_demo_replaces_as_not_used(folder: Path
     assert '# server             = "a:1", not used: the demo server is  # environment BRIDGE_SERVER' in text
     (folder / "again.toml").write_text(text)
     assert load(["--config", "again.toml"], {}).link.demo is True
+
+
+@pytest.mark.parametrize("one", SOURCES)
+@pytest.mark.parametrize("other", SOURCES)
+@pytest.mark.parametrize("way", ["framing_in", "framing_out"])
+def test_framing_is_both_ways_and_yields_to_either_of_the_same_or_a_later_source(
+    one: str, other: str, way: str
+) -> None:
+    def texts(sources: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+        argv, environ = ["--config", "b.toml"], {}
+        Path("b.toml").write_text(
+            "".join(f"{name} = '{text}'\n" for name, text in sources.items() if one_of(name, "file"))
+        )
+        for name, text in sources.items():
+            if one_of(name, "environment"):
+                environ[SETTINGS[name].variable] = text
+            elif one_of(name, "flag"):
+                argv += [SETTINGS[name].flag, text]
+        return argv, environ
+
+    def one_of(name: str, source: str) -> bool:
+        return source == (one if name == "framing" else other)
+
+    link = load(*texts({way: "|", "framing": "crlf"})).link
+    wins = SOURCES.index(other) >= SOURCES.index(one)
+    assert getattr(link, way) == ("|" if wins else "crlf")
+    assert getattr(link, "framing_out" if way == "framing_in" else "framing_in") == "crlf"
+
+
+def only_in(text: str) -> None:
+    if text in ("none", "x"):
+        raise ValueError("not in")
+
+
+def only_out(text: str) -> None:
+    if text in ("END", "x"):
+        raise ValueError("not out")
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        (["--framing", "none"], "--framing none: can't be --framing-in, which needs its own: not in"),
+        (["--framing", "END"], "--framing END: can't be --framing-out, which needs its own: not out"),
+        (["--framing", "x"], "--framing x: not in"),
+        (["--framing", "x", "--framing-in", "~", "--framing-out", "~"], "--framing x: not in"),
+    ],
+)
+def test_a_framing_that_one_way_can_not_have_is_a_problem_that_names_it(argv: list[str], problem: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(argv, {}, checks={"framing_in": only_in, "framing_out": only_out})
+    assert caught.value.problems == (problem,)
+
+
+def test_where_that_way_has_its_own_it_is_none() -> None:
+    checks = {"framing_in": only_in, "framing_out": only_out}
+    assert load(["--framing-in", "json"], {"BRIDGE_FRAMING": "none"}, checks=checks).link.framing_out == "none"
+    assert load(["--framing", "END", "--framing-out", "~"], {}, checks=checks).link.framing_in == "END"
+
+
+def test_the_demo_speaks_its_own_framing_which_is_one_problem_for_both_ways() -> None:
+    assert len(problems(["--demo", "--framing", "json"])) == 1
+    assert load(["--demo", "--framing", "~"], {}).link.demo
+
+
+def test_an_empty_value_is_shown_as_it_is_typed() -> None:
+    assert problems(["--port="]) == ("--port '': needs a whole number from 0 to 65535",)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge.config import SETTINGS, Address, load
+from bridge.config.fields import Setting
 from bridge.errors import SettingsError
 
 
@@ -85,6 +86,66 @@ def test_what_is_no_server_is_refused_with_what_would_do(text: str, advice: str)
     problem = refusal("server", text)
     assert problem.startswith("--server ")
     assert problem.endswith(f": {advice}")
+
+
+@pytest.mark.parametrize("text", ["tls://h:1", "https://h/x", "ssl://h", "wss://h:443", "TLS://h:1"])
+def test_tls_is_not_spoken_to_a_server_and_what_does_is_named(text: str) -> None:
+    problem = refusal("server", text)
+    assert "needs TLS, which the bridge does not speak; put stunnel or socat between" in problem
+    assert re.search(r"fork OPENSSL:h:\d+ and --server localhost:8000$", problem)
+
+
+@pytest.mark.parametrize("text", ["unix:/run/x", "unix:///run/x", "/run/x"])
+def test_a_unix_socket_is_not_connected_to_and_what_does_is_named(text: str) -> None:
+    problem = refusal("server", text)
+    assert "is a unix socket, which the bridge does not connect to; put socat between" in problem
+    assert problem.endswith("fork UNIX-CONNECT:/run/x and --server localhost:8000")
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("http://localhost:9000", "a server of HTTP is none, as the bridge speaks plain TCP: "
+         "needs HOST:PORT without http://, such as localhost:9000"),
+        ("tcp://h:1", "needs HOST:PORT without tcp://, such as h:1"),
+        ("tcp://h:1/", "needs HOST:PORT without tcp://, such as h:1"),
+        ("localhost 8000", "needs a colon between host and port; localhost:8000 would do"),
+        ("localhost,8000", "needs a colon between host and port; localhost:8000 would do"),
+        ("a:1,b:2", "is more than one address; a bridge has one server, such as localhost:8000"),
+        ("localhost:8000/", "ends with a slash; localhost:8000 would do"),
+    ],
+)  # fmt: skip
+def test_what_is_nearly_a_server_is_answered_with_the_one_that_was_meant(text: str, advice: str) -> None:
+    assert refusal("server", text) == f"--server {text}: {advice}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "seconds"),
+    [("hold", "10s", "10"), ("grace", "500ms", "0.5"), ("ping_interval", "1m", "60"), ("idle_warn", "2 hours", "7200"),
+     ("send_gap", "5 ms", "0.005"), ("retry_max", "1.5min", "90"), ("recovery_window", "1d", "86400")],
+)  # fmt: skip
+def test_a_time_with_a_unit_is_refused_with_its_seconds(name: str, text: str, seconds: str) -> None:
+    assert refusal(name, text).startswith(f"{SETTINGS[name].flag} {text}: is {seconds} in seconds; needs a number of ")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1MB", "1048576"), ("1.5M", "1572864"), ("64 kb", "65536"), ("10 bytes", "10"), ("1.5", "2")]
+)
+def test_a_size_in_another_unit_is_refused_with_its_bytes(text: str, size: str) -> None:
+    assert refusal("max_frame", text).startswith(f"--max-frame {text}: is {size} in bytes; needs a number of bytes")
+
+
+@pytest.mark.parametrize(
+    "item", [item for item in SETTINGS.values() if not item.kind.switch], ids=lambda item: item.name
+)
+@pytest.mark.parametrize("text", ["", "\x01", "no such thing \\"])
+def test_every_setting_takes_what_is_odd_or_says_what_it_needs(item: Setting, text: str) -> None:
+    try:
+        load([f"{item.flag}={text}"], {})
+    except SettingsError as error:
+        (problem,) = error.problems
+        assert re.search(r"needs |would do|is needed|easily guessed", problem)
+        assert problem.isprintable()
 
 
 @pytest.mark.parametrize("text", ["8000", "localhost", "localhost:abc", "[::1]", ":8000", "http://x:1", "::1"])

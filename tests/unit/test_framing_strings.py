@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.link.framing import FramingSpecError, framing_in, framing_out
+from bridge.link.framing import NAMES, FramingSpecError, framing_in, framing_out
 
 PLAIN = {
     "~": b"~",
@@ -50,13 +50,49 @@ def test_delim_takes_a_word_for_its_letters(word: str) -> None:
     assert framing_in("delim:" + word, 9).feed(b"1" + word.encode() + b"2") == [b"1"]
 
 
-@pytest.mark.parametrize("text", ["jsonn", "lenght:4", "end", "JSON"])
-def test_a_misspelt_word_is_a_delimiter(text: str) -> None:
+@pytest.mark.parametrize(("word", "delimiter"), NAMES.items())
+def test_the_usual_delimiters_have_names_in_both_directions_and_among_alternatives(word: str, delimiter: bytes) -> None:
+    assert framing_in(word, 9).feed(b"1" + delimiter + b"2") == [b"1"]
+    assert framing_out(word, 9).frame(b"1") == b"1" + delimiter
+    assert framing_out(word, 9).escape is None
+    assert framing_in(f"~ {word}", 9).feed(b"1~2" + delimiter) == [b"1", b"2"]
+    assert framing_in("delim:" + word, 9).feed(b"1" + word.encode() + b"2") == [b"1"]
+
+
+def test_a_newline_by_its_name_takes_a_carriage_return_with_it() -> None:
+    assert framing_in("lines", 9).feed(b"1\r\n2\n") == [b"1", b"2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("newlines", "newline"), ("line", "lines"), ("jsonl", "ndjson"), ("jsonn", "json"), ("cr:lf", "crlf"),
+        ("null", "nul"), ("tabs", "tab"), ("lenght:4", "length:4"), ("netstrings", "netstring"), ("varints", "varint"),
+        ("lsp", ""), ("fixed:18", ""), ("end", ""), ("ab", "tab"), ("a1", ""), ("x:", ""),
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_word_and_is_none_is_refused_with_the_nearest_and_how_to_have_it(
+    text: str, nearest: str
+) -> None:
+    for make, spec in ((framing_in, text), (framing_out, text), (framing_in, f"~ {text}")):
+        with pytest.raises(FramingSpecError) as raised:
+            make(spec, 9)
+        said = str(raised.value)
+        assert said.startswith(f"{text!r} is no framing; ")
+        assert ("did you mean" in said) == bool(nearest)
+        assert f"did you mean {nearest}?" in said or not nearest
+        assert "newline (lines, lf, ndjson), crlf, nul, tab, json, length:1|2|4|8, netstring, varint, none" in said
+        assert said.endswith(f"as a delimiter it is delim:{text}")
+    assert framing_in("delim:" + text, 9).feed(b"1" + text.encode()) == [b"1"]
+
+
+@pytest.mark.parametrize("text", ["JSON", "END", "a", "1a", "é", "a.b", "ab;", "a_b", "_ab"])
+def test_what_looks_like_no_word_is_a_delimiter(text: str) -> None:
     assert framing_in(text, 9).feed(b"1" + text.encode()) == [b"1"]
 
 
 def test_alternatives_are_separated_by_one_space() -> None:
-    assert framing_in(r"~ \x20 ab", 9).feed(b"1~2 3ab4") == [b"1", b"2", b"3"]
+    assert framing_in(r"~ \x20 AB", 9).feed(b"1~2 3AB4") == [b"1", b"2", b"3"]
 
 
 @pytest.mark.parametrize("spec", ["", "delim:", " ", " ~", "~ ", "~  |"])
@@ -100,7 +136,7 @@ def test_text_that_utf_8_does_not_have_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", ["END", "a", "1", "é", ".", "-", "+", ",", ":", '"', r"\\", "{", "}]", r"\x20", "ende"]
+    "spec", ["END", "a", "1", "é", ".", "-", "+", ",", ":", '"', r"\\", "{", "}]", r"\x20", "delim:ende"]
 )
 def test_a_delimiter_that_json_text_may_contain_is_refused_for_out_only(spec: str) -> None:
     assert framing_in(spec, 9)

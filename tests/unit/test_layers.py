@@ -19,7 +19,9 @@ from tests.process import ROOT
 BASE = ["errors", "version", "names", "tally", "messages", "alarm"]
 READING = ["framing_*", "framing", "codec", "keyed"]
 HINTS = ["recogniser*", "hint", "patterns", "hints"]
-CONNECTION = [*READING, *HINTS, "dial", "states", "delays", "turns", "sockets", "silence", "reader", "connection"]
+STANDING = ["states", "delays", "changes", "standing"]
+LOOKING = ["turns", "vitals", "sockets", "silence", "watch"]
+CONNECTION = [*READING, *HINTS, "dial", *STANDING, *LOOKING, "outgoing", "reader", "connection"]
 WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "uplink"]
 
 WHO = ["users", "waiting"]
