@@ -82,7 +82,7 @@ class Process:
         self.state = State(Path(settings.recovery.state_dir))
         self.users = Users()
         self.hooks = Hooks()
-        self.app = create_app(Path(__file__).resolve().parent, wiring.page(self.settings))
+        self.app = create_app(Path(__file__).resolve().parent, wiring.page(settings), wiring.private(settings))
         self.bridge = Bridge(self.app, self.hooks, self.users, wiring.reserved_events(settings))
 
     def load_handlers(self) -> None:

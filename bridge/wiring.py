@@ -8,6 +8,7 @@ Use: `fanout = fanout(settings, engine, tally)`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from bridge.clients.engine.sockets import Engine, EngineOptions
 from bridge.clients.fanout import Fanout
@@ -36,7 +37,7 @@ from bridge.version import VERSION
 from bridge.web import PageSettings
 
 __all__ = [
-    "check_heartbeat", "engine_options", "fanout", "link_options", "page", "relay_parts", "relay_rules",
+    "check_heartbeat", "engine_options", "fanout", "link_options", "page", "private", "relay_parts", "relay_rules",
     "reserved_events", "uplink",
 ]  # fmt: skip
 
@@ -131,6 +132,17 @@ def page(settings: Settings) -> PageSettings:
         demo=link.demo, confirm=link.confirm, holds=link.when_down == "hold", handlers=bool(relay.handlers),
         version=VERSION, actionKey=relay.action_key, userKey=relay.user_key,
     )  # fmt: skip
+
+
+def private(settings: Settings) -> list[Path]:
+    """What is not served to anybody, whatever folder it is in: the state, the settings, handlers and what is beside
+    them for them alone, such as templates, which may have more in them than a page shows."""
+    site, handlers = settings.web.site, settings.relay.handlers
+    beside = [path.resolve().parent / name for path in handlers for name in ("templates", "__pycache__")]
+    if site is not None:  # who names such a folder as the site means it
+        beside = [folder for folder in beside if not site.resolve().is_relative_to(folder)]
+    file = [settings.file] if settings.file else []
+    return [Path(settings.recovery.state_dir), *file, *handlers, *beside]
 
 
 def check_heartbeat(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import ValidationError
@@ -87,7 +88,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], *, checks: Checks = _N
     problems += chain(_clashes(chosen), _settle_demo(chosen), _demo_differs(chosen))
     if problems:
         raise SettingsError(problems)
-    return _tree(chosen, "check" in flags.commands)
+    return _tree(chosen, "check" in flags.commands, file.path)
 
 
 def _answer(flags: Source) -> None:
@@ -186,13 +187,13 @@ def _demo_differs(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
         yield f"{text}: the demo server speaks the standard wire; leave out this or the demo"
 
 
-def _tree(chosen: Mapping[str, _Chosen], check: bool) -> Settings:
+def _tree(chosen: Mapping[str, _Chosen], check: bool, file: Path | None) -> Settings:
     groups = {
         place: {name: chosen[name].value for name in group.model_fields if name in chosen}
         for place, group in GROUPS.items()
     }
     origins = {name: chosen[name].given.origin if name in chosen else "default" for name in SETTINGS}
-    return Settings.model_validate({**groups, "check": check, "origins": origins})
+    return Settings.model_validate({**groups, "check": check, "origins": origins, "file": file})
 
 
 def describe(settings: Settings) -> str:

@@ -64,11 +64,12 @@ class Given:
 
 @dataclass
 class Source:
-    """What one source gave, in its order, and what in it was no setting."""
+    """What one source gave, in its order, and what in it was no setting. `path`: of the file, if it is one."""
 
     given: list[Given] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     commands: dict[str, Given] = field(default_factory=dict)
+    path: Path | None = None
 
 
 def read_file(asked: Given | None, settings: Mapping[str, Setting]) -> Source:
@@ -77,8 +78,9 @@ def read_file(asked: Given | None, settings: Mapping[str, Setting]) -> Source:
     if asked is None or not asked.value:
         return source
     file = str(asked.value)
+    source.path = _path(file).absolute()
     try:
-        content = _toml(_path(file).read_bytes())
+        content = _toml(source.path.read_bytes())
     except OSError as error:
         source.problems.append(f"{asked.written(file)}: can't be read: {error.strerror}")
     except ValueError as error:

@@ -11,6 +11,7 @@ Use: `Settings().web.port`; `SETTINGS["port"].flag`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
 
@@ -187,7 +188,8 @@ class Log(Group, frozen=True):
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Everything that can be set. `origins`: setting -> where its value came from, in words."""
+    """Everything that can be set. `origins`: setting -> where its value came from, in words; `file`: the one that was
+    read, if any was."""
 
     link: Link = Link()
     relay: Relay = Relay()
@@ -196,6 +198,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     recovery: Recovery = Recovery()
     log: Log = Log()
     check: bool = False
+    file: Path | None = None
     origins: Annotated[Mapping[str, str], AfterValidator(MappingProxyType), PlainSerializer(dict)] = MappingProxyType(
         {}
     )

@@ -1,5 +1,6 @@
 """The web side: the Flask app with its pages and status, and the layer around it.
 
+`files.py`    which files of a folder are served
 `pages.py`    create_app(): the pages, static files, templates, a user's own site
 `status.py`   /healthz, /readyz, /bridge/status from one source
 `outside.py`  what has to be answered before Flask-SocketIO sees it

@@ -7,19 +7,24 @@ Use: `app = create_app(Path("."), page)`; later `add_index(app, site)`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from flask import Flask, Response, abort, make_response, redirect, render_template, request, send_from_directory
+from flask import Flask, Response, abort, make_response, redirect, render_template, request, send_file
 from jinja2 import ChoiceLoader, FileSystemLoader
-from werkzeug.security import safe_join
 from werkzeug.wrappers import Response as BaseResponse
+
+from bridge.web.files import Served
 
 __all__ = ["PageSettings", "add_folder", "add_index", "create_app"]
 
-_FOLDERS = "bridge_static_folders"
+log = logging.getLogger("bridge.web")
+
+_FOLDERS, _SERVED = "bridge_static_folders", "bridge_served"
+_TOLD = 5  # pages of a site without index.html that the log names
 
 #: For the bridge's own page: nothing from elsewhere, nothing inline.
 _POLICY = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; object-src 'none'"
@@ -42,10 +47,12 @@ class PageSettings:
     userKey: str  # noqa: N815
 
 
-def create_app(root: Path, page: PageSettings) -> Flask:
-    """The app with `/bridge/` and `/static/`. `root` has the folders templates/ and static/."""
+def create_app(root: Path, page: PageSettings, private: Iterable[Path] = ()) -> Flask:
+    """The app with `/bridge/` and `/static/`. `root` has the folders templates/ and static/; `private`: what is not
+    served, whatever folder it is in."""
     app = Flask("bridge", root_path=str(root), static_folder=None, template_folder=str(root / "templates"))
     app.extensions[_FOLDERS] = [root / "static"]
+    app.extensions[_SERVED] = Served(private)
     app.add_url_rule("/static/<path:filename>", "static", lambda filename: _static(app, filename))
     app.add_url_rule("/bridge/", "bridge_page", lambda: _page(asdict(page)))
     return app
@@ -66,11 +73,13 @@ def add_index(app: Flask, site: Path | None) -> None:
     """
     if site is not None:
         _add_static(app, site / "static")
-        app.add_url_rule("/<path:path>", "site", lambda path: _site(site, path))
+        app.add_url_rule("/<path:path>", "site", lambda path: _site(app, site, path))
     if any(rule.rule == "/" for rule in app.url_map.iter_rules()):
         return
     if site is not None:
-        app.add_url_rule("/", "index", lambda: _site(site, ""))
+        app.add_url_rule("/", "index", lambda: _site(app, site, ""))
+        if not (site / "index.html").is_file():
+            log.warning("! %s", _without_index(site))
     else:
         app.add_url_rule("/", "index", app.view_functions["bridge_page"])
 
@@ -82,7 +91,12 @@ def _add_static(app: Flask, folder: Path) -> None:
 
 
 def _page(settings: Mapping[str, object]) -> Response:
-    response = make_response(render_template("bridge.html", page=settings))
+    return _own(render_template("bridge.html", page=settings))
+
+
+def _own(html: str, code: int = 200) -> Response:
+    """A page of the bridge's own."""
+    response = make_response(html, code)
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
@@ -90,20 +104,34 @@ def _page(settings: Mapping[str, object]) -> Response:
 
 def _static(app: Flask, filename: str) -> Response:
     for folder in app.extensions[_FOLDERS]:
-        found = safe_join(str(folder), filename)
-        if found is not None and Path(found).is_file():
-            return send_from_directory(folder, filename)
+        found = app.extensions[_SERVED].find(folder, filename)
+        if found is not None and found.is_file():
+            return send_file(found)
     return abort(404)
 
 
-def _site(site: Path, path: str) -> Response | BaseResponse:
-    found = safe_join(str(site), path) if path else str(site)
-    if found is not None and Path(found).is_dir():
-        if path and not path.endswith("/"):  # else what its index.html refers to would be sought beside it
-            query = request.query_string.decode("latin-1")
-            return redirect(f"/{quote(path.strip('/'))}/" + (query and f"?{query}"))
-        path = f"{path.rstrip('/')}/index.html".lstrip("/")
-    return send_from_directory(site.resolve(), path)
+def _site(app: Flask, site: Path, path: str) -> Response | BaseResponse:
+    served = app.extensions[_SERVED]
+    found = served.find(site, path)
+    if found is None:
+        return abort(404)
+    if found.is_file() and not path.endswith("/"):
+        return send_file(found)
+    if not found.is_dir():
+        return abort(404)
+    if path and not path.endswith("/"):  # else what its index.html refers to would be sought beside it
+        query = request.query_string.decode("latin-1")
+        return redirect(f"/{quote(path.strip('/'))}/" + (query and f"?{query}"))
+    index = served.find(site, f"{path.rstrip('/')}/index.html".lstrip("/"))
+    if index is not None and index.is_file():
+        return send_file(index)
+    return _own(render_template("no_index.html", folder="/".join((site.name, *path.split("/"))).rstrip("/")), 404)
+
+
+def _without_index(site: Path) -> str:
+    pages = sorted(path.name for path in site.glob("*.htm*") if not path.name.startswith("."))
+    there = f"; of its pages, {', '.join(pages[:_TOLD])}, one may be it under another name" if pages else ""
+    return f"the site {site} has no index.html, so / only says so: put one there{there}. /bridge/ has the bridge's page"
 
 
 def _loaders(app: Flask) -> list[FileSystemLoader]:
