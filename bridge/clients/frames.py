@@ -19,7 +19,7 @@ except ImportError:  # no wheel for this platform: the same in Python, with one 
     from websockets.utils import apply_mask
 
 __all__ = [
-    "BINARY", "CLOSE", "NORMAL", "NOT_UTF8", "PING", "POLICY_VIOLATION", "PONG", "TEXT",
+    "BINARY", "CLOSE", "NOT_UTF8", "PING", "POLICY_VIOLATION", "PONG", "TEXT",
     "FrameReader", "WebSocketError", "close_answer", "close_frame", "frame", "frames_in", "head", "messages_in",
 ]  # fmt: skip
 
@@ -32,7 +32,7 @@ _LARGEST_SHORT, _LARGEST_MIDDLE = 125, 65535
 _LARGEST_CONTROL = 125
 
 _CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015)))
-NORMAL, PROTOCOL_ERROR, NOT_UTF8, POLICY_VIOLATION, TOO_BIG = 1000, 1002, 1007, 1008, 1009  # RFC 6455, section 7.4.1
+PROTOCOL_ERROR, NOT_UTF8, POLICY_VIOLATION, TOO_BIG = 1002, 1007, 1008, 1009  # RFC 6455, section 7.4.1
 
 
 class WebSocketError(BridgeError):

@@ -221,9 +221,10 @@ class Outbox:
         """What is to be put next is no longer to be had: the client can't keep up."""
         self._port.too_slow()
 
-    def seal(self, last: Segment) -> None:
-        """Put the last segment; what is put after it is thrown away."""
-        self.put(last)
+    def seal(self, last: Segment | None = None) -> None:
+        """Put the last segment, if there is one; what is put after it is thrown away."""
+        if last is not None:
+            self.put(last)
         self._sealed = True
         self._write, self._fd = NO_LINE
 

@@ -69,12 +69,21 @@ DEPARTURES: dict[str, Departure] = {
     "script": Departure(
         "___eio[0](", "0{", "Engine.IO protocol 4, Query parameters: there is no `j` (there was in protocol 3)"
     ),
+    "end of a WebSocket": Departure(
+        (["1"], ["close"]), ([], []),
+        "Engine.IO protocol 4, Packet types: `1` is used for closing a transport during an upgrade (plain sends it "
+        "whenever it closes, and clients in Python and Rust take it for the wish that they stay away; a close frame "
+        "alone leaves Java's waiting)",
+    ),
+    "end of a polling session": Departure(
+        "1", "6", "Engine.IO protocol 4, Packet types: the same; the poll is answered by a NOOP, the next one by 400"
+    ),
     "pending poll at a close": Departure(
         "", "6", "Engine.IO protocol 4, test suite, close, 'forcefully closes the session': the poll is answered `6`"
     ),
     "pending poll at a timeout": Departure(
         [(200, "", "ping timeout"), (400, '"Bad Request"', "transport error")],
-        [(200, "6", "ping timeout"), (200, "1", "ping timeout")],
+        [(200, "6", "ping timeout")],
         "Engine.IO protocol 4, Receiving data: the body has packets; nothing is no packet (plain's poll has a clock of "
         "its own, which may ring first)",
     ),
@@ -96,6 +105,11 @@ DEPARTURES: dict[str, Departure] = {
     ),
     "POST after a timeout": Departure(
         [400, 500], [400], "Engine.IO protocol 4, Sending data: HTTP 400 if the session is not known"
+    ),
+    "pong after a timeout": Departure(
+        [400, 500], [200],
+        "Engine.IO protocol 4, Sending data: 400 if the session is not known (but ours takes a pong alone, as "
+        "python-engineio 4.3 and older stay away for good if it is refused, and nothing is lost with it)",
     ),
     "junk in a WebSocket": Departure(
         ("an HTTP response", False), (CLOSED, True),

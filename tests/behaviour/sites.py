@@ -26,6 +26,7 @@ OURS = (ROOT / "bridge" / "clients" / "engine" / "takeover.py").exists()
 SETTINGS: dict[str, tuple[str, ...]] = {
     "calm": (),
     "quick": ("--ping-interval", "0.3", "--ping-timeout", "0.8"),
+    "exact": ("--ping-interval", "0.3", "--ping-timeout", "0.2"),
     "stock": ("--ping-interval", "2", "--ping-timeout", "10"),
     "beating": ("--ping-interval", "1", "--ping-timeout", "2"),
     "impatient": ("--connect-timeout", "0.4"),

@@ -95,7 +95,7 @@ def test_another_method_with_the_id_of_a_session_is_refused_and_does_no_harm(at:
 
 
 def test_a_session_that_nobody_has_is_refused(at: Site) -> None:
-    for method, body in (("GET", ""), ("POST", "3"), ("POST", "")):
+    for method, body in (("GET", ""), ("POST", "41"), ("POST", "")):
         assert request(at, method, OPEN + "&sid=nobody", body=body).status == 400
     with Wire(at) as wire:
         assert wire.ask(upgrading("transport=websocket&sid=nobody")).status == 400

@@ -89,14 +89,16 @@ def test_a_polling_session_that_does_not_answer_is_closed_and_its_poll_ended(qui
         assert poll.get() == Reply(200, "2")
         last = poll.get()
         assert (*last, *quick.reasons(poll.sid)) in quick.says("pending poll at a timeout")
-        assert [poll.get().status, poll.post("3").status] == [400, 400]
+        assert poll.get().status == 400
 
 
 def test_a_post_to_a_session_that_has_timed_out_is_refused(quick: Site) -> None:
     with Polling.session(quick) as poll:
         assert quick.reasons(poll.sid) == ["ping timeout"]
-        assert poll.post("3").status in quick.says("POST after a timeout")
-        assert poll.post("3").status in quick.says("POST after a timeout")
+        for body in ('42["say",1]', "3\x1e3", "2", "x", ""):
+            assert poll.post(body).status in quick.says("POST after a timeout")
+        assert poll.post("3").status in quick.says("pong after a timeout")
+        assert poll.get().status == 400
 
 
 def test_a_poll_of_a_session_that_has_timed_out_is_refused(quick: Site) -> None:
@@ -108,6 +110,15 @@ def test_a_poll_of_a_session_that_has_timed_out_is_refused(quick: Site) -> None:
             wire.write(request + b" HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
             wire.write(b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
             assert wire.answer().status == 400
+
+
+def test_a_silent_polling_session_is_over_as_soon_as_its_times_are(sites: Sites) -> None:
+    at, gone = sites.get("ours", "exact"), 0
+    for _ in range(9):  # at most of them the machine is not busy with something else
+        poll = Polling(at)
+        time.sleep(0.3 + 0.2 + 0.01)  # what is measured
+        gone += poll.get(0.2).status == 400
+    assert gone > 4
 
 
 def test_a_late_answer_is_in_time_as_long_as_the_session_is_there(quick: Site) -> None:

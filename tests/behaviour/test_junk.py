@@ -76,7 +76,7 @@ def test_a_message_that_is_no_packet_closes_a_polling_session(at: Site, packet: 
             assert poll.event('["echo",1]') == ["437[1]"]
         else:
             assert len(at.reasons(poll.sid)) == 1
-            assert poll.post("3").status == 400
+            assert poll.post("4").status == 400
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,15 @@ def test_binary_goes_as_base64_both_ways(at: Site) -> None:
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize("space", ["\n", "\r\n", " ", "\t"])
+def test_white_space_in_base64_is_none_of_the_data(at: Site, space: str) -> None:
+    halves = base64.b64encode(bytes(range(200))).decode()
+    lines = space.join(halves[start : start + 76] for start in range(0, len(halves), 76)) + space
+    with Polling.session(at) as poll:
+        poll.post(f'451-7["echo",{{"_placeholder":true,"num":0}}]\x1eb{lines}')
+        assert poll.get().body.split("\x1e") == ['461-7[{"_placeholder":true,"num":0}]', f"b{halves}"]
+
+
 def test_attachments_may_come_in_posts_of_their_own(at: Site) -> None:
     with Polling.session(at) as poll:
         for packet in ('452-["say",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]', "bAQ==", "bAg=="):
@@ -145,7 +154,7 @@ def test_a_close_ends_the_pending_poll_and_the_session(at: Site) -> None:
         assert poll.post("1") == Reply(200, at.says("answer to a POST"))
         assert pending.result(PATIENCE) == Reply(200, at.says("pending poll at a close"))
         assert at.reasons(poll.sid) == ["client disconnect"]
-        assert [poll.get().status, poll.post("3").status, poll.get().status] == [400, 400, 400]
+        assert [poll.get().status, poll.post("41").status, poll.get().status] == [400, 400, 400]
 
 
 def test_a_close_ends_a_session_that_nobody_polls(at: Site) -> None:

@@ -60,6 +60,27 @@ assert [list(queue._queue) for queue in queues._all()] == [["b"]] * 5
 """)
 
 
+def test_what_is_due_is_done_in_time_whatever_else_waits() -> None:
+    run("""
+import time
+late = []
+due = lambda begun: late.append(time.monotonic() - begun - 0.2)
+others = [deadlines.Deadlines(seconds, print) for seconds in (1, 2, 3, 4)]
+queues = deadlines.Queues(deadlines.Deadlines(0.2, due), *others)
+running = eventlet.spawn(queues.run)
+for n in range(40):
+    queues.pings.add(time.monotonic())
+    queues.pongs.add(n)
+    eventlet.sleep(0.013)
+queues.discard(0)
+while len(queues.pings):
+    eventlet.sleep(0.01)
+late.sort()
+assert late[0] >= 0, late
+assert late[len(late) // 4] < 0.004, late
+""")
+
+
 def test_a_greeting_is_kept_while_its_connect_is_answered_and_no_longer() -> None:
     run(f"""{ARRIVALS}
 for n in range(100):

@@ -10,6 +10,7 @@ Use: `pings = Deadlines(25.0, Session.ping); pings.add(session)`; `Queues(pings,
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from typing import Generic, TypeVar
 
 import eventlet
 
-__all__ = ["Deadlines", "Queues"]
+__all__ = ["Deadlines", "Queues", "until_due"]
 
 T = TypeVar("T")
 
-LATEST = 0.25  # seconds that something may be late, if an interval does not ask for less
+LATE = 1 / 500  # of an interval that something may be late: what is due within it is done in one turn
+AT_LEAST = 0.001  # seconds of sleep
 STOOD_STILL = 0.5  # seconds that the process did nothing: it was stopped, or the machine slept
+READ_FIRST = 0.1  # seconds for what came meanwhile
 LONGEST_TURN = 0.002  # seconds; then others have theirs
 
 
@@ -44,6 +47,13 @@ class Deadlines(Generic[T]):
     def discard(self, item: T) -> None:
         """No error if it is not there."""
         self._queue.pop(item, None)
+
+    @property
+    def next(self) -> float:
+        """When `run` is to be called next, by the monotonic clock; never if nothing waits."""
+        for when in self._queue.values():
+            return when + self.interval * LATE
+        return math.inf
 
     def __contains__(self, item: T) -> bool:
         return item in self._queue
@@ -74,6 +84,13 @@ class Deadlines(Generic[T]):
             log.exception("! what was due for a client failed because of a bug")
 
 
+def until_due(*queues: Deadlines[T]) -> float:
+    """Seconds to sleep before these are to be run."""
+    now = time.monotonic()
+    # What is added meanwhile is not due before its interval is over.
+    return max(AT_LEAST, min(min(queue.interval, queue.next - now) for queue in queues))
+
+
 @dataclass(frozen=True, slots=True)
 class Queues(Generic[T]):
     """What a session may have to do in time."""
@@ -91,13 +108,13 @@ class Queues(Generic[T]):
 
     def run(self) -> None:
         """Look after all of them, for ever."""
-        tick = min(LATEST, *(queue.interval / 8 for queue in self._all()))
+        queues = self._all()
         while True:
-            began = time.monotonic()
-            eventlet.sleep(tick)
-            if time.monotonic() - began > tick + STOOD_STILL:
-                eventlet.sleep(tick)  # what came meanwhile is read first: it may be the answer that is overdue
-            for queue in self._all():
+            began, pause = time.monotonic(), until_due(*queues)
+            eventlet.sleep(pause)
+            if time.monotonic() - began > pause + STOOD_STILL:
+                eventlet.sleep(READ_FIRST)  # what came meanwhile: it may be the answer that is overdue
+            for queue in queues:
                 if len(queue):
                     queue.run()
 

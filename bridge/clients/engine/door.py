@@ -21,7 +21,7 @@ from typing import Any
 import eventlet
 from eventlet.queue import LightQueue
 
-from bridge.clients.engine.deadlines import Deadlines
+from bridge.clients.engine.deadlines import Deadlines, until_due
 from bridge.clients.engine.handshake import VISITOR, asks_for_websocket
 from bridge.clients.engine.patience import PatientSocket
 from bridge.clients.engine.poller import READ, Poller
@@ -152,7 +152,7 @@ class Door:
 
     def _sweep(self) -> None:
         while True:
-            eventlet.sleep(SILENCE / 10)
+            eventlet.sleep(until_due(self._silent))
             self._silent.run()
 
 

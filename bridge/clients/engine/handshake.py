@@ -17,7 +17,7 @@ from typing import Any
 from eventlet import wsgi
 from eventlet.patcher import original
 
-__all__ = ["VERSION", "VISITOR", "answer", "asks_for_websocket", "refusal", "take_socket"]
+__all__ = ["VERSION", "VISITOR", "answer", "asks_for_websocket", "hears_close_frames", "refusal", "take_socket"]
 
 #: In the environ of a request that eventlet has not seen: who has its socket, see door.py.
 VISITOR = "bridge.visitor"
@@ -48,6 +48,15 @@ def refusal(environ: Mapping[str, Any]) -> str:
     if VISITOR not in environ and type(environ["eventlet.input"].get_socket().fd) is not _socket.socket:
         return "a WebSocket needs a plain TCP connection here; put TLS in front of the bridge"
     return ""
+
+
+def hears_close_frames(environ: Mapping[str, Any]) -> bool:
+    """Whether a close frame ends the connection for this client, as RFC 6455 has it.
+
+    OkHttp, on which Java's Socket.IO client is, reads nothing more after one, the end of the stream neither, and waits
+    for its program to answer it, which that client does not: it would come back only when its ping is overdue.
+    """
+    return not environ.get("HTTP_USER_AGENT", "").startswith("okhttp/")
 
 
 def answer(environ: Mapping[str, Any]) -> bytes:

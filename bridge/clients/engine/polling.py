@@ -59,6 +59,7 @@ class Polling:
     def get(self, sock: Any) -> list[str] | None:
         """What waits for the client, or once something does; None: there is a poll already, which ends both."""
         if self._waits is not None:
+            self.wake(CLOSED)
             self._session.misused()
             return None
         while self._session.outbox.fill():  # it is looked for what the client has missed

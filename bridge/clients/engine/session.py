@@ -16,18 +16,18 @@ from bridge.clients.backlog import Segment
 from bridge.clients.engine.deadlines import Queues
 from bridge.clients.engine.intake import REASONS, Intake, IntakeWires
 from bridge.clients.engine.poller import Poller
-from bridge.clients.engine.polling import CLOSED, NOOP, Polling
+from bridge.clients.engine.polling import NOOP, Polling
 from bridge.clients.engine.states import TRANSITIONS, SessionState
 from bridge.clients.engine.upgrade import Upgrade
 from bridge.clients.engine.websocket import WebSocket
-from bridge.clients.frames import BINARY, CLOSE, NORMAL, POLICY_VIOLATION, close_frame, frame
+from bridge.clients.frames import BINARY, CLOSE, POLICY_VIOLATION, frame
 from bridge.clients.outbox import Limits, Outbox
 
 __all__ = ["Session", "Shared"]
 
 _SERVER, _CLIENT, _PING, _CLOSE, _ERROR = REASONS
 
-_CLOSED = frame(CLOSED.encode())
+_NOTHING = Segment(frame(NOOP.encode()))
 
 
 @dataclass(slots=True)
@@ -197,7 +197,7 @@ class Session(Intake):
     def reject(self, status: int, reason: str) -> None:
         """Implements Intake."""
         if self.state is SessionState.OPEN and self._websocket is not None and not self.outbox.size:
-            self._websocket.send([close_frame(status, reason)])
+            self._websocket.refuse(status, reason)
         self.finish(_ERROR if status == POLICY_VIOLATION else _CLOSE)
 
     # Pings.
@@ -262,8 +262,9 @@ class Session(Intake):
         self.upgrade_overdue()
         by_websocket = self.upgraded
         self._over(SessionState.CLOSING, reason)
-        # A browser needs the close frame; python-engineio's client lets its socket lie without the packet.
-        self.outbox.seal(Segment(_CLOSED + close_frame(NORMAL) if by_websocket else _CLOSED))
+        # No Engine.IO close packet: to Python's and Rust's clients it means that they are not to come back. And no
+        # close frame, for which see handshake.hears_close_frames: the end of the stream is enough.
+        self.outbox.seal(None if by_websocket else _NOTHING)
         self._wake()
         if by_websocket:
             self.writable()
@@ -285,7 +286,7 @@ class Session(Intake):
         websocket, self._websocket = self._websocket, None
         if websocket is not None:
             websocket.close(reset=stalled)
-        self._wake(NOOP if reason == _CLIENT else CLOSED)
+        self._wake()
 
     def _over(self, state: SessionState, reason: str) -> None:
         """It is no longer one of those that are there."""

@@ -47,14 +47,15 @@ class Owner(Protocol):
 
 class WebSocket:
     """`sock`: a plain socket that does not block; `limit`: bytes of one message; `unsent`: bytes that the kernel
-    may keep for the peer before they are on their way. Set `owner` at once."""
+    may keep for the peer before they are on their way; `told`: whether the peer is told why it is refused. Set `owner`
+    at once."""
 
-    __slots__ = ("_events", "_kept", "_limit", "_paused", "_poller", "_reader", "_sock", "owner")
+    __slots__ = ("_events", "_kept", "_limit", "_paused", "_poller", "_reader", "_sock", "_told", "owner")
 
     owner: Owner
 
-    def __init__(self, sock: Any, poller: Poller, limit: int, unsent: int) -> None:
-        self._sock, self._poller, self._limit = sock, poller, limit
+    def __init__(self, sock: Any, poller: Poller, limit: int, unsent: int, told: bool = True) -> None:
+        self._sock, self._poller, self._limit, self._told = sock, poller, limit, told
         self._reader: FrameReader | None = None
         self._events = READ
         self._paused = False
@@ -82,6 +83,11 @@ class WebSocket:
         except (OSError, AttributeError):  # full; or broken or closed, which reading tells
             return 0
         return sent
+
+    def refuse(self, status: int, reason: str) -> None:
+        """Say why it is closed in a moment, by a close code of RFC 6455."""
+        if self._told:
+            self.send([close_frame(status, reason)])
 
     def ready(self, events: int) -> None:
         """Implements poller.Watched."""
@@ -121,7 +127,7 @@ class WebSocket:
             messages = reader.feed(data)
         except WebSocketError as error:
             self.owner.received(self, error.messages)
-            self.send([close_frame(error.status, error.reason)])
+            self.refuse(error.status, error.reason)
             self.owner.lost(self, error.reason)
             return
         self._reader = None if reader.idle else reader
