@@ -139,7 +139,7 @@ WIRES = ("app.py", "bridge/wiring.py")
 MODULES = [
     path
     for path in paths("bridge")
-    if (path.name != "__init__.py" or "engine" in path.parts) and relative(path) not in WIRES
+    if (path.name != "__init__.py" or "engine" in relative(path)) and relative(path) not in WIRES
 ]
 
 
