@@ -262,8 +262,7 @@ class Session(Intake):
         self.upgrade_overdue()
         by_websocket = self.upgraded
         self._over(SessionState.CLOSING, reason)
-        # No Engine.IO close packet: to Python's and Rust's clients it means that they are not to come back. And no
-        # close frame, for which see handshake.hears_close_frames: the end of the stream is enough.
+        # Not Engine.IO's `1`, after which Python's and Rust's clients stay away; nor a close frame, see handshake.py.
         self.outbox.seal(None if by_websocket else _NOTHING)
         self._wake()
         if by_websocket:
