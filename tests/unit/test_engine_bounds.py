@@ -126,7 +126,7 @@ from bridge.config import load
 for outbox, most in (("64k", 24 * 1024), ("1M", 256 * 1024)):
     arguments = ["--demo", "--outbox", outbox, "--state-dir", {str(tmp_path)!r}]
     process = app.Process(load(arguments, {{}}, checks={{}}))
-    process._wire("localhost", 1)
+    process._wire("localhost", 1, ("localhost", 2))
     process._wire_web("localhost", 1)
     assert process.fanout._largest == most, process.fanout._largest
 """)
