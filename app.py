@@ -46,6 +46,7 @@ from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
 from bridge.link import codec
 from bridge.link.connection import Link, LinkState, LinkStatus
 from bridge.link.dial import Dialer
+from bridge.link.entries import fits
 from bridge.link.framing import framing_in, framing_out
 from bridge.link.heartbeat import Heartbeat
 from bridge.logs import configure
@@ -121,6 +122,7 @@ class Process:
         link, relay = self.settings.link, self.settings.relay
         encoder = framing_out(link.framing_out, link.max_frame)
         json = codec.JsonEncoder(encoder.escape)
+        self.fits = partial(fits, encoder)
         hello = json.encode({relay.action_key: "hello", "epoch": secrets.token_hex(8)})
         self.uplink = wiring.uplink(self.settings, encoder, hello, self._presence_overflow, self.tally)
         self.heartbeat = Heartbeat((link.heartbeat or "").encode(), link.heartbeat_interval, self.uplink.tell)
@@ -139,15 +141,16 @@ class Process:
         self.fanout = wiring.fanout(self.settings, self.engine, self.tally)
         self.engine.run(
             on_late=lambda sid: self.fanout.catch_up(sid, None),
+            on_connecting=self.relay.connecting if self.relay.asks_who_connects else None,
             on_connected=self.relay.connected,
             on_events=self.relay.events,
             on_disconnected=self.relay.disconnected,
             on_failure=self._failed,
         )
         wires = Wires(
-            self.uplink.send, self.uplink.room, self.uplink.tell, self.uplink.up,
+            self.uplink.send, self.uplink.room, self.uplink.tell, self.uplink.up, self.fits,
             self.fanout.publish, self.fanout.tell, self.fanout.catch_up, self._link_json,
-            self.state.remember, self.state.recall, self.crossing.call,
+            self.state.remember, self.state.recall, self.engine.close, self.crossing.call,
         )  # fmt: skip
         self.relay.run(wires, self.bridge)
         add_status(

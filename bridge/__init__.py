@@ -17,6 +17,7 @@ The way of a message, and the layers; imports go one way, upwards in this list:
              routing                what goes where
              answers checks handlers  what users' files hook into, and what their hooks return
              acks replies           what clients are told of their events
+             calls presence comings  asking them; who has come and gone, and what the server is told of it
              bursts events relay    the two ways: to the clients, to the server
              anywhere               what handlers may call from any thread
     clients/ frames packets         events <-> Socket.IO packets in WebSocket frames

@@ -14,7 +14,9 @@ from typing import Protocol
 from bridge.errors import Refused
 from bridge.tally import Tally
 
-__all__ = ["EMPTY", "JOINED", "Done", "Entry", "Fates", "Framing", "Sender", "finish", "notices_of", "pieces_of"]
+__all__ = [
+    "EMPTY", "JOINED", "Done", "Entry", "Fates", "Framing", "Sender", "finish", "fits", "notices_of", "pieces_of",
+]  # fmt: skip
 
 #: Called once, when the fact is known: None for handed over, else why not.
 Done = Callable[[Refused | None], None]
@@ -96,8 +98,15 @@ def pieces_of(framing: Framing, payloads: Sequence[bytes]) -> list[bytes]:
     return [framing.frames(payloads)]
 
 
-def notices_of(framing: Framing, payloads: Sequence[bytes], tally: Tally) -> list[Entry]:
-    """Presence notices. What a handler wrote in place of one and can't be sent is counted."""
+def fits(framing: Framing, payloads: Sequence[bytes]) -> None:
+    """Raise Refused if one of these can't be sent as it is."""
+    for payload in payloads:
+        framing.frame(payload)
+
+
+def notices_of(framing: Framing, payloads: Sequence[bytes], tally: Tally, done: Done | None = None) -> list[Entry]:
+    """Presence notices. What a handler wrote in place of one and can't be sent is counted. `done`: is told of the last
+    of them."""
     notices = []
     for payload in payloads:
         try:
@@ -106,6 +115,8 @@ def notices_of(framing: Framing, payloads: Sequence[bytes], tally: Tally) -> lis
             notices.append(notice)
         except Refused as error:
             tally.refuse(error.code, "presence", error.message)
+    if done is not None and notices:
+        notices[-1].done = done
     return notices
 
 

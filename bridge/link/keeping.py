@@ -97,9 +97,11 @@ class Keeping:
 
     def broken(self, waiting: Iterable[Entry], now: float) -> tuple[Fates, float | None]:
         """Hold what waited for the connection that is over; those that are not, and when the first one is over."""
+        waiting = list(waiting)
         entries = [entry for entry in waiting if not entry.presence]
         begun = [entry for entry in entries if entry.at and not entry.last]  # a part of it may be lost
         fates: Fates = [(entry, Refused("link-down", BROKE)) for entry in begun]
+        fates += [(entry, Refused("link-down")) for entry in waiting if entry.done and entry.presence]
         fresh = [entry for entry in entries if not (entry.at or entry.again)]
         if self._confirming is not None:
             self._confirming.take_back(fresh)

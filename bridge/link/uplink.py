@@ -78,10 +78,10 @@ class Uplink:
         """Bytes of events that are held while the link is down."""
         return self._keeping.held
 
-    def up(self, announce: Sequence[bytes]) -> None:
-        """The link is there. `announce` (payloads) goes out before anything else, then what was not confirmed,
-        then what was held; what was sent for a user who has gone is refused."""
-        notices = notices_of(self._framing, [*self._keeping.hello, *announce], self._tally)
+    def up(self, payloads: Sequence[bytes], done: Done | None = None) -> None:
+        """The link is there. The payloads go out before anything else, then what was not confirmed, then what was
+        held; what was sent for a user who has gone is refused. `done`: is told of the payloads."""
+        notices = notices_of(self._framing, [*self._keeping.hello, *payloads], self._tally, done)
         with self._changed:
             self._open = True
             self._handed.begin()
@@ -155,18 +155,20 @@ class Uplink:
     def _has_room(self) -> bool:
         return not self._open or self._events < self._limit
 
-    def tell(self, payloads: Sequence[bytes]) -> None:
+    def tell(self, payloads: Sequence[bytes], done: Done | None = None) -> None:
         """Queue a presence notice. While the link is down it is not kept: presence is announced
         anew when it comes back."""
-        notices = notices_of(self._framing, payloads, self._tally)
+        notices = notices_of(self._framing, payloads, self._tally, done)
         with self._changed:
-            if not self._open:
-                return
-            self._presence += sum(notice.size for notice in notices)
-            overflow = self._presence > PRESENCE_LIMIT
-            if not overflow:
+            size = self._presence + sum(notice.size for notice in notices)
+            queued, overflow = self._open, self._open and size > PRESENCE_LIMIT
+            if queued:
+                self._presence = size
+            if queued and not overflow:
                 self._queue.extend(notices)
                 self._changed.notify_all()
+        if overflow or not queued:
+            finish([(notice, Refused("link-down")) for notice in notices])
         if overflow:
             self._on_overflow()
 

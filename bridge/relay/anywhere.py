@@ -1,71 +1,73 @@
 """What handlers may call from anywhere: a hook, a route, a thread of the system.
 
 It is done in the one thread that may do it, and waits for no lock that a hook may have which waits for the caller.
-Must not know what is sent, nor who comes and goes.
+Must not know what is sent.
 
-Use: `anywhere = Anywhere(parts, lock, register); anywhere.run(send, emit, across)`; `anywhere.send({"x": 1})`.
+Use: `anywhere = Anywhere(calls, lock, comings, tally); anywhere.run(wires, emit)`; `anywhere.send({"x": 1})`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bridge.errors import Refused
+from bridge.relay.answers import Done
+from bridge.relay.calls import Calls, Made
+from bridge.relay.comings import Comings
 from bridge.relay.users import Client
+from bridge.relay.wires import Wires
+from bridge.tally import Tally
 
-__all__ = ["PATIENCE", "Across", "Anywhere", "directly"]
-
-#: Makes a call, from whatever thread, in the one that may make it; returns and raises what that does.
-Across = Callable[..., Any]
+__all__ = ["PATIENCE", "Anywhere"]
 
 PATIENCE = 5.0  # seconds that a handler's register waits for a hook: one that waits for it in turn would for ever
 
 
-def directly(function: Callable[..., Any], *args: Any) -> Any:
-    """Call it: where every thread may call everything."""
-    return function(*args)
-
-
 class Anywhere:
-    """`frames`: payloads of what a handler sends; `lock`: the one that `register` is called under."""
+    """`calls`: reads what a handler sends; `comings`: who registers and is disconnected, under this lock."""
 
-    def __init__(
-        self,
-        frames: Callable[[object], list[bytes]],
-        lock: threading.RLock,
-        register: Callable[[Client, object], None],
-    ) -> None:
-        self._frames, self._lock, self._register = frames, lock, register
-        self._first: list[bytes] | None = None  # what a link that is coming up begins with
-        self._announcer = 0  # the thread that makes it
+    def __init__(self, calls: Calls, lock: threading.RLock, comings: Comings, tally: Tally) -> None:
+        self._calls, self._lock, self._comings, self._tally = calls, lock, comings, tally
+        self._first: Callable[[Made], None] | None = None  # takes what a link that is coming up begins with
+        self._announcer = 0  # from this thread
 
-    def run(self, send: Callable[[Sequence[bytes]], None], emit: Callable[[Any], None], across: Across) -> None:
+    def run(self, wires: Wires, emit: Callable[[Any], None]) -> None:
         """From now on everything may be called."""
-        self._send, self._emit, self._across = send, emit, across
+        self._send, self._fits, self._emit, self._across = wires.send, wires.fits, emit, wires.across
 
     @contextmanager
-    def announcing(self) -> Iterator[list[bytes]]:
-        """The link is coming up: what this thread sends inside is put in this list."""
-        self._announcer, self._first = threading.get_ident(), []
+    def announcing(self, first: Callable[[Made], None]) -> Iterator[None]:
+        """The link is coming up: what this thread sends inside goes to `first`."""
+        self._announcer, self._first = threading.get_ident(), first
         try:
-            yield self._first
+            yield
         finally:
             self._first = None
 
-    def send(self, message: object) -> None:
-        """Raises Refused, TypeError."""
-        payloads = self._frames(message)  # here: an iterator may take its time
-        if payloads:
-            self._across(self._send_now, payloads)
+    def send(self, message: object, done: Done | None = None) -> None:
+        """Raises TypeError, and Refused if there is nobody else to be told."""
+        made = Made(dones=[] if done is None else [done])
+        try:
+            self._calls.read(message, made)  # here: an iterator may take its time
+            if made.payloads:
+                self._across(self._send_now, made)
+            else:
+                made.told(self._tally)(None)
+        except Refused as error:
+            if not made.dones:
+                raise
+            made.refused(error, self._tally)
 
-    def _send_now(self, payloads: list[bytes]) -> None:
+    def _send_now(self, made: Made) -> None:
         """Without the lock: a hook, which has it, may wait for another thread that sends."""
         if self._first is not None and self._announcer == threading.get_ident():
-            self._first += payloads  # the link is as good as up
+            self._fits(made.payloads)
+            self._first(made)  # the link is as good as up
         else:
-            self._send(payloads)
+            self._send(made.payloads, made.told(self._tally) if made.dones else None)
 
     def emit(self, emit: Any) -> None:
         """Raises Refused."""
@@ -73,15 +75,19 @@ class Anywhere:
 
     def register(self, client: Client, name: object) -> None:
         """Raises Refused, and RuntimeError if a hook keeps the lock for too long."""
-        self._across(self._register_patiently, client, name)
+        self._across(self._patiently, self._comings.register, client, name)
 
-    def _register_patiently(self, client: Client, name: object) -> None:
+    def disconnect(self, client: Client, reason: str) -> None:
+        """Raises ValueError, and RuntimeError if a hook keeps the lock for too long."""
+        self._across(self._patiently, self._comings.disconnect, client, reason)
+
+    def _patiently(self, call: Callable[[Client, Any], None], client: Client, argument: object) -> None:
         if not self._lock.acquire(timeout=PATIENCE):
             raise RuntimeError(
                 f"a hook has kept all others from coming and going for {PATIENCE:g} s, perhaps because it waits for "
-                "this very call: the client is not registered"
+                "this very call: nothing has been done"
             )
         try:
-            self._register(client, name)
+            call(client, argument)
         finally:
             self._lock.release()

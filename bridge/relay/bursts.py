@@ -9,7 +9,8 @@ Use: `bursts = Bursts(outbound, hooks, users, tally); bursts.run(publish); burst
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from bridge.messages import Delivery, Payload, Texts
@@ -53,6 +54,16 @@ class Bursts:
                 self._here.deliveries = None
         if deliveries:
             self._publish(deliveries, paced=True)
+
+    @contextmanager
+    def kept(self) -> Iterator[list[Delivery | Texts]]:
+        """What this thread emits inside, which whoever asks publishes later."""
+        before = getattr(self._here, "deliveries", None)
+        self._here.deliveries = kept = list[Delivery | Texts]()
+        try:
+            yield kept
+        finally:
+            self._here.deliveries = before
 
     def emit(self, emit: Emit) -> None:
         """Publish what a handler emits. Raises Refused("not-json")."""

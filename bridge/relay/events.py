@@ -20,10 +20,11 @@ from typing import Protocol
 from bridge.errors import Refused, TooMany
 from bridge.names import check_event
 from bridge.relay.acks import Acks, Answer, Done, Event
-from bridge.relay.answers import frames_of, report
+from bridge.relay.calls import Calls, Made
 from bridge.relay.handlers import Hooks
 from bridge.relay.replies import Replies
 from bridge.relay.routing import Inbound
+from bridge.relay.unheard import Unheard
 from bridge.relay.users import Client, Sender, Users
 from bridge.tally import Tally
 
@@ -49,14 +50,12 @@ class Send(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventsRules:
-    """The settings that decide here. `handler_limit`: bytes that one handler's answer may have in all;
-    `singly`: each event has a fate of its own."""
+    """The settings that decide here. `singly`: each event has a fate of its own."""
 
     identity: str
     user_key: str
     reserved: frozenset[str]
     unhandled: str
-    handler_limit: int
     singly: bool = False
 
 
@@ -67,7 +66,7 @@ class EventsParts:
     users: Users
     inbound: Inbound
     hooks: Hooks
-    encode: Callable[[object], bytes]
+    calls: Calls
     encode_many: Callable[[Sequence[object]], list[bytes]]
     replies: Replies | None = None
 
@@ -79,6 +78,7 @@ class Events:
         self._rules, self._parts, self._lock, self._tally = rules, parts, lock, tally
         self._users, self._hooks, self._replies = parts.users, parts.hooks, parts.replies
         self._acks = Acks(tally)
+        self._unheard = Unheard(parts.hooks)
         self._plain: set[str] = set()  # names that are good and have no handler
         self._turn_ends = 0.0
 
@@ -139,6 +139,7 @@ class Events:
             check_event(name, self._rules.reserved)
         except Refused:
             return False
+        self._unheard.heard(name)
         if len(self._plain) >= MOST_NAMES:
             self._plain.clear()
         self._plain.add(name)
@@ -234,36 +235,34 @@ class Events:
         if self._rules.identity == "register" and client.user is None:
             raise Refused("not-registered")
         name, *args = event[1]
-        payloads = self._handled(client, str(name), args)
-        if payloads == []:
-            done(None)
-            return
-        with self._room(PATIENCE), self._lock:
-            if self._users.get(client.sid) is not client:  # while its handler ran
-                raise Refused("gone", "this client has disconnected")
-            if payloads is None:
-                self._send_together(client, [event], answer, has_room=True)
-            else:
-                self._send(payloads, done, has_room=True, by=client.sender)
-
-    def _handled(self, client: Client, name: str, args: Sequence[object]) -> list[bytes] | None:
-        """What a handler makes of an event; None if there is none for it."""
-        handler = self._hooks.events.get(name)
+        handler = self._hooks.events.get(str(name))
         if handler is not None:
-            return self.frames(handler, client, *args)
+            self._send_made(client, self._parts.calls.made(handler, client, *args), done)
+            return
         if self._rules.unhandled == "drop":
             raise Refused("bad-event", f"no handler takes the event {name!r}")
-        return None
+        self._unheard.heard(str(name))
+        with self._room(PATIENCE), self._lock:
+            self._check(client)
+            self._send_together(client, [event], answer, has_room=True)
 
-    def frames(self, hook: Callable[..., object], client: Client, *args: object) -> list[bytes]:
-        """Call a user's function; whatever it raises is this one event's trouble. Raises Refused."""
+    def _send_made(self, client: Client, made: Made, done: Done) -> None:
+        """What its handler made of a client's event."""
+        told = made.told(self._tally, done)
+        if not made.payloads:
+            told(None)
+            return
         try:
-            return frames_of(hook(client, *args), self._parts.encode, self._rules.handler_limit)
-        except Refused:
+            with self._room(PATIENCE), self._lock:
+                self._check(client)
+                self._send(made.payloads, told, has_room=True, by=client.sender)
+        except Refused as error:
+            made.refused(error, self._tally)
             raise
-        except BaseException as error:  # SystemExit and eventlet.Timeout are no Exception
-            report(hook, self._tally)
-            raise Refused("handler-error", f"the handler failed: {type(error).__name__}") from None
+
+    def _check(self, client: Client) -> None:
+        if self._users.get(client.sid) is not client:  # while its handler ran
+            raise Refused("gone", "this client has disconnected")
 
     def _name_in(self, args: Sequence[object]) -> object:
         first = args[0] if args else None

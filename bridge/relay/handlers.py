@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, TypeVar
 
 from bridge.errors import Refused
 from bridge.names import event_problem
-from bridge.relay.answers import Default, Emit, Frame, ToClients, ToServer
+from bridge.relay.answers import Default, Done, Emit, Frame, ToClients, ToServer
 from bridge.relay.checks import Arguments, bare, check, named
 from bridge.relay.users import Client, Users
 
@@ -50,6 +50,11 @@ class Hooks:
     register: _Hook | None = None
     disconnect: _Hook | None = None
 
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self.events or self.message or self.connect or self.register or self.disconnect)
+
 
 _Emit = Emit  # inside Bridge, Emit is the attribute that handlers files use
 
@@ -71,10 +76,10 @@ class Bridge:
         self.app: Flask = app
         self._reserved = reserved
         self._hooks, self._users = hooks, users
-        self._send: Callable[[object], None] = _not_running
+        self._send: Callable[[object, Done | None], None] = _not_running
         self._emit: Callable[[_Emit], None] = _not_running
 
-    def run(self, *, send: Callable[[object], None], emit: Callable[[_Emit], None]) -> None:
+    def run(self, *, send: Callable[[object, Done | None], None], emit: Callable[[_Emit], None]) -> None:
         """From now on `send` and `emit` work. Called by the bridge."""
         self._send, self._emit = send, emit
 
@@ -121,9 +126,12 @@ class Bridge:
         """`f(client)` replaces the notice that a user went."""
         return self._take("disconnect", function, _ONE_CLIENT)
 
-    def send(self, message: object) -> None:
-        """Send to the server what an event's handler could return. Raises Refused."""
-        self._send(message)
+    def send(self, message: ToServer, done: Done | None = None) -> None:
+        """Send to the server what an event's handler could return. Raises Refused if it can't be sent.
+
+        `done` is told what became of it, as a Frame's is; then nothing is Refused here but told there.
+        """
+        self._send(message, done)
 
     def emit(self, event: str, payload: object = None, to: Any = None) -> None:
         """Emit to clients: `to` is None for all, a user's name, a client, or a list of these."""

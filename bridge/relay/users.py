@@ -10,18 +10,29 @@ Use: `for change in users.join(client, "ann", registered=True): tell(change)`.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Change", "Client", "Sender", "User", "Users"]
+__all__ = ["Change", "Client", "Sender", "Told", "User", "Users"]
+
+
+class Told(enum.Enum):
+    """What the server was told of a user's coming: not yet anything; nothing, as a hook would have it; the bridge's
+    notice; what a hook returned in its place."""
+
+    NOT = "not"
+    NOTHING = "nothing"
+    USUAL = "usual"
+    OWN = "own"
 
 
 @dataclass(eq=False)
 class User:
     """A name and its clients, oldest first. `registered`: by register, not by its Socket.IO id.
 
-    `away`: those whose connection was cut just now; `told`: the server has been told of its coming, on the
+    `away`: those whose connection was cut just now; `told`: what the server has been told of its coming, on the
     present connection.
     """
 
@@ -29,7 +40,7 @@ class User:
     registered: bool
     clients: dict[str, Client] = field(default_factory=dict)
     away: dict[str, Client] = field(default_factory=dict)
-    told: bool = False
+    told: Told = Told.NOT
 
     @property
     def here(self) -> bool:
@@ -67,6 +78,7 @@ class Client:
     state: dict[str, Any] = field(default_factory=dict)
     _user: User | None = field(default=None, repr=False)
     _register: Any = field(default=None, repr=False)
+    _disconnect: Any = field(default=None, repr=False)
     _session: str = field(default="", repr=False)
 
     @property
@@ -93,6 +105,15 @@ class Client:
         """
         self._register(self, name)
 
+    def disconnect(self, reason: str = "disconnected") -> None:
+        """End this client's connection: it is told `bridge:closing` with the reason as its code, and the server that
+        its user has gone, if it was the last.
+
+        It does not recover. The stock client connects anew by itself; `on_connect` can refuse it then.
+        Raises ValueError for what can't be a reason: a text of 1 to 128 characters, none of them a control character.
+        """
+        self._disconnect(self, reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -118,7 +139,8 @@ class Users:
         self._clients[client.sid] = client
 
     def join(self, client: Client, name: str, registered: bool) -> list[Change]:
-        """Make the client, released before, one of the user's, who has come if it is the first."""
+        """Make the client one of the user's, who has come if it is the first. Of who it was before it is still one
+        until it is released, or parts."""
         user = self._users.get(name)
         changes = []
         if user is None:
@@ -133,9 +155,10 @@ class Users:
 
         `client.user` still names it, for whoever is told.
         """
-        user = client._user
-        if user is None:
-            return []
+        return [] if client._user is None else self.part(client, client._user)
+
+    def part(self, client: Client, user: User) -> list[Change]:
+        """`release`, from this one of its users: it has two while it becomes another."""
         was_here = user.here
         user.clients.pop(client.sid, None)
         user.away.pop(client.sid, None)
@@ -196,6 +219,10 @@ class Users:
         self._clients[sid] = client
         user = client._user
         return client, self.join(client, user.name, user.registered) if user is not None else []
+
+    def is_away(self, sid: str) -> bool:
+        """Whether the client was cut off just now, and its user has not gone."""
+        return sid in self._away
 
     def get(self, sid: str) -> Client | None:
         """The client with this Socket.IO id."""

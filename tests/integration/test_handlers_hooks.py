@@ -221,6 +221,17 @@ def test_an_event_without_a_handler_is_relayed_as_ever(at: Handled, ann: Client)
     assert frame == b'{"username":"%b","action":"unheard-of","x":1}' % ann.sid.encode()
 
 
+def test_the_first_event_of_each_name_that_no_handler_takes_is_told(at: Handled) -> None:
+    with at.client() as bob:
+        for name in ("unhandled-one", "unhandled\ntwo", "unhandled-one"):
+            bob.ask(name)
+        bob.ask("unhandled-binary", b"x")
+    assert "--unhandled drop refuses such" in at.bridge.said("the event 'unhandled-one' is relayed though no handler")
+    at.bridge.said("the event 'unhandled-binary' is relayed though no handler")
+    told = [line for line in at.bridge.log.entries if "relayed though" in line]
+    assert len([line for line in told if "unhandled-one" in line]) == 1
+
+
 def test_unhandled_drop_refuses_what_no_handler_takes_and_counts_it(tmp_path: Path) -> None:
     text = "def setup(bridge):\n    bridge.on_event('go')(lambda client: {'went': 1})\n"
     with TcpServer() as server:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import socketio
 
 from tests.client import Client
 from tests.handlers import Handled, written
 from tests.tcpserver import Peer, TcpServer
+from tests.waiting import PATIENCE, Log
 
 PRESENCE = """
 def setup(bridge):
@@ -41,14 +43,18 @@ def setup(bridge):
 """
 
 BROKEN = """
+from pathlib import Path
+
 def setup(bridge):
     @bridge.on_connect
     def connected(client):
-        raise RuntimeError("no seat left")
+        if not Path(__file__).with_name("open").exists():
+            raise RuntimeError("no seat left")
+        return {"came": client.sid}
 
     @bridge.on_disconnect
     def disconnected(client):
-        return None
+        return {"gone": client.sid}
 """
 
 
@@ -169,15 +175,85 @@ def test_a_name_that_cannot_be_used_is_refused_at_login_as_at_register(server: T
         assert at.peer.message(fire=ann.sid)
 
 
-def test_a_notice_whose_hook_fails_is_left_out_and_the_client_is_served_all_the_same(
-    server: TcpServer, tmp_path: Path
+def refusal(url: str, transport: str) -> dict[str, object]:
+    """What a client's connect_error is told."""
+    told: Log[dict[str, object]] = Log()
+    sio = socketio.Client(reconnection=False, handle_sigint=False)
+    sio.on("connect_error", told.add)
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        sio.connect(url, transports=[transport], wait_timeout=PATIENCE)
+    sio.disconnect()
+    return told.wait_count(1)[0]
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_who_on_connect_refuses_gets_a_connect_error_with_the_code_and_has_never_been_here(
+    server: TcpServer, tmp_path: Path, transport: str
 ) -> None:
     with Handled(server, [written(tmp_path, BROKEN)]) as at:
-        with at.client() as ann:
-            assert ann.ask("move", {"x": 1}) == {"ok": True}
-            at.bridge.said("RuntimeError: no seat left")
-            assert at.bridge.counter("handler_errors") == 1
+        error = refusal(at.bridge.url, transport)
+        assert error == {"message": "the handler failed: RuntimeError", "data": {"error": "handler-error"}}
+        at.bridge.said("RuntimeError: no seat left")
+        assert at.bridge.counter("handler_errors") == 1
+        open_again(tmp_path)
         with at.client() as bob:
             assert bob.ask("move", {"x": 2})["ok"]
-            at.peer.message(username=bob.sid, x=2)
-        assert [message["action"] for message in at.peer.messages] == ["move", "move"]
+            sid = bob.sid
+            bob.close()
+            at.peer.message(gone=sid)
+        assert [list(message) for message in at.peer.messages] == [["came"], ["username", "action", "x"], ["gone"]]
+        assert at.bridge.status()["clients"] == 0
+
+
+def open_again(folder: Path) -> None:
+    (folder / "open").touch()
+
+
+KICKED = """
+def setup(bridge):
+    @bridge.on_connect
+    def came(client):
+        bridge.emit("hello", client.user, to=client)
+        return {"came": client.sid}
+
+    @bridge.on_event("kick")
+    def kick(client, reason):
+        client.disconnect(reason)
+"""
+
+
+def test_a_client_that_a_handler_disconnects_is_told_why_and_leaves_at_once(server: TcpServer, tmp_path: Path) -> None:
+    with Handled(server, [written(tmp_path, KICKED)]) as at, at.client() as ann:
+        assert ann.got("hello") == ann.sid
+        sid = ann.sid
+        ann.emit("kick", "afk")
+        assert ann.got("bridge:closing") == {"code": "afk"}
+        assert ann.gone.wait(PATIENCE)
+        at.peer.message(username=sid, action="disconnected")
+        with at.client() as again:
+            assert again.got("hello") == again.sid
+
+
+def test_a_refused_name_is_acked_with_its_code_and_nothing_reaches_the_server(
+    server: TcpServer, tmp_path: Path
+) -> None:
+    text = """
+def setup(bridge):
+    @bridge.on_register
+    def came(client):
+        if client.user == "bad":
+            raise bridge.Refused("bad-user", "this name is not for you")
+        return bridge.DEFAULT
+"""
+    with Handled(server, [written(tmp_path, text)], "--identity", "register") as at, at.client() as ann:
+        answer = {"ok": False, "error": "bad-user", "message": "this name is not for you"}
+        assert ann.ask("register", "bad") == answer
+        assert ann.ask("clickGold")["error"] == "not-registered"
+        assert ann.ask("register", "ann")["ok"]
+        assert ann.ask("register", "bad") == answer
+        assert ann.ask("clickGold")["ok"]
+        ann.close()
+        at.peer.message(action="disconnected")
+        assert [(m["username"], m["action"]) for m in at.peer.messages] == [
+            ("ann", "connected"), ("ann", "clickGold"), ("ann", "disconnected"),
+        ]  # fmt: skip

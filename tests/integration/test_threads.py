@@ -74,6 +74,7 @@ def setup(bridge):
             "bridge.on_register": lambda: bridge.on_register(lambda client: {"came": client.user}),
             "bridge.on_disconnect": lambda: bridge.on_disconnect(lambda client: None),
             "client.register": lambda: client.register("ann"),
+            "client.disconnect": lambda: [one.disconnect("told") for one in bridge.clients if one is not client],
         }
         found = {}
         for owner, one in (("bridge", bridge), ("client", client)):
@@ -142,8 +143,9 @@ def test_a_send_from_another_thread_is_sent_and_every_later_event_too(at: Handle
 
 
 def test_everything_of_bridge_and_client_works_in_another_thread(at: Handled) -> None:
-    with at.client() as ann:
+    with at.client() as ann, at.client() as bob:
         told = answer(at, ann, "everything")
+        assert bob.got("bridge:closing") == {"code": "told"}
         assert isinstance(told, dict)
         assert told["unknown"] == []
         found = told["found"]

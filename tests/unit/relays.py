@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from bridge.link import codec
 from bridge.link.confirming import Confirming
+from bridge.link.entries import fits
 from bridge.link.framing import framing_out
 from bridge.link.holding import Holding
 from bridge.link.keyed import MISSING, Keyed
@@ -70,6 +72,7 @@ class At:
     ) -> None:
         self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
         self.late: list[tuple[str, str]] = []
+        self.closed: list[tuple[str, str]] = []
         self.remembered: dict[str, str] = {}
         self.batches: list[list[Delivery]] = []
         self.acks: list[list[dict[str, object]]] = []
@@ -78,6 +81,7 @@ class At:
         self.link: dict[str, object] = {"state": "connecting"}
         self.read_link: Callable[[], dict[str, object]] = lambda: self.link
         encoder = framing_out(framing, 1 << 20)
+        self.fits = partial(fits, encoder)
         self.uplink = Uplink(encoder, limit, lambda: None, self.tally, holding=holding, confirming=confirming)
         self.bridge = Bridge(None, self.hooks, self.users)
         if setup is not None:
@@ -104,8 +108,8 @@ class At:
         """What the relay is given."""
         up = self.uplink
         return Wires(
-            up.send, up.room, up.tell, up.up, self.publish, self.own, self.catch_up, self.status,
-            self.remember, self.remembered.get,
+            up.send, up.room, up.tell, up.up, self.fits, self.publish, self.own, self.catch_up, self.status,
+            self.remember, self.remembered.get, self.close,
         )  # fmt: skip
 
     def status(self) -> dict[str, object]:
@@ -117,6 +121,10 @@ class At:
         self.remembered.pop(session, None)
         if user is not None:
             self.remembered[session] = user
+
+    def close(self, sid: str, code: str) -> None:
+        """A client's connection is ended, with this code."""
+        self.closed.append((sid, code))
 
     def catch_up(self, sid: str, user: str) -> None:
         """Which client is to be told what was last for whom."""

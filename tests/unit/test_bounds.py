@@ -12,7 +12,8 @@ from bridge.clients.engine import environs
 from bridge.clients.engine.environs import Environs
 from bridge.link import reader
 from bridge.link.connection import JOIN_SIZE
-from bridge.relay import answers, events
+from bridge.relay import answers, events, unheard
+from bridge.relay.handlers import Hooks
 from bridge.tally import Tally
 from tests.tcpserver import TcpServer
 from tests.unit.links import Linked
@@ -114,6 +115,24 @@ def test_of_one_kind_of_warning_one_is_held_back_and_of_handlers_one_for_each_an
                 answers.report(test_the_names_that_are_remembered_as_good_are_bounded, tally)
     assert len(tally._said) == 3
     assert len(tally._unsaid) == 3
+
+
+def test_the_events_without_a_handler_that_are_told_of_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    hooks = Hooks()
+    told = unheard.Unheard(hooks)
+    told.heard("before there is a handler")
+    hooks.events["go"] = print
+    for _ in range(2):
+        for n in range(3 * unheard.MOST):
+            told.heard(f"name {n}\n")
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0] == (
+        r"= the event 'name 0\n' is relayed though no handler takes it (--unhandled drop refuses such)"
+    )  # fmt: skip
+    assert len(lines) == unheard.MOST + 1
+    assert "more events" in lines[-1]
+    assert len(told._names) == unheard.MOST + 1
 
 
 def test_the_demo_server_does_not_remember_more_users_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:

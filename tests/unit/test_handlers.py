@@ -83,7 +83,7 @@ def test_once_it_runs_they_go_where_they_are_to_go() -> None:
     bridge, _, _ = made()
     sent: list[object] = []
     emitted: list[Emit] = []
-    bridge.run(send=sent.append, emit=emitted.append)
+    bridge.run(send=lambda message, done: sent.append(message), emit=emitted.append)
     bridge.send("x")
     bridge.emit("e", 1, ["ann"])
     bridge.emit("f")

@@ -25,7 +25,8 @@ CONNECTION = [*READING, *HINTS, "dial", *STANDING, *LOOKING, "outgoing", "reader
 WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "uplink"]
 
 WHO = ["users", "waiting"]
-HOOKS = ["answers", "checks", "handlers", "handlers_file"]
+RELAYING = ["wires", "comings", "anywhere", "relay"]
+HOOKS = ["answers", "checks", "handlers", "handlers_file", "calls", "unheard"]
 PACKETS = ["frames", "offsets", "packets", "backlog", "pressure", "outbox"]
 RETURNING = ["tokens", "history", "sessions", "audience"]
 
@@ -37,7 +38,10 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
     "state": (["state"], []),
     "settings": (["config*"], BASE),
     "link": ([*CONNECTION, "heartbeat", *WAITING], BASE),
-    "relay": ([*WHO, "routing", *HOOKS, "bursts", "acks", "replies", "events", "anywhere", "relay"], BASE),
+    "relay": (
+        [*WHO, "routing", *HOOKS, "bursts", "presence", "acks", "replies", "events", *RELAYING],
+        BASE,
+    ),
     "clients": ([*PACKETS, *RETURNING, "keys", "pieces", "shares", "snapshots", "fanout", "recovery", "engine*"], BASE),
     "web": (["*"], BASE),
     "demo": (["demo*"], [*BASE, "link.framing", "link.codec"]),

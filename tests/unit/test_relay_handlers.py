@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import Refused
-from bridge.relay.answers import Emit
+from bridge.relay.answers import Emit, Frame
 from bridge.relay.handlers import Bridge
 from bridge.relay.users import Client
 from tests.unit.relays import At, notice
@@ -122,7 +122,7 @@ def test_a_client_that_goes_while_its_handler_runs_is_told_and_its_message_is_no
 def test_a_handler_may_send_before_what_it_returns() -> None:
     def go(client: Client) -> object:
         at.bridge.send({"n": 1})
-        at.bridge.send(iter(["two", b"three"]))
+        at.bridge.send(Frame(part) for part in ("two", b"three"))
         at.bridge.send(None)
         return {"n": 4}
 
@@ -139,7 +139,7 @@ def test_what_can_not_be_sent_anywhere_is_raised_where_it_was_sent() -> None:
     with pytest.raises(Refused, match="link-down"):
         at.bridge.send({"n": 1})
     with pytest.raises(TypeError):
-        at.bridge.send(5)
+        at.bridge.send(5)  # type: ignore[arg-type]
 
 
 def test_a_handler_that_registers_its_client_sends_as_the_new_user() -> None:
@@ -219,28 +219,27 @@ def test_on_connect_is_for_sid_and_on_register_for_register() -> None:
         assert at.raw() == said
 
 
-@pytest.mark.parametrize("hook", ["connect", "disconnect"])
-def test_a_hook_that_fails_costs_its_notice_and_nothing_else(hook: str) -> None:
+def test_a_hook_for_the_going_that_fails_leaves_the_usual_notice_to_who_had_the_usual_one() -> None:
     def fail(client: Client) -> None:
         raise SystemExit("on purpose")
 
-    at = At("sid", presence(**{hook: fail}))
+    at = At("sid", presence(disconnect=fail))
     at.up()
     at.come("a")
     at.emit("a", "move")
     at.go("a")
     at.come("b")
-    assert notice("a", "move") in at.said()
-    assert at.tally["handler_errors"] in (1, 2)
-    assert at.tally["refused_handler_error"] == at.tally["handler_errors"]
+    assert at.said() == [notice("a", "connected"), notice("a", "move"), notice("a", "disconnected"),
+                         notice("b", "connected")]  # fmt: skip
+    assert at.tally["handler_errors"] == at.tally["refused_handler_error"] == 1
 
 
-def test_a_notice_that_can_not_be_framed_is_counted_and_left_out() -> None:
-    at = At("sid", presence(connect=lambda c: "a~b"))
+def test_a_hook_for_the_going_that_fails_costs_its_notice_where_the_coming_was_told_in_words_of_its_own() -> None:
+    at = At("sid", presence(connect=lambda c: f"+{c.sid}", disconnect=lambda c: 1 / 0))
     at.up()
     at.come("a")
-    assert at.raw() == []
-    assert at.tally["refused_delimiter_in_frame"] == 1
+    at.go("a")
+    assert at.raw() == [b"+a"]
 
 
 def test_a_client_that_on_connect_registers_is_announced_under_that_name_alone() -> None:

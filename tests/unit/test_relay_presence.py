@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bridge.messages import Delivery
-from bridge.relay import relay
+from bridge.relay import comings
 from tests.unit.relays import At, notice
 from tests.viewer import until
 
@@ -198,7 +198,7 @@ def test_after_the_grace_time_the_user_has_gone_and_comes_again() -> None:
 
 
 def test_of_those_whose_users_have_gone_no_more_than_the_limit_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "MOST_AWAY", 3)
+    monkeypatch.setattr(comings, "MOST_AWAY", 3)
     names = [f"user {n}" for n in range(10)]
     at = registered(*zip("0123456789", names, strict=True), away=(0.01, 3600.0))
     for n, name in enumerate(names):
@@ -239,11 +239,11 @@ def test_a_second_client_of_a_user_keeps_it_there() -> None:
     at = registered(("1", "ann"), ("2", "ann"))
     at.raw()
     cut(at, "1")
-    at.relay._grace_over("1")  # not over: it waits still
+    at.relay._comings._grace_over("1")  # not over: it waits still
     at.go("2")
     assert at.said() == []
-    at.relay._grace.discard("1")
-    at.relay._grace_over("1")
+    at.relay._comings._grace.discard("1")
+    at.relay._comings._grace_over("1")
     assert at.said() == [{"username": "ann", "action": "disconnected"}]
 
 

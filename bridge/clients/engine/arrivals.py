@@ -71,6 +71,11 @@ class Arrivals:
         pid = self._recovery.pid(greeting, sid) if greeting else None
         return data if pid is None else {**data, "pid": pid}
 
+    def session(self, sid: str) -> str:
+        """The session of one that has an id, and not its CONNECT yet; "" if it has none."""
+        greeting = self._greeted.get(sid)
+        return greeting.session if greeting else ""
+
     def greeting(self, sid: str) -> Greeting:
         """The client has its CONNECT."""
         return self._greeted.pop(sid, None) or Greeting("", plain=True)

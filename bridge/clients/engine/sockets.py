@@ -12,17 +12,20 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import eventlet
 from flask import Flask
 from flask_socketio import SocketIO
+from socketio.exceptions import ConnectionRefusedError
 
 from bridge.clients.audience import Audience
 from bridge.clients.backlog import Segment
 from bridge.clients.engine.arrivals import Arrivals
 from bridge.clients.engine.manager import Manager
 from bridge.clients.engine.packet import EVENT, event_packet
+from bridge.clients.engine.quiet import quiet_logger
 from bridge.clients.engine.seams import check_seams
 from bridge.clients.engine.serving import serve
 from bridge.clients.engine.session import Session
@@ -34,6 +37,7 @@ from bridge.clients.outbox import Limits, Outbox, SendMany
 from bridge.clients.packets import Event, encode_acks, encode_event
 from bridge.clients.pressure import Pressure
 from bridge.clients.recovery import Recovery, RecoveryOptions
+from bridge.errors import Refused
 from bridge.messages import Payload
 from bridge.tally import Tally, shorten
 
@@ -90,8 +94,8 @@ class Engine:
             ping_interval=options.ping_interval,
             ping_timeout=options.ping_timeout,
             max_http_buffer_size=options.max_event,
-            logger=_logger("socketio", tally),
-            engineio_logger=_logger("engineio", tally),
+            logger=quiet_logger("socketio", tally),
+            engineio_logger=quiet_logger("engineio", tally),
         ).server
         self._eio = take_over(
             self._server,
@@ -105,12 +109,15 @@ class Engine:
         self,
         *,
         on_late: Callable[[str], None],
+        on_connecting: Callable[[str, str, str], None] | None = None,
         on_connected: Callable[[str, str, str, bool], None],
         on_events: OnEvents,
         on_disconnected: Callable[[str, bool], None],
         on_failure: Callable[[], object],
     ) -> None:
         """From now on clients are served. `on_late` gets the sid of one that is to be told the last values;
+        `on_connecting` the sid, the address and the session of one that has asked to connect, and raises Refused if
+        it may not; None: all may.
         `on_connected` the sid, the browser's address, the session, "" without one, and whether it has recovered;
         `on_disconnected` the sid, and whether it has gone for good; `on_failure` is called when clients can't be
         served any more, because of a bug."""
@@ -118,6 +125,8 @@ class Engine:
         self._on_events, self._on_disconnected = on_events, on_disconnected
         self._eio.on_failure = on_failure
         self._server.on(EVENT, self._event)
+        if on_connecting is not None:
+            self._server.on("connect", partial(self._connecting, on_connecting))
         self._server.on("disconnect", self._disconnected)
         self._eio.on_events(self._events)
 
@@ -170,10 +179,29 @@ class Engine:
         for sid in list(self._clients):  # whose handler takes its time: that they leave is told all the same
             self._disconnected(sid, "server disconnect")
 
+    def _connecting(self, ask: Callable[[str, str, str], None], sid: str, environ: object, auth: object = None) -> None:
+        """Implements python-socketio's connect handler."""
+        session = self._eio.sockets.get(self._server.manager.eio_sid_from_sid(sid, "/"))
+        if session is None:
+            raise ConnectionRefusedError("it has gone already")
+        try:
+            ask(sid, session.address, self._arrivals.session(sid))
+        except Refused as error:
+            raise ConnectionRefusedError(error.message, {"error": error.code}) from None
+
+    def close(self, sid: str, code: str) -> None:
+        """End a client's connection for good, telling it why. One that is not there is no error."""
+        session = self._clients.get(sid)
+        if session is not None:
+            self._recovery.cut_off(sid)
+            session.left = True
+            session.part(encode_event("bridge:closing", Payload.of({"code": code})))
+
     def _connected(self, sid: str, eio_sid: str) -> None:
         greeting, session = self._arrivals.greeting(sid), self._eio.sockets.get(eio_sid)
         if session is None:
             self._recovery.left(sid, for_good=False)
+            self._on_disconnected(sid, False)
             return  # it has gone between its CONNECT and the answer
         self._clients[sid] = session
         session.outbox.press()
@@ -257,36 +285,3 @@ def _origins(allowed: tuple[str, ...]) -> Any:
         return origin in own or origin in allowed
 
     return check
-
-
-class _OneLine(logging.Filter):
-    """The libraries log a traceback for each packet that is none, and a line for each that is out of
-    place; one line in a while, shortened, and a count are enough."""
-
-    def __init__(self, tally: Tally) -> None:
-        super().__init__()
-        self._tally = tally
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not record.exc_info and record.levelno == logging.WARNING:
-            self._tally.note("bad_packets", "! %s", shorten(record.getMessage(), 200))
-            return False
-        if not record.exc_info:
-            return record.levelno < logging.WARNING or self._is_news(record)
-        error = record.exc_info[1]
-        what = f"{type(error).__name__}: {error}"  # not repr(): that of a UnicodeDecodeError has the whole text in it
-        self._tally.note("bad_packets", "! a client's packet could not be read: %s", shorten(what, 200))
-        log.debug("! %s", record.getMessage(), exc_info=record.exc_info)
-        return False
-
-    def _is_news(self, record: logging.LogRecord) -> bool:
-        record.msg = f"! {record.msg}"
-        record.levelno, record.levelname = logging.WARNING, "WARNING"
-        return True
-
-
-def _logger(name: str, tally: Tally) -> logging.Logger:
-    logger = logging.getLogger(f"bridge.clients.{name}")
-    logger.setLevel(logging.WARNING)
-    logger.addFilter(_OneLine(tally))
-    return logger
