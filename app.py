@@ -133,6 +133,7 @@ class Process:
             self.tally,
         )
         parts = wiring.relay_parts(self.settings, self.users, self.hooks, json, self.tally)
+        self.undelivered = parts.undelivered
         self.relay = Relay(wiring.relay_rules(self.settings), parts, self.tally)
 
     def _wire_web(self, host: str, port: int) -> None:
@@ -158,6 +159,7 @@ class Process:
             Sources(
                 f"{host}:{port}", VERSION, self._link_json,
                 lambda: len(self.users.clients), lambda: len(self.users.names), self.tally.snapshot, self._now,
+                self.undelivered.rows,
             ),
         )  # fmt: skip
 

@@ -23,9 +23,10 @@ from bridge.clients.packets import escape
 from bridge.clients.shares import Shares
 from bridge.link import codec
 from bridge.link.framing import framing_in
-from bridge.link.keyed import MISSING, Keyed
+from bridge.link.keyed import MISSING, Keyed, all_whole
 from bridge.messages import Delivery, Texts
-from bridge.relay.routing import Decode, Outbound, OutboundRules
+from bridge.relay.reading import Decode
+from bridge.relay.routing import Outbound, OutboundRules
 from bridge.tally import Tally
 
 __all__ = ["Parts", "main"]
@@ -34,7 +35,12 @@ BURST = 4000  # messages: what one read of 256 KiB brings
 ROUNDS = 30  # of which the quickest counts: what is looked for is the work, not the machine's other affairs
 CLIENTS = 100
 
-_DECODE = Decode(Keyed, MISSING, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+_DECODE = Decode(
+    keyed=Keyed, missing=MISSING, all_whole=all_whole,
+    to_text=codec.to_text, without_bom=codec.without_bom, bare=codec.bare,
+    strict=codec.parse, lenient=codec.parse_lenient, exact=codec.parse_exact, fault=codec.fault,
+    not_json=codec.NotJson, too_deep=codec.TooDeep,
+)  # fmt: skip
 
 
 class _Port:

@@ -36,8 +36,10 @@ COUNTERS: dict[str, str] = {
     "frames_truncated": "connections that ended inside a frame",
     "framing_errors": "links dropped because of bytes that are no frame",
     "not_utf8": "frames whose bytes were replaced by U+FFFD, or that were refused for it",
-    "not_json": "frames refused because they are not JSON",
-    "bad_user_key": "frames refused because their user key is neither a string nor a list of strings",
+    "not_json": "frames refused because they are not JSON, or nested too deeply to be read",
+    "unreadable": "frames that look like an object of JSON and can't be read, and so went to nobody",
+    "bad_user_key": "frames refused because their user key is neither a name nor a list of names",
+    "event_names_refused": "frames whose event key names no event that there may be, and that came as the default one",
     "replies_unknown": "answers of the server that nobody waited for: of an unknown id, late, or a second one",
     "unknown_users": "addressees that were not there",
     "presence_overflow": "links made anew because presence piled up unread",
@@ -139,13 +141,17 @@ class Tally:
         exception's, as an error.
         """
         self.count(name)
-        now, key = self._clock(), f"{name} {kind}"
-        last = self._said.get(key)
+        self.say(f"{name} {kind}", text, *args, quiet=quiet, traceback=traceback)
+
+    def say(self, kind: str, text: str, *args: object, quiet: float | None = None, traceback: bool = False) -> None:
+        """Log the warning unless one of the same kind was logged within `quiet` seconds. For what is counted apart."""
+        now = self._clock()
+        last = self._said.get(kind)
         if last is not None and now - last < (self._quiet if quiet is None else quiet):
-            self._unsaid[key] = self._unsaid.get(key, 0) + 1
+            self._unsaid[kind] = self._unsaid.get(kind, 0) + 1
             return
-        self._said[key] = now
-        more = self._unsaid.pop(key, 0)
+        self._said[kind] = now
+        more = self._unsaid.pop(kind, 0)
         level = logging.ERROR if traceback else logging.WARNING
         log.log(level, text + (f" ({more} more like it since)" if more else ""), *args, exc_info=traceback)
 

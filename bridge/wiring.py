@@ -23,13 +23,16 @@ from bridge.link.connection import LinkOptions
 from bridge.link.framing import Encoder, framing_out
 from bridge.link.hint import Reading
 from bridge.link.holding import Holding
-from bridge.link.keyed import MISSING, Keyed
+from bridge.link.keyed import MISSING, Keyed, all_whole
 from bridge.link.uplink import Uplink
 from bridge.relay.acks import Acks
 from bridge.relay.handlers import Hooks
+from bridge.relay.inbound import Inbound
+from bridge.relay.reading import Decode
 from bridge.relay.relay import Parts, Rules
 from bridge.relay.replies import KEY, Replies
-from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
+from bridge.relay.routing import Outbound, OutboundRules
+from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
 from bridge.state import State
 from bridge.tally import Tally
@@ -41,7 +44,12 @@ __all__ = [
     "reserved_events", "uplink",
 ]  # fmt: skip
 
-DECODE = Decode(Keyed, MISSING, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+DECODE = Decode(
+    keyed=Keyed, missing=MISSING, all_whole=all_whole,
+    to_text=codec.to_text, without_bom=codec.without_bom, bare=codec.bare,
+    strict=codec.parse, lenient=codec.parse_lenient, exact=codec.parse_exact, fault=codec.fault,
+    not_json=codec.NotJson, too_deep=codec.TooDeep,
+)  # fmt: skip
 
 _BEAT = '{"action":"heartbeat"}'
 
@@ -79,14 +87,17 @@ def relay_parts(settings: Settings, users: Users, hooks: Hooks, json: codec.Json
     link, relay = settings.link, settings.relay
     user_key = None if relay.identity == "none" else relay.user_key
     named = bool(settings.recovery.snapshot)
-    rules = OutboundRules(relay.payload, relay.event, relay.event_key, user_key, named)
+    refuse = relay.unreadable == "refuse"
+    rules = OutboundRules(relay.payload, relay.event, relay.event_key, user_key, named, refuse)
+    undelivered = Undelivered(tally, users.some)
     return Parts(
         users=users,
         inbound=Inbound(user_key, relay.action_key, _own_keys(settings), tally),
-        outbound=Outbound(rules, DECODE, users.sids, tally),
+        outbound=Outbound(rules, DECODE, users.sids, tally, undelivered),
         hooks=hooks,
         encode=json.encode,
         encode_many=json.encode_many,
+        undelivered=undelivered,
         replies=Replies(link.reply_timeout, DECODE, Acks(tally), tally) if link.replies else None,
     )
 

@@ -71,6 +71,11 @@ class Relay(Group, frozen=True):
         "the action that tells the server that a user has gone",
         "what the Scala example expects",
     )
+    unreadable: kinds.Unreadable = setting(
+        "refuse",
+        "what becomes of a message that looks like a JSON object and can't be read: it goes to nobody, or to all",
+        "it may be for one user alone, whom it does not tell any more",
+    )
     unhandled: kinds.Unhandled = setting(
         "relay", "what becomes of an event that no handler takes", "works without any handlers"
     )

@@ -53,6 +53,7 @@ __all__ = [
     "StateFolder",
     "Switch",
     "Unhandled",
+    "Unreadable",
 ]
 
 _SIZE = re.compile(r"(\d{1,18}) ?(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
@@ -209,6 +210,7 @@ _NAMES = f"a name of 1 to {MAX_NAME} characters, none of them a control characte
 Identity = Literal["sid", "register", "none"]
 Payload = Literal["text", "json", "bytes"]
 Unhandled = Literal["relay", "drop"]
+Unreadable = Literal["refuse", "broadcast"]
 Slow = Literal["disconnect", "drop-oldest", "latest"]
 OnOff = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -12,13 +12,24 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import orjson
 
 from bridge.errors import BridgeError, Refused
 
-__all__ = ["JsonEncoder", "NotJson", "TooDeep", "parse", "parse_lenient", "to_text"]
+__all__ = [
+    "BOM", "JsonEncoder", "NotJson", "TooDeep", "bare", "fault", "parse", "parse_exact", "parse_lenient", "to_text",
+    "without_bom",
+]  # fmt: skip
+
+#: The byte order mark in UTF-8, which some servers begin their streams with, .NET's StreamWriter for one.
+BOM = b"\xef\xbb\xbf"
+
+#: What may stand around a value and is no fault of it: white space, and the NUL that ends a string in C.
+_AROUND = " \t\n\r\0"
+_AROUND_BYTES = _AROUND.encode()
 
 _ALWAYS_FINITE = frozenset((str, int, bool, type(None)))
 
@@ -41,6 +52,21 @@ def to_text(frame: bytes) -> tuple[str, bool]:
         return frame.decode(errors="replace"), True
 
 
+def without_bom(frame: bytes) -> bytes:
+    """The frame without the byte order marks that it begins with."""
+    while frame.startswith(BOM):
+        frame = frame[len(BOM) :]
+    return frame
+
+
+def bare(frame: bytes) -> bytes:
+    """The frame without the white space, NULs and byte order marks around its value."""
+    stripped = frame.strip(_AROUND_BYTES)
+    while stripped.startswith(BOM):
+        stripped = stripped[len(BOM) :].lstrip(_AROUND_BYTES)
+    return stripped
+
+
 def parse(frame: bytes) -> Any:
     """The value of strict JSON in UTF-8 (RFC 8259). Raises NotJson, for NaN and Infinity too; TooDeep.
 
@@ -55,21 +81,46 @@ def parse(frame: bytes) -> Any:
 
 
 def parse_lenient(text: str) -> Any:
-    """As `parse`, but of text, and NaN, Infinity, raw line breaks in strings and a byte order mark are taken too.
-    Raises NotJson, TooDeep.
+    """As `parse`, but of text, and NaN, Infinity, raw control characters in strings, and NULs and byte order marks
+    around the value are taken too. Raises NotJson, TooDeep.
 
     It is for finding keys in what is not to be read otherwise.
     """
     try:
         return orjson.loads(text)
     except ValueError:
-        return _loads(text.removeprefix("\ufeff"), strict=False)
+        return _loads(_bare_text(text), strict=False)
+
+
+def parse_exact(text: str) -> Any:
+    """As `parse_lenient`, but each number is a Decimal that is just what is written. Raises NotJson, TooDeep."""
+    return _loads(_bare_text(text), strict=False, parse_int=Decimal, parse_float=Decimal)
+
+
+def fault(frame: bytes) -> str:
+    """What keeps `parse_lenient` from reading this frame, and at which byte; for the log."""
+    text = frame.decode(errors="surrogateescape")  # so that each byte that is no UTF-8 is still one byte
+    before = len(text) - len(text.lstrip(_AROUND + "\ufeff"))
+    try:
+        json.loads(_bare_text(text), strict=False, parse_int=_integer)
+    except RecursionError:
+        return "nested too deeply to be read"
+    except json.JSONDecodeError as error:
+        at = len(text[: before + error.pos].encode(errors="surrogateescape"))
+        return f"{error.msg[:1].lower()}{error.msg[1:]}, at byte {at}"
+    except ValueError as error:
+        return str(error)
+    return "not UTF-8 where it names its user"
+
+
+def _bare_text(text: str) -> str:
+    return text.strip(_AROUND + "\ufeff")
 
 
 def _loads(source: bytes | str, **options: Any) -> Any:
     try:
         text = source if isinstance(source, str) else source.decode()  # json.loads would take UTF-16, too
-        return json.loads(text, parse_int=_integer, **options)
+        return json.loads(text, **{"parse_int": _integer, **options})
     except RecursionError:
         raise TooDeep("nested too deeply to be read") from None
     except ValueError as error:

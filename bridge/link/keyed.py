@@ -15,11 +15,12 @@ from typing import Any
 import msgspec
 import orjson
 
-__all__ = ["MISSING", "Keyed"]
+__all__ = ["MISSING", "Keyed", "all_whole"]
 
 MISSING = msgspec.UNSET
 
 _value = attrgetter("value")
+_raw = msgspec.json.Decoder(msgspec.Raw).decode  # checks all of it and makes nothing
 
 # Stands between frames that are read together. Nobody can know it, so no frame can pass for two, nor two for one.
 _BETWEEN = secrets.randbits(60) | 1 << 59
@@ -45,10 +46,20 @@ class Keyed:
         return [value.get(key, MISSING) if type(value) is dict else MISSING for value in _values(frames)]
 
 
+def all_whole(frames: Sequence[bytes]) -> bool:
+    """Whether each of these is one JSON value, and nothing more. Frames have to be UTF-8."""
+    try:
+        for _ in map(_raw, frames):
+            pass
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True
+
+
 def _strings_under(key: str) -> Callable[[bytes], object] | None:
-    """Makes of a JSON object one that has the string under this key, if it has it, as `value`; what else it has is
-    checked but not made, which takes a third of the time. None if the key can't be looked for so."""
-    field = ("value", str | msgspec.UnsetType, MISSING)
+    """Makes of a JSON object one that has the string or null under this key, if it has it, as `value`; what else it has
+    is checked but not made, which takes a third of the time. None if the key can't be looked for so."""
+    field = ("value", str | None | msgspec.UnsetType, MISSING)
     try:
         shape = msgspec.defstruct("Keyed", [field], rename={"value": key}, gc=False)
     except ValueError:  # it has a control character, a quote or a backslash

@@ -3,7 +3,7 @@
 Owns no table and no I/O: routing decides, what it was given publishes. Must not know presence,
 events of clients or the link.
 
-Use: `bursts = Bursts(outbound, hooks, users, tally); bursts.run(publish); bursts.take(frames)`.
+Use: `bursts = Bursts(outbound, hooks, users, tally, undelivered); bursts.run(publish); bursts.take(frames)`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
-from bridge.messages import Delivery, Payload, Texts
+from bridge.messages import Delivery, Texts
 from bridge.relay.answers import Default, Emit, report
 from bridge.relay.handlers import Hooks
+from bridge.relay.reading import Decoded
 from bridge.relay.routing import Outbound
-from bridge.relay.users import Users
+from bridge.relay.undelivered import Undelivered
+from bridge.relay.users import Client, Users
 from bridge.tally import Tally
 
 __all__ = ["Bursts", "Publish"]
@@ -32,8 +34,9 @@ class Publish(Protocol):
 class Bursts:
     """Publishes what the server says and what handlers emit. Its methods may be called from any thread."""
 
-    def __init__(self, outbound: Outbound, hooks: Hooks, users: Users, tally: Tally) -> None:
+    def __init__(self, outbound: Outbound, hooks: Hooks, users: Users, tally: Tally, undelivered: Undelivered) -> None:
         self._outbound, self._hooks, self._users, self._tally = outbound, hooks, users, tally
+        self._undelivered = undelivered
         self._here = threading.local()  # .deliveries: those of the burst that this thread is in
 
     def run(self, publish: Publish) -> None:
@@ -85,19 +88,33 @@ class Bursts:
         else:
             deliveries += made
 
-    def _made(self, result: object, decoded: tuple[Any, Payload, object]) -> list[Delivery]:
+    def _made(self, result: object, decoded: Decoded) -> list[Delivery]:
         if isinstance(result, (list, tuple)):
             return [delivery for one in result for delivery in self._made(one, decoded)]
         if result is None:
             return []
         if isinstance(result, Default):
-            return self._outbound.unhandled(*decoded)
+            return self._outbound.default(*decoded)
         if isinstance(result, Emit):
             return self._of_emit(result)
         raise TypeError(f"on_message returns None, Emit, DEFAULT or a list of these, not {type(result).__name__}")
 
     def _of_emit(self, emit: Emit) -> list[Delivery]:
         delivery, missing = emit.delivery(self._users)
-        if missing:
-            self._tally.count("unknown_users", missing)
+        if missing or delivery.to is not None:
+            self._tell_missing(emit, delivery, missing)
         return [] if delivery.to == () else [delivery]
+
+    def _tell_missing(self, emit: Emit, delivery: Delivery, missing: int) -> None:
+        """Tell whom a handler names that is not there."""
+        for name in delivery.users if missing else ():
+            if self._users.sids([name])[1]:
+                self._tally.count("unknown_users")
+                self._undelivered.add("unknown-user", (name,), f"a handler emits {emit.event!r}; no such user is there")
+        to = [emit.to] if isinstance(emit.to, Client) else emit.to
+        for one in to or ():
+            if isinstance(one, Client) and not self._users.known(one.sid):
+                whom = one.user or one.sid
+                self._undelivered.add("gone-client", (whom,), f"a handler emits {emit.event!r}; this client has gone")
+        if delivery.to == () and not missing:
+            self._undelivered.add("empty-list", (), f"a handler emits {emit.event!r} to an empty list")

@@ -22,8 +22,8 @@ from bridge.names import check_event
 from bridge.relay.acks import Acks, Answer, Done, Event
 from bridge.relay.calls import Calls, Made
 from bridge.relay.handlers import Hooks
+from bridge.relay.inbound import Inbound
 from bridge.relay.replies import Replies
-from bridge.relay.routing import Inbound
 from bridge.relay.unheard import Unheard
 from bridge.relay.users import Client, Sender, Users
 from bridge.tally import Tally

@@ -48,7 +48,7 @@ class Relay:
             self._lock,
             tally,
         )
-        self._bursts = Bursts(parts.outbound, parts.hooks, parts.users, tally)
+        self._bursts = Bursts(parts.outbound, parts.hooks, parts.users, tally, parts.undelivered)
         self._comings = Comings(rules, parts, self._presence, self._bursts, self._lock, tally=tally)
         self.connecting, self.connected = self._comings.connecting, self._comings.connected
         self.disconnected, self.stop = self._comings.disconnected, self._comings.stop

@@ -23,7 +23,7 @@ from bridge.alarm import Alarm
 from bridge.errors import Refused, TooMany
 from bridge.messages import Payload
 from bridge.relay.acks import Acks, Answer, Event
-from bridge.relay.routing import Decode
+from bridge.relay.reading import Decode
 from bridge.tally import Tally, shorten
 
 __all__ = ["KEY", "Awaited", "Replies"]

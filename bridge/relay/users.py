@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 __all__ = ["Change", "Client", "Sender", "Told", "User", "Users"]
@@ -259,3 +260,11 @@ class Users:
     def names(self) -> tuple[str, ...]:
         """Every user's name."""
         return tuple(self._users.copy())
+
+    def some(self, most: int) -> tuple[str, ...]:
+        """The names of those that came first."""
+        return tuple(islice(self._users, most))
+
+    def known(self, sid: str) -> bool:
+        """Whether there is this client, or it may come back."""
+        return sid in self._clients or sid in self._away or sid in self._absent

@@ -14,9 +14,11 @@ from bridge.messages import Delivery
 from bridge.relay.bursts import Publish
 from bridge.relay.events import Send
 from bridge.relay.handlers import Hooks
+from bridge.relay.inbound import Inbound
 from bridge.relay.presence import Tell
 from bridge.relay.replies import Replies
-from bridge.relay.routing import Inbound, Outbound
+from bridge.relay.routing import Outbound
+from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
 
 __all__ = ["Across", "Parts", "Rules", "Wires", "directly"]
@@ -55,6 +57,7 @@ class Parts:
     hooks: Hooks
     encode: Callable[[object], bytes]
     encode_many: Callable[[Sequence[object]], list[bytes]]
+    undelivered: Undelivered
     replies: Replies | None = None
 
 

@@ -26,6 +26,7 @@ class Sources:
     users: Callable[[], int]
     counters: Callable[[], dict[str, int]]
     now: Callable[[], dict[str, int]]  # what waits or is kept just now, by name
+    undelivered: Callable[[], list[dict[str, object]]] = list  # the last messages that reached nobody
 
 
 def add_status(app: Flask, sources: Sources) -> None:
@@ -43,6 +44,7 @@ def _status(sources: Sources) -> dict[str, object]:
         "users": sources.users(),
         "now": sources.now(),
         "counters": sources.counters(),
+        "undelivered": sources.undelivered(),
     }
 
 

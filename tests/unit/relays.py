@@ -16,14 +16,17 @@ from bridge.link.confirming import Confirming
 from bridge.link.entries import fits
 from bridge.link.framing import framing_out
 from bridge.link.holding import Holding
-from bridge.link.keyed import MISSING, Keyed
+from bridge.link.keyed import MISSING, Keyed, all_whole
 from bridge.link.uplink import Uplink
 from bridge.messages import Delivery, Payload, Texts
 from bridge.relay.acks import Acks
 from bridge.relay.handlers import Bridge, Hooks
+from bridge.relay.inbound import Inbound
+from bridge.relay.reading import Decode
 from bridge.relay.relay import Parts, Relay, Rules, Wires
 from bridge.relay.replies import Replies
-from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
+from bridge.relay.routing import Outbound, OutboundRules
+from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
 from bridge.tally import Tally
 
@@ -31,7 +34,12 @@ __all__ = ["At", "notice", "singly"]
 
 Setup = Callable[[Bridge], object]
 
-DECODE = Decode(Keyed, MISSING, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+DECODE = Decode(
+    keyed=Keyed, missing=MISSING, all_whole=all_whole,
+    to_text=codec.to_text, without_bom=codec.without_bom, bare=codec.bare,
+    strict=codec.parse, lenient=codec.parse_lenient, exact=codec.parse_exact, fault=codec.fault,
+    not_json=codec.NotJson, too_deep=codec.TooDeep,
+)  # fmt: skip
 
 
 def notice(user: str, action: str) -> dict[str, object]:
@@ -94,13 +102,16 @@ class At:
 
     def _parts(self, identity: str, payload: str, json_encoder: codec.JsonEncoder, replies: Replies | None) -> Parts:
         user_key = None if identity == "none" else "username"
+        rules = OutboundRules(payload, "message", None, user_key)
+        self.undelivered = Undelivered(self.tally, self.users.some)
         return Parts(
             users=self.users,
             inbound=Inbound(user_key, "action", {"username", "action", "seq", "reply_to"}, self.tally),
-            outbound=Outbound(OutboundRules(payload, "message", None, user_key), DECODE, self.users.sids, self.tally),
+            outbound=Outbound(rules, DECODE, self.users.sids, self.tally, self.undelivered),
             hooks=self.hooks,
             encode=json_encoder.encode,
             encode_many=json_encoder.encode_many,
+            undelivered=self.undelivered,
             replies=replies,
         )
 

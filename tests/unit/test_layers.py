@@ -27,6 +27,7 @@ WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "upl
 WHO = ["users", "waiting"]
 RELAYING = ["wires", "comings", "anywhere", "relay"]
 HOOKS = ["answers", "checks", "handlers", "handlers_file", "calls", "unheard"]
+ROUTING = ["lookalike", "addressees", "undelivered", "reading", "routing"]
 PACKETS = ["frames", "offsets", "packets", "backlog", "pressure", "outbox"]
 RETURNING = ["tokens", "history", "sessions", "audience"]
 
@@ -39,7 +40,7 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
     "settings": (["config*"], BASE),
     "link": ([*CONNECTION, "heartbeat", *WAITING], BASE),
     "relay": (
-        [*WHO, "routing", *HOOKS, "bursts", "presence", "acks", "replies", "events", *RELAYING],
+        [*WHO, "inbound", *ROUTING, *HOOKS, "bursts", "presence", "acks", "replies", "events", *RELAYING],
         BASE,
     ),
     "clients": ([*PACKETS, *RETURNING, "keys", "pieces", "shares", "snapshots", "fanout", "recovery", "engine*"], BASE),

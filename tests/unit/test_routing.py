@@ -10,13 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.link import codec
-from bridge.link.keyed import MISSING, Keyed
 from bridge.messages import Delivery, Texts
-from bridge.relay.routing import Decode, Inbound, Outbound, OutboundRules
+from bridge.relay.inbound import Inbound
+from bridge.relay.routing import Outbound, OutboundRules
 from bridge.tally import Tally
-
-DECODE = Decode(Keyed, MISSING, codec.to_text, codec.parse, codec.parse_lenient, codec.NotJson, codec.TooDeep)
+from tests.unit.relays import DECODE
 
 #: User -> the clients that it has.
 THERE = {"ann": ("a1", "a2"), "bob": ("b1",), "größe": ("g1",), "": ("e1",)}
@@ -62,7 +60,7 @@ def test_what_names_no_user_goes_to_all(payload: str, frame: str) -> None:
 
 
 @pytest.mark.parametrize("payload", ["text", "bytes"])
-@pytest.mark.parametrize("frame", ["", "hello", "move:1:2", '{"username":"ann"', "'ann'", "{'username':'ann'}", "\0"])
+@pytest.mark.parametrize("frame", ["", "hello", "move:1:2", '"{"', "'ann'", "[1,2", "a:b, 'c': d", "\0"])
 def test_what_is_not_json_goes_to_all_as_it_is(payload: str, frame: str) -> None:
     router = Router(payload)
     assert router.to(frame) is None
@@ -118,7 +116,7 @@ def test_an_empty_list_of_users_is_nobody(payload: str) -> None:
 
 
 @pytest.mark.parametrize("payload", ["text", "json", "bytes"])
-@pytest.mark.parametrize("user", ["7", "null", "true", "{}", '["ann",7]', "[null]", '[["ann"]]', '{"ann":1}'])
+@pytest.mark.parametrize("user", ["true", "{}", '["ann",true]', "[null]", '[["ann"]]', '{"ann":1}'])
 def test_a_user_key_of_another_type_is_refused_and_counted(payload: str, user: str) -> None:
     router = Router(payload)
     assert router.route(f'{{"username":{user},"x":1}}') == []
@@ -257,9 +255,7 @@ def test_what_is_not_utf8_is_refused_and_counted_in_json() -> None:
     assert router.counted() == {"not_utf8": 1}
 
 
-@pytest.mark.parametrize(
-    "frame", ["", "hello", "{", '{"a":NaN}', "[Infinity]", "-Infinity", "01", "'a'", "1 2", "[1,]"]
-)
+@pytest.mark.parametrize("frame", ["", "hello", '{"a":NaN}', "[Infinity]", "-Infinity", "01", "'a'", "1 2", "[1,]"])
 def test_what_is_not_json_is_refused_and_counted_in_json(frame: str) -> None:
     router = Router("json")
     assert router.route(frame) == []
@@ -280,7 +276,7 @@ def test_what_is_nested_too_deeply_to_be_read_goes_to_nobody_if_it_may_name_a_us
     router = Router(payload)
     bomb = "[" * 100_000 + "]" * 100_000
     assert router.route(f'{{"x":{bomb},"username":"bob"}}') == []
-    assert router.counted() == {"not_json": 1}
+    assert router.counted() == {"not_json": 1, "unreadable": 1}
     if payload != "json":
         assert router.to(bomb) is None
 
@@ -396,7 +392,7 @@ def test_a_message_that_a_handler_has_changed_goes_where_it_would_have_gone() ->
     message = decoded[0]
     del message["username"]
     message["type"] = "other"
-    (delivery,) = router.outbound.unhandled(*decoded)
+    (delivery,) = router.outbound.default(*decoded)
     assert (delivery.event, delivery.to) == ("state", ("b1",))
     assert delivery.payload.json == b'{"username":"bob","type":"state","x":1}'
 
