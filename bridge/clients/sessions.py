@@ -19,6 +19,7 @@ from bridge.clients.tokens import Tokens
 
 __all__ = ["Greeting", "Sessions"]
 
+_NO = frozenset(("false", "no", "off", "0"))  # as the settings have it, and `off`, as --recovery has
 MOST_AWAY = 50_000  # sessions without a client that are remembered; 15 MB
 
 
@@ -79,7 +80,7 @@ class Sessions:
     def greet(self, auth: object) -> Greeting:
         """`auth`: what came with the client's CONNECT; whatever is in it, it is answered."""
         asked: Mapping[object, object] = auth if isinstance(auth, Mapping) else {}
-        if asked.get("recovery") is False:
+        if _declined(asked.get("recovery")):
             return Greeting("", plain=True)
         token = self._tokens.read(asked.get("pid"))
         if token is None or token.sid in self._here:
@@ -131,6 +132,13 @@ class Sessions:
             del self._away[sid]
         if not self._here and not self._away:
             self._history.clear()
+
+
+def _declined(recovery: object) -> bool:
+    """Whether a client says that it can't have offsets: false, or the same in text, as Java's auth has strings only."""
+    if isinstance(recovery, str):
+        return recovery.strip().lower() in _NO
+    return isinstance(recovery, int) and not recovery
 
 
 def _new_name() -> str:

@@ -15,7 +15,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from bridge.link.codec import NotJson, parse
+from bridge.link.codec import NotJson, bare, parse
 from bridge.link.entries import Entry
 
 __all__ = ["Confirming", "confirmations"]
@@ -24,7 +24,7 @@ __all__ = ["Confirming", "confirmations"]
 _KEY = b'"confirm"'
 
 _LONGEST = 100  # bytes that a confirmation has at most, white space included
-_OBJECT = re.compile(rb"\s*\{")
+_OBJECT = re.compile(rb"[\s\0]*(?:\xef\xbb\xbf[\s\0]*)*\{")
 
 
 class Confirming:
@@ -127,7 +127,7 @@ def _confirmation(frame: bytes) -> int | None:
     if _KEY not in frame or len(frame) > _LONGEST or not _OBJECT.match(frame):
         return None
     try:
-        value = parse(frame)
+        value = parse(bare(frame))
     except NotJson:
         return None
     number = value.get("confirm")

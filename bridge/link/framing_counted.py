@@ -1,6 +1,7 @@
 """Frames whose length stands before them: fixed-size lengths, netstrings, protobuf's varints.
 
-Sans-IO. A length over the limit is refused as soon as it is read, before anything of its frame is held.
+Sans-IO. A length over the limit is refused as soon as it is read, before anything of its frame is held. A byte order
+mark that the connection begins with is passed over, where it can't be a length.
 
 Use: `LengthDecoder(1024, 2, "big").feed(b"\\x00\\x01a")` -> [b"a"].
 """
@@ -16,6 +17,7 @@ __all__ = ["ByteOrder", "LengthDecoder", "NetstringDecoder", "VarintDecoder", "v
 
 ByteOrder = Literal["big", "little"]
 
+_BOM = b"\xef\xbb\xbf"
 _VARINT_BYTES = 10  # 64 bits at 7 a byte (Protocol Buffers, "Encoding")
 
 
@@ -28,6 +30,7 @@ class CountedDecoder(ABC):
         self._max = max_frame
         self._buffer = bytearray()
         self._wanted = 1  # bytes in the buffer from which on a look at it is worth while
+        self._begins = True  # nothing of the connection has been understood yet
         self.skipped: list[FrameTooBig] = []
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -37,7 +40,10 @@ class CountedDecoder(ABC):
             return []
         view = bytes(self._buffer)
         frames: list[bytes] = []
-        at = 0
+        at = self._first(view) if self._begins else 0
+        if at is None:
+            self._wanted = len(view) + 1
+            return []
         try:
             while (frame_end := self._frame(view, at)) is not None:
                 start, end = frame_end
@@ -55,6 +61,23 @@ class CountedDecoder(ABC):
         if self._buffer:
             raise TruncatedFrame(len(self._buffer))
         return []
+
+    def _first(self, view: bytes) -> int | None:
+        """Where the first header begins: after a byte order mark, if that says no length that there may be. None if
+        that is not known yet."""
+        if not view.startswith(_BOM):
+            if _BOM.startswith(view):
+                return None
+            self._begins = False
+            return 0
+        try:
+            header = self._header(view, 0)
+        except FramingError:
+            header = (0, self._max + 1)
+        if header is None:
+            return None
+        self._begins = False
+        return len(_BOM) if header[1] > self._max else 0
 
     def _frame(self, view: bytes, at: int) -> tuple[int, int] | None:
         """Where the frame whose header is at `at` starts and ends, or None if it is not all there."""

@@ -1,7 +1,8 @@
 """Frames that are JSON values, one after another, with nothing agreed upon between them. Sans-IO.
 
 Finds where each value ends; whether it is good JSON is for the codec to say. Between values everything is skipped
-that no value begins with: white space, control characters, commas, and the punctuation that delimiters are made of.
+that no value begins with: white space, control characters, commas, the punctuation that delimiters are made of, and
+byte order marks.
 A bare number or word ends before the next byte that can't belong to it, or with the stream.
 
 The work is linear: what a pattern has taken is not looked at again, and where a pattern gives up, no other way of
@@ -35,7 +36,9 @@ def _inside(levels: int) -> bytes:
     return rb"%b(?:(?:%b)%b){0,250}" % (_FLAT, item, _FLAT)
 
 
-_SKIPPED = rb"[\x00-!#-*,/;-@^`|~\x7f]*"
+_BOM = b"\xef\xbb\xbf"
+_JUNK = rb"[\x00-!#-*,/;-@^`|~\x7f]*"
+_SKIPPED = rb"%b(?:%b%b)*" % (_JUNK, _BOM, _JUNK)
 _BETWEEN = re.compile(_SKIPPED)
 _WORD = re.compile(rb"[0-9A-Za-z_+.\-\x80-\xff]*")
 # Most values have few levels: one match takes all but the last bracket. What has more is walked, run by run.
@@ -56,11 +59,14 @@ class JsonDecoder:
         self._at = 0  # up to here it has been looked at
         self._depth = 0
         self._in_string = self._in_word = False
+        self._mark = b""  # between values: the beginning of what may become a byte order mark
         self.skipped: list[FrameTooBig] = []
 
     def feed(self, data: bytes) -> list[bytes]:
         """See framing.Decoder."""
         frames: list[bytes] = []
+        if self._mark:
+            data, self._mark = self._mark + data, b""
         try:
             self._scan(self._finish(data, frames) if self._buffer else data, frames)
         except FramingError as error:
@@ -70,6 +76,10 @@ class JsonDecoder:
 
     def eof(self) -> list[bytes]:
         """See framing.Decoder."""
+        if self._mark:
+            mark, self._mark = self._mark, b""
+            self._check(mark, 0, len(mark))
+            return [mark]
         if not self._buffer:
             return []
         if not self._in_word:
@@ -101,6 +111,9 @@ class JsonDecoder:
             else:
                 at = end = _after(_BETWEEN, data, at)
                 if at == len(data):
+                    return
+                if data[at] == _BOM[0] and _BOM.startswith(data[at : at + len(_BOM)]):
+                    self._mark = data[at:]
                     return
             if run and end < len(data) and data[end] in _CLOSE:
                 end += 1

@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 from bridge.errors import FramingError
 from bridge.link.framing import Decoder
 
-__all__ = ["Outcome", "chunked", "cuts", "decoded", "delimited", "jsons", "netstrings", "sized", "varints"]
+__all__ = ["BOM", "Outcome", "chunked", "cuts", "decoded", "delimited", "jsons", "netstrings", "sized", "varints"]
+
+
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass
@@ -142,6 +145,12 @@ def _counted(
 ) -> Callable[[bytes], Outcome]:
     def decode(stream: bytes) -> Outcome:
         out = Outcome()
+        if stream and BOM.startswith(stream) and stream != BOM:
+            return out.ended("truncated-frame", len(stream))
+        if stream.startswith(BOM):
+            found = header(stream)
+            if isinstance(found, str) or (found and found[1] > limit):
+                stream = stream[3:]
         while stream:
             found = header(stream)
             if found is None:
@@ -191,6 +200,9 @@ def _values(stream: bytes, max_depth: int) -> Iterator[tuple[str, int, int]]:
     at = 0
     while at < len(stream):
         char = stream[at : at + 1]
+        if stream.startswith(BOM, at):
+            at += 3
+            continue
         if char in (b"{", b"[", b'"'):
             kind, end = _nested(stream, at, max_depth)
         elif stream[at] in WORD:

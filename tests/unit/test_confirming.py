@@ -120,6 +120,8 @@ def test_the_numbers_of_what_no_connection_has_had_are_given_anew() -> None:
         (b'{"confirm":7}', 7),
         (b' { "confirm" : 7 } ', 7),
         (b'{"confirm":-1}', -1),
+        (b'\xef\xbb\xbf{"confirm":7}', 7),
+        (b'\0 {"confirm":7}\0', 7),
         (b'{"confirm":7,"more":1}', None),
         (b'{"confirm":"7"}', None),
         (b'{"confirm":7.0}', None),

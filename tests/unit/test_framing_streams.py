@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import FramingError
 from bridge.link.framing import framing_in, framing_out
-from tests.unit.framings import Outcome, chunked, cuts, decoded, delimited, jsons, netstrings, sized, varints
+from tests.unit.framings import BOM, Outcome, chunked, cuts, decoded, delimited, jsons, netstrings, sized, varints
 
 Oracle = Callable[[int], Callable[[bytes], Outcome]]
 
@@ -92,6 +92,29 @@ def test_counted_frames_come_from_any_stream_in_any_pieces_as_from_the_oracle(
     oracle, alphabet = COUNTED[spec]
     pieces = data.draw(chunked(over(alphabet)))
     assert decoded(framing_in(spec, limit), pieces) == oracle(limit)(b"".join(pieces))
+    begins = data.draw(chunked(over(alphabet).map(BOM.__add__)))
+    assert decoded(framing_in(spec, limit), begins) == oracle(limit)(b"".join(begins))
+
+
+@pytest.mark.parametrize("spec", ["netstring", "varint", "length:4", "length:4le", "length:8", "length:8le"])
+def test_a_byte_order_mark_before_the_first_count_is_passed_over(spec: str) -> None:
+    stream = framing_out(spec).frame(b"hello") + framing_out(spec).frame(b"")
+    for pieces in (cuts(BOM + stream, []), cuts(BOM + stream, range(40))):
+        assert decoded(framing_in(spec), pieces).frames == [b"hello", b""]
+    assert decoded(framing_in(spec), [stream, BOM]).error in ("truncated-frame", "bad-frame")  # only at the beginning
+
+
+def test_what_may_be_a_length_is_one() -> None:
+    frame = framing_out("length:1").frame(b"\xbb\xbf" + b"x" * 237)
+    assert frame[:3] == BOM
+    assert decoded(framing_in("length:1"), [frame]).frames == [frame[1:]]
+    assert decoded(framing_in("length:1", 100), [BOM + b"\x02hi"]).frames == [b"hi"]
+
+
+def test_byte_order_marks_between_json_values_are_passed_over() -> None:
+    stream = BOM + b'{"a":1}' + BOM + BOM + b"[2]" + b" " + BOM + b'"x"\n' + BOM + b"word," + BOM
+    for pieces in (cuts(stream, []), cuts(stream, range(60)), *(cuts(stream, [at]) for at in range(60))):
+        assert decoded(framing_in("json", 7), pieces) == Outcome([b'{"a":1}', b"[2]", b'"x"', b"word"])
 
 
 BRACKETS_AND_THE_LIKE = [
@@ -111,8 +134,24 @@ BRACKETS_AND_THE_LIKE = [
     b";",
     b"\x1e",
 ]
-VALUES = [b"1", b"-2.5e3", b"true", b"a", b"\xc3\xa9", b'"k"', b'"\\\\"', b'{"a":1}', b"[[1],{}]", b"\xff", b"[[[{}]]]"]
-PIECES_OF_JSON = st.sampled_from(BRACKETS_AND_THE_LIKE + VALUES)
+VALUES = [
+    b"1",
+    b"\xef",
+    b"\xbb\xbf",
+    BOM,
+    b"-2.5e3",
+    b"true",
+    b"a",
+    b"\xc3\xa9",
+    b'"k"',
+    b'"\\\\"',
+    b'{"a":1}',
+    b"[[1],{}]",
+    b"\xff",
+    b"[[[{}]]]",
+]
+MARKS = [b"\xef", b"\xbb\xbf", BOM]
+PIECES_OF_JSON = st.sampled_from(BRACKETS_AND_THE_LIKE + VALUES + MARKS)
 
 
 @settings(deadline=None, max_examples=1000)

@@ -148,9 +148,15 @@ def test_who_left_for_good_or_was_cut_off_does_not_recover() -> None:
     assert bridge.come("x", pid=third)[0].after == 0  # it has begun anew
 
 
-def test_a_client_that_can_t_have_offsets_has_no_pid_and_nothing_is_kept_for_it() -> None:
+@pytest.mark.parametrize("word", [True, "true", "on", "", None, 1, [], {}, "nothing"])
+def test_a_client_that_says_anything_else_has_a_pid(word: object) -> None:
+    assert Bridge().come("s1", recovery=word)[1] is not None
+
+
+@pytest.mark.parametrize("word", [False, 0, "false", "False", " FALSE ", "no", "off", "0"])
+def test_a_client_that_can_t_have_offsets_has_no_pid_and_nothing_is_kept_for_it(word: object) -> None:
     bridge = Bridge()
-    greeting, pid = bridge.come("s1", recovery=False)
+    greeting, pid = bridge.come("s1", recovery=word)
     assert (greeting.plain, pid, bridge.sessions.any) == (True, None, False)
     bridge.sessions.left("s1", for_good=False)
     assert not bridge.sessions.any
