@@ -332,17 +332,19 @@ def test_a_counted_frame_of_the_limit_arrives_and_one_byte_more_drops_the_link(f
 def test_a_depth_bomb_from_the_server_is_text_for_all_unless_it_may_name_a_user(at: Setup) -> None:
     deep = DEEP[: LIMIT // 4] + DEEP[-LIMIT // 4 :]
     before = at.bridge.counter("not_json")
-    at.peer.send(f'{{"n":{deep}}}~{{"username":"{at.witness.sid}","n":{deep}}}~end of the bomb~'.encode())
+    unread = at.bridge.counter("unreadable")
+    at.peer.send(f'[{deep}]~{{"username":"{at.witness.sid}","n":{deep}}}~{{"n":{deep}}}~end of the bomb~'.encode())
     at.witness.got("message", "end of the bomb")
-    assert [text for text in at.witness.all("message") if "[[[" in text] == [f'{{"n":{deep}}}']
-    assert at.bridge.counter("not_json") == before + 1
+    assert [text for text in at.witness.all("message") if "[[[" in text] == [f"[{deep}]"]
+    assert at.bridge.counter("unreadable") == unread + 2
+    assert at.bridge.counter("not_json") == before + 2
 
 
 def test_what_is_nearly_json_is_still_for_the_user_whom_it_names(at: Setup) -> None:
     """A server that does not escape line breaks must not tell everybody what is for one."""
     with Client(at.bridge.url) as other:
         other.linked()
-        frames = [f'{{"username":"{other.sid}","n":"two\nlines"}}', f'\ufeff{{"username":"{other.sid}"}}']
+        frames = [f'{{"username":"{other.sid}","n":"two\nlines"}}', f' \0{{"username":"{other.sid}"}}\0']
         at.peer.send("~".join([*frames, "nearly over", ""]).encode())
         for client in (other, at.witness):
             client.got("message", "nearly over")
