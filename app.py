@@ -40,6 +40,8 @@ from bridge.clients.engine.serving import addresses, listen, make_room
 from bridge.clients.engine.sockets import Engine
 from bridge.clients.engine.steady import steadily
 from bridge.clients.engine.vital import vital
+from bridge.clients.engine.watchdog import Watchdog
+from bridge.clients.engine.workers import Workers
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo import DemoServer
 from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
@@ -76,6 +78,7 @@ class Process:
         self.ends, self.end = os.pipe()
         os.set_blocking(self.end, False)
         self.crossing = Crossing()
+        self.watchdog = Watchdog(self.crossing, self.tally)
         self.ending = False
         self.exit_code = 0
         self.demo = DemoServer() if settings.link.demo else None
@@ -84,7 +87,8 @@ class Process:
         self.users = Users()
         self.hooks = Hooks()
         self.app = create_app(Path(__file__).resolve().parent, wiring.page(settings), wiring.private(settings))
-        self.bridge = Bridge(self.app, self.hooks, self.users, wiring.reserved_events(settings))
+        run = Workers(self.crossing).run
+        self.bridge = Bridge(self.app, self.hooks, self.users, wiring.reserved_events(settings), run)
 
     def load_handlers(self) -> None:
         """Run the users' own files. Raises HandlersError."""
@@ -108,6 +112,7 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._signalled())
         vital("way in for other threads", self.crossing.serve, self._failed)
+        self.watchdog.run()
         self.engine.serve(listener, Outside(self.app.wsgi_app, self.flask_app, self.tally))
         if self.settings.link.heartbeat:
             self.heartbeat.run()
@@ -160,6 +165,7 @@ class Process:
                 f"{host}:{port}", VERSION, self._link_json,
                 lambda: len(self.users.clients), lambda: len(self.users.names), self.tally.snapshot, self._now,
                 self.undelivered.rows,
+                lambda: self.watchdog.status,
             ),
         )  # fmt: skip
 
@@ -214,6 +220,7 @@ class Process:
         self.relay.stop()
         self.uplink.drained(ends - time.monotonic())
         self.link.leave(ends - time.monotonic())
+        self.watchdog.close()
         self.crossing.close()
         self.state.close()
         if self.demo:

@@ -57,6 +57,7 @@ COUNTERS: dict[str, str] = {
     "events_ok": "events that were acked ok, or would have been",
     "keys_stripped": "keys of a client's object that would have replaced the bridge's own",
     "handler_errors": "exceptions in handlers",
+    "hub_blocked": "times that something, a handler mostly, held all others up for over 0.2 s",
     "bad_packets": "packets from clients that are not Socket.IO's, or out of place",
     "unaccepted": "connections that waited because there was no descriptor for them",
     "bad_requests": "requests that are not HTTP's",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, TypeVar
 from bridge.errors import Refused
 from bridge.names import event_problem
 from bridge.relay.answers import Default, Done, Emit, Frame, ToClients, ToServer
+from bridge.relay.beside import Run, beside, here
 from bridge.relay.checks import Arguments, bare, check, named
 from bridge.relay.users import Client, Users
 
@@ -71,10 +72,11 @@ class Bridge:
     Frame: ClassVar = Frame
     Refused: ClassVar = Refused
 
-    def __init__(self, app: Any, hooks: Hooks, users: Users, reserved: Collection[str] = ()) -> None:
-        """`reserved`: event names that never get as far as a handler, besides those reserved anyway."""
+    def __init__(self, app: Any, hooks: Hooks, users: Users, reserved: Collection[str] = (), run: Run = here) -> None:
+        """`reserved`: event names that never get as far as a handler, besides those reserved anyway; `run`: makes a
+        call in a thread of the system."""
         self.app: Flask = app
-        self._reserved = reserved
+        self._reserved, self._beside = reserved, run
         self._hooks, self._users = hooks, users
         self._send: Callable[[object, Done | None], None] = _not_running
         self._emit: Callable[[_Emit], None] = _not_running
@@ -84,8 +86,11 @@ class Bridge:
         self._send, self._emit = send, emit
 
     @named
-    def on_event(self, name: str) -> Callable[[_E], _E]:
+    def on_event(self, name: str, *, thread: bool = False) -> Callable[[_E], _E]:
         """`f(client, *args)` takes the browsers' event of this name.
+
+        With `thread=True` it is called in a thread of the system, where it may block: this client's other events wait
+        for it, other clients don't.
 
         It returns what goes to the server: None (nothing), a dict or list (as JSON, nothing
         added), str or bytes (as they are), a Frame, or an iterator of these (several frames in order).
@@ -98,7 +103,7 @@ class Bridge:
 
         def keep(function: _E) -> _E:
             check(f"on_event({name!r})", function, _CLIENT_AND_MORE)
-            self._hooks.events[name] = function
+            self._hooks.events[name] = beside(function, self._beside) if thread else function
             return function
 
         return keep

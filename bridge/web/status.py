@@ -27,6 +27,7 @@ class Sources:
     counters: Callable[[], dict[str, int]]
     now: Callable[[], dict[str, int]]  # what waits or is kept just now, by name
     undelivered: Callable[[], list[dict[str, object]]] = list  # the last messages that reached nobody
+    hub_blocked: Callable[[], dict[str, object] | None] = lambda: None  # the last one that held all others up
 
 
 def add_status(app: Flask, sources: Sources) -> None:
@@ -43,6 +44,7 @@ def _status(sources: Sources) -> dict[str, object]:
         "clients": sources.clients(),
         "users": sources.users(),
         "now": sources.now(),
+        "hub_blocked": sources.hub_blocked(),
         "counters": sources.counters(),
         "undelivered": sources.undelivered(),
     }

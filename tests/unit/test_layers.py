@@ -26,7 +26,7 @@ WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "upl
 
 WHO = ["users", "waiting"]
 RELAYING = ["wires", "comings", "anywhere", "relay"]
-HOOKS = ["answers", "checks", "handlers", "handlers_file", "calls", "unheard"]
+HOOKS = ["answers", "checks", "beside", "handlers", "handlers_file", "calls", "unheard"]
 ROUTING = ["lookalike", "addressees", "undelivered", "reading", "routing"]
 PACKETS = ["frames", "offsets", "packets", "backlog", "pressure", "outbox"]
 RETURNING = ["tokens", "history", "sessions", "audience"]

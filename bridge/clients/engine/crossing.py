@@ -10,6 +10,7 @@ Use: `crossing = Crossing()` in the hub's thread, `crossing.serve()` in a green 
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -61,7 +62,7 @@ class _Call:
 
 
 class Crossing:
-    """`turns`: how often the hub has come round to it since it was woken by `knock()`."""
+    """`turns`: how often the hub has come round to it; `turned`: when it did last, by time.monotonic()."""
 
     def __init__(self) -> None:
         self._thread = _threading.get_ident()
@@ -72,7 +73,7 @@ class Crossing:
         for end in (self._ends, self._end):
             _os.set_blocking(end, False)
         self._closed = False
-        self.turns = 0
+        self.turns, self.turned = 0, time.monotonic()
 
     @property
     def thread(self) -> int:
@@ -111,6 +112,7 @@ class Crossing:
         while True:
             trampoline(self._ends, read=True)
             _os.read(self._ends, 4096)
+            self.turned = time.monotonic()
             self.turns += 1
             while (call := self._next()) is not None:
                 eventlet.spawn_n(self._make, call)
