@@ -53,6 +53,7 @@ from bridge.link.framing import framing_in, framing_out
 from bridge.link.heartbeat import Heartbeat
 from bridge.logs import configure
 from bridge.messages import Delivery, Payload
+from bridge.output import say
 from bridge.relay import handlers_file
 from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.relay import Relay, Wires
@@ -228,9 +229,12 @@ class Process:
 
     def _say(self, urls: list[str], server: str) -> None:
         demo = " (the embedded demo server)" if self.demo else ""
-        print(f"bridge {VERSION}: open {urls[0]}  (server {server}{demo})", flush=True)
-        for url in urls[1:]:
-            print(f"  from other machines in this network: {url}", flush=True)
+        lines = [f"bridge {VERSION}: open {urls[0]}  (server {server}{demo})"]
+        lines += [f"  from other machines in this network: {url}" for url in urls[1:]]
+        try:
+            say("\n".join(lines))
+        except ServeError as error:  # it serves all the same
+            log.warning("! %s", error)
 
 
 def main(argv: list[str]) -> int:
@@ -250,19 +254,19 @@ def main(argv: list[str]) -> int:
         process = Process(settings)
         process.load_handlers()
         if settings.check:
-            print(describe(settings))
+            say(describe(settings))
             return 0
         code = process.run()
         end_after(LAST, code)
         return code
     except SettingsError as error:
-        print(problems_block(error), file=sys.stderr)
+        say(problems_block(error), sys.stderr)
         return 2
     except HandlersError as error:
-        print(f"bridge: the handlers can't be loaded: {error}", file=sys.stderr)
+        say(f"bridge: the handlers can't be loaded: {error}", sys.stderr)
         return 2
     except ServeError as error:
-        print(f"bridge: {error}", file=sys.stderr)
+        say(f"bridge: {error}", sys.stderr)
         return 1
 
 

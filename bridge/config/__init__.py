@@ -37,6 +37,7 @@ from bridge.config.tree import (
     Web,
 )
 from bridge.errors import SettingsError
+from bridge.output import say
 from bridge.version import VERSION
 
 __all__ = [
@@ -76,7 +77,8 @@ def load(argv: Sequence[str], environ: Mapping[str, str], *, checks: Checks = _N
 
     `checks`: setting name -> raises ValueError, with what would do, for text that the
     setting can't be. Raises SettingsError with every problem of all three at once, also
-    of values that a later source overrides; SystemExit(0) after --help and --version.
+    of values that a later source overrides; SystemExit(0) after --help and --version, ServeError if these can't be
+    written.
     """
     flags = read_flags(argv, SETTINGS)
     _answer(flags)
@@ -92,11 +94,11 @@ def load(argv: Sequence[str], environ: Mapping[str, str], *, checks: Checks = _N
 
 
 def _answer(flags: Source) -> None:
-    """Prints what --help or --version asks for; then there is nothing left to do."""
+    """Prints what --help or --version asks for; then there is nothing left to do. Raises ServeError."""
     if "help" in flags.commands:
-        print(report.help_text(SETTINGS))
+        say(report.help_text(SETTINGS))
     elif "version" in flags.commands:
-        print(f"bridge {VERSION}")
+        say(f"bridge {VERSION}")
     else:
         return
     raise SystemExit(0)

@@ -3,7 +3,7 @@
 Everything here is made from the settings' own lines and values; it must not know a
 single setting by name, but for the pair of the demo and one's own server.
 
-Use: `print(problems_block(error), file=sys.stderr)`.
+Use: `say(problems_block(error), sys.stderr)`.
 """
 
 from __future__ import annotations

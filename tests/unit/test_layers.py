@@ -16,7 +16,7 @@ from bridge.errors import REFUSALS
 from bridge.tally import COUNTERS
 from tests.process import ROOT
 
-BASE = ["errors", "version", "names", "tally", "messages", "alarm"]
+BASE = ["errors", "version", "names", "tally", "messages", "alarm", "output"]
 READING = ["framing_*", "framing", "codec", "keyed"]
 HINTS = ["recogniser*", "hint", "patterns", "hints"]
 STANDING = ["states", "delays", "changes", "standing"]
