@@ -23,6 +23,7 @@ _MOST_FRAMES = 1000
 _LONGEST = 16 << 20  # bytes; a length over this is none
 _SURE = 12.0  # bits: that chance made it is less probable than 1 in 4,000, beside what the frames hold
 _SURE_OF_BINARY = 32.0  # where nothing but the lengths speaks for it
+_ZEROS = 5  # of so many bytes of what is binary one may be zero
 _NO_TEXT = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _Header = tuple[int, int]  # where the frame starts, and its size
@@ -50,8 +51,8 @@ class _Walk:
 
 def counted(data: bytes) -> Guess | None:
     """The lengths that a stream has before its frames, if it has any that can be told."""
-    for framing, looks, pattern in _WRITTEN:
-        if _written(pattern, data):
+    for framing, looks, pattern, after in _WRITTEN:
+        if _written(pattern, after, data):
             return Guess("framing", looks, framing)
     best: tuple[float, Guess] | None = None
     for kind in _KINDS:
@@ -86,6 +87,8 @@ def _walk(kind: _Kind, data: bytes) -> _Walk | None:
 def _convinces(kind: _Kind, walk: _Walk, size: int) -> tuple[float, bool]:
     """How many bits speak for it, 0 if too few, and whether its frames are JSON."""
     full = [frame for frame in walk.frames if frame]
+    if kind.framing is None and len(full) < 2:
+        return 0.0, False  # the end of what has come is the end of a frame by chance
     if all(map(_is_json, full)):
         return 1000.0 + 20 * len(full) + kind.width, True
     if not any(map(_NO_TEXT.search, full)) and all(map(_is_text, full)):
@@ -93,6 +96,8 @@ def _convinces(kind: _Kind, walk: _Walk, size: int) -> tuple[float, bool]:
         return (bits if bits >= _SURE else 0.0), False
     if kind.framing is None or len(set(full)) < max(3, len(full) // 4):
         return 0.0, False  # what is binary and repeats itself fits many lengths
+    if _ZEROS * sum([frame.count(0) for frame in full]) > size:
+        return 0.0, False  # numbers, each of which may be a length
     bits = _bits_of_lengths(kind.width, walk, size)
     if all(map(_is_protobuf, full)):
         bits += sum([min(8.0, len(frame)) for frame in full]) / 2
@@ -201,29 +206,39 @@ def _kinds() -> Iterator[_Kind]:
 
 _KINDS = tuple(_kinds())
 
-#: Lengths that are written in digits: the framing, in words, and what one frame begins with.
-_WRITTEN: list[tuple[str | None, str, re.Pattern[bytes]]] = [
-    ("netstring", "netstrings: digits, a colon, the frame, a comma", re.compile(rb"(0|[1-9]\d{0,7}):")),
-    (None, "octet counting (RFC 6587): digits, a space, the frame", re.compile(rb"([1-9]\d{0,7}) ")),
-    (None, "Content-Length headers before each frame",
-     re.compile(rb"(?:[\w-]+: ?[^\r\n]{0,200}\r?\n){0,5}?(?i:content-length): ?(\d{1,8})\r?\n"
-                rb"(?:[\w-]+: ?[^\r\n]{0,200}\r?\n){0,5}?\r?\n")),
-]  # fmt: skip
+_NETSTRING = re.compile(rb"(0|[1-9]\d{0,7}):")
+_OCTETS = re.compile(rb"([1-9]\d{0,7}) ")
+_FIELD = rb"[\w-]+: ?[^\r\n]{0,200}\r?\n"
+_HEADERS = re.compile(rb"(?:%b){0,5}?(?i:content-length): ?(\d{1,8})\r?\n(?:%b){0,5}?\r?\n" % (_FIELD, _FIELD))
+_HALF_A_HEADER = re.compile(rb"\d{0,8}\Z|(?:%b){0,5}[\w-]{0,30}(?:: ?[^\r\n]{0,200})?\r?\Z" % _FIELD)
+
+#: Lengths that are written in digits: the framing, in words, what stands before a frame, and after it.
+_WRITTEN: list[tuple[str | None, str, re.Pattern[bytes], bytes]] = [
+    ("netstring", "netstrings: digits, a colon, the frame, a comma", _NETSTRING, b","),
+    (None, "octet counting (RFC 6587): digits, a space, the frame", _OCTETS, b""),
+    (None, "Content-Length headers before each frame", _HEADERS, b""),
+]
 
 
-def _written(pattern: re.Pattern[bytes], data: bytes) -> bool:
+def _written(pattern: re.Pattern[bytes], after: bytes, data: bytes) -> bool:
     """Whether frames whose lengths are in digits follow one another to the end."""
-    at, count, size = 0, 0, 0
-    comma = pattern is _WRITTEN[0][2]
-    while at < len(data) and count < _MOST_FRAMES:
+    frames, at = list[bytes](), 0
+    while at < len(data) and len(frames) < _MOST_FRAMES:
         header = pattern.match(data, at)
         if header is None:
-            return count > 0 and size >= 2 and len(data) - at < 10 and data[at:].isdigit()
-        end = header.end() + int(header[1])
-        if end + comma > len(data):
+            if not _HALF_A_HEADER.match(data, at):
+                return False
             break
-        if comma and data[end : end + 1] != b",":
+        end = header.end() + int(header[1])
+        if end + len(after) > len(data):
+            break
+        if data[end : end + len(after)] != after:
             return False
-        count, size, at = count + 1, size + int(header[1]), end + comma
-    telling = 1 if comma or pattern is _WRITTEN[2][2] else 2
-    return count >= telling and size >= 2
+        frames.append(data[header.end() : end])
+        at = end + len(after)
+    if pattern is _OCTETS:  # two numbers with a space between are that, too
+        return len(frames) >= 3 and any(map(_HAS_LETTERS.search, frames))
+    return any(len(frame) > 1 for frame in frames)
+
+
+_HAS_LETTERS = re.compile(rb"[A-Za-z]{2}|[<{\[\x80-\xff]")

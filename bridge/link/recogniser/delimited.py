@@ -21,9 +21,11 @@ _LOOKED_AT = 16 * 1024  # bytes; what has no delimiter in so much text is not wh
 _ENDINGS = b"\0\x1e\x04\x03\x17\x1d\x1c\x1f\x0c\n\r\x01\x02\x05\x06\x07\x08\x0b\t"  # those that end more first
 _PUNCTUATION = frozenset(b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _PLAIN = frozenset(b",.:-_=/()'\"?+<>[]{}")  # what prose, numbers and addresses have anyway
+_SEPARATORS = frozenset(b"\x1c\x1d\x1e\x1f")  # ASCII's own, for parts of parts
+_USUAL = (b"\n", b"\0", b"\x1e", b"\x04", b"\x03", b"\x17")
 _STRONG, _WEAK = b"~|^", b";#$!"
 _WORD = re.compile(
-    rb"(<END>|<EOF>|<EOM>|<EOL>|</END>|\[END\]|\[EOF\]|\[EOM\]|__END__|END|EOF|EOM|EOT|STOP|\|\||~~|;;|##|\$\$|--|@@|%%)"
+    rb"(<END>|<EOF>|<EOM>|<EOL>|</END>|\[END\]|\[EOF\]|\[EOM\]|__END__|END|EOF|EOM|EOT|STOP|\|\||~~|;;|##|\$\$|@@|%%)"
 )
 _LAST_WORD = re.compile(rb"(?:%b|[~|^;#$\0\x03\x04\x17\x1e])\Z" % _WORD.pattern)
 _BASE64_LINES = (60, 64, 72, 76)
@@ -90,16 +92,21 @@ def _ended_by_control(data: bytes, controls: list[int]) -> Guess | None:
             ending = b"\n" if b"\n" in data else ending
         if not _enough(data, ending) or data.startswith(ending) or (ending == b"\n" and _is_base64(data)):
             return None
+        others = set(controls) - set(b"\t\n\r") - set(ending) - _SEPARATORS
+        if others or ending * 2 in data.replace(b"\n\n", b""):
+            return None  # as in lengths before frames
         ending = _widened(data, ending)
+        if ending == b"\n" and data.count(ending) == 1 and _WORD.search(data, max(0, len(data) - 10)):
+            return None
         looks = "lines" if ending == b"\n" else f"text with {spec_of(ending)} after each frame"
         return Guess("framing", looks + (r", each with \n at its end" if ending == b"\n" else ""), spec_of(ending))
     return None
 
 
 def _enough(data: bytes, ending: bytes) -> bool:
-    """Twice, or once where nothing follows it; of tabs, which part columns, more."""
-    count = data.count(ending)
-    return count >= (5 if ending == b"\t" else 2) or (count == 1 and data.endswith(ending) and ending not in b"\t\r")
+    """Twice, or once where nothing follows it; more of those that are seldom meant so, or part columns."""
+    count, usual = data.count(ending), ending in _USUAL
+    return count >= (2 if usual or ending == b"\r" else 5) or (count == 1 and data.endswith(ending) and usual)
 
 
 def _widened(data: bytes, ending: bytes) -> bytes:

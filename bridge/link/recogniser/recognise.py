@@ -13,7 +13,7 @@ from bridge.link.recogniser.delimited import delimited
 from bridge.link.recogniser.encodings import MARK, encoding
 from bridge.link.recogniser.guess import Guess
 from bridge.link.recogniser.protocols import protocol
-from bridge.link.recogniser.values import json_stream
+from bridge.link.recogniser.values import is_json, json_stream
 
 __all__ = ["LOOKED_AT", "protocol", "recognise"]
 
@@ -31,4 +31,4 @@ def recognise(data: bytes) -> Guess | None:
     by_length, by_value = counted(data), json_stream(data)
     if by_length is not None and (by_length.json or by_value is None):
         return by_length
-    return by_value or delimited(data)
+    return by_value or (None if is_json(data) else delimited(data))

@@ -16,7 +16,7 @@ from bridge.errors import FramingError
 from bridge.link.framing import framing_in
 from bridge.link.recogniser.guess import Guess, spec_of, visible
 
-__all__ = ["json_stream"]
+__all__ = ["is_json", "json_stream"]
 
 _MOST_VALUES = 500
 _LONGEST_GAP = 32  # bytes; a delimiter is shorter, and what is longer is content
@@ -51,6 +51,12 @@ def json_stream(data: bytes) -> Guess | None:
     if (found.tail and not found.more and len(found.whole) == 1) or not _fits("json", data, found.whole):
         return None  # the beginning of a delimiter, of which no more has come
     return Guess("framing", "JSON values with no delimiter between them", "json", json=True)
+
+
+def is_json(data: bytes) -> bool:
+    """Whether there is nothing in it but values, the last of which may be cut off, and white space."""
+    found = _values(data)
+    return found is not None and not b"".join([*found.gaps, found.tail]).strip(_BLANK)
 
 
 def _values(data: bytes) -> _Values | None:
