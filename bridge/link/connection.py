@@ -24,6 +24,7 @@ from bridge.link.delays import LAST_DELAY, Delays
 from bridge.link.hint import DEFAULT_READING, Reading
 from bridge.link.hints import Hints
 from bridge.link.outgoing import Outgoing
+from bridge.link.probe import probe
 from bridge.link.reader import Decoding, Reader
 from bridge.link.silence import Silence
 from bridge.link.sockets import acknowledged, broken, configure, finish_sending, is_own, unanswered_for, vitals_of
@@ -73,7 +74,7 @@ class Link:
         self._standing = Standing(options.server)
         self._silence = Silence(options.idle_warn, options.idle_reconnect)
         self._watch = Watch()
-        self._hints = Hints(options.reading, tally)
+        self._hints = Hints(options.reading, tally, partial(probe, dial))
         self._reader = Reader(options.server, decoder, self._silence, self._hints, tally)
         self._sock: socket.socket | None = None
         self._cause: LinkError | None = None

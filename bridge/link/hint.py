@@ -17,7 +17,7 @@ from bridge.link.recogniser.encodings import is_utf_8
 from bridge.link.recogniser.guess import Guess, flag, visible
 from bridge.link.recogniser.recognise import protocol, recognise
 
-__all__ = ["CODES", "DEFAULT_READING", "Hint", "Reading", "no_frame", "still_holds", "with_frames"]
+__all__ = ["CODES", "DEFAULT_READING", "Hint", "Reading", "no_frame", "of_protocol", "still_holds", "with_frames"]
 
 #: Code -> what seems wrong.
 CODES: dict[str, str] = {
@@ -107,6 +107,12 @@ def with_frames(data: bytes, reading: Reading) -> Hint | None:
         in_use = flag("--framing-in", reading.framing_in)
         return _of_framing(guess, f"frames come, but {in_use} cuts them wrongly: they look like {guess.looks}", begins)
     return _of_contents(frames, good, reading, begins)
+
+
+def of_protocol(answer: bytes) -> Hint | None:
+    """For what a server answered to something that only one who speaks its protocol answers."""
+    guess = protocol(answer)
+    return _of_guess(guess, "") if guess else None
 
 
 def still_holds(hint: Hint, data: bytes, reading: Reading) -> bool:

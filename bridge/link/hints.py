@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from bridge.alarm import Alarm
-from bridge.link.hint import Hint, Reading, no_frame, still_holds, with_frames
+from bridge.link.hint import Hint, Reading, no_frame, of_protocol, still_holds, with_frames
 from bridge.link.patterns import CODES_OF_PATTERNS, WELL, Patterns
 from bridge.link.recogniser.recognise import LOOKED_AT
 from bridge.tally import Tally
@@ -46,8 +46,9 @@ class _Sample:
 class Hints:
     """Of one link. `awake`: `read` is to be called for each read; `hint`: what seems wrong now."""
 
-    def __init__(self, reading: Reading, tally: Tally) -> None:
-        self._reading, self._tally = reading, tally
+    def __init__(self, reading: Reading, tally: Tally, probe: Callable[[], bytes] = bytes) -> None:
+        """`probe()`: what the server answers when it is asked in TLS; takes its time."""
+        self._reading, self._tally, self._probe, self._probed = reading, tally, probe, False
         self._patterns = Patterns(reading.framing_in, reading.framing_out)
         self._lock = threading.RLock()
         self._alarm = Alarm(self._ring, "bridge-hints")
@@ -128,8 +129,20 @@ class Hints:
             heard = self._tally["bytes_in"] > self._heard
         if by_server:
             found = self._patterns.ended(lasted=lasted, sent=sent, heard=heard, answer_missed=answer_missed)
-            if found is not None and (self.hint is None or self.hint.code in CODES_OF_PATTERNS):
-                self._say(found)
+            if found is not None and not self._probed:
+                self._probed = True
+                threading.Thread(target=self._ask, args=(found,), name="bridge-probe", daemon=True).start()
+            elif found is not None:
+                self._say_of_patterns(found)
+
+    def _ask(self, found: Hint) -> None:
+        """Say what the server is, if it can be told by asking, else what was found."""
+        self._say_of_patterns(of_protocol(self._probe()) or found)
+
+    def _say_of_patterns(self, found: Hint) -> None:
+        """What was read says more than how connections end."""
+        if self.hint is None or self.hint.code in CODES_OF_PATTERNS:
+            self._say(found)
 
     def _ring(self) -> float | None:
         """Look at what has come, if anything has; when to look again."""
@@ -180,5 +193,6 @@ class Hints:
             self._logged = (hint.code, hint.fix)
             self._tally.note("link_hints", "! %s%s", hint.text, fix, kind=hint.code, quiet=quiet)
         elif before is not None:
+            self._probed = False
             log.info("= what seemed wrong with the server (%s) seems so no more", before.code)
         self._on_change()

@@ -20,7 +20,7 @@ BASE = ["errors", "version", "names", "tally", "messages", "alarm", "output"]
 READING = ["framing_*", "framing", "codec", "keyed"]
 HINTS = ["recogniser*", "hint", "patterns", "hints"]
 STANDING = ["states", "delays", "changes", "standing"]
-LOOKING = ["turns", "vitals", "sockets", "silence", "watch"]
+LOOKING = ["turns", "vitals", "sockets", "probe", "silence", "watch"]
 CONNECTION = [*READING, *HINTS, "dial", *STANDING, *LOOKING, "outgoing", "reader", "connection"]
 WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "uplink"]
 
@@ -58,6 +58,7 @@ ONLY_IN = {
     "engineio": ["bridge/clients/engine"],
     "socket": [
         "bridge/link/dial.py",
+        "bridge/link/probe.py",
         "bridge/link/reader.py",
         "bridge/link/connection.py",
         "bridge/link/sockets.py",
