@@ -61,6 +61,7 @@ COUNTERS: dict[str, str] = {
     "bad_packets": "packets from clients that are not Socket.IO's, or out of place",
     "unaccepted": "connections that waited because there was no descriptor for them",
     "bad_requests": "requests that are not HTTP's",
+    "requests_too_large": "requests refused because their first line or their headers are too long",
     "old_clients": "requests of socket.io clients 1.x and 2.x",
     "refused_bad_event": "events refused: bad-event",
     "refused_too_big": "events refused: too-big",

@@ -45,6 +45,8 @@ def refusal(environ: Mapping[str, Any]) -> str:
         key = b""
     if len(key) != _KEY_SIZE:
         return "Sec-WebSocket-Key is missing or is not 16 bytes in base64"
+    if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
+        return "a WebSocket's request has no body"
     if VISITOR not in environ and type(environ["eventlet.input"].get_socket().fd) is not _socket.socket:
         return "a WebSocket needs a plain TCP connection here; put TLS in front of the bridge"
     return ""

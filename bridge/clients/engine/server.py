@@ -8,8 +8,6 @@ Use: `server = EngineServer(plain, options)`; it is a WSGI app: `server.handle_r
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 
 import engineio
 import orjson
+from werkzeug.exceptions import BadRequest
 
 from bridge.clients.engine.deadlines import Deadlines, Queues
 from bridge.clients.engine.environs import Environs
@@ -31,13 +30,14 @@ from bridge.clients.engine.handshake import (
 from bridge.clients.engine.intake import IntakeWires
 from bridge.clients.engine.poller import Poller
 from bridge.clients.engine.polling import Polling
+from bridge.clients.engine.posted import TooLarge, body_of, packets_of
 from bridge.clients.engine.request import JSON, PLAIN_TEXT, Request, parameters
 from bridge.clients.engine.session import Session, Shared
 from bridge.clients.engine.states import SessionState
 from bridge.clients.engine.upgrade import Upgrade
 from bridge.clients.engine.vital import vital
 from bridge.clients.engine.websocket import WebSocket
-from bridge.clients.frames import BINARY, TEXT, frame
+from bridge.clients.frames import TEXT, frame
 from bridge.clients.outbox import Limits
 from bridge.clients.packets import Event
 from bridge.tally import shorten
@@ -52,8 +52,6 @@ _BAD_REQUEST = (3, "Bad request")
 _BAD_VERSION = (5, "Unsupported protocol version")
 
 _ORIGIN = "Not an accepted origin"
-_WHITE_SPACE = b" \t\r\n"  # Java's client breaks the lines of base64
-_NOT_BY_POLLING = frozenset((b"2", b"2probe", b"5", b"6"))
 UPGRADE_TIMEOUT = 10.0  # seconds for an upgrade, as Node's engine.io has it
 FAREWELL = 1.0  # seconds for the last packets of a session that is closed
 
@@ -236,14 +234,11 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     def _post(self, request: Request, session: Session, polling: Polling) -> Sequence[bytes]:
         environ = request.environ
         try:
-            length = int(environ.get("CONTENT_LENGTH") or 0)
-            if length > self.max_http_buffer_size:
-                session.misused()
-                return request.respond("413 Payload Too Large", PLAIN_TEXT, b"")
-            if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", ""):
-                return request.respond("411 Length Required", PLAIN_TEXT, b"")
-            packets = polling.post(lambda: _packets(environ["wsgi.input"].read(length), length))
-        except ValueError as error:
+            packets = polling.post(lambda: packets_of(body_of(environ, self.max_http_buffer_size)))
+        except TooLarge:
+            session.misused()
+            return request.respond("413 Payload Too Large", PLAIN_TEXT, b"")
+        except (ValueError, BadRequest) as error:
             self._junk(str(error))
             session.misused()
             return request.refuse(*_BAD_REQUEST)
@@ -268,24 +263,6 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def _failed(self, error: BaseException) -> None:
         self.logger.error("message handler error", exc_info=error)
-
-
-def _packets(body: bytes, length: int) -> list[tuple[int, bytes]]:
-    """The packets of a POST of so many bytes, as a WebSocket's messages. Raises ValueError."""
-    if len(body) < length:
-        raise ValueError("a POST ended before its end")
-    packets = []
-    for packet in body.split(b"\x1e"):
-        if packet in _NOT_BY_POLLING:
-            raise ValueError(f"no client sends {packet!r} by polling")
-        if packet[:1] != b"b":
-            packets.append((TEXT, packet))
-            continue
-        try:
-            packets.append((BINARY, base64.b64decode(packet[1:].translate(None, _WHITE_SPACE), validate=True)))
-        except binascii.Error:
-            raise ValueError("a binary packet is not base64") from None
-    return packets
 
 
 def _no_events(client: str, events: Sequence[Event], may_wait: bool) -> int:

@@ -18,9 +18,10 @@ import eventlet
 import eventlet.wsgi
 
 from bridge.clients.engine.door import Door
+from bridge.clients.engine.protocol import protocol
 from bridge.clients.engine.server import EngineServer
 from bridge.errors import ServeError
-from bridge.tally import Tally, shorten
+from bridge.tally import Tally
 
 __all__ = ["addresses", "listen", "make_room", "serve"]
 
@@ -68,23 +69,9 @@ def serve(listener: socket.socket, app: Any, tally: Tally, engine: EngineServer 
         front = Door(listener, engine.poller, app, tally, engine.on_failure)
         front.open()
     eventlet.wsgi.server(
-        front, app, protocol=_protocol(tally), max_size=MAX_CONNECTIONS,
+        front, app, protocol=protocol(tally), max_size=MAX_CONNECTIONS,
         log=log, log_output=False, debug=False, keepalive=75, socket_timeout=SOCKET_TIMEOUT,
     )  # fmt: skip
-
-
-def _protocol(tally: Tally) -> type:
-    """eventlet's, but the lines that Python's http.server prints for junk are counted and few."""
-
-    class Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
-        def log_error(self, text: str, *args: object) -> None:
-            reason = shorten(text % args, 200)
-            tally.note("bad_requests", "! a request from %s could not be read: %s", self.client_address[0], reason)
-
-        def log_request(self, code: object = "-", size: object = "-") -> None:
-            """Nothing: eventlet's own log has the requests that could be read."""
-
-    return Protocol
 
 
 def addresses(host: str, port: int) -> list[str]:
