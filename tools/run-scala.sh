@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Build the Scala example, start it on a free port, and put the bridge in front: run-scala.sh PYTHON [flags of app.py]
+# Build the Scala example, start it on a free port, and put the bridge in front, with the clicker's own page:
+# run-scala.sh PYTHON [flags of app.py]
 set -euo pipefail
 python=$1
 shift
@@ -19,7 +20,8 @@ until address=$(sed -n 's/^listening on //p' "$out") && [ -n "$address" ]; do
   kill -0 "$server" 2>/dev/null || { echo "The Scala server did not start." >&2; exit 1; }
   sleep 0.1
 done
-"$python" app.py --server "$address" --identity register --confirm --replies "$@" &
+"$python" app.py --server "$address" --identity register --payload json --event-key action --confirm --replies \
+  --handlers examples/handlers/clicker/clicker.py "$@" &
 bridge=$!
 trap 'kill "$bridge" "$server" 2>/dev/null || true; wait "$bridge" 2>/dev/null || true; rm -f "$out"' EXIT
 trap 'exit 0' INT TERM

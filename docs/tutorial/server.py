@@ -1,6 +1,6 @@
 """A TCP server to try things with: it prints what it gets and sends what you type.
 
-python docs/tutorial/server.py 8000
+.venv/bin/python docs/tutorial/server.py 8000
 
 Type `hello~` and Return. `\\xc3` is the byte C3. An empty line closes the connection.
 """

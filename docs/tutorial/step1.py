@@ -1,4 +1,4 @@
-"""Step 1, the twenty lines: python docs/tutorial/step1.py 8000 8080"""
+"""Step 1, the twenty lines: .venv/bin/python docs/tutorial/step1.py 8000 8080"""
 # ruff: noqa: E402
 
 import eventlet

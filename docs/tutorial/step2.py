@@ -1,4 +1,4 @@
-"""Step 2, bytes until a frame is whole: python docs/tutorial/step2.py 8000 8080"""
+"""Step 2, bytes until a frame is whole: .venv/bin/python docs/tutorial/step2.py 8000 8080"""
 # ruff: noqa: E402
 
 import eventlet

@@ -1,4 +1,4 @@
-"""Step 3, the end is not the end: python docs/tutorial/step3.py 8000 8080"""
+"""Step 3, the end is not the end: .venv/bin/python docs/tutorial/step3.py 8000 8080"""
 # ruff: noqa: E402, PLW0603
 
 import eventlet

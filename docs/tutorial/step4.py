@@ -1,4 +1,4 @@
-"""Step 4, a turn for the others: python docs/tutorial/step4.py 8000 8080"""
+"""Step 4, a turn for the others: .venv/bin/python docs/tutorial/step4.py 8000 8080"""
 # ruff: noqa: E402, PLW0603
 
 import eventlet

@@ -1,4 +1,4 @@
-"""Step 5, one at a time, and no forged frames: python docs/tutorial/step5.py 8000 8080"""
+"""Step 5, one at a time, and no forged frames: .venv/bin/python docs/tutorial/step5.py 8000 8080"""
 # ruff: noqa: E402, PLW0603
 
 import eventlet

@@ -1,4 +1,4 @@
-"""Step 6, who is there, and for whom it is: python docs/tutorial/step6.py 8000 8080"""
+"""Step 6, who is there, and for whom it is: .venv/bin/python docs/tutorial/step6.py 8000 8080"""
 # ruff: noqa: E402, PLW0603
 
 import eventlet

@@ -1,4 +1,4 @@
-"""Step 7, a limit: python docs/tutorial/step7.py 8000 8080"""
+"""Step 7, a limit: .venv/bin/python docs/tutorial/step7.py 8000 8080"""
 # ruff: noqa: E402, PLW0603
 
 import eventlet

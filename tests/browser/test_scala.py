@@ -231,7 +231,7 @@ def test_the_server_without_a_delimiter_works_as_far_as_it_can(built: None, open
 
 
 @pytest.mark.timeout(600)
-def test_make_run_scala_builds_starts_and_ends_both(built: None) -> None:
+def test_make_run_scala_builds_starts_shows_the_clickers_own_page_and_ends_both(built: None, open_tab: OpenTab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     log: Log[str] = Log()
@@ -245,6 +245,12 @@ def test_make_run_scala_builds_starts_and_ends_both(built: None) -> None:
     reader.start()
     log.wait(lambda line: f"http://localhost:{port}" in line, timeout=120)
     log.wait(lambda line: "= connected" in line)
+    tab = open_tab(f"http://localhost:{port}")
+    tab.page.get_by_role("textbox").fill("ada")
+    tab.page.keyboard.press("Enter")
+    tab.page.click("#gold")
+    expect(tab.page.locator("#amount")).to_have_text("1")
+    tab.close()
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(PATIENCE) == 0
     reader.join(PATIENCE)  # the pipe is closed only when the JVM has ended, too

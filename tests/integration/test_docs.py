@@ -142,9 +142,10 @@ def test_the_readme_has_the_commands_that_are_run_here() -> None:
 
 
 def test_no_document_says_python_where_a_fresh_machine_has_none() -> None:
-    for path in [*DOCUMENTS, *ROOT.glob("*.toml"), *(ROOT / "examples").rglob("*.py")]:
+    programs = [path for folder in ("docs", "examples", "bridge") for path in (ROOT / folder).rglob("*.py")]
+    for path in [*DOCUMENTS, *ROOT.glob("*.toml"), *programs]:
         for line in path.read_text(encoding="utf-8").splitlines():
-            assert not re.search(r"(?<![/\w])python app\.py", line), f"{path}: {line}"
+            assert not re.search(r"(?<![/\w])python (\w+/)*\w+\.py", line), f"{path}: {line}"
 
 
 def test_make_run_opens_a_page_with_the_demo_server() -> None:

@@ -3,7 +3,7 @@
 It takes what one read brings for one message and ends none of its own: the mistake that nearly
 every first server makes. The bridge lives with it (`--framing-in json --framing-out none`).
 
-Use: `python server.py [port]` (8000 if not given; 0 takes a free one).
+Use: `python3 server.py [port]` (8000 if not given; 0 takes a free one).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 JSON, each message ended by `~`, both ways; one bridge at a time. The state goes out 30 times a second.
 
-Use: `python server.py [port]` (8000 if not given; 0 takes a free one).
+Use: `python3 server.py [port]` (8000 if not given; 0 takes a free one).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 JSON, each message ended by `~`, both ways; one bridge at a time. It deals at the start of a round and
 says the whole table once a second, every player's card included: who may see what, the bridge decides.
 
-Use: `python server.py [port]` (8000 if not given; 0 takes a free one).
+Use: `python3 server.py [port]` (8000 if not given; 0 takes a free one).
 """
 
 from __future__ import annotations
