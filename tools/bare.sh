@@ -26,14 +26,18 @@ if [ "${1:-}" != inside ]; then
   bare=$(mktemp -d "${TMPDIR:-/tmp}/bare.XXXXXX")
   chmod 755 "$bare"
   remove() {
+    [ -z "$inside" ] || { kill -KILL "$inside"; wait "$inside" || true; } # which takes everything in it along
     if [ -n "${KEEP:-}" ]; then echo "It is kept in $bare"; else rm -rf --one-file-system "$bare"; fi
   }
-  trap remove EXIT
-  trap 'exit 130' INT TERM
   # In namespaces of its own: when its first process ends, so does every other, and the mounts with them.
   unshare --mount --pid --fork --kill-child --propagation private "$0" inside "$bare" &
-  wait $!
-  exit
+  inside=$!
+  trap remove EXIT
+  trap 'exit 130' INT TERM
+  code=0
+  wait $inside || code=$?
+  inside=""
+  exit $code
 fi
 
 bare=$2

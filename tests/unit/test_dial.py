@@ -256,7 +256,8 @@ def test_of_several_failures_the_one_that_says_most_is_told(
     port = closed_port()
     addresses = [(host, port), ("2001:db8::1", port)]
     resolves(monkeypatch, *(addresses if first == "IPv4" else reversed(addresses)))
-    assert failure("many.example", port, timeout=0.3).code == code
+    # What is refused is told at once, on a busy machine within PATIENCE; what is mute never.
+    assert failure("many.example", port, timeout=0.3 if host == MUTE else PATIENCE).code == code
 
 
 @pytest.mark.parametrize(

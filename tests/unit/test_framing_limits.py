@@ -32,13 +32,17 @@ def seconds(decoder: Decoder, pieces: Iterable[bytes]) -> float:
 
 
 def growth(spec: str, stream: Callable[[int], bytes], size: int, pieces: Callable[[bytes], Iterable[bytes]]) -> float:
-    """How many times the processor time of `size` bytes sixteen times as many take: 16 if linear, 256 if quadratic."""
+    """How many times the processor time of `size` bytes sixteen times as many take: 16 if linear, 256 if quadratic.
+
+    The least of three: neighbours on the machine can only make it more. The first will do, if it is small already.
+    """
 
     def cost(length: int) -> float:
-        data = stream(length)
-        return min(seconds(framing_in(spec, 1 << 30), pieces(data)) for _ in range(3))
+        return seconds(framing_in(spec, 1 << 30), pieces(stream(length)))
 
-    return cost(16 * size) / max(cost(size), 1e-4)
+    once = max(min(cost(size) for _ in range(3)), 1e-4)
+    found = cost(16 * size) / once
+    return found if found < 32 else min(found, *(cost(16 * size) / once for _ in range(2)))
 
 
 FRAMES: dict[str, tuple[str, Callable[[int], bytes]]] = {
@@ -70,7 +74,7 @@ FRAMES: dict[str, tuple[str, Callable[[int], bytes]]] = {
 @pytest.mark.parametrize("case", FRAMES)
 def test_sixteen_times_the_bytes_in_single_bytes_cost_no_quadratic_time(case: str) -> None:
     spec, stream = FRAMES[case]
-    assert growth(spec, stream, 1 << 14, singles) < 64
+    assert growth(spec, stream, 1 << 13, singles) < 64
 
 
 @pytest.mark.parametrize("case", FRAMES)

@@ -142,7 +142,7 @@ def values(delimiter: bytes) -> st.SearchStrategy[Any]:
     )
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(st.data(), DELIMITERS)
 def test_json_text_stays_one_frame_and_means_the_same_under_any_delimiter(
     data: st.DataObject, delimiter: bytes
