@@ -23,8 +23,8 @@ DELIMITERS = {
     r"\0": ([b"\0"], b"\0a"),
     r"\xff": ([b"\xff"], b"\xffa"),
     "~~": ([b"~~"], b"~a"),
-    "aab": ([b"aab"], b"ab"),
-    "abab": ([b"abab"], b"ab"),
+    "AAB": ([b"AAB"], b"AB"),
+    "ABAB": ([b"ABAB"], b"AB"),
     r"END\r\n": ([b"END\r\n"], b"END\r\n"),
     "é": ([b"\xc3\xa9"], b"\xc3\xa9a"),
     "~ |": ([b"~", b"|"], b"~|a"),
@@ -36,12 +36,12 @@ DELIMITERS = {
     r"\n \n\n": ([b"\n", b"\n\n"], b"\n\ra"),
     r"\n x\r": ([b"\n", b"x\r"], b"\n\rxa"),
     "~ ~~": ([b"~", b"~~"], b"~a"),
-    "abc b": ([b"abc", b"b"], b"abc"),
-    "a abc": ([b"a", b"abc"], b"abc"),
-    "a abc b": ([b"a", b"abc", b"b"], b"abc"),
-    "aab aac ba": ([b"aab", b"aac", b"ba"], b"abc"),
+    "ABC B": ([b"ABC", b"B"], b"ABC"),
+    "A ABC": ([b"A", b"ABC"], b"ABC"),
+    "A ABC B": ([b"A", b"ABC", b"B"], b"ABC"),
+    "AAB AAC BA": ([b"AAB", b"AAC", b"BA"], b"ABC"),
     r"\n\n~ \n": ([b"\n\n~", b"\n"], b"\n\r~a"),
-    "a ab abc abcd": ([b"a", b"ab", b"abc", b"abcd"], b"abcd"),
+    "A AB ABC ABCD": ([b"A", b"AB", b"ABC", b"ABCD"], b"ABCD"),
 }
 
 COUNTED: dict[str, tuple[Oracle, bytes]] = {
@@ -75,7 +75,7 @@ def test_delimiters_cut_any_stream_in_any_pieces_as_the_oracle_does(spec: str, d
 
 
 @settings(deadline=None, max_examples=500)
-@given(st.data(), st.sampled_from([b"ab", b"\r\n"]), LIMITS)
+@given(st.data(), st.sampled_from([b"AB", b"\r\n"]), LIMITS)
 def test_delimiters_that_overlap_in_any_way_cut_as_the_oracle_does(
     data: st.DataObject, letters: bytes, limit: int
 ) -> None:
@@ -198,7 +198,7 @@ def test_any_bytes_give_frames_within_the_limit_or_a_framing_error(spec: str, pi
 JSON_VALUES = st.sampled_from([b"{}", b"[]", b'""', b'{"a":"}"}', b"[1,[2]]", b'"\\""', '"é"'.encode()])
 
 
-@pytest.mark.parametrize("spec", [spec for spec in EVERY if " " not in spec and spec not in ("aab", "abab", "é")])
+@pytest.mark.parametrize("spec", [spec for spec in EVERY if " " not in spec and spec not in ("AAB", "ABAB", "é")])
 @settings(deadline=None, max_examples=EXAMPLES)
 @given(data=st.data())
 def test_what_was_framed_comes_out_again_whatever_the_pieces(spec: str, data: st.DataObject) -> None:
@@ -212,7 +212,7 @@ def test_what_was_framed_comes_out_again_whatever_the_pieces(spec: str, data: st
     assert decoded(framing_in(spec, 1000), pieces) == Outcome(payloads)
 
 
-@pytest.mark.parametrize("spec", ["~", r"\n", "~~", "~ |", r"\r \r\n", "abc b"])
+@pytest.mark.parametrize("spec", ["~", r"\n", "~~", "~ |", r"\r \r\n", "ABC B"])
 @pytest.mark.parametrize("single_bytes", [False, True])
 def test_a_frame_of_the_limit_passes_and_one_byte_more_is_skipped(spec: str, single_bytes: bool) -> None:
     decoder = framing_in(spec, 10)
