@@ -153,6 +153,7 @@ class Process:
             on_events=self.relay.events,
             on_disconnected=self.relay.disconnected,
             on_failure=self._failed,
+            user_of=lambda sid: client.user if (client := self.users.get(sid)) else None,
         )
         wires = Wires(
             self.uplink.send, self.uplink.room, self.uplink.tell, self.uplink.up, self.fits,

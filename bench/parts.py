@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from bridge.clients.audience import Audience
 from bridge.clients.fanout import Fanout, Recording
 from bridge.clients.history import History
+from bridge.clients.limits import Limits
 from bridge.clients.offsets import Offsets
-from bridge.clients.outbox import Limits, Outbox
+from bridge.clients.outbox import Outbox
 from bridge.clients.packets import escape
 from bridge.clients.shares import Shares
 from bridge.link import codec
@@ -52,7 +53,7 @@ class _Port:
     def blocked(self) -> None:
         raise AssertionError("it takes everything")
 
-    too_slow = blocked
+    too_slow = behind = stop_reading = start_reading = blocked
 
 
 class _Wire:

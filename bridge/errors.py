@@ -50,7 +50,7 @@ REFUSALS: dict[str, str] = {
     "link-down": "the server is not connected",
     "link-busy": "the server does not read as fast as events come; try again later",
     "gone": "the user had gone before the server came back",
-    "no-reply": "the server did not answer in time",
+    "no-reply": "the server did not answer in time, or the client leaves too many answers unread",
     "handler-error": "the handler of this event failed; the bridge's log says why",
 }
 

@@ -51,6 +51,7 @@ COUNTERS: dict[str, str] = {
     "snapshot_dropped": "last values that were dropped because all together were over their limit",
     "replayed": "messages that clients which came back had missed",
     "clients_slow": "clients disconnected because more than their outbox takes was waiting for them",
+    "clients_silent": "clients disconnected because they did not answer a ping",
     "dropped_oldest": "messages dropped because a client was over its limit, oldest first",
     "dropped_superseded": "messages that a newer one superseded before a slow client could be sent them",
     "events_in": "events from clients",

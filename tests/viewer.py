@@ -22,7 +22,7 @@ from tests.waiting import PATIENCE
 
 __all__ = ["Feed", "Viewer", "masked", "number_in", "until"]
 
-TEXT, CLOSE, PING = 1, 8, 9
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
 def until(wanted: Callable[[], bool], timeout: float = PATIENCE, every: float = 0.02) -> None:
@@ -75,6 +75,7 @@ class Viewer:
         self._changed = threading.Condition()
         self._writing, self._pings = threading.Lock(), 0
         self.packets: list[str] = []
+        self.pongs = 0
         self.closed = threading.Event()
         self.code: int | None = None  # of the close frame, if one came
         self.sid = self._connect(json.dumps(auth).encode() if auth else b"")
@@ -201,6 +202,8 @@ class Viewer:
             at = end
             if opcode == CLOSE:
                 self.code = int.from_bytes(data[start : start + 2], "big") if end > start else 0
+            elif opcode == PONG:
+                self.pongs += 1
             elif data[start:end] == b"2":
                 self._pings += 1
             if opcode == TEXT:

@@ -9,40 +9,50 @@ Use: `backlog = Backlog(); backlog.add(segment, sent); backlog.parts(); backlog.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import groupby
 
 from bridge.clients.frames import messages_in
 
-__all__ = ["Backlog", "LatestBacklog", "Segment"]
+__all__ = ["Answer", "Backlog", "LatestBacklog", "Segment"]
 
 MOST_PARTS = 64  # in one system call
 
 
 class Segment:
-    """Frames that go out together. `count`: how many messages of the server they are; 0: the bridge's own,
-    such as acks and pings, which no policy drops. `keys`: for each message, what a newer one supersedes.
+    """Frames that go out together. `count`: how many messages of the server they are; 0: the bridge's own, which no
+    policy drops. `keys`: for each message, what a newer one supersedes.
     """
 
     __slots__ = ("count", "data", "keys")
+    answers = False
 
     def __init__(self, data: bytes | memoryview, count: int = 0, keys: Sequence[Hashable] = ()) -> None:
         self.data, self.count, self.keys = data, count, keys
 
 
-class Backlog:
-    """Segments in order. `size`: bytes that wait."""
+class Answer(Segment):
+    """Frames that the client itself has asked for, such as acks and pongs, or that it has to answer before there is
+    another one, as pings are. There is no more of it than the client sends, so who does not read it is not read."""
 
-    __slots__ = ("_at", "_queue", "size")
+    __slots__ = ()
+    answers = True
+
+
+class Backlog:
+    """Segments in order. `size`: bytes that wait; `answers`: how many of them are answers'."""
+
+    __slots__ = ("_at", "_queue", "answers", "size")
 
     def __init__(self) -> None:
         self._queue: deque[Segment] = deque()
         self._at = 0  # up to here the first one was sent
-        self.size = 0
+        self.size = self.answers = 0
 
     @property
     def own(self) -> int:
-        """Bytes of the bridge's own packets, which no cut gets at. After a cut they are few pieces."""
-        return sum(len(segment.data) for segment in self._queue if not segment.count)
+        """Bytes of the bridge's own packets but for answers, which no cut gets at. After a cut they are few pieces."""
+        return sum(len(segment.data) for segment in self._queue if not segment.count and not segment.answers)
 
     def add(self, segment: Segment, sent: int = 0) -> int:
         """Keep the segment, of which `sent` bytes have gone already; how many messages gave way to it."""
@@ -51,6 +61,8 @@ class Backlog:
             self._at = sent
         self._queue.append(segment)
         self.size += len(segment.data) - sent
+        if segment.answers:
+            self.answers += len(segment.data) - sent
         return 0
 
     def parts(self) -> list[bytes | memoryview]:
@@ -64,24 +76,31 @@ class Backlog:
 
     def advance(self, sent: int) -> None:
         """So many more bytes have gone."""
+        was = self._at
         self.size -= sent
         self._at += sent
         while self._queue and self._at >= len(self._queue[0].data):
-            self._at -= len(self._queue.popleft().data)
+            segment = self._queue.popleft()
+            self._at -= len(segment.data)
+            if segment.answers:
+                self.answers -= len(segment.data) - was
+            was = 0
+        if self._at > was and self._queue[0].answers:
+            self.answers -= self._at - was
 
     def cut(self, least: int) -> int:
         """Drop the oldest messages until `least` bytes are free, or none is left; how many were dropped.
 
         The bridge's own packets stay, and so does the message that is half sent. What stays is not
-        looked at again and again: those packets become one segment.
+        looked at again and again: of those packets, what is alike becomes one segment.
         """
         dropped = 0
         begun = self._begun()
-        own: list[bytes | memoryview] = []
+        own: list[Segment] = []
         while least > 0 and self._queue:
             segment = self._queue.popleft()
             if not segment.count:
-                own.append(segment.data)
+                own.append(segment)
                 continue
             rest, count, freed = _without_oldest(segment, least)
             least -= freed
@@ -89,8 +108,7 @@ class Backlog:
             dropped += count
             if rest is not None:
                 self._queue.appendleft(rest)
-        if own:
-            self._queue.appendleft(Segment(b"".join(own)))
+        self._queue.extendleft(reversed(list(_joined(own))))
         self._queue.extendleft(begun)
         return dropped
 
@@ -100,6 +118,7 @@ class Backlog:
         dropped = sum(segment.count for segment in self._queue)
         self._queue = deque(begun)
         self.size = sum(len(segment.data) for segment in begun) - self._at
+        self.answers = self.size if begun and begun[0].answers else 0
         return dropped
 
     def _begun(self) -> list[Segment]:
@@ -109,12 +128,18 @@ class Backlog:
         segment = self._queue.popleft()
         start, end, gone = _message_at(segment.data, self._at)
         if end < len(segment.data):
-            self._queue.appendleft(Segment(_rest(segment.data, end), segment.count and segment.count - gone))
+            self._queue.appendleft(type(segment)(_rest(segment.data, end), segment.count and segment.count - gone))
         if end == self._at:
             self._at = 0
             return []
         self._at -= start
-        return [Segment(segment.data[start:end], min(segment.count, 1))]
+        return [type(segment)(segment.data[start:end], min(segment.count, 1))]
+
+
+def _joined(own: Sequence[Segment]) -> Iterator[Segment]:
+    """Packets of the bridge's own, those that follow each other and are alike in one piece."""
+    for kind, some in groupby(own, type):
+        yield kind(b"".join([segment.data for segment in some]))
 
 
 def _rest(data: bytes | memoryview, at: int) -> memoryview:
@@ -143,21 +168,23 @@ def _message_at(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
 class LatestBacklog:
     """Of each key the newest message, and the bridge's own packets; for state that supersedes itself.
 
-    What waits is in the order of its newest state. `size`: bytes that wait.
+    What waits is in the order of its newest state. `size`: bytes that wait; `answers`: how many of them are answers'.
     """
 
-    __slots__ = ("_numbers", "_sending", "_waiting", "size")
+    __slots__ = ("_sending", "_waiting", "answers", "size")
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, bytes] = {}
         self._sending = Backlog()  # what has begun to go out, and can't be superseded any more
-        self._numbers = 0  # of the bridge's own packets, which nothing supersedes
-        self.size = 0
+        self.size = self.answers = 0
 
     @property
     def own(self) -> int:
-        """Bytes of the bridge's own packets, which no cut gets at."""
-        return self._sending.own + sum(len(data) for key, data in self._waiting.items() if _is_own(key))
+        """Bytes of the bridge's own packets but for answers, which no cut gets at."""
+        waiting = self._waiting.items()
+        return self._sending.own + sum(
+            len(data) for key, data in waiting if isinstance(key, _Own) and not key.kind.answers
+        )
 
     def add(self, segment: Segment, sent: int = 0) -> int:
         """Keep the newest of each key; how many messages gave way."""
@@ -165,11 +192,12 @@ class LatestBacklog:
         at = 0
         if sent:
             _, at, gone = _message_at(data, sent)
-            self._sending.add(Segment(data[:at], segment.count and gone), sent)
+            self._sending.add(type(segment)(data[:at], segment.count and gone), sent)
             self.size += at - sent
         if not segment.count:
-            self._put((self._numbers,), bytes(data[at:]))
-            self._numbers += 1
+            self._put(_Own(type(segment)), bytes(data[at:]))
+            if segment.answers:
+                self.answers += len(data) - sent
             return 0
         for (start, end), key in zip(messages_in(data), segment.keys, strict=True):
             if start >= at:
@@ -180,13 +208,15 @@ class LatestBacklog:
         """What to send next, in order."""
         if not self._sending.size and self._waiting:
             key = next(iter(self._waiting))
-            self._sending.add(Segment(self._waiting.pop(key), int(not _is_own(key))))
+            self._begin(key, self._waiting.pop(key))
         return self._sending.parts()
 
     def advance(self, sent: int) -> None:
         """So many more bytes have gone."""
+        was = self._sending.answers
         self._sending.advance(sent)
         self.size -= sent
+        self.answers -= was - self._sending.answers
 
     def cut(self, least: int) -> int:
         """Drop the keys that have been without news for longest, until `least` bytes are free."""
@@ -200,7 +230,7 @@ class LatestBacklog:
         for key in passed:
             data = self._waiting.pop(key)
             if _is_own(key):
-                self._sending.add(Segment(data))  # as nothing comes before it any more
+                self._begin(key, data)  # as nothing comes before it any more
             else:
                 self.size -= len(data)
                 dropped += 1
@@ -210,8 +240,12 @@ class LatestBacklog:
         """Drop everything that has not begun to go out; how many messages that were."""
         dropped = sum(not _is_own(key) for key in self._waiting) + self._sending.clear()
         self._waiting.clear()
-        self.size = self._sending.size
+        self.size, self.answers = self._sending.size, self._sending.answers
         return dropped
+
+    def _begin(self, key: Hashable, data: bytes) -> None:
+        """What has been waiting begins to go out."""
+        self._sending.add(key.kind(data) if isinstance(key, _Own) else Segment(data, 1))
 
     def _put(self, key: Hashable, data: bytes) -> int:
         """Keep this for the key; 1 if it supersedes something."""
@@ -223,5 +257,14 @@ class LatestBacklog:
         return int(old is not None)
 
 
+class _Own:
+    """The key of a packet of the bridge's own, which nothing supersedes: each is another one."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: type[Segment]) -> None:
+        self.kind = kind
+
+
 def _is_own(key: Hashable) -> bool:
-    return isinstance(key, tuple) and len(key) == 1
+    return isinstance(key, _Own)

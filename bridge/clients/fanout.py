@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.clients.audience import Audience
-from bridge.clients.backlog import Segment
+from bridge.clients.backlog import Answer, Segment
 from bridge.clients.history import History
 from bridge.clients.offsets import Offsets
-from bridge.clients.outbox import Outbox, SendMany, put_all, put_at_once
+from bridge.clients.outbox import Outbox, put_all, put_at_once
 from bridge.clients.packets import encode_event
 from bridge.clients.pieces import LARGEST_SEGMENT
+from bridge.clients.port import SendMany
 from bridge.clients.pressure import Pressure
 from bridge.clients.shares import KeysOf, Shares
 from bridge.clients.snapshots import Snapshots
@@ -86,12 +87,14 @@ class Fanout:
         self._catch_up_late()
 
     def tell(self, delivery: Delivery) -> None:
-        """Send an event of the bridge's own, which has no offset, to whoever is there, late ones too."""
-        segment = Segment(encode_event(delivery.event, delivery.payload))
+        """Send an event of the bridge's own, which has no offset, to whoever is there, late ones too. One that is for
+        some answers what they did themselves."""
+        data = encode_event(delivery.event, delivery.payload)
         if delivery.to is None:
-            put_all(self._audience.everybody(), segment)
+            put_all(self._audience.everybody(), Segment(data))
         else:
-            put_all([outbox for sid in delivery.to if (outbox := self._audience.get(sid)) is not None], segment)
+            some = [outbox for sid in delivery.to if (outbox := self._audience.get(sid)) is not None]
+            put_all(some, Answer(data))
 
     def catch_up(self, sid: str, user: str | None) -> None:
         """Send a client that came just now the last value of what is kept for all, or for this user, who it is.

@@ -2,115 +2,35 @@
 
 A client without backlog is written to at once, and what its socket does not take waits here, as
 references to bytes that all clients share. Nothing here blocks: whoever puts something into an
-outbox never waits for that client. Must not know what is in a frame, nor sessions.
+outbox never waits for that client. Whoever is over its limit is said to be so once: from then on nothing is
+taken but the last frames, whatever is done on the way there. Must not know what is in a frame, nor sessions.
 
 Use: `outbox = Outbox(port, limits); outbox.put(Segment(frame(b"2")))`; when writable: `outbox.flush()`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from bridge.clients.backlog import Backlog, LatestBacklog, Segment
-from bridge.clients.pressure import Pressure
-from bridge.tally import Tally
+from bridge.clients.limits import Limits
+from bridge.clients.outbox_states import TRANSITIONS, OutboxState
+from bridge.clients.port import NO_LINE, Port, SendMany, Wire
 
-__all__ = [
-    "BEHIND",
-    "NO_LINE",
-    "Limits",
-    "Line",
-    "Outbox",
-    "Port",
-    "SendMany",
-    "Wire",
-    "Write",
-    "put_all",
-    "put_at_once",
-]
-
-#: What `socket.send` does, without waiting: how many bytes were taken; raises OSError, too, when it is full.
-Write = Callable[[bytes | memoryview], int]
-#: What reaches a client without a way round: the Write of its socket, and that socket's descriptor.
-Line = tuple[Write, int]
-#: Sends the same to the sockets with these descriptors, without waiting; -1 is none. Of those that did not take all:
-#: (which of them, how many bytes it took).
-SendMany = Callable[[Sequence[int], bytes | memoryview], Iterable[tuple[int, int]]]
-
-BEHIND = 256 * 1024  # bytes that wait for a client that counts as behind: a whole segment of a burst
-STALE = 16 * 1024  # bytes of state that a client under `latest` is given at most after it was superseded
-
-
-def _nothing(data: bytes | memoryview) -> int:
-    """The Write of a client that can't be written to."""
-    return 0
-
-
-NO_LINE: Line = (_nothing, -1)
-
-
-class Wire(Protocol):
-    """What a client is reached by directly."""
-
-    @property
-    def line(self) -> Line:
-        """As it is now. The outbox is closed before the socket is: a descriptor may be another one's after that."""
-
-
-class Port(Protocol):
-    """The client's side of an outbox."""
-
-    def send_parts(self, parts: list[bytes | memoryview]) -> int:
-        """Bytes that the socket took; 0 if it is full, or if this client fetches what is for it."""
-
-    def blocked(self) -> None:
-        """There is something that waits now: `flush` is to be called when more can be sent."""
-
-    def too_slow(self) -> None:
-        """It is over its limit, and the policy is to disconnect."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What all outboxes share. `size`: bytes that may wait for one client, the kernel's share included; an empty
-    outbox takes any one segment. `policy`: "disconnect", "drop-oldest" or "latest"."""
-
-    size: int
-    policy: str
-    tally: Tally
-    pressure: Pressure = field(default_factory=Pressure)
-
-    @property
-    def unsent(self) -> int:
-        """The kernel's share: what it may keep for a client before it is on its way."""
-        # What the kernel has can't be superseded any more.
-        return min(self.size // 4, STALE if self.policy == "latest" else BEHIND)
-
-    @property
-    def waiting(self) -> int:
-        """The rest."""
-        return self.size - self.unsent
-
-    @property
-    def behind(self) -> int:
-        """Bytes that wait for a client that counts as behind: before its limit, or its policy would come first."""
-        return min(BEHIND, self.waiting // 2)
-
-    def backlog(self) -> Backlog | LatestBacklog:
-        """An empty one, for a client that is behind."""
-        return LatestBacklog() if self.policy == "latest" else Backlog()
+__all__ = ["Outbox", "put_all", "put_at_once"]
 
 
 class Outbox:
     """One client's. Methods may be called from any green thread; none of them yields.
 
     `refill`: puts more when nothing waits any more, and says whether there is more still; None if nobody does.
+    `moved`: is set when the client takes something that waited.
     """
 
     __slots__ = (
-        "_backlog", "_behind", "_closed", "_fd", "_limits", "_port", "_pressed", "_sealed", "_wire", "_write", "refill",
+        "_backlog", "_behind", "_dropped", "_fd", "_limits", "_port", "_pressed", "_since", "_state", "_unread",
+        "_wire", "_write", "moved", "refill",
     )  # fmt: skip
 
     def __init__(self, port: Port, limits: Limits) -> None:
@@ -118,13 +38,40 @@ class Outbox:
         self._backlog: Backlog | LatestBacklog | None = None
         self._wire: Wire | None = None
         self._write, self._fd = NO_LINE  # the wire's, but while what is put has to wait
-        self._behind = self._closed = self._pressed = self._sealed = False
+        self._state = OutboxState.TAKING
+        self._since = 0.0  # when something began to wait
+        self._behind = self._dropped = self._pressed = self._unread = self.moved = False
         self.refill: Callable[[], bool] | None = None
 
     @property
     def size(self) -> int:
         """Bytes that wait."""
         return self._backlog.size if self._backlog else 0
+
+    @property
+    def answers(self) -> int:
+        """How much of it is answers, which no limit is for."""
+        return self._backlog.answers if self._backlog else 0
+
+    @property
+    def _limited(self) -> int:
+        """How much of it the limit is for."""
+        return self._backlog.size - self._backlog.answers if self._backlog else 0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the client leaves its answers unread, and has taken nothing since `moved` was set to False."""
+        return self._unread and not self.moved
+
+    @property
+    def age(self) -> float:
+        """Seconds for which something has been waiting."""
+        return time.monotonic() - self._since if self._backlog else 0.0
+
+    @property
+    def state(self) -> OutboxState:
+        """What becomes of what is put."""
+        return self._state
 
     def connect(self, wire: Wire) -> None:
         """From now on the client is reached by this; what waits still goes by the port."""
@@ -133,7 +80,8 @@ class Outbox:
 
     def press(self) -> None:
         """From now on the link may have to wait for this client."""
-        if not self._closed and not self._pressed and self._limits.policy != "latest":
+        shut = self._state is OutboxState.SHUT
+        if not shut and not self._pressed and self._limits.policy != "latest":
             self._pressed = True
             self._limits.pressure.joined(self)
             self._sized()
@@ -150,19 +98,25 @@ class Outbox:
 
     def _keep(self, segment: Segment, sent: int) -> None:
         """Keep what comes after the first `sent` bytes, as the rest can't be sent now."""
-        if self._sealed:
+        if self._state is not OutboxState.TAKING:
             return
+        was = self._add(segment, sent)
+        if was and not segment.answers and self._limited > self._limits.waiting:
+            self._over()
+
+    def _add(self, segment: Segment, sent: int = 0) -> int:
+        """Have it wait, whatever the limit; how much was waiting but for answers."""
         if self._backlog is None:
             self._write, self._fd = NO_LINE
             self._backlog = self._limits.backlog()
+            self._since, self._dropped = time.monotonic(), False
             self._port.blocked()
-        was = self._backlog.size
+        was = self._limited
         dropped = self._backlog.add(segment, sent)
         if dropped:
             self._limits.tally.count("dropped_superseded", dropped)
         self._sized()
-        if was and self._backlog.size > self._limits.waiting:
-            self._over()
+        return was
 
     def flush(self) -> bool:
         """Send what the socket takes; whether nothing waits any more, nor more is to be put."""
@@ -176,12 +130,16 @@ class Outbox:
             sent = self._port.send_parts(backlog.parts())
             if not sent or self._backlog is None:
                 return self._backlog is None
-            backlog.advance(sent)
-            self._sized()
-            if self._behind:
-                self._limits.pressure.progress()
+            self._advance(backlog, sent)
         self._emptied()
         return True
+
+    def _advance(self, backlog: Backlog | LatestBacklog, sent: int) -> None:
+        backlog.advance(sent)
+        self.moved = True
+        self._sized()
+        if self._behind:
+            self._limits.pressure.progress()
 
     def take(self, at_most: int) -> list[bytes]:
         """Whole segments for a client that fetches them, at least one if any waits."""
@@ -191,10 +149,7 @@ class Outbox:
             part = bytes(self._backlog.parts()[0])
             taken.append(part)
             size += len(part)
-            self._backlog.advance(len(part))
-            self._sized()
-            if self._behind:
-                self._limits.pressure.progress()
+            self._advance(self._backlog, len(part))
         if self._backlog is not None and not self._backlog.size:
             self._emptied()
         self.fill()
@@ -210,7 +165,8 @@ class Outbox:
 
     def fill(self) -> bool:
         """If nothing waits, have what `refill` puts; whether there may be more though nothing waits still."""
-        return self._backlog is None and self.refill is not None and not self._sealed and self.refill()
+        taking = self._state is OutboxState.TAKING
+        return taking and self._backlog is None and self.refill is not None and self.refill()
 
     def start(self) -> None:
         """Have what `refill` puts, now and when nothing waits any more."""
@@ -218,54 +174,73 @@ class Outbox:
             self._port.blocked()
 
     def give_up(self) -> None:
-        """What is to be put next is no longer to be had: the client can't keep up."""
-        self._port.too_slow()
+        """What is to be put next is no longer to be had, or it is too much: the client can't keep up."""
+        if self._state is OutboxState.TAKING:
+            self._enter(OutboxState.OVER)  # first: what its end puts here is not over the limit again
+            self._port.too_slow()
 
     def seal(self, last: Segment | None = None) -> None:
-        """Put the last segment, if there is one; what is put after it is thrown away."""
+        """These are the last frames, behind what waits; `flush` sends them. What is put from now on is thrown away."""
+        self._enter(OutboxState.SEALED)
         if last is not None:
-            self.put(last)
-        self._sealed = True
-        self._write, self._fd = NO_LINE
+            self._add(last)
 
     def close(self) -> None:
         """Nothing is sent or kept any more. May be called twice."""
-        if self._closed:
+        if self._state is OutboxState.SHUT:
             return
-        self._closed = self._sealed = True
+        self._enter(OutboxState.SHUT)
         self._backlog = self._wire = None
-        self._write, self._fd = NO_LINE
+        self._unread = False
         self.unpress()
+
+    def _enter(self, state: OutboxState) -> None:
+        if state not in TRANSITIONS[self._state]:
+            raise AssertionError(f"an outbox can't go from {self._state.value} to {state.value}")
+        self._state = state
+        self._write, self._fd = NO_LINE  # none of the others takes what is put
 
     def _emptied(self) -> None:
         self._backlog = None
         self._restore()
 
     def _restore(self) -> None:
-        if self._wire is not None and self._backlog is None and not self._sealed:
+        if self._wire is not None and self._backlog is None and self._state is OutboxState.TAKING:
             self._write, self._fd = self._wire.line
 
     def _sized(self) -> None:
         """What waits has become more or less."""
-        behind = self._pressed and self.size > self._limits.behind
+        backlog = self._backlog
+        size, answers = (backlog.size, backlog.answers) if backlog is not None else (0, 0)
+        behind = self._pressed and size - answers > self._limits.behind
         if behind != self._behind:
             self._behind = behind
             pressure = self._limits.pressure
             (pressure.fell_behind if behind else pressure.caught_up)(self)
+        if self._unread:
+            if answers <= self._limits.unread // 2:
+                self._unread = False
+                self._port.start_reading()
+        elif answers and answers > self._limits.unread:
+            self._unread = True
+            self._port.stop_reading()
 
     def _over(self) -> None:
         assert self._backlog is not None
         self._limits.pressure.over_limit(self)
         if self._limits.policy == "disconnect":
-            self._port.too_slow()
+            self.give_up()
             return
         limit = self._limits.waiting
-        dropped = self._backlog.cut(self._backlog.size - limit)
+        dropped = self._backlog.cut(self._limited - limit)
         if dropped:
             self._limits.tally.count("dropped_oldest", dropped)
+            if not self._dropped:
+                self._dropped = True
+                self._port.behind()
         self._sized()
-        if self._backlog.size > limit and self._backlog.own > limit:
-            self._port.too_slow()
+        if self._limited > limit and self._backlog.own > limit:
+            self.give_up()
 
 
 def put_all(outboxes: Iterable[Outbox], segment: Segment) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from functools import partial
 from itertools import pairwise
@@ -18,7 +19,7 @@ from tests.sites import Site, memory, queued, site
 from tests.viewer import Viewer, number_in, until
 from tests.waiting import PATIENCE
 
-CUT = "a client is disconnected: it is more than"
+CUT = "is disconnected as slow"
 #: Who is closed has longer to read its last packets than a busy machine may need to begin with it.
 PATIENT = "def setup(bridge):\n    from bridge.clients.engine import server\n    server.FAREWELL = 10\n"
 CLOSING = '42["bridge:closing",{"code":"slow"}]'
@@ -54,6 +55,28 @@ def test_a_stalled_client_is_told_that_it_was_too_slow_and_the_others_get_everyt
         assert len(stalled.numbers) < 2000
         assert at.counters("clients_slow", "dropped_oldest", "dropped_superseded") == [1, 0, 0]
         assert at.bridge.status()["clients"] == 3
+
+
+def test_the_log_says_who_was_too_slow_and_by_how_much() -> None:
+    with site("--outbox", "500000", "--identity", "register") as at:
+        reader, stalled = at.viewer(), at.viewer(stalled=True)
+        reader.emit("register", "ann", ack=1)
+        assert reader.answer(1)["ok"]
+        stalled.emit("register", "mallory\u202e\u200bgpj")
+        at.peer.message(action="connected", username="mallory\u202e\u200bgpj")
+        at.feed.flood(2000, 3000)
+        line = at.bridge.said(CUT)
+        who = rf"client {stalled.sid} of user 'mallory\\u202e\\u200bgpj' at 127\.0\.0\.1 is disconnected as slow: "
+        assert re.search(who + r"\d{6} bytes wait for it, the first for \d+\.\d s \(--outbox 500000\)$", line), line
+
+
+def test_the_log_says_who_begins_to_lose_messages_and_who_was_silent() -> None:
+    with site("--outbox", "500000", "--slow", "drop-oldest", "--ping-interval", "0.5", "--ping-timeout", "3") as at:
+        reader, stalled = at.viewer(), at.viewer(stalled=True)
+        reader.got(at.feed.send(1000))
+        assert "lose messages, the oldest first: " in at.bridge.said(f"client {stalled.sid} at 127.0.0.1 begins to ")
+        at.bridge.said(f"client {stalled.sid} at 127.0.0.1 is disconnected: it has not answered a ping")
+        assert sum("begins to lose" in line for line in at.bridge.log.entries) == 1
 
 
 def test_a_client_that_goes_on_not_reading_is_cut_off() -> None:

@@ -9,14 +9,25 @@ from collections.abc import Sequence
 from itertools import count
 from weakref import WeakValueDictionary
 
+from bridge.clients.backlog import Answer, Segment
 from bridge.clients.fanout import AT_ONCE_LITTLE, LITTLE
-from bridge.clients.outbox import Limits, Line, Outbox, Write
+from bridge.clients.frames import frame
+from bridge.clients.limits import Limits
+from bridge.clients.outbox import Outbox
+from bridge.clients.packets import encode_acks, encode_event, polled
+from bridge.clients.port import Line, Write
+from bridge.messages import Payload
 from bridge.tally import Tally
 
-__all__ = ["FakeClient", "Wire", "send_many"]
+__all__ = ["ACK", "LIMIT", "NOTICE", "FakeClient", "Wire", "message", "numbers", "reads", "send_many", "stalled"]
 
 _NUMBERS = count()
 _BY_NUMBER: WeakValueDictionary[int, FakeClient] = WeakValueDictionary()
+
+
+LIMIT = 16_000
+ACK = Answer(encode_acks([7], {"ok": True}))
+NOTICE = Segment(encode_event("bridge:link", Payload.of({"state": "connected"})))
 
 
 class Wire:
@@ -33,7 +44,8 @@ class FakeClient:
         self.room = room
         self.sent = b""
         self.writes: list[bytes] = []
-        self.blocks = self.slow = 0
+        self.blocks = self.slow = self.behinds = 0
+        self.is_read = True
         self.limits = limits or Limits(1 << 20, "disconnect", Tally())
         self.outbox = Outbox(self, self.limits)
         self.connect()
@@ -58,6 +70,17 @@ class FakeClient:
     def too_slow(self) -> None:
         self.slow += 1
 
+    def behind(self) -> None:
+        self.behinds += 1
+
+    def stop_reading(self) -> None:
+        assert self.is_read
+        self.is_read = False
+
+    def start_reading(self) -> None:
+        assert not self.is_read
+        self.is_read = True
+
 
 def send_many(fds: Sequence[int], data: bytes | memoryview) -> list[tuple[int, int]]:
     """An outbox.SendMany for these clients, no more and no larger than the real one's."""
@@ -65,3 +88,26 @@ def send_many(fds: Sequence[int], data: bytes | memoryview) -> list[tuple[int, i
     assert len(data) <= LITTLE
     taken = [_BY_NUMBER[fd].send_parts([data]) if fd >= 0 else 0 for fd in fds]
     return [(which, took) for which, took in enumerate(taken) if took < len(data)]
+
+
+def message(number: int, size: int = 100, key: str = "") -> Segment:
+    """One message of the server."""
+    return Segment(frame(b"%06d" % number + b"x" * size), 1, [("message", key or number, None)])
+
+
+def numbers(data: bytes) -> list[int]:
+    """Which messages these frames are; an ack is -1. Fails for what is not frames and nothing else."""
+    return [-1 if text.startswith("43") else int(text[:6]) for text in polled([data])]
+
+
+def stalled(policy: str, size: int = LIMIT, room: int = 0) -> tuple[FakeClient, Tally]:
+    """A client whose socket takes `room` bytes."""
+    tally = Tally()
+    return FakeClient(Limits(size, policy, tally), room), tally
+
+
+def reads(client: FakeClient) -> None:
+    """Its socket takes everything again."""
+    client.room = 1 << 60
+    assert client.outbox.flush()
+    assert client.outbox.size == 0

@@ -15,8 +15,8 @@ from bridge.clients.audience import Audience
 from bridge.clients.fanout import Fanout, Recording
 from bridge.clients.history import History
 from bridge.clients.keys import KeysOf
+from bridge.clients.limits import Limits
 from bridge.clients.offsets import Offsets
-from bridge.clients.outbox import Limits
 from bridge.clients.packets import polled
 from bridge.clients.pressure import Pressure
 from bridge.clients.snapshots import Snapshots

@@ -17,8 +17,8 @@ from bridge.clients.backlog import Segment
 from bridge.clients.fanout import Fanout
 from bridge.clients.history import History
 from bridge.clients.keys import KeysOf
+from bridge.clients.limits import Limits
 from bridge.clients.offsets import Offsets
-from bridge.clients.outbox import Limits
 from bridge.clients.packets import encode_event, polled
 from bridge.clients.pieces import LARGEST_SEGMENT
 from bridge.clients.pressure import Pressure

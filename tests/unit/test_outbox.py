@@ -11,38 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bridge.clients.backlog import Segment
 from bridge.clients.frames import BINARY, frame
-from bridge.clients.outbox import BEHIND, Limits, Outbox
-from bridge.clients.packets import encode_acks, polled
+from bridge.clients.limits import BEHIND, Limits
+from bridge.clients.outbox import Outbox
 from bridge.clients.pressure import Pressure
 from bridge.tally import Tally
-from tests.unit.outboxes import FakeClient, Wire
-
-LIMIT = 16_000
-ACK = Segment(encode_acks([7], {"ok": True}))
-
-
-def message(number: int, size: int = 100, key: str = "") -> Segment:
-    """One message of the server."""
-    return Segment(frame(b"%06d" % number + b"x" * size), 1, [("message", key or number, None)])
-
-
-def numbers(data: bytes) -> list[int]:
-    """Which messages these frames are; an ack is -1. Fails for what is not frames and nothing else."""
-    return [-1 if text.startswith("43") else int(text[:6]) for text in polled([data])]
-
-
-def stalled(policy: str, size: int = LIMIT, room: int = 0) -> tuple[FakeClient, Tally]:
-    """A client whose socket takes `room` bytes."""
-    tally = Tally()
-    return FakeClient(Limits(size, policy, tally), room), tally
-
-
-def reads(client: FakeClient) -> None:
-    """Its socket takes everything again."""
-    client.room = 1 << 60
-    assert client.outbox.flush()
-    assert client.outbox.size == 0
-
+from tests.unit.outboxes import ACK, LIMIT, NOTICE, FakeClient, Wire, message, numbers, reads, stalled
 
 ROOM = st.integers(0, 3000)
 
@@ -195,9 +168,9 @@ def test_under_drop_oldest_a_message_that_is_half_sent_stays_whole_and_its_clien
 def test_the_bridges_own_packets_have_a_limit_too(policy: str) -> None:
     client, _ = stalled(policy)
     client.outbox.put(message(1))
-    for _ in range(LIMIT // len(ACK.data) + 2):
-        client.outbox.put(ACK)
-    assert client.slow
+    for _ in range(LIMIT // len(NOTICE.data) + 2):
+        client.outbox.put(NOTICE)
+    assert client.slow == 1
 
 
 def test_under_latest_the_newest_of_each_key_arrives_in_the_order_of_the_news() -> None:
@@ -259,8 +232,7 @@ def test_the_last_word_of_a_client_that_was_cut_follows_a_whole_message(policy: 
         client.room = 1 if number % 3 == 0 else 0
         client.outbox.flush()
     client.outbox.clear()
-    client.outbox.put(ACK)
-    client.outbox.seal(Segment(frame(b"\x03\xe8", 8)))
+    client.outbox.seal(Segment(bytes(ACK.data) + frame(b"\x03\xe8", 8)))
     client.outbox.put(message(501))
     reads(client)
     assert numbers(client.sent)[-1] == -1
@@ -275,7 +247,6 @@ def test_a_closed_outbox_takes_and_sends_nothing_and_may_be_closed_twice() -> No
         client.outbox.close()
     client.room = 1 << 20
     client.outbox.put(message(2))
-    client.outbox.seal(message(3))
     assert client.outbox.flush()
     assert client.outbox.take(10) == []
     assert client.outbox.size == 0

@@ -18,7 +18,8 @@ from bridge.clients.engine import uring
 from bridge.clients.engine.uring import LARGEST, MOST, NoRing, Ring, open_ring
 from bridge.clients.fanout import AT_ONCE_LITTLE, LITTLE
 from bridge.clients.frames import frame
-from bridge.clients.outbox import Limits, Outbox, put_all, put_at_once
+from bridge.clients.limits import Limits
+from bridge.clients.outbox import Outbox, put_all, put_at_once
 from bridge.tally import Tally
 from tests.unit.outboxes import Wire
 
@@ -172,6 +173,15 @@ class _Client:
     def too_slow(self) -> None:
         raise AssertionError("nobody is over the limit here")
 
+    def behind(self) -> None:
+        raise AssertionError("nobody is over the limit here")
+
+    def stop_reading(self) -> None:
+        raise AssertionError("there are no answers here")
+
+    def start_reading(self) -> None:
+        raise AssertionError("there are no answers here")
+
 
 @pytest.mark.parametrize("seed", range(5))
 def test_each_client_has_everything_once_and_in_order_however_it_reads(ring: Ring, ends: Make, seed: int) -> None:
@@ -206,6 +216,7 @@ def test_an_outbox_that_is_closed_or_sealed_is_not_written_to(ring: Ring, ends: 
     clients = [_Client(here, Limits(1 << 20, "disconnect", Tally())) for here in some.here]
     clients[0].outbox.close()
     clients[1].outbox.seal(Segment(b"last"))
+    clients[1].outbox.flush()
     put_at_once([client.outbox for client in clients], Segment(b"more"), ring.send)
     assert [some.read(which) for which in range(3)] == [b"", b"last", b"more"]
     assert [client.outbox.size for client in clients] == [0, 0, 0]

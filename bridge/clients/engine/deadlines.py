@@ -81,7 +81,7 @@ class Deadlines(Generic[T]):
         try:
             self._due(item)
         except Exception:  # a bug, but of one session: this green thread is everybody's
-            log.exception("! what was due for a client failed because of a bug")
+            log.exception("! what was due for %s failed because of a bug", item)
 
 
 def until_due(*queues: Deadlines[T]) -> float:

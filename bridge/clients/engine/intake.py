@@ -1,7 +1,8 @@
 """What comes from one client: taken at once where that needs no waiting, else in its lane.
 
 While there is something in the lane the client is not read, so it is no faster than its handlers and
-the link. Must not know how its packets come, nor Socket.IO beyond where an event begins.
+the link; nor while it leaves its answers unread. Must not know how its packets come, nor Socket.IO
+beyond where an event begins.
 
 Use: a session is an Intake; `session.take([(TEXT, b'42["move",{"x":1}]')])`.
 """
@@ -9,11 +10,12 @@ Use: a session is an Intake; `session.take([(TEXT, b'42["move",{"x":1}]')])`.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.clients.backlog import Segment
+from bridge.clients.backlog import Answer
 from bridge.clients.engine.lane import Lane
 from bridge.clients.frames import CLOSE, NOT_UTF8, PING, POLICY_VIOLATION, PONG, TEXT, close_answer, frame
 from bridge.clients.outbox import Outbox
@@ -37,13 +39,13 @@ class Unreadable(Exception):
 @dataclass(slots=True)
 class IntakeWires:
     """Where to, for all clients. `events`: takes events of the default namespace, and returns how many it took,
-    all of them if it may wait; `message`: takes any other message, or raises Unreadable; `failed`: is told what
-    else one of them raised."""
+    all of them if it may wait; `message`: takes any other message of a session, or raises Unreadable; `failed`: is told
+    what else one of them raised."""
 
     message: Callable[[Any, str | bytes], None]
     events: Callable[[str, Sequence[Event], bool], int]
-    junk: Callable[[str], None]
-    failed: Callable[[BaseException], None]
+    junk: Callable[[Any, str], None]
+    failed: Callable[[Any, BaseException], None]
 
 
 class Intake:
@@ -52,7 +54,7 @@ class Intake:
     the default one.
     """
 
-    __slots__ = ("_attachments", "_lane", "_wires", "client", "joined", "left", "outbox", "paused")
+    __slots__ = ("_attachments", "_lane", "_unread", "_wires", "client", "joined", "left", "outbox", "paused")
 
     outbox: Outbox
 
@@ -61,6 +63,7 @@ class Intake:
         self.client: str | None = None
         self.joined = self.left = self._attachments = False
         self._lane: Lane | None = None
+        self._unread = 0.0  # since when it leaves its answers unread, by time.monotonic(); 0: it does not
         self.paused = 0.0
 
     # What a session has of its own.
@@ -127,9 +130,9 @@ class Intake:
 
     def _take_other(self, opcode: int, data: bytes) -> None:
         if opcode == PING:
-            self.outbox.put(Segment(frame(data, PONG)))
+            self.outbox.put(Answer(frame(data, PONG)))
         elif opcode == CLOSE:
-            self.outbox.put(Segment(close_answer(data)))
+            self.outbox.put(Answer(close_answer(data)))
             self.finish(_CLOSE)
         elif opcode == TEXT:
             self._take_packet(data)
@@ -161,17 +164,24 @@ class Intake:
             self.later(self._wires.message, self, data)
 
     def _junk(self, reason: str, status: int = POLICY_VIOLATION) -> None:
-        self._wires.junk(reason)
+        self._wires.junk(self, reason)
         self.reject(status, reason)
 
     def keep_pace(self) -> None:
         """It comes another way from now on, and is not read there either until the lane is empty."""
-        if self._lane is not None:
+        if self.held:
             self.pause()
 
+    @property
+    def held(self) -> bool:
+        """Whether it is not read: there is something in its lane, or it leaves its answers unread."""
+        return self._lane is not None or self._unread > 0.0
+
     def paused_for(self) -> float:
-        """Seconds that it was not read, because of a handler or the link, since `paused` was set to 0."""
-        return self.paused + (self._lane.age if self._lane is not None else 0.0)
+        """Seconds that it was not read, because of a handler, the link or its answers, since `paused` was set to 0.
+        What was so for two of these reasons may be counted twice."""
+        unread = time.monotonic() - self._unread if self._unread else 0.0
+        return self.paused + max(unread, self._lane.age if self._lane is not None else 0.0)
 
     def when_done(self, call: Callable[[], object]) -> bool:
         """Call this when the lane is empty; False if it is already."""
@@ -179,6 +189,18 @@ class Intake:
             return False
         self._lane.add(call)
         return True
+
+    def stop_reading(self) -> None:
+        """Implements outbox.Port."""
+        self._unread = time.monotonic()
+        self.pause()
+
+    def start_reading(self) -> None:
+        """Implements outbox.Port."""
+        self.paused += time.monotonic() - self._unread
+        self._unread = 0.0
+        if not self.held:
+            self.resume()
 
     def later(self, job: Callable[..., object], *args: object) -> None:
         """In the lane; until it is empty the client is not read."""
@@ -191,9 +213,10 @@ class Intake:
         if isinstance(error, Unreadable):
             self._junk(str(error))
         else:
-            self._wires.failed(error)
+            self._wires.failed(self, error)
 
     def _lane_empty(self) -> None:
         self.paused = self.paused_for()
         self._lane = None
-        self.resume()
+        if not self.held:
+            self.resume()

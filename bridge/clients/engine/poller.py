@@ -77,7 +77,7 @@ class Poller:
             watched.ready(events)
         except Exception:
             # A bug, but of one connection: this green thread is everybody's.
-            log.exception("! a connection is closed because of a bug")
+            log.exception("! the connection of %s is closed because of a bug", watched)
             try:
                 watched.failed()
             except Exception:

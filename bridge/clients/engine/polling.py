@@ -36,6 +36,10 @@ class Polled(Protocol):
     def take(self, messages: Sequence[tuple[int, bytes]]) -> None:
         """Messages that came."""
 
+    @property
+    def unread(self) -> bool:
+        """Whether it is to fetch answers before it is to be read on."""
+
     def when_done(self, call: Callable[[], object]) -> bool:
         """Call this when all are done with; False if they are."""
 
@@ -49,12 +53,16 @@ class Polled(Protocol):
 class Polling:
     """One session's."""
 
-    __slots__ = ("_poller", "_posting", "_session", "_waits")
+    __slots__ = ("_goes_on", "_poller", "_posting", "_session", "_waits")
 
     def __init__(self, session: Polled, poller: Poller) -> None:
         self._session, self._poller = session, poller
         self._waits: Event | None = None
+        self._goes_on: Event | None = None  # what a POST waits for whose answers are to be fetched first
         self._posting = False
+
+    def __str__(self) -> str:
+        return str(self._session)
 
     def get(self, sock: Any) -> list[str] | None:
         """What waits for the client, or once something does; None: there is a poll already, which ends both."""
@@ -83,12 +91,25 @@ class Polling:
             for at in range(0, len(packets), AT_ONCE):  # a POST can have a million
                 self._session.take(packets[at : at + AT_ONCE])
                 eventlet.sleep(0)
+                self._wait_for_answers()
             done = Event()
             if self._session.when_done(done.send):
                 done.wait()
+            self._wait_for_answers()
         finally:
             self._posting = False
         return packets
+
+    def go_on(self) -> None:
+        """The client may be read on."""
+        if self._goes_on is not None and not self._goes_on.ready():
+            self._goes_on.send()
+
+    def _wait_for_answers(self) -> None:
+        while self._session.unread:
+            self._goes_on = Event()
+            self._goes_on.wait()
+            self._goes_on = None
 
     def wake(self, last: str = NOOP) -> None:
         """End a poll that waits, with what there is for it, else with this packet."""

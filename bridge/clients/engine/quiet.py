@@ -30,7 +30,8 @@ class _OneLine(logging.Filter):
             return record.levelno < logging.WARNING or self._is_news(record)
         error = record.exc_info[1]
         what = f"{type(error).__name__}: {error}"  # not repr(): that of a UnicodeDecodeError has the whole text in it
-        self._tally.note("bad_packets", "! a client's packet could not be read: %s", shorten(what, 200))
+        client = getattr(record, "client", "a client")
+        self._tally.note("bad_packets", "! a packet of %s could not be read: %s", client, shorten(what, 200))
         log.debug("! %s", record.getMessage(), exc_info=record.exc_info)
         return False
 

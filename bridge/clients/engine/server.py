@@ -32,13 +32,14 @@ from bridge.clients.engine.poller import Poller
 from bridge.clients.engine.polling import Polling
 from bridge.clients.engine.posted import TooLarge, body_of, packets_of
 from bridge.clients.engine.request import JSON, PLAIN_TEXT, Request, parameters
-from bridge.clients.engine.session import Session, Shared
+from bridge.clients.engine.session import Session
+from bridge.clients.engine.shared import Shared
 from bridge.clients.engine.states import SessionState
 from bridge.clients.engine.upgrade import Upgrade
 from bridge.clients.engine.vital import vital
 from bridge.clients.engine.websocket import WebSocket
 from bridge.clients.frames import TEXT, frame
-from bridge.clients.outbox import Limits
+from bridge.clients.limits import Limits
 from bridge.clients.packets import Event
 from bridge.tally import shorten
 
@@ -74,7 +75,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self.start_service_task = False  # its monitor; the ticker does that here
         self._max_sessions = options.max_sessions
         self.poller = Poller()
-        self._queues = Queues(
+        self._queues: Queues[Session] = Queues(
             pings=Deadlines(self.ping_interval, Session.ping),
             pongs=Deadlines(self.ping_timeout, Session.pong_overdue),
             joins=Deadlines(options.connect_timeout, Session.join_overdue),
@@ -239,7 +240,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             session.misused()
             return request.respond("413 Payload Too Large", PLAIN_TEXT, b"")
         except (ValueError, BadRequest) as error:
-            self._junk(str(error))
+            self._junk(session, str(error))
             session.misused()
             return request.refuse(*_BAD_REQUEST)
         if not packets or (session.state is SessionState.CLOSED and (TEXT, b"1") not in packets):
@@ -258,11 +259,11 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if self.sockets.get(session.sid) is session:
             del self.sockets[session.sid]
 
-    def _junk(self, reason: str) -> None:
-        self.logger.warning("a client is disconnected: %s", shorten(reason, 200))
+    def _junk(self, session: Session, reason: str) -> None:
+        self.logger.warning("%s is disconnected: %s", session, shorten(reason, 200))
 
-    def _failed(self, error: BaseException) -> None:
-        self.logger.error("message handler error", exc_info=error)
+    def _failed(self, session: Session, error: BaseException) -> None:
+        self.logger.error("message handler error", exc_info=error, extra={"client": str(session)})
 
 
 def _no_events(client: str, events: Sequence[Event], may_wait: bool) -> int:

@@ -8,48 +8,36 @@ Use: `session = Session(sid, shared)`; `session.outbox.put(segment)`; `session.c
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from bridge.clients.backlog import Segment
-from bridge.clients.engine.deadlines import Queues
-from bridge.clients.engine.intake import REASONS, Intake, IntakeWires
+from bridge.clients.backlog import Answer, Segment
+from bridge.clients.engine.intake import REASONS
+from bridge.clients.engine.pinged import Pinged
 from bridge.clients.engine.poller import Poller
 from bridge.clients.engine.polling import NOOP, Polling
+from bridge.clients.engine.shared import Shared
 from bridge.clients.engine.states import TRANSITIONS, SessionState
 from bridge.clients.engine.upgrade import Upgrade
 from bridge.clients.engine.websocket import WebSocket
 from bridge.clients.frames import BINARY, CLOSE, POLICY_VIOLATION, frame
-from bridge.clients.outbox import Limits, Outbox
+from bridge.clients.outbox import Outbox
 
-__all__ = ["Session", "Shared"]
+__all__ = ["Session"]
 
 _SERVER, _CLIENT, _PING, _CLOSE, _ERROR = REASONS
 
-_NOTHING = Segment(frame(NOOP.encode()))
+_NOTHING = frame(NOOP.encode())
+_EVENTS = ("42", "45")  # which nobody has asked for
 
 
-@dataclass(slots=True)
-class Shared:
-    """What all sessions have in common. `gone`: a handler is to be told; `ended`: it can be forgotten."""
-
-    limits: Limits
-    intake: IntakeWires
-    queues: Queues[Session]
-    gone: Callable[[Session, str], None]
-    ended: Callable[[Session], None]
-    slow: Callable[[Session], None]
-
-
-class Session(Intake):
+class Session(Pinged):
     """One client's connection, as python-engineio's Socket: `sid` is its id there, `address` the browser's."""
 
-    __slots__ = ("__weakref__", "_data", "_shared", "_upgrade", "_websocket", "address", "polling", "sid", "state")
+    __slots__ = ("__weakref__", "_data", "_upgrade", "_websocket", "address", "polling", "sid", "state")
 
     def __init__(self, sid: str, address: str, shared: Shared) -> None:
-        super().__init__(shared.intake)
-        self.sid, self.address, self._shared = sid, address, shared
+        super().__init__(shared)
+        self.sid, self.address = sid, address
         self.state = SessionState.POLLING
         self.outbox = Outbox(self, shared.limits)
         self._websocket: WebSocket | None = None
@@ -58,6 +46,9 @@ class Session(Intake):
         self._data: dict[str, Any] | None = None
         shared.queues.pings.add(self)
         shared.queues.joins.add(self)
+
+    def __str__(self) -> str:
+        return self._shared.who(self)
 
     # What python-engineio and python-socketio use of a session.
 
@@ -84,7 +75,11 @@ class Session(Intake):
     def send(self, packet: Any) -> None:
         """Send an engineio.Packet."""
         encoded = packet.encode()
-        self.outbox.put(Segment(frame(encoded, BINARY) if isinstance(encoded, bytes) else frame(encoded.encode())))
+        if isinstance(encoded, bytes):
+            self.outbox.put(Segment(frame(encoded, BINARY)))
+        else:
+            kind = Segment if encoded.startswith(_EVENTS) else Answer
+            self.outbox.put(kind(frame(encoded.encode())))
 
     # By WebSocket. It is an Owner.
 
@@ -111,7 +106,7 @@ class Session(Intake):
     def lost(self, websocket: WebSocket, error: str | None) -> None:
         """Implements websocket.Owner."""
         if error is not None:
-            self._wires.junk(error)
+            self._wires.junk(self, error)
         self.finish(_CLOSE)
 
     # On its way from polling to a WebSocket. It is Upgradable.
@@ -121,6 +116,8 @@ class Session(Intake):
         self._upgrade = upgrade
         self._enter(SessionState.PROBING)
         self._shared.queues.upgrades.add(self)
+        if self.polling is not None:
+            self.polling.go_on()
 
     def probed(self) -> None:
         """Implements Upgradable."""
@@ -163,6 +160,12 @@ class Session(Intake):
         # While a WebSocket is tried no poll waits: the client goes on only when its last one has ended.
         return self.state is SessionState.POLLING
 
+    @property
+    def unread(self) -> bool:
+        """Implements Polled."""
+        # Nor does a POST wait: without a poll nothing is fetched.
+        return self._unread > 0.0 and self.may_wait
+
     def fetched(self) -> None:
         """Implements Polled."""
         if self.state is SessionState.CLOSING and not self.outbox.size:
@@ -175,6 +178,7 @@ class Session(Intake):
     def _wake(self, last: str = NOOP) -> None:
         if self.polling is not None:
             self.polling.wake(last)
+            self.polling.go_on()
 
     # For the intake.
 
@@ -187,12 +191,8 @@ class Session(Intake):
         """Implements Intake."""
         if self._websocket is not None:
             self._websocket.resume()
-
-    def ponged(self) -> None:
-        """Implements Intake."""
-        if self in self._shared.queues.pongs:
-            self._shared.queues.pongs.discard(self)
-            self._shared.queues.pings.add(self)
+        elif self.polling is not None:
+            self.polling.go_on()
 
     def reject(self, status: int, reason: str) -> None:
         """Implements Intake."""
@@ -200,32 +200,10 @@ class Session(Intake):
             self._websocket.refuse(status, reason)
         self.finish(_ERROR if status == POLICY_VIOLATION else _CLOSE)
 
-    # Pings.
-
-    def ping(self) -> None:
-        """It is time."""
-        self.paused = 0.0
-        self._shared.queues.pongs.add(self)
-        self.outbox.put(Segment(frame(b"2")))
-
-    def pong_overdue(self) -> None:
-        """No answer came; but for a client that was paused it has its time anew."""
-        if self.paused_for() > self._shared.queues.pongs.interval / 2:
-            self.paused = 0.0
-            self._shared.queues.pongs.add(self)
-        else:
-            self.expire(_PING)
-
-    def join_overdue(self) -> None:
-        """It has been silent since the handshake."""
-        if not self.joined:
-            self.expire(_SERVER)
-
     def expire(self, reason: str) -> None:
         """Its time is over, and it need not be waited for."""
-        self.outbox.clear()
         if self.upgraded:
-            self.close(reason)
+            self._close(reason, b"", at_once=True)
         else:
             self.finish(reason)
 
@@ -244,29 +222,36 @@ class Session(Intake):
 
     def too_slow(self) -> None:
         """Implements outbox.Port."""
-        if not self.closed:
-            self._shared.slow(self)
+        self._shared.slow(self)
+
+    def behind(self) -> None:
+        """Implements outbox.Port."""
+        self._shared.behind(self)
 
     # The end.
 
     def part(self, last: bytes) -> None:
         """End it, with these frames in place of all that waits."""
-        self.outbox.clear()
-        self.outbox.put(Segment(last))
-        self.close()
+        self._close(_SERVER, last, at_once=True)
 
     def close(self, reason: str = _SERVER) -> None:
         """End it in order: what waits goes out first, for a second at most."""
+        self._close(reason, b"", at_once=False)
+
+    def _close(self, reason: str, last: bytes, at_once: bool) -> None:
         if self.closed:
             return
         self.upgrade_overdue()
         by_websocket = self.upgraded
         self._over(SessionState.CLOSING, reason)
+        if at_once:
+            self.outbox.clear()
         # Not Engine.IO's `1`, after which Python's and Rust's clients stay away; nor a close frame, see handshake.py.
-        self.outbox.seal(None if by_websocket else _NOTHING)
+        last += b"" if by_websocket else _NOTHING
+        self.outbox.seal(Segment(last) if last else None)
+        if self._websocket is not None:
+            self._websocket.want_write(True)  # also if nothing waits: it is ended when it is known that nothing does
         self._wake()
-        if by_websocket:
-            self.writable()
         self._shared.queues.farewells.add(self)
 
     def finish(self, reason: str = _SERVER) -> None:

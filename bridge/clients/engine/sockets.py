@@ -21,7 +21,7 @@ from flask_socketio import SocketIO
 from socketio.exceptions import ConnectionRefusedError
 
 from bridge.clients.audience import Audience
-from bridge.clients.backlog import Segment
+from bridge.clients.engine.acking import Acking
 from bridge.clients.engine.arrivals import Arrivals
 from bridge.clients.engine.manager import Manager
 from bridge.clients.engine.packet import EVENT, event_packet
@@ -33,23 +33,24 @@ from bridge.clients.engine.takeover import take_over
 from bridge.clients.engine.uring import NoRing, open_ring
 from bridge.clients.engine.vital import vital
 from bridge.clients.fanout import Recording
-from bridge.clients.outbox import Limits, Outbox, SendMany
-from bridge.clients.packets import Event, encode_acks, encode_event
+from bridge.clients.limits import Limits
+from bridge.clients.packets import Event, encode_event
+from bridge.clients.port import SendMany
 from bridge.clients.pressure import Pressure
 from bridge.clients.recovery import Recovery, RecoveryOptions
 from bridge.errors import Refused
 from bridge.messages import Payload
 from bridge.tally import Tally, shorten
 
-__all__ = ["Answer", "Engine", "EngineOptions", "OnEvents"]
+__all__ = ["Engine", "EngineOptions", "OnAnswer", "OnEvents"]
 
 log = logging.getLogger("bridge.clients")
 
 #: Answers the events with these ack ids, all alike.
-Answer = Callable[[Sequence[int], dict[str, object]], None]
+OnAnswer = Callable[[Sequence[int], dict[str, object]], None]
 #: (sid, events, answer, may wait): how many were taken, all of them if it may wait. Names and arguments
 #: are as the client sent them: unchecked.
-OnEvents = Callable[[str, Sequence[Event], Answer, bool], int]
+OnEvents = Callable[[str, Sequence[Event], OnAnswer, bool], int]
 
 GOODBYE = 1.0  # seconds that closing may take in all; a client that does not read is not waited for
 
@@ -103,7 +104,8 @@ class Engine:
             limits=self._limits,
             arrives=self._arrivals.arrives,
         )
-        self._eio.shared.slow = self._too_slow
+        shared = self._eio.shared
+        shared.slow, shared.behind, shared.silent, shared.who = self._too_slow, self._behind, self._silent, self._who
 
     def run(
         self,
@@ -114,15 +116,16 @@ class Engine:
         on_events: OnEvents,
         on_disconnected: Callable[[str, bool], None],
         on_failure: Callable[[], object],
+        user_of: Callable[[str], str | None],
     ) -> None:
         """From now on clients are served. `on_late` gets the sid of one that is to be told the last values;
         `on_connecting` the sid, the address and the session of one that has asked to connect, and raises Refused if
         it may not; None: all may.
         `on_connected` the sid, the browser's address, the session, "" without one, and whether it has recovered;
         `on_disconnected` the sid, and whether it has gone for good; `on_failure` is called when clients can't be
-        served any more, because of a bug."""
+        served any more, because of a bug. `user_of`: who a client is, for the log."""
         self._on_late, self._on_connected = on_late, on_connected
-        self._on_events, self._on_disconnected = on_events, on_disconnected
+        self._on_events, self._on_disconnected, self._user_of = on_events, on_disconnected, user_of
         self._eio.on_failure = on_failure
         self._server.on(EVENT, self._event)
         if on_connecting is not None:
@@ -229,9 +232,31 @@ class Engine:
     def _left(self, sid: str) -> None:
         del self._leaving[sid]
 
+    def _who(self, session: Session) -> str:
+        """What the log calls it: its Socket.IO id, as with that of Engine.IO one could poll in its place."""
+        if session.client is None:
+            return f"a client at {session.address}"
+        user = self._user_of(session.client)
+        named = f" of user {shorten(user)}" if user not in (None, session.client) else ""
+        return f"client {session.client}{named} at {session.address}"
+
+    def _silent(self, session: Session) -> None:
+        self._tally.note("clients_silent", "! %s is disconnected: it has not answered a ping", session)
+
+    def _behind(self, session: Session) -> None:
+        log.info(
+            "= %s begins to lose messages, the oldest first: %d bytes wait for it, the first for %.1f s",
+            session, session.outbox.size, session.outbox.age,
+        )  # fmt: skip
+
     def _too_slow(self, session: Session) -> None:
+        outbox = session.outbox
+        if outbox.size:
+            reason = f"{outbox.size} bytes wait for it, the first for {outbox.age:.1f} s"
+        else:
+            reason = "it takes what it has missed more slowly than the history forgets it"
         self._tally.note(
-            "clients_slow", "! a client is disconnected: it is more than %d bytes behind", self._limits.size
+            "clients_slow", "! %s is disconnected as slow: %s (--outbox %d)", session, reason, self._limits.size
         )
         if session.client is not None:
             self._recovery.cut_off(session.client)
@@ -241,24 +266,11 @@ class Engine:
         if log.isEnabledFor(logging.DEBUG):
             for _, data in events:
                 log.debug("< %s %s", sid, shorten(data))
-        return self._on_events(sid, events, _Answer(self.audience.get(sid)), may_wait)
+        return self._on_events(sid, events, Acking(sid, self.audience.get(sid), self._limits), may_wait)
 
     def _event(self, sid: str, ack_id: int | None, data: object) -> None:
         """One event as EventPacket renamed it: of a client that polls, or with attachments."""
         self._events(sid, [(ack_id, data if isinstance(data, list) and data else [None])], True)
-
-
-class _Answer:
-    """Acks of one client, as packets of our own making."""
-
-    __slots__ = ("_outbox",)
-
-    def __init__(self, outbox: Outbox | None) -> None:
-        self._outbox = outbox
-
-    def __call__(self, ids: Sequence[int], answer: dict[str, object]) -> None:
-        if self._outbox is not None and ids:
-            self._outbox.put(Segment(encode_acks(ids, answer)))
 
 
 def _send_many() -> SendMany | None:

@@ -22,7 +22,7 @@ from bridge.clients.engine.environs import Environs
 from bridge.clients.engine.intake import Unreadable
 from bridge.clients.engine.packet import readable
 from bridge.clients.engine.server import EngineServer, ServerOptions
-from bridge.clients.outbox import Limits
+from bridge.clients.limits import Limits
 from bridge.tally import Tally
 
 __all__ = ["CONNECT_TIMEOUT", "OUTBOX", "take_over"]

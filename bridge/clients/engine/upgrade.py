@@ -38,6 +38,9 @@ class Upgrade:
         self._session, self._websocket = session, websocket
         self._probed = False
 
+    def __str__(self) -> str:
+        return str(self._session)
+
     def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
         """Implements websocket.Owner."""
         for at, (opcode, data) in enumerate(messages):

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from bridge.clients.engine.poller import READ, WRITE, Poller
 from bridge.clients.frames import FrameReader, WebSocketError, close_frame
-from bridge.clients.outbox import NO_LINE, Line
+from bridge.clients.port import NO_LINE, Line
 
 __all__ = ["Owner", "WebSocket"]
 
@@ -65,6 +65,9 @@ class WebSocket:
         except OSError:
             pass  # reset already, which reading tells
         poller.add(sock.fileno(), self, READ)
+
+    def __str__(self) -> str:
+        return str(self.owner)
 
     @property
     def is_open(self) -> bool:

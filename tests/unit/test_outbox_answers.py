@@ -1,0 +1,107 @@
+"""outbox.py: who leaves answers unread is not read; who can't keep up is told once; the table of its states."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bridge.clients.outbox_states import TRANSITIONS, OutboxState
+from tests.process import ROOT
+from tests.unit.outboxes import ACK, LIMIT, NOTICE, message, numbers, reads, stalled
+
+
+@pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
+def test_answers_never_make_a_client_slow_but_who_leaves_them_unread_is_not_read_until_it_has_them(policy: str) -> None:
+    client, tally = stalled(policy)
+    client.outbox.put(message(1))
+    unread = client.limits.unread // len(ACK.data)
+    for _ in range(unread):
+        client.outbox.put(ACK)
+    assert client.is_read
+    for _ in range(2 * LIMIT // len(ACK.data)):
+        client.outbox.put(ACK)
+    client.outbox.put(message(2))
+    assert not client.is_read
+    assert client.outbox.size - client.outbox.answers == 2 * len(message(1).data)
+    client.room = client.outbox.size - client.limits.unread // 2 - len(message(2).data) - 1
+    client.outbox.flush()
+    assert not client.is_read
+    client.room = len(ACK.data) + 1
+    client.outbox.flush()
+    assert client.is_read
+    reads(client)
+    assert [number for number in numbers(client.sent) if number >= 0] == [1, 2]
+    assert client.sent.count(bytes(ACK.data)) == unread + 2 * LIMIT // len(ACK.data)
+    assert not client.slow
+    assert not tally["dropped_oldest"]
+
+
+@pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
+def test_a_ping_or_an_ack_behind_a_frame_that_is_larger_than_the_limit_does_no_harm(policy: str) -> None:
+    client, _ = stalled(policy, room=50)
+    client.outbox.put(message(1, 10 * LIMIT))
+    client.outbox.put(ACK)
+    reads(client)
+    assert numbers(client.sent) == [1, -1]
+    assert not client.slow
+
+
+def test_who_is_said_to_be_too_slow_is_so_once_and_nothing_more_is_kept_for_it() -> None:
+    client, _ = stalled("disconnect", room=50)
+    client.outbox.put(message(1, 10 * LIMIT))
+    for _ in range(3):
+        client.outbox.put(message(2))
+        client.outbox.put(ACK)
+        client.outbox.give_up()
+    assert client.slow == 1
+    assert client.outbox.state is OutboxState.OVER
+    client.outbox.clear()
+    client.outbox.seal(NOTICE)
+    client.room = 1 << 60
+    assert client.outbox.flush()
+    assert client.sent == bytes(message(1, 10 * LIMIT).data) + bytes(NOTICE.data)
+
+
+def test_a_client_that_loses_messages_is_said_to_once_until_it_has_caught_up() -> None:
+    client, _ = stalled("drop-oldest")
+    for number in range(500):
+        client.outbox.put(message(number))
+    assert client.behinds == 1
+    reads(client)
+    client.room = 0
+    for number in range(500):
+        client.outbox.put(message(number))
+    assert client.behinds == 2
+
+
+def test_it_is_known_how_long_something_has_been_waiting() -> None:
+    client, _ = stalled("disconnect")
+    assert client.outbox.age == 0.0
+    client.outbox.put(message(1))
+    first = client.outbox.age
+    client.outbox.put(message(2))
+    assert client.outbox.age > first
+    reads(client)
+    assert client.outbox.age == 0.0
+
+
+# The states.
+
+
+def test_every_state_can_be_reached_but_the_first_and_only_the_last_is_not_left() -> None:
+    assert set(TRANSITIONS) == set(OutboxState)
+    assert [state for state in OutboxState if not TRANSITIONS[state]] == [OutboxState.SHUT]
+    for state, following in TRANSITIONS.items():
+        assert not {state, OutboxState.TAKING} & following
+        assert state is OutboxState.SHUT or OutboxState.SHUT in following
+
+
+def test_the_table_in_the_documents_is_the_table_in_the_code() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    section = text[text.index("## An outbox's states") :]
+    section = section[: section.index("\n## ")]
+    names = {state.value: state for state in OutboxState}
+    rows = re.findall(r"^\| (\w+) \| ([\w, ]+) \|$", section, re.MULTILINE)
+    table = {names[left]: {names[one] for one in right.split(", ")} for left, right in rows if left in names}
+    assert {state: following for state, following in TRANSITIONS.items() if following} == table
