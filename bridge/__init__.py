@@ -8,6 +8,7 @@ The way of a message, and the layers; imports go one way, upwards in this list:
     link/    framing codec          bytes <-> frames <-> messages
              keyed                  what many frames say under one key
              states delays dial turns sockets silence  what the connection is made of
+             progress writer        what writes, and whether it does
              connection             the TCP connection, made anew for ever
              heartbeat              a frame at regular times
              entries holding        what waits for it, what is held while it is down,

@@ -25,6 +25,7 @@ COUNTERS: dict[str, str] = {
     "link_silences": "times the server said nothing for idle_warn seconds",
     "link_hints": "times something seemed wrong with what the server sends, or does",
     "link_stalls": "times the server did not read for 5 s although something waited for it",
+    "writer_stalls": "times the bridge's own writer did not run although the server read: the link was made anew",
     "frames_in": "frames read from the server",
     "bytes_in": "bytes read from the server, framing included",
     "frames_out": "frames handed whole to the link's socket",

@@ -25,19 +25,29 @@ from bridge.link.hint import DEFAULT_READING, Reading
 from bridge.link.hints import Hints
 from bridge.link.outgoing import Outgoing
 from bridge.link.probe import probe
+from bridge.link.progress import EACH, Progress
 from bridge.link.reader import Decoding, Reader
 from bridge.link.silence import Silence
-from bridge.link.sockets import acknowledged, broken, configure, finish_sending, is_own, unanswered_for, vitals_of
+from bridge.link.sockets import (
+    acknowledged,
+    broken,
+    configure,
+    finish_sending,
+    is_own,
+    takes,
+    unanswered_for,
+    vitals_of,
+)  # fmt: skip
 from bridge.link.standing import Standing
 from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, stalled_for
 from bridge.link.watch import Watch
-from bridge.tally import Tally, shorten
+from bridge.link.writer import Pace, Writer
+from bridge.tally import Tally
 
 __all__ = ["TRANSITIONS", "Link", "LinkOptions", "LinkState", "LinkStatus", "Outgoing"]
 
 log = logging.getLogger("bridge.link")
 
-JOIN_SIZE = 256 * 1024  # what the writer joins into one sendall, so that an ack is not late by megabytes
 BY_SERVER = ("eof", "reset")  # how a connection ends that the server has closed
 STABLE = 5.0  # seconds a connection lasts before the delays start anew: a server that accepts and
 # closes at once would otherwise be called five times a second for ever
@@ -75,6 +85,7 @@ class Link:
         self._silence = Silence(options.idle_warn, options.idle_reconnect)
         self._watch = Watch()
         self._hints = Hints(options.reading, tally, partial(probe, dial))
+        self._progress = Progress(self._writer_stuck, max(EACH, options.send_gap * options.separate))
         self._reader = Reader(options.server, decoder, self._silence, self._hints, tally)
         self._sock: socket.socket | None = None
         self._cause: LinkError | None = None
@@ -173,16 +184,19 @@ class Link:
         self._tally.count("link_connects")
         self._hints.begin()
         self._standing.enter(LinkState.CONNECTED)
-        writer = threading.Thread(target=self._write, args=(sock,), name="bridge-writer", daemon=True)
-        writer.start()
+        pace = Pace(self._options.separate, self._options.send_gap, self._closing)
+        writer = Writer(sock, self._outgoing, pace, self._tally, self._broken)
+        writer.start(partial(self._sent_all, sock), self._hints.first_sent)
         if self._closing.is_set():  # close() may have come before there was a socket to break
             self._break(sock, LinkError("closed", "the bridge is stopping"))
         self._silence.begin()
         self._watch.begin(partial(vitals_of, sock))
+        self._progress.begin(partial(self._progress_of, sock))
         self._break(sock, self._read(sock))
         assert self._cause is not None  # it was just given one
         self._silence.end()
         self._watch.end()
+        self._progress.end()
         self._hints.ended(not self._closing.is_set() and self._cause.code in BY_SERVER, unanswered_for(sock))
         self._sock = None
         self._outgoing.down(in_flight=False)
@@ -206,6 +220,9 @@ class Link:
             return self._reader.read(sock)
         except OSError as error:
             return self._broken(error)
+
+    def _sent_all(self, sock: socket.socket, cause: LinkError | None) -> None:
+        self._break(sock, cause or LinkError("broken", f"sending to {self._options.server} failed"))
 
     def _silence_changed(self) -> None:
         if self._silence.silent:
@@ -236,35 +253,15 @@ class Link:
     def _broken(self, error: OSError) -> LinkError:
         return broken(error, self._options.server, self._watch.given_up())
 
-    def _write(self, sock: socket.socket) -> None:
-        cause = LinkError("broken", f"sending to {self._options.server} failed")
-        try:
-            cause = self._send(sock) or cause
-        finally:
-            # However it ended, also by a bug: a link that seems up and never sends would be worse.
-            self._outgoing.down(in_flight=True)
-            self._break(sock, cause)
+    def _progress_of(self, sock: socket.socket) -> object | None:
+        """How far the writer is, if something waits for it and the socket takes more; else None."""
+        since, taken = self._outgoing.waits_since, takes(sock)
+        return None if since is None or taken is None else (since, taken)
 
-    def _send(self, sock: socket.socket) -> LinkError | None:
-        """Send until the connection is over; why, if it was sending that failed."""
-        separate, first = self._options.separate, True
-        while frames := self._outgoing.take(1 if separate else JOIN_SIZE):
-            data = b"".join(frames)
-            try:
-                sock.sendall(data)
-            except OSError as error:
-                return self._broken(error)
-            self._tally.count("bytes_out", len(data))
-            if log.isEnabledFor(logging.DEBUG):
-                for frame in frames:
-                    log.debug("> %s", shorten(frame))
-            self._outgoing.sent()
-            if first:
-                first = False
-                self._hints.first_sent()
-            if separate and self._closing.wait(self._options.send_gap):
-                break
-        return None
+    def _writer_stuck(self, seconds: float) -> None:
+        words = f"the bridge's own writer did not run for {seconds:g} s, though {self._options.server} reads"
+        self._tally.note("writer_stalls", "! %s; the link is made anew", words)
+        self.drop(LinkError("stuck", words))
 
     def _pause(self, error: LinkError, delays: Delays) -> None:
         """Wait for the next attempt, saying why and how long."""

@@ -7,7 +7,7 @@ Use: `entry = Entry(len(payloads), done, sender)`; `entry.fill(pieces_of(framing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,8 @@ from bridge.errors import Refused
 from bridge.tally import Tally
 
 __all__ = [
-    "EMPTY", "JOINED", "Done", "Entry", "Fates", "Framing", "Sender", "finish", "fits", "notices_of", "pieces_of",
+    "EMPTY", "JOINED", "Done", "Entry", "Fates", "Framing", "Sender", "finish", "fits", "frames_in", "notices_of",
+    "pieces_of",
 ]  # fmt: skip
 
 #: Called once, when the fact is known: None for handed over, else why not.
@@ -126,3 +127,8 @@ def finish(fates: Fates) -> None:
         done, entry.done = entry.done, None
         if done is not None:
             done(outcome)
+
+
+def frames_in(taken: Iterable[tuple[Entry, int]]) -> int:
+    """How many frames these are: entries, each with which of its pieces."""
+    return sum([entry.frames_in(piece) for entry, piece in taken])

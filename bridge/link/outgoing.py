@@ -33,3 +33,7 @@ class Outgoing(Protocol):
     @property
     def waiting(self) -> int:
         """Bytes that wait for this one or, when it is over, are to be sent again."""
+
+    @property
+    def waits_since(self) -> float | None:
+        """If something waits for the writer: when that last took or sent anything, by time.monotonic(). Else None."""

@@ -21,7 +21,7 @@ from bridge.link.vitals import Vitals
 
 __all__ = [
     "KEEPALIVE", "acknowledged", "broken", "configure", "finish_sending", "how_it_ended", "is_own",
-    "unanswered_for", "vitals_of",
+    "takes", "unanswered_for", "vitals_of",
 ]  # fmt: skip
 
 KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s; vitals.py looks for it where keepalive is silent
@@ -40,6 +40,9 @@ _RETRANSMITS, _PROBES, _UNACKED = 2, 3, 24
 _LAST_DATA_SENT, _LAST_DATA_RECV, _LAST_ACK_RECV = 44, 52, 56  # milliseconds since
 _BYTES_ACKED = 120  # RFC 4898, tcpEStatsAppHCThruOctetsAcked
 _NOTSENT_BYTES = 144
+# Linux's SO_MEMINFO, since 4.12, and where these are in it (include/uapi/linux/sock_diag.h).
+_SO_MEMINFO = 55
+_SNDBUF, _WMEM_QUEUED = 3, 5
 
 
 def broken(error: OSError, server: str, given_up: str = "TCP gave up") -> LinkError:
@@ -143,6 +146,18 @@ def vitals_of(sock: socket.socket) -> Vitals | None:
     (acked,) = struct.unpack_from("Q", info, _BYTES_ACKED)
     (waiting,) = struct.unpack_from("I", info, _NOTSENT_BYTES)
     return Vitals(time.monotonic(), quiet / 1000, unacked, waiting, acked, info[_PROBES], info[_RETRANSMITS])
+
+
+def takes(sock: socket.socket) -> int | None:
+    """How many bytes it has taken so far, if it would take more now; None if it is full or closed, or nobody knows."""
+    try:
+        memory = struct.unpack("9I", sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))
+    except (OSError, struct.error):
+        return None
+    room = memory[_SNDBUF] - memory[_WMEM_QUEUED]
+    acked, unacked = acknowledged(sock), _unacknowledged(sock)
+    # As the kernel's sk_stream_is_writeable() has it, and so poll().
+    return acked + unacked if room >= memory[_WMEM_QUEUED] // 2 and acked is not None and unacked is not None else None
 
 
 def _info(sock: socket.socket, size: int) -> bytes | None:

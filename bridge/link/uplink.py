@@ -14,13 +14,13 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from bridge.alarm import Alarm
 from bridge.errors import Refused
 from bridge.link.confirming import Confirming, confirmations
-from bridge.link.entries import JOINED, Done, Entry, Framing, Sender, finish, notices_of
+from bridge.link.entries import JOINED, Done, Entry, Framing, Sender, finish, frames_in, notices_of
 from bridge.link.handed import Handed
 from bridge.link.holding import Holding
 from bridge.link.keeping import BROKE, Keeping
@@ -66,7 +66,7 @@ class Uplink:
         self._handed = Handed()
         self._events = self._presence = 0  # bytes that wait
         self._moved = time.monotonic()  # when the link last took something, or could have
-        self._open = self._stops = False
+        self._open, self._connection, self._stops = False, 0, False  # connections are numbered
 
     @property
     def waiting(self) -> int:
@@ -78,12 +78,18 @@ class Uplink:
         """Bytes of events that are held while the link is down."""
         return self._keeping.held
 
+    @property
+    def waits_since(self) -> float | None:
+        """Implements connection.Outgoing."""
+        return self._moved if self._open and (self._queue or self._taken) else None
+
     def up(self, payloads: Sequence[bytes], done: Done | None = None) -> None:
         """The link is there. The payloads go out before anything else, then what was not confirmed, then what was
         held; what was sent for a user who has gone is refused. `done`: is told of the payloads."""
         notices = notices_of(self._framing, [*self._keeping.hello, *payloads], self._tally, done)
         with self._changed:
             self._open = True
+            self._connection += 1
             self._handed.begin()
             self._moved = time.monotonic()
             entries, fates = self._keeping.back()
@@ -197,16 +203,15 @@ class Uplink:
     def take(self, at_most: int) -> Sequence[bytes]:
         """Implements connection.Outgoing."""
         with self._changed:
-            while self._open and not self._queue:
+            mine = self._connection
+            while self._open and self._connection == mine and not self._queue:
                 self._changed.wait()
-            if not self._open:
+            if not self._open or self._connection != mine:  # that of a writer which was given up is over
                 return []
-            size = 0
-            pieces: list[bytes] = []
+            size, pieces = 0, list[bytes]()
             self._moved = time.monotonic()
             while self._queue:
-                entry = self._queue[0]
-                piece = entry.pieces[entry.at]
+                piece = (entry := self._queue[0]).pieces[entry.at]
                 if pieces and size + len(piece) > at_most:
                     break
                 self._taken.append((entry, entry.at))
@@ -222,10 +227,10 @@ class Uplink:
         """Implements connection.Outgoing."""
         self._moved = time.monotonic()
         taken = self._release()
-        self._handed.add(sum([len(entry.pieces[piece]) for entry, piece in taken]), _frames(taken))
-        self._tally.count("frames_out", _frames(taken))
+        self._handed.add(sum([len(entry.pieces[piece]) for entry, piece in taken]), frames_in(taken))
+        self._tally.count("frames_out", frames_in(taken))
         if self._keeping.numbers:
-            self._tally.count("frames_resent", _frames([one for one in taken if one[0].again]))
+            self._tally.count("frames_resent", frames_in([one for one in taken if one[0].again]))
         finish([(entry, None) for entry, piece in taken if not entry.last and piece == len(entry.pieces) - 1])
 
     def _release(self) -> list[tuple[Entry, int]]:
@@ -254,7 +259,7 @@ class Uplink:
             self._presence = 0
             self._changed.notify_all()
             self._line.next()
-        self._report(_frames(lost), unconfirmed)  # counted before anybody is told
+        self._report(frames_in(lost), unconfirmed)  # counted before anybody is told
         finish([*((entry, Refused("link-down", BROKE)) for entry, _ in lost), *fates])
 
     def _report(self, lost: int, unconfirmed: int) -> None:
@@ -293,7 +298,3 @@ class Uplink:
     @property
     def _unfinished(self) -> bool:
         return bool(self._queue or self._taken or self._keeping.unconfirmed)
-
-
-def _frames(taken: Iterable[tuple[Entry, int]]) -> int:
-    return sum([entry.frames_in(piece) for entry, piece in taken])

@@ -36,6 +36,7 @@ class Linked:
         outgoing: Outgoing | None = None,
         limit: int = 1 << 26,
         gap: float = 0.01,
+        queue: Callable[[Tally], Uplink] | None = None,
     ) -> None:
         self.tally = Tally()
         self.states: Log[LinkStatus] = Log()
@@ -43,7 +44,7 @@ class Linked:
         self.frames: Log[bytes] = Log()
         self.announce: list[bytes] = []
         encoder = framing_out(framing, max_frame)
-        self.uplink = Uplink(encoder, limit, self._overflow, self.tally)
+        self.uplink = queue(self.tally) if queue else Uplink(encoder, limit, self._overflow, self.tally)
         self._outgoing = outgoing or self.uplink
         self.link = Link(
             dial or Dialer("127.0.0.1", port).dial,

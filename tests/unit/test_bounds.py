@@ -11,7 +11,7 @@ from bridge.clients import packets
 from bridge.clients.engine import environs
 from bridge.clients.engine.environs import Environs
 from bridge.link import reader
-from bridge.link.connection import JOIN_SIZE
+from bridge.link.writer import JOIN_SIZE
 from bridge.relay import answers, events, unheard
 from bridge.relay.handlers import Hooks
 from bridge.tally import Tally

@@ -12,10 +12,11 @@ import pytest
 
 from bridge.errors import LinkError, Refused
 from bridge.link import connection
-from bridge.link.connection import JOIN_SIZE, Link
+from bridge.link.connection import Link
 from bridge.link.delays import FIRST_DELAY
 from bridge.link.dial import Dialer
 from bridge.link.sockets import KEEPALIVE
+from bridge.link.writer import JOIN_SIZE
 from tests.tcpserver import TcpServer
 from tests.unit.links import Linked, closed_port
 from tests.waiting import PATIENCE, Log
@@ -421,6 +422,7 @@ def test_what_waits_is_joined_but_not_without_limit() -> None:
         def over(self, acknowledged: int | None) -> None: ...
 
         held = waiting = 0
+        waits_since = None
 
     recorder = Recorder()
     with TcpServer() as server, Linked(server.port, outgoing=recorder):

@@ -1,0 +1,105 @@
+"""The one writer of a connection: takes what waits, joins it, hands it to the socket.
+
+It is a thread that lives as long as the connection, so that no frame of an old connection can reach a new one. One that
+does not come to its end in time is given up: it finds that out when it goes on, and touches nothing any more. Must not
+know what frames mean, nor what follows from how it ended.
+
+Use: `writer = Writer(sock, outgoing, pace, tally, broken); writer.start(on_end, on_first)`; `writer.join()`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bridge.errors import LinkError
+from bridge.link.outgoing import Outgoing
+from bridge.tally import Tally, shorten
+
+__all__ = ["JOIN_SIZE", "PATIENCE", "Pace", "Writer"]
+
+log = logging.getLogger("bridge.link")
+
+JOIN_SIZE = 256 * 1024  # what is joined into one sendall, so that an ack is not late by megabytes
+PATIENCE = 2.0  # seconds that its end may take once the connection is over
+
+
+class Sink(Protocol):
+    """A socket."""
+
+    def sendall(self, data: bytes, /) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`separate`: one send a message, `gap` seconds between; `closing`: is set when there is no more time."""
+
+    separate: bool
+    gap: float
+    closing: threading.Event
+
+
+class Writer:
+    """Of one connection. `broken`: why it is over, from an OSError."""
+
+    def __init__(
+        self,
+        sock: Sink,
+        outgoing: Outgoing,
+        pace: Pace,
+        tally: Tally,
+        broken: Callable[[OSError], LinkError],
+    ) -> None:
+        self._sock, self._outgoing, self._pace, self._tally, self._broken = sock, outgoing, pace, tally, broken
+        self._given_up = False
+
+    def start(self, on_end: Callable[[LinkError | None], None], on_first: Callable[[], None]) -> None:
+        """`on_end` is told why sending failed, or None if it was not sending that ended it; `on_first` is called when
+        something has been sent."""
+        self._on_end, self._on_first = on_end, on_first
+        self._thread = threading.Thread(target=self._run, name="bridge-writer", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for its end, or give it up. What it had taken then may or may not arrive."""
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():
+            self._given_up = True
+            log.error("! the writer of the connection that is over has been stuck for %g s; it is given up", PATIENCE)
+            self._outgoing.down(in_flight=True)
+
+    def _run(self) -> None:
+        cause: LinkError | None = None
+        try:
+            cause = self._send()
+        finally:
+            # However it ended, also by a bug: a link that seems up and never sends would be worse.
+            if not self._given_up:
+                self._outgoing.down(in_flight=True)
+                self._on_end(cause)
+
+    def _send(self) -> LinkError | None:
+        """Send until the connection is over; why, if it was sending that failed."""
+        pace, first = self._pace, True
+        while not self._given_up and (frames := self._outgoing.take(1 if pace.separate else JOIN_SIZE)):
+            data = b"".join(frames)
+            try:
+                self._sock.sendall(data)
+            except OSError as error:
+                return self._broken(error)
+            if self._given_up:
+                break
+            self._tally.count("bytes_out", len(data))
+            if log.isEnabledFor(logging.DEBUG):
+                for frame in frames:
+                    log.debug("> %s", shorten(frame))
+            self._outgoing.sent()
+            if first:
+                first = False
+                self._on_first()
+            if pace.separate and pace.closing.wait(pace.gap):
+                break
+        return None

@@ -1,0 +1,155 @@
+"""A writer that does not run although it could: noticed, given up, and nothing lost or sent twice by it."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from bridge.errors import Refused
+from bridge.link.framing import framing_out
+from bridge.link.holding import Holding
+from bridge.link.progress import LOOKS, Progress
+from bridge.link.sockets import takes
+from bridge.link.uplink import Uplink
+from bridge.tally import Tally
+from tests.tcpserver import TcpServer
+from tests.unit.links import Linked
+from tests.waiting import PATIENCE, Log
+
+
+class Stuck(Uplink):
+    """A queue whose writer is stuck at one place, once, until it is let go."""
+
+    def __init__(self, where: str, tally: Tally) -> None:
+        super().__init__(framing_out("~", 1 << 20), 1 << 26, lambda: None, tally, holding=Holding(60, 1 << 20, 1 << 20))
+        self.where, self.go, self.came, self.went = where, threading.Event(), threading.Event(), threading.Event()
+
+    def _stop(self, where: str) -> None:
+        if self.where == where:
+            self.where = ""
+            self.came.set()
+            self.go.wait(60)
+            self.went.set()
+
+    def take(self, at_most: int) -> Sequence[bytes]:
+        frames = super().take(at_most)
+        if frames:
+            self._stop("taken")
+        return frames
+
+    def sent(self) -> None:
+        self._stop("sent")
+        super().sent()
+        self._stop("told")
+
+
+@pytest.mark.parametrize("where", ["taken", "sent", "told"])
+def test_a_writer_that_is_stuck_is_given_up_and_what_waited_goes_out_once_on_the_next_connection(where: str) -> None:
+    fates: Log[tuple[int, Refused | None]] = Log()
+    with TcpServer() as server, Linked(server.port, queue=lambda tally: Stuck(where, tally)) as linked:
+        stuck = linked.uplink
+        assert isinstance(stuck, Stuck)
+        first = server.accept()
+        linked.state("connected")
+        stuck.send([b"0"], lambda error: fates.add((0, error)))
+        assert stuck.came.wait(PATIENCE)
+        for n in range(1, 4):
+            stuck.send([b"%d" % n], lambda error, n=n: fates.add((n, error)))  # type: ignore[misc]
+        status = linked.state("waiting")
+        assert "the bridge's own writer did not run for 5 s" in str(status.reason)
+        second = server.accept()
+        assert second.frames.wait_count(3) == [b"1", b"2", b"3"]
+        stuck.go.set()
+        assert stuck.went.wait(PATIENCE)
+        stuck.send([b"4"], lambda error: fates.add((4, error)))
+        assert second.frames.wait_count(4) == [b"1", b"2", b"3", b"4"]
+        told = dict(fates.wait_count(5))
+        assert sorted(n for n, error in told.items() if error is None) == [0] * (where == "told") + [1, 2, 3, 4]
+        lost = 0 if where == "told" else 1
+        assert linked.tally["frames_unconfirmed"] == lost
+        assert linked.tally["writer_stalls"] == 1
+        assert first.frames.entries == ([] if where == "taken" else [b"0"])
+        assert linked.tally["link_connects"] == 2
+
+
+def test_a_look_says_how_much_a_socket_took_unless_it_is_full() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        other, _ = listener.accept()
+        poll = select.poll()
+        poll.register(ours, select.POLLOUT)
+        ours.setblocking(False)
+        sent, seen = 0, set()
+        with ours, other:
+            assert takes(ours) == 0
+            try:
+                while True:
+                    sent += ours.send(b"x" * 65536)
+                    writable = bool(poll.poll(0))
+                    seen.add(writable)
+                    assert (takes(ours) is not None) == writable
+                    assert takes(ours) in (sent, None)
+            except BlockingIOError:
+                assert takes(ours) is None
+            while not poll.poll(0):
+                other.recv(1 << 20)
+            ends = time.monotonic() + PATIENCE
+            while takes(ours) != sent:
+                assert time.monotonic() < ends
+        assert takes(ours) is None
+        assert True in seen
+
+
+@pytest.mark.parametrize(
+    ("marks", "stuck"),
+    [
+        ([1] * (LOOKS + 1), True),
+        ([1] * LOOKS + [2] * LOOKS, False),
+        ([1] * LOOKS + [None] + [1] * LOOKS, False),
+        ([None] * 20, False),
+    ],
+    ids=["at one place", "it goes on", "the socket was full meanwhile", "nothing waits"],
+)
+def test_only_who_is_at_one_place_at_each_look_is_stuck(marks: list[int | None], stuck: bool) -> None:
+    left, over = iter(marks), threading.Event()
+    told: Log[float] = Log()
+
+    def mark() -> int | None:
+        found = next(left, -1)
+        if found == -1:
+            over.set()
+            return None
+        return found
+
+    progress = Progress(told.add, each=0.001)
+    progress.begin(mark)
+    if stuck:
+        assert told.wait_count(1) == [pytest.approx(0.001 * LOOKS)]
+    else:
+        assert over.wait(PATIENCE)
+        assert told.entries == []
+    progress.end()
+    progress.end()
+
+
+def test_a_writer_of_an_old_connection_takes_nothing_of_the_next_one() -> None:
+    """Also one that was woken, but did not run before the link was up again."""
+    uplink = Uplink(framing_out("~", 100), 1 << 20, lambda: None, Tally())
+    uplink.up([])
+    got: Log[Sequence[bytes]] = Log()
+    waits = threading.Thread(target=lambda: got.add(uplink.take(100)))
+    waits.start()
+    while not uplink._changed._waiters:  # type: ignore[attr-defined]
+        time.sleep(0)
+    with uplink._lock:  # so it can't run in between
+        uplink.down(in_flight=False)
+        uplink.up([])
+        uplink.send([b"new"])
+    assert got.wait_count(1) == [[]]
+    waits.join(PATIENCE)
+    assert uplink.take(100) == [b"new~"]
