@@ -9,11 +9,17 @@ it is to be called next, or None.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 
 __all__ = ["Alarm"]
+
+log = logging.getLogger("bridge")
+
+AGAIN = 1.0  # seconds after which what failed is tried again; twice as long each time, up to
+LONGEST = 60.0
 
 
 class Alarm:
@@ -25,6 +31,7 @@ class Alarm:
         self._changed = threading.Condition()
         self._at: float | None = None
         self._waits = False  # whether there is a thread
+        self._again = AGAIN
 
     def set(self, at: float) -> None:
         """Ring at this time, unless it is to ring earlier anyway."""
@@ -47,13 +54,24 @@ class Alarm:
     def _run(self) -> None:
         try:
             while self._is_time():
-                at = self._ring()
+                at = self._rung()
                 if at is not None:
                     self.set(at)
-        except BaseException:
+        except BaseException:  # a bug
+            log.exception("! the thread %s failed because of a bug; it begins anew", self._name)
             with self._changed:
-                self._waits = False  # a bug; the next `set` begins anew
-            raise
+                self._waits, at, self._at = False, self._at, None
+            if at is not None:
+                self.set(at)
+
+    def _rung(self) -> float | None:
+        try:
+            at, self._again = self._ring(), AGAIN
+            return at
+        except BaseException:  # what is to happen has to, whatever went wrong once
+            again, self._again = self._again, min(2 * self._again, LONGEST)
+            log.exception("! what %s does failed because of a bug; it is tried again in %g s", self._name, again)
+            return time.monotonic() + again
 
     def _is_time(self) -> bool:
         """Wait; False if there is nothing to wait for any more, and then the thread is over."""

@@ -62,11 +62,18 @@ class Waiting:
             self._changed.notify()
 
     def _run(self) -> None:
-        while (key := self._next()) is not None:
-            try:
-                self._due(key)
-            except Exception:  # a bug, but the others are still due
-                log.exception("! what was due failed because of a bug")
+        try:
+            while (key := self._next()) is not None:
+                self._call(key)
+        except BaseException:  # a bug
+            log.exception("! the thread of those that wait failed because of a bug; it begins anew")
+            threading.Thread(target=self._run, name="bridge-waiting", daemon=True).start()
+
+    def _call(self, key: str) -> None:
+        try:
+            self._due(key)
+        except BaseException:  # a bug, but the others are still due
+            log.exception("! what was due failed because of a bug")
 
     def _next(self) -> str | None:
         """The next that is due, when it is; None if nothing waits."""

@@ -83,17 +83,17 @@ def test_it_can_be_set_again_while_it_rings() -> None:
     assert ended("test-while")
 
 
-def test_a_bug_in_what_is_called_does_not_keep_it_from_being_set_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    failed: Log[str] = Log()
-    monkeypatch.setattr(threading, "excepthook", lambda args: failed.add(str(args.exc_value)))
+@pytest.mark.parametrize("error", [ValueError("a bug"), SystemExit("a bug")])
+def test_what_failed_is_logged_and_tried_again(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    rang: Log[int] = Log()
 
-    def ring() -> float | None:
-        raise ZeroDivisionError("a bug")
+    def ring() -> None:
+        rang.add(1)
+        if len(rang.entries) == 1:
+            raise error
 
-    alarm = Alarm(ring, "test-bug")
+    alarm = Alarm(ring, "test-again-after-a-bug")
     alarm.set(time.monotonic())
-    failed.wait_count(1)
-    assert ended("test-bug")
-    alarm.set(time.monotonic())
-    failed.wait_count(2)
-    assert ended("test-bug")
+    rang.wait_count(2)
+    assert ended("test-again-after-a-bug")
+    assert "test-again-after-a-bug" in caplog.text
