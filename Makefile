@@ -35,7 +35,7 @@ test: $(VENV)/.dev ## every test but the long ones; installs Chromium, Node and 
 	$(PYTEST) -m "not long" $(ARGS)
 
 test-all: $(VENV)/.dev ## the long ones too; installs a JDK and Maven as well where they are missing
-	@tools/need.sh libatomic1 chromium node npm faketime java mvn
+	@tools/need.sh libatomic1 chromium node npm faketime java mvn ip
 	@tools/node-clients.sh
 	$(PYTEST) $(ARGS)
 

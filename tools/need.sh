@@ -3,7 +3,7 @@
 set -euo pipefail
 declare -A package=([mvn]=maven [java]=default-jdk-headless [node]=nodejs [npm]=npm [chromium]=chromium
   [nginx]=nginx [redis-server]=redis-server [python3-venv]=python3-venv
-  [gcc]=build-essential [go]=golang-go [faketime]=faketime
+  [gcc]=build-essential [go]=golang-go [faketime]=faketime [ip]=iproute2
   [libatomic1]=libatomic1) # a library, which Playwright's driver needs
 missing=()
 for program in "$@"; do

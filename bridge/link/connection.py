@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from bridge.alarm import Alarm
 from bridge.errors import LinkError
 from bridge.link.delays import LAST_DELAY, Delays
 from bridge.link.hint import DEFAULT_READING, Reading
@@ -118,6 +119,7 @@ class Link:
         self._reader.run(on_burst)
         self._silence.run(self._silence_changed, self._too_silent)
         self._watch.run(self._gone, self._stall_changed)
+        self._telling = Alarm(on_change, "bridge-telling")  # whoever is told may wait, and the watch must not
         self._hints.run(on_change)
         delays = Delays(self._options.retry_max)
         while not self._closing.is_set():
@@ -228,7 +230,8 @@ class Link:
         if self._silence.silent:
             self._tally.count("link_silences")
             log.warning("= %s has said nothing for %g s", self._options.server, self._options.idle_warn)
-            self._hints.silent(time.monotonic() - self._options.idle_warn)
+            if not self._watch.stalled:  # it is known why it does not answer
+                self._hints.silent(time.monotonic() - self._options.idle_warn)
         else:
             log.info("= %s speaks again", self._options.server)
             self._hints.speaks()
@@ -248,7 +251,7 @@ class Link:
             log.warning("= %s: %s", self._options.server, stalled_for(self._watch.stalled))
         else:
             log.info("= %s reads again", self._options.server)
-        self._on_change()
+        self._telling.set(time.monotonic())
 
     def _broken(self, error: OSError) -> LinkError:
         return broken(error, self._options.server, self._watch.given_up())

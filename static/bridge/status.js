@@ -6,6 +6,7 @@ import { set } from "./text.js";
 const LINK = {
   connected: { tone: "go", word: "connected" },
   silent: { tone: "wait", word: "silent" },
+  stalled: { tone: "wait", word: "not reading" },
   connecting: { tone: "wait", word: "connecting" },
   waiting: { tone: "stop", word: "down" },
   closed: { tone: "stop", word: "closed" },
@@ -90,6 +91,7 @@ export class Status {
     if (!this.#link) return { tone: "off", word: "not told yet", detail: "" };
     const { state, reason, since, silent, hint } = this.#link;
     if (state !== "connected") return { ...LINK[state], detail: reason };
+    if (reason) return { ...LINK.stalled, detail: reason }; // what is seen goes before what is guessed
     if (hint) return { tone: "wait", word: HINTED[hint.code] ?? NOT_UNDERSTOOD, detail: `connected ${sinceWords(since)}` };
     // Connected, and that is all that is known: it may have nothing to say, or its program hangs.
     if (silent) return { ...LINK.silent, detail: `connected ${sinceWords(since)}, but says nothing` };
@@ -121,6 +123,7 @@ export class Status {
       return `This page is not connected to the bridge${because(this.#browser.detail)}. It connects again by itself.`;
     }
     if (!this.#link) return "";
+    if (this.#link.state === "connected" && this.#link.reason) return sentence(this.#link.reason);
     if (this.#link.hint) return sentence(this.#link.hint.text);
     if (this.#link.state === "connected") return "";
     if (this.#link.state === "connecting") return `The bridge is connecting to ${this.#server}${because(this.#link.reason)}.`;

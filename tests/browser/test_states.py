@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenTab, Tab
+from tests.client import Client
 from tests.process import Bridge
 from tests.tcpserver import Peer, TcpServer
 
@@ -294,4 +295,22 @@ def test_a_server_that_says_nothing_is_shown_as_silent_and_as_connected_when_it_
         peer.send_json("hello")
         expect(state).to_have_text("connected")
         expect(detail).to_have_text(re.compile(r"^since \d\d:\d\d:\d\d$"))
+        tab.close()
+
+
+def test_a_server_that_does_not_read_is_shown_as_such_until_it_reads(open_tab: OpenTab) -> None:
+    with TcpServer(stalled=True) as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
+        peer = server.accept()
+        tab = open_tab(bridge.url).connected()
+        for _ in range(20):
+            ann.emit("fill", "x" * 500_000)
+        state = tab.page.locator("#far-state strong")
+        expect(state).to_have_text("not reading", timeout=60_000)
+        notice = tab.page.locator("#notice-what")
+        expect(notice).to_have_text(
+            re.compile(r"^The server has not read for \d+ s; its machine answers, so the link stays\.$")
+        )
+        peer.resume()
+        expect(state).not_to_have_text("not reading", timeout=60_000)
+        expect(tab.page.locator("#notice")).to_be_hidden()
         tab.close()

@@ -243,6 +243,30 @@ def test_when_the_server_does_not_read_events_are_refused_as_busy_and_presence_i
         assert len(fills) < 2000
 
 
+def test_a_server_that_does_not_read_keeps_its_link_and_it_is_said_everywhere_until_it_reads() -> None:
+    with TcpServer(stalled=True) as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
+        peer = server.accept()
+        ann.linked()
+        answers: Log[dict[str, object]] = Log()
+        for n in range(20):
+            ann.sio.emit("fill", [n, "x" * 500_000], callback=answers.add)
+        told = ann.events.wait(lambda e: e[0] == "bridge:link" and "has not read for" in (e[1]["reason"] or ""), 60)[1]
+        assert told["state"] == "connected"
+        ready = requests.get(f"{bridge.url}/readyz", timeout=PATIENCE)
+        assert (ready.status_code, ready.json()["status"]) == (200, "ok")
+        assert "the server has not read for" in ready.json()["reason"]
+        assert "the server has not read for" in bridge.status()["link"]["reason"]
+        bridge.said("the server has not read for")
+        peer.resume()
+        bridge.said("reads again")
+        until(lambda: ann.all("bridge:link")[-1]["reason"] is None)
+        assert requests.get(f"{bridge.url}/readyz", timeout=PATIENCE).json() == {"status": "ok"}
+        assert bridge.counter("link_stalls") == 1
+        assert bridge.counter("link_drops") == 0
+        taken = sum(answer.get("error", "ok") == "ok" for answer in answers.wait_count(20))
+        until(lambda: sum(b'"fill"' in frame for frame in peer.frames.entries) == taken)
+
+
 def test_what_waited_when_the_link_broke_is_answered_link_down() -> None:
     options = ["--link-queue", "4M", "--when-down", "refuse"]
     with (

@@ -16,7 +16,7 @@ from tests.tcpserver import TcpServer
 from tests.viewer import until
 from tests.waiting import PATIENCE, Log
 
-LATE = 0.5  # this machine is busy
+LATE = 1.5  # seconds more on a busy machine; before, it was seven and more
 
 
 def emit(client: Client, event: str, *args: object) -> Log[Any]:

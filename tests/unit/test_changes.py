@@ -49,8 +49,8 @@ def test_each_kind_that_is_new_is_a_line_at_once(lines: Log[str]) -> None:
 def test_thirteen_changes_to_and_fro_are_two_lines_and_later_one_with_their_number(
     lines: Log[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "QUIET", 0.3)
-    monkeypatch.setattr(changes, "SETTLED", 0.1)
+    monkeypatch.setattr(changes, "QUIET", 3)
+    monkeypatch.setattr(changes, "SETTLED", 2)
     told = Changes(log)
     for _ in range(7):
         say(told, UP)
@@ -60,10 +60,7 @@ def test_thirteen_changes_to_and_fro_are_two_lines_and_later_one_with_their_numb
     told.close()
 
 
-def test_what_has_come_and_stays_is_said_soon_though_it_was_said_before(
-    lines: Log[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(changes, "SETTLED", 0.05)
+def test_what_has_come_and_stays_is_said_soon_though_it_was_said_before(lines: Log[str]) -> None:
     told = Changes(log)
     for kind in (UP, DOWN, UP):
         say(told, kind)
