@@ -114,13 +114,10 @@ class Link:
         the server is silent or speaks again, does not read or reads again, there is another hint, the next attempt
         comes sooner.
         """
-        self._on_change, self._outgoing = on_change, outgoing
+        self._outgoing = outgoing
         self._standing.run(lambda: self.status, on_state, on_change)
         self._reader.run(on_burst)
-        self._silence.run(self._silence_changed, self._too_silent)
-        self._watch.run(self._gone, self._stall_changed)
-        self._telling = Alarm(on_change, "bridge-telling")  # whoever is told may wait, and the watch must not
-        self._hints.run(on_change)
+        self._look_after(on_change)
         delays = Delays(self._options.retry_max)
         while not self._closing.is_set():
             self._standing.attempt()
@@ -140,6 +137,13 @@ class Link:
             self._pause(cause, delays)
         self._standing.end()
         self._over.set()
+
+    def _look_after(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
+        self._telling = Alarm(on_change, "bridge-telling")  # whoever is told may wait, and the watch must not
+        self._silence.run(self._silence_changed, self._too_silent)
+        self._watch.run(self._gone, self._stall_changed)
+        self._hints.run(on_change)
 
     def leave(self, seconds: float) -> None:
         """End `run()` so that what was handed over arrives: the server is told that nothing more comes, and is read
