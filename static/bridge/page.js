@@ -53,7 +53,7 @@ globalThis.bridgePage = {
 function listen() {
   socket.on("connect", connected);
   socket.on("disconnect", disconnected);
-  socket.on("connect_error", (error) => status.failed(whyNot(error)));
+  socket.on("connect_error", (error) => status.failed(whyNot(error), socket.active));
   socket.on("bridge:link", linkChanged);
   socket.on("bridge:user", ({ user }) => nowUser(user));
   socket.on("bridge:closing", ({ code }) => status.closing(code));

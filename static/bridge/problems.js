@@ -1,11 +1,11 @@
-// What the bridge tells of in its status alone: asked for now and then, and given out once each.
+// Troubles that the bridge tells of in its status alone: asked for now and then, and given out once each.
 
 const PERIOD_MS = 5000;
 
 /** Watches `/bridge/status` while the page is seen; `tell(event, words)` is called for each new trouble. */
 export class Problems {
   #tell;
-  #seen = new Map();
+  #newest = null; // of each kind the time of the last one that was told, once the status was seen
 
   constructor(tell) {
     this.#tell = tell;
@@ -25,18 +25,34 @@ export class Problems {
   }
 
   #look(status) {
-    const first = this.#seen.size === 0;
-    for (const [source, say] of Object.entries(SOURCES)) {
-      const rows = status[source] ?? [];
-      const newest = this.#seen.get(source) ?? 0;
-      this.#seen.set(source, Math.max(newest, ...rows.map(({ t }) => t)));
+    const before = this.#newest;
+    this.#newest = {};
+    for (const [kind, words] of Object.entries(KINDS)) {
+      const rows = [status[kind] ?? []].flat(); // the last few of them, or the last one
       // What was before this page came is news no more.
-      if (!first) for (const row of rows) if (row.t > newest) this.#tell(...say(row));
+      const fresh = before ? rows.filter(({ t }) => t > before[kind]) : [];
+      for (const row of fresh) this.#tell(...words(row));
+      this.#newest[kind] = Math.max(before?.[kind] ?? 0, ...rows.map(({ t }) => t));
     }
   }
 }
 
-const SOURCES = {};
+/** Of each list in the status what a row of it says: [event, words]. */
+const KINDS = {
+  undelivered: ({ to, why, count, users }) => [
+    "reached nobody",
+    `${to?.length ? `to ${to.join(", ")}: ` : ""}${why}${often(count)}. ${there(users)}`,
+  ],
+  hub_blocked: ({ where, seconds }) => ["all others waited", `for ${seconds} s, while this ran: ${where}`],
+};
+
+function often(count) {
+  return count > 1 ? ` (${count} times so far)` : "";
+}
+
+function there(users) {
+  return users?.length ? `There are: ${users.join(", ")}` : "Nobody is there";
+}
 
 async function statusNow() {
   try {

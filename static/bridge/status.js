@@ -26,7 +26,7 @@ const COPIED_MS = 2000;
 export class Status {
   #settings;
   #server;
-  #browser = { tone: "wait", word: "connecting", detail: "" };
+  #browser = { tone: "wait", word: "connecting", detail: "", again: true };
   #closing = "";
   #link = null;
   #nextTry = null;
@@ -58,16 +58,17 @@ export class Status {
 
   /** The browser's connection has ended. `again`: the client connects again by itself. */
   disconnected(reason, again) {
-    this.#tellBrowser(again ? "wait" : "stop", again ? "reconnecting" : "disconnected", this.#closing || reason);
+    this.#tellBrowser(again ? "wait" : "stop", again ? "reconnecting" : "disconnected", this.#closing || reason, again);
   }
 
-  /** An attempt has failed. What the bridge said when it closed the connection is still why there is none. */
-  failed(reason) {
-    this.#tellBrowser("stop", "no connection", this.#closing || reason);
+  /** An attempt has failed. What the bridge said when it closed the connection is still why there is none; a refusal,
+      after which the client does not try again, says more. */
+  failed(reason, again) {
+    this.#tellBrowser("stop", again ? "no connection" : "refused", (again && this.#closing) || reason, again);
   }
 
-  #tellBrowser(tone, word, detail) {
-    this.#browser = { tone, word, detail };
+  #tellBrowser(tone, word, detail, again = true) {
+    this.#browser = { tone, word, detail, again };
     if (tone !== "go") this.#link = null; // it may change meanwhile; the bridge tells at each connect
     this.#show();
   }
@@ -120,7 +121,8 @@ export class Status {
 
   #trouble(link) {
     if (this.#browser.tone !== "go") {
-      return `This page is not connected to the bridge${because(this.#browser.detail)}. It connects again by itself.`;
+      const next = this.#browser.again ? "It connects again by itself." : "Reload the page to try again.";
+      return `This page is not connected to the bridge${because(this.#browser.detail)}. ${next}`;
     }
     if (!this.#link) return "";
     if (this.#link.state === "connected" && this.#link.reason) return sentence(this.#link.reason);
@@ -148,7 +150,7 @@ export class Status {
 function paint(side, { tone, word, detail }) {
   document.querySelector(`#${side}`).dataset.tone = tone;
   document.querySelector(`#${side}-state`).dataset.tone = tone;
-  set(`#${side}-state > strong`, word);
+  set(`#${side}-state strong`, word);
   set(`#${side}-detail`, detail);
 }
 
@@ -156,9 +158,9 @@ function because(reason) {
   return reason ? `: ${reason.replace(/[.\s]+$/, "")}` : "";
 }
 
+// It may end with what the server sent, to which nothing is to be added.
 function sentence(text) {
-  const ended = /[.!?…]$/.test(text) ? text : `${text}.`;
-  return ended.charAt(0).toUpperCase() + ended.slice(1);
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 async function copy(button) {

@@ -1,10 +1,14 @@
 """Another machine that can vanish: a network namespace with a server in it. Needs root and iproute2.
 
+Who uses it is in a namespace of its own as well, so that nobody else sees an interface come or go: Chromium would take
+that for a change of networks, and drop what it has under way.
+
 Use: `with Elsewhere() as there: Bridge("--server", there.address); there.vanish()`.
 """
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import signal
@@ -17,6 +21,10 @@ from tests.waiting import PATIENCE, Log
 __all__ = ["Elsewhere", "Program"]
 
 _numbers = itertools.count()
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000  # of linux/sched.h
+_OWN = "/proc/thread-self/ns/net"
 
 
 class Program:
@@ -78,6 +86,11 @@ class Elsewhere:
         self.program.close()
         self._take_down()
 
+    def acknowledged(self) -> bool:
+        """Whether its kernel has answered to all that was sent to it."""
+        done = subprocess.run(["ss", "-Htn", "dst", self.address], capture_output=True, text=True, check=True)
+        return all(line.split()[2] == "0" for line in done.stdout.splitlines())
+
     def vanish(self) -> None:
         """What is sent to it is not answered by anybody any more; whoever sends notices nothing else."""
         _ip(f"-n {self._name} addr flush dev {self._there}")
@@ -87,6 +100,10 @@ class Elsewhere:
         _ip(f"-n {self._name} link set {self._there} down")
 
     def _set_up(self) -> None:
+        self._before = os.open(_OWN, os.O_RDONLY)
+        # Of this thread alone, and of what it starts from now on.
+        _done(_LIBC.unshare(_CLONE_NEWNET), "unshare")
+        _ip("link set lo up")
         _ip(f"netns add {self._name}")
         _ip(f"link add {self._here} type veth peer name {self._there} netns {self._name}")
         _ip(f"addr add {self._ours}/30 dev {self._here}")
@@ -97,8 +114,15 @@ class Elsewhere:
         _ip(f"neigh replace {self._theirs} lladdr {link} nud permanent dev {self._here}")
 
     def _take_down(self) -> None:
-        for command in (f"link del {self._here}", f"netns del {self._name}"):
-            subprocess.run(["ip", *command.split()], capture_output=True, check=False)
+        subprocess.run(["ip", "netns", "del", self._name], capture_output=True, check=False)
+        _done(_LIBC.setns(self._before, _CLONE_NEWNET), "setns")
+        os.close(self._before)
+
+
+def _done(result: int, call: str) -> None:
+    if result:
+        number = ctypes.get_errno()
+        raise AssertionError(f"this test needs to make a network namespace, as root: {call}: {os.strerror(number)}")
 
 
 def _ip(command: str) -> str:

@@ -52,6 +52,8 @@ def fill(client: Client, bridge: Bridge, answers: Log[Any]) -> None:
 
 def idle(client: Client, bridge: Bridge, there: Elsewhere) -> None:
     """Nothing is under way."""
+    client.ask("seen")
+    until(there.acknowledged)
 
 
 def full(client: Client, bridge: Bridge, there: Elsewhere) -> None:

@@ -113,7 +113,7 @@ def test_a_handler_that_holds_all_others_up_is_named(
     assert where.endswith(f", in {what}")
     assert abs(int(where.split(",")[0]) - line(f"a {what}")) <= 1
     assert found["seconds"] > seconds - 0.15
-    assert time.time() - 60 < found["at"] <= time.time()
+    assert time.time() - 60 < found["t"] <= time.time()
     assert file in at.bridge.said(f"in {what}")
 
 

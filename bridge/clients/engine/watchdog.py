@@ -104,7 +104,7 @@ class Watchdog:
 
     def _report(self, where: Place | None, seconds: float) -> None:
         """In the hub's thread."""
-        self.status = {"where": str(where), "seconds": round(seconds, 2), "at": time.time()}
+        self.status = {"where": str(where), "seconds": round(seconds, 2), "t": time.time()}
         self._tally.note("hub_blocked", "! all others had to wait for %.1f s for %s", seconds, where, kind=_kind(where))
 
 
