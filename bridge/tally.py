@@ -57,6 +57,7 @@ COUNTERS: dict[str, str] = {
     "dropped_superseded": "messages that a newer one superseded before a slow client could be sent them",
     "events_in": "events from clients",
     "events_ok": "events that were acked ok, or would have been",
+    "events_repeated": "events that were not sent, as the same user's with the same value in once_key was",
     "keys_stripped": "keys of a client's object that would have replaced the bridge's own",
     "handler_errors": "exceptions in handlers",
     "hub_blocked": "times that something, a handler mostly, held all others up for over 0.2 s",

@@ -28,9 +28,10 @@ from bridge.link.uplink import Uplink
 from bridge.relay.acks import Acks
 from bridge.relay.handlers import Hooks
 from bridge.relay.inbound import Inbound
+from bridge.relay.once import Once
 from bridge.relay.reading import Decode
 from bridge.relay.relay import Parts, Rules
-from bridge.relay.replies import KEY, Replies
+from bridge.relay.replies import Replies, RepliesRules
 from bridge.relay.routing import Outbound, OutboundRules
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
@@ -98,8 +99,15 @@ def relay_parts(settings: Settings, users: Users, hooks: Hooks, json: codec.Json
         encode=json.encode,
         encode_many=json.encode_many,
         undelivered=undelivered,
-        replies=Replies(link.reply_timeout, DECODE, Acks(tally), tally) if link.replies else None,
+        replies=_replies(settings, tally, undelivered) if link.replies else None,
+        once=Once(relay.once_key, settings.recovery.recovery_window) if relay.once_key is not None else None,
     )
+
+
+def _replies(settings: Settings, tally: Tally, undelivered: Undelivered) -> Replies:
+    link = settings.link
+    rules = RepliesRules(link.reply_timeout, link.reply_key, link.reply_id == "number")
+    return Replies(rules, DECODE, Acks(tally), tally, undelivered)
 
 
 def engine_options(settings: Settings, state: State) -> EngineOptions:
@@ -189,4 +197,4 @@ def reserved_events(settings: Settings) -> set[str]:
 def _own_keys(settings: Settings) -> set[str]:
     """Keys of a message that no client may set."""
     keys = {settings.relay.user_key, settings.relay.action_key}
-    return keys | ({"seq"} if settings.link.confirm else set()) | ({KEY} if settings.link.replies else set())
+    return keys | ({"seq"} if settings.link.confirm else set())

@@ -26,6 +26,7 @@ from bridge.config.tree import (
     BOTH,
     DEMO_SPEAKS,
     DIFFERENT,
+    DIFFERENT_WITH_REPLIES,
     GROUPS,
     OWN,
     SETTINGS,
@@ -159,7 +160,8 @@ def _parsed(given: Given, checks: Checks) -> object:
 
 def _clashes(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
     """Settings that are each right, but not together."""
-    for names in DIFFERENT:
+    replies = "replies" in chosen and chosen["replies"].value
+    for names in (*DIFFERENT, *(DIFFERENT_WITH_REPLIES if replies else ())):
         values = [chosen[name].value if name in chosen else SETTINGS[name].default for name in names]
         ours = [chosen[name].text for name in names if name in chosen]
         if ours and values[0] == values[1]:

@@ -77,8 +77,14 @@ class Link(Group, frozen=True):
 
     replies: kinds.Switch = setting(
         False,
-        "an event that asks for an ack leaves with reply_to, and what the server answers to that is the ack",
+        "an event that asks for an ack leaves with an id, and what the server answers to that is the ack",
         "the server has to know of it",
+    )
+    reply_key: kinds.FieldName = setting(
+        "reply_to", "the field of that id, both ways", "says what it is; JSON-RPC has id"
+    )
+    reply_id: link_kinds.ReplyId = setting(
+        "text", "whether that id is written as text or as a number; it is read as either", "most servers have texts"
     )
     reply_timeout: kinds.Interval = setting(
         10.0, "how long the server may take for such an answer", "who has clicked has gone on by then"

@@ -11,8 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bridge.config.values import Kind, _empty_is_none, _encodable, _number
 
-__all__ = ["Idle", "OptionalText", "Retry", "WhenDown"]
+__all__ = ["Idle", "OptionalText", "ReplyId", "Retry", "WhenDown"]
 
+ReplyId = Literal["text", "number"]
 WhenDown = Literal["hold", "refuse"]
 Idle = Annotated[
     float,

@@ -25,6 +25,7 @@ __all__ = [
     "BOTH",
     "DEMO_SPEAKS",
     "DIFFERENT",
+    "DIFFERENT_WITH_REPLIES",
     "GROUPS",
     "OWN",
     "SETTINGS",
@@ -75,6 +76,12 @@ class Relay(Group, frozen=True):
         "refuse",
         "what becomes of a message that looks like a JSON object and can't be read: it goes to nobody, or to all",
         "it may be for one user alone, whom it does not tell any more",
+    )
+    once_key: kinds.OptionalName = setting(
+        None,
+        "the field of an event that tells it from others: of one user's events with the same value there the server "
+        "gets one, and the others are acked as it was",
+        "only the author of a page knows which of its events may come twice",
     )
     unhandled: kinds.Unhandled = setting(
         "relay", "what becomes of an event that no handler takes", "works without any handlers"
@@ -229,11 +236,13 @@ DEMO_SPEAKS = ("framing_in", "framing_out", "confirm", "replies", "user_key", "a
 BOTH: Mapping[str, tuple[str, ...]] = {"framing": ("framing_in", "framing_out")}
 
 #: Pairs that would be taken for each other if they were the same.
-DIFFERENT = (("user_key", "action_key"), ("connected", "disconnected"))
+DIFFERENT = (
+    ("user_key", "action_key"), ("connected", "disconnected"), ("once_key", "user_key"), ("once_key", "action_key"),
+)  # fmt: skip
+DIFFERENT_WITH_REPLIES = (("reply_key", "user_key"), ("reply_key", "action_key"), ("reply_key", "once_key"))
 
 #: A setting, one that gives a word a meaning of the bridge's own, and the word.
 OWN = (
-    *((key, "confirm", "seq") for key in ("user_key", "action_key")),
-    *((key, "replies", "reply_to") for key in ("user_key", "action_key")),
+    *((key, "confirm", "seq") for key in ("user_key", "action_key", "reply_key", "once_key")),
     *((action, "confirm", "hello") for action in ("connected", "disconnected")),
 )

@@ -13,7 +13,7 @@ from typing import Any
 from bridge.errors import Refused
 from bridge.tally import Tally, shorten
 
-__all__ = ["Acks", "Answer", "Done", "Event"]
+__all__ = ["Acks", "Answer", "Done", "Event", "refusal"]
 
 #: An event of a client: its ack id, if it asks for an ack, and [name, *arguments].
 Event = tuple[int | None, Sequence[Any]]
@@ -47,8 +47,22 @@ class Acks:
         self._tally.count("events_ok", events)
         answer(ids, {"ok": True, **more})
 
+    def again(self, sid: str, name: object, ids: Sequence[int], answer: Answer, told: dict[str, object]) -> None:
+        """One more event is answered as another was."""
+        if told.get("ok") is True:
+            self._tally.count("events_ok")
+        else:
+            error = Refused(str(told["error"]), str(told["message"]))
+            self._tally.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
+        answer(ids, told)
+
     def refused(self, sid: str, error: Refused, names: Sequence[object], ids: Sequence[int], answer: Answer) -> None:
         """The events of these names were refused."""
         for name in names:
             self._tally.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
-        answer(ids, {"ok": False, "error": error.code, "message": error.message})
+        answer(ids, refusal(error))
+
+
+def refusal(error: Refused) -> dict[str, object]:
+    """The answer to an event that was refused."""
+    return {"ok": False, "error": error.code, "message": error.message}

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from bridge.errors import Refused, TooMany
@@ -23,6 +24,7 @@ from bridge.relay.acks import Acks, Answer, Done, Event
 from bridge.relay.calls import Calls, Made
 from bridge.relay.handlers import Hooks
 from bridge.relay.inbound import Inbound
+from bridge.relay.once import Once, OnDone
 from bridge.relay.replies import Replies
 from bridge.relay.unheard import Unheard
 from bridge.relay.users import Client, Sender, Users
@@ -61,7 +63,7 @@ class EventsRules:
 
 @dataclass(frozen=True, slots=True)
 class EventsParts:
-    """What events need of the relay's. `replies` None: the server answers no events."""
+    """What events need of the relay's. `replies` None: the server answers no events; `once` None: each is its own."""
 
     users: Users
     inbound: Inbound
@@ -69,6 +71,7 @@ class EventsParts:
     calls: Calls
     encode_many: Callable[[Sequence[object]], list[bytes]]
     replies: Replies | None = None
+    once: Once | None = None
 
 
 class Events:
@@ -123,10 +126,12 @@ class Events:
             client = self._users.get(sid)
             if client is None or client.user is None:
                 return at
-        plain, handled = self._plain, self._hooks.events
+        plain, handled, once = self._plain, self._hooks.events, self._parts.once
         for end in range(at, len(events)):
             name = events[end][1][0]
             if type(name) is not str or name in handled or (name not in plain and not self._is_plain(name)):
+                return end
+            if once is not None and once.value_of(events[end][1]) is not None:
                 return end
         return len(events)
 
@@ -198,15 +203,20 @@ class Events:
                 raise
         return len(events)
 
-    def _send_together(self, client: Client, events: Sequence[Event], answer: Answer, has_room: bool) -> None:
+    def _send_together(
+        self, client: Client, events: Sequence[Event], answer: Answer, has_room: bool, also: OnDone | None = None
+    ) -> None:
+        """`also`: makes of what is called when they are with the server what else is called then."""
         messages = self._parts.inbound.messages(client.user, [data for _, data in events])
         if self._replies is None:
             done = self._acks.sent(client.sid, events, answer)
+            done = done if also is None else also(done)
             self._send(self._parts.encode_many(messages), done, has_room=has_room, by=client.sender)
             return
         awaited = self._replies.expect(client.sid, events, messages, answer)
+        done = awaited if also is None else also(awaited)
         try:
-            self._send(self._parts.encode_many(messages), awaited, has_room=has_room, by=client.sender)
+            self._send(self._parts.encode_many(messages), done, has_room=has_room, by=client.sender)
         except Refused:
             awaited.forget()
             raise
@@ -225,13 +235,32 @@ class Events:
             if self._rules.identity == "register" and name == "register":
                 self._register(client, self._name_in(args))
                 self._acks.ok(1, () if number is None else (number,), answer, user=client.user)
+            elif self._parts.once is not None and (value := self._parts.once.value_of(args)) is not None:
+                self._only_once(self._parts.once, value, client, event, answer)
             else:
                 self._pass_on(client, event, answer, done)
         except Refused as error:
             done(error)
         return 1
 
-    def _pass_on(self, client: Client, event: Event, answer: Answer, done: Done) -> None:
+    def _only_once(self, once: Once, value: bytes, client: Client, event: Event, answer: Answer) -> None:
+        """Pass an event on if there was none of this user with the same value; else it is acked as that one."""
+        number, (name, *_) = event
+        ids = () if number is None else (number,)
+        user = client.sid if client.user is None else client.user
+        first = once.take(user, value, partial(self._acks.again, client.sid, name, ids, answer))
+        if first is None:
+            self._tally.count("events_repeated")
+            return
+        answer, also = first.told_by(number, answer)
+        done = self._acks.sent(client.sid, [event], answer)
+        done = done if also is None else also(done)
+        try:
+            self._pass_on(client, event, answer, done, also)
+        except Refused as error:
+            done(error)
+
+    def _pass_on(self, client: Client, event: Event, answer: Answer, done: Done, also: OnDone | None = None) -> None:
         if self._rules.identity == "register" and client.user is None:
             raise Refused("not-registered")
         name, *args = event[1]
@@ -244,7 +273,7 @@ class Events:
         self._unheard.heard(str(name))
         with self._room(PATIENCE), self._lock:
             self._check(client)
-            self._send_together(client, [event], answer, has_room=True)
+            self._send_together(client, [event], answer, has_room=True, also=also)
 
     def _send_made(self, client: Client, made: Made, done: Done) -> None:
         """What its handler made of a client's event."""

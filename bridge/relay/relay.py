@@ -44,7 +44,9 @@ class Relay:
         self._presence = Presence(parts.users, parts.hooks, self._calls, usual, tally)
         self._events = Events(
             EventsRules(rules.identity, rules.user_key, reserved, rules.unhandled, rules.confirm),
-            EventsParts(parts.users, parts.inbound, parts.hooks, self._calls, parts.encode_many, parts.replies),
+            EventsParts(
+                parts.users, parts.inbound, parts.hooks, self._calls, parts.encode_many, parts.replies, parts.once
+            ),
             self._lock,
             tally,
         )

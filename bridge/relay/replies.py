@@ -1,8 +1,9 @@
 """Request and response: an event that asks for an ack leaves with an id, the server's message with that id is the ack.
 
-Who does not get an answer in time is told so. Must not know users, sockets or how messages are sent.
+Who does not get an answer in time is told so. Only the ids that were given out here are ids: whatever else stands under
+their key is the server's or the page's own and passes. Must not know users, sockets or how messages are sent.
 
-Use: `done = replies.expect(sid, events, messages, answer)`, which writes `reply_to` into the messages;
+Use: `done = replies.expect(sid, events, messages, answer)`, which writes ids into the messages;
 `replies.take(frames, go_on)` for what the server says.
 """
 
@@ -15,7 +16,6 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 import orjson
 
@@ -24,19 +24,27 @@ from bridge.errors import Refused, TooMany
 from bridge.messages import Payload
 from bridge.relay.acks import Acks, Answer, Event
 from bridge.relay.reading import Decode
+from bridge.relay.undelivered import Undelivered
 from bridge.tally import Tally, shorten
 
-__all__ = ["KEY", "Awaited", "Replies"]
-
-#: The key of a message, both ways.
-KEY = "reply_to"
+__all__ = ["Awaited", "Replies", "RepliesRules"]
 
 MOST_OF_CLIENT = 1_000  # events of one client that wait for an answer: a page that asks so fast is not reading them
 MOST = 100_000  # of all clients, some 30 MB
 
-_QUOTED = b'"reply_to"'
-# One of its characters as \u00XX, behind which the key could hide.
-_ESCAPED = re.compile(rb"\\u00(?:7[0249]|6[5cCfF]|5[fF])")
+#: Where the ids of a process begin: 16 digits, at random, so that no two processes have the same. A float keeps each
+#: digit of them, and hardly a server has such numbers: they are beyond counters and microseconds, before nanoseconds.
+_FIRST, _SPREAD = 2**52, 2**51
+_ID = re.compile(rb"(?<!\d)\d{16}(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class RepliesRules:
+    """`seconds` for each answer; `key`: of a message, both ways; `number`: whether ids are numbers or text."""
+
+    seconds: float
+    key: str = "reply_to"
+    number: bool = False
 
 
 @dataclass(slots=True)
@@ -53,7 +61,7 @@ class _Asked:
 class Awaited:
     """What to call when the fate of events is known of which some wait for answers: see acks.Done."""
 
-    def __init__(self, replies: Replies, acks: Acks, sid: str, events: Sequence[Event], keys: Sequence[str]) -> None:
+    def __init__(self, replies: Replies, acks: Acks, sid: str, events: Sequence[Event], keys: Sequence[int]) -> None:
         self._replies, self._acks, self._sid, self._keys = replies, acks, sid, keys
         self._others = [data[0] for number, data in events if number is None]  # nobody waits for these
 
@@ -74,16 +82,17 @@ class Awaited:
 
 
 class Replies:
-    """The answers that are waited for, `seconds` each from when its event is with the server."""
+    """The answers that are waited for, each for so long from when its event is with the server."""
 
-    def __init__(self, seconds: float, decode: Decode, acks: Acks, tally: Tally) -> None:
-        self._seconds, self._decode, self._acks, self._tally = seconds, decode, acks, tally
+    def __init__(self, rules: RepliesRules, decode: Decode, acks: Acks, tally: Tally, undelivered: Undelivered) -> None:
+        self._rules, self._decode, self._acks, self._tally = rules, decode, acks, tally
+        self._undelivered = undelivered
+        self._quoted, self._escaped = f'"{rules.key}"'.encode(), _escapes_of(rules.key)
         self._lock = threading.Lock()
-        self._asked: dict[str, _Asked] = {}  # not with the server yet
-        self._begun: OrderedDict[str, _Asked] = OrderedDict()  # with it, the first ones first
+        self._asked: dict[int, _Asked] = {}  # not with the server yet
+        self._begun: OrderedDict[int, _Asked] = OrderedDict()  # with it, the first ones first
         self._of_client: Counter[str] = Counter()
-        # Of one process: an answer to what another one asked is for nobody here.
-        self._process, self._numbers = secrets.token_hex(4), count(1)
+        self._first = self._next = _FIRST + secrets.randbelow(_SPREAD)
         self._alarm = Alarm(self._expire, "bridge-replies")
 
     def expect(
@@ -91,7 +100,9 @@ class Replies:
     ) -> Awaited:
         """Give the message of each event that asks for an ack its id. Raises TooMany."""
         asking = [(event, message) for event, message in zip(events, messages, strict=True) if event[0] is not None]
-        keys: list[str] = []
+        for event, message in zip(events, messages, strict=True):
+            self._strip(event, message)
+        keys: list[int] = []
         with self._lock:
             if self._of_client[sid] + len(asking) > MOST_OF_CLIENT:
                 raise TooMany("link-busy", f"{MOST_OF_CLIENT} events of this client wait for an answer already")
@@ -100,15 +111,23 @@ class Replies:
             if asking:
                 self._of_client[sid] += len(asking)
             for (number, data), message in asking:
-                message[KEY] = key = f"{self._process}-{next(self._numbers)}"
+                key, self._next = self._next, self._next + 1
+                message[self._rules.key] = key if self._rules.number else str(key)
                 assert number is not None
                 self._asked[key] = _Asked(sid, number, data[0], answer)
                 keys.append(key)
         return Awaited(self, self._acks, sid, events, keys)
 
-    def begin(self, keys: Iterable[str]) -> None:
+    def _strip(self, event: Event, message: dict[str, object]) -> None:
+        """Take out what the page has where an id goes, or what could pass for one that it was not given."""
+        own = message.get(self._rules.key)
+        if own is not None and (event[0] is not None or self._number(own)):
+            self._tally.count("keys_stripped")
+            del message[self._rules.key]
+
+    def begin(self, keys: Iterable[int]) -> None:
         """These are with the server now: their time runs."""
-        until = time.monotonic() + self._seconds
+        until = time.monotonic() + self._rules.seconds
         with self._lock:
             for key in keys:
                 asked = self._asked.pop(key, None)
@@ -118,13 +137,13 @@ class Replies:
             if self._begun:
                 self._alarm.set(until)
 
-    def forget(self, keys: Iterable[str]) -> list[_Asked]:
+    def forget(self, keys: Iterable[int]) -> list[_Asked]:
         """Those that were waited for still, and are no more."""
         with self._lock:
             return [asked for asked in map(self._gone, keys) if asked is not None]
 
-    def _gone(self, key: object) -> _Asked | None:
-        asked = self._asked.pop(key, None) or self._begun.pop(key, None) if isinstance(key, str) else None
+    def _gone(self, key: int) -> _Asked | None:
+        asked = self._asked.pop(key, None) or self._begun.pop(key, None)
         if asked is not None:
             self._of_client[asked.sid] -= 1
             if not self._of_client[asked.sid]:
@@ -141,7 +160,7 @@ class Replies:
                     following = first.until
                 elif asked := self._gone(key):
                     over.append(asked)
-        why = f"the server did not answer within {self._seconds:g} s"
+        why = f"the server did not answer within {self._rules.seconds:g} s"
         for asked in over:
             self._acks.refused(asked.sid, Refused("no-reply", why), [asked.name], [asked.number], asked.answer)
         return following
@@ -150,41 +169,61 @@ class Replies:
 
     def take(self, frames: Sequence[bytes], go_on: Callable[[Sequence[bytes]], None]) -> None:
         """Answer whom the answers in a burst are for, and `go_on` with the others, all in their order."""
-        if not _may_hold(b"".join(frames)):
+        if not self._may_hold(b"".join(frames)):
             go_on(frames)
             return
         others: list[bytes] = []
         for frame in frames:
-            value = self._answer_in(frame) if _may_hold(frame) else None
-            if value is None:
+            found = self._answer_in(frame) if self._may_hold(frame) else None
+            if found is None:
                 others.append(frame)
                 continue
             if others:
                 go_on(others)
                 others = []
-            self._resolve(value)
+            self._resolve(*found)
         if others:
             go_on(others)
 
-    def _answer_in(self, frame: bytes) -> dict[str, object] | None:
-        """The frame's value if it answers something, else None."""
+    def _may_hold(self, data: bytes) -> bool:
+        return self._quoted in data or (b"\\" in data and self._escaped.search(data) is not None)
+
+    def _answer_in(self, frame: bytes) -> tuple[int, dict[str, object] | None] | None:
+        """The id that the frame answers and the rest of its value, None if that can't be read; None if it answers
+        nothing."""
         try:
             value = self._decode.strict(frame)
         except self._decode.not_json:
             try:
                 value = self._decode.lenient(self._decode.to_text(frame)[0])
-            except self._decode.too_deep:
-                return {KEY: None}  # it may be for one client; to all would be the wrong guess
             except self._decode.not_json:
-                return None
-        return value if isinstance(value, dict) and KEY in value else None
+                # It is for one client; to all would be the wrong guess.
+                ids = [number for number in map(self._number, map(bytes.decode, _ID.findall(frame))) if number]
+                return (ids[0], None) if ids else None
+        if not isinstance(value, dict) or not (number := self._number(value.get(self._rules.key))):
+            return None
+        del value[self._rules.key]
+        return number, value
 
-    def _resolve(self, value: dict[str, object]) -> None:
-        key = value.pop(KEY)
+    def _number(self, key: object) -> int:
+        """The id that this is, text or number, or 0 if it is none that was given out here."""
+        number: object = key
+        if isinstance(key, str):
+            number = int(key) if len(key) == len(str(_FIRST)) and key.isascii() and key.isdigit() else 0
+        elif isinstance(key, float):
+            number = int(key) if key.is_integer() else 0
+        if type(number) is not int:
+            return 0
+        return number if self._first <= number < self._next else 0
+
+    def _resolve(self, number: int, value: dict[str, object] | None) -> None:
+        if value is None:
+            self._unknown("the server's answer can't be read", number)
+            return
         with self._lock:
-            asked = self._gone(key)
+            asked = self._gone(number)
         if asked is None:
-            self._tally.note("replies_unknown", "! the server answers what nobody waits for: %s", shorten(key))
+            self._unknown("the server answers what nobody waits for any more", number)
             return
         try:
             reply = orjson.Fragment(Payload.of(value).json)
@@ -193,9 +232,17 @@ class Replies:
         else:
             self._acks.ok(1, [asked.number], asked.answer, reply=reply)
 
+    def _unknown(self, why: str, number: int) -> None:
+        self._tally.count("replies_unknown")
+        self._undelivered.add("late-reply", None, f"{why}: {shorten(number)}")
 
-def _may_hold(data: bytes) -> bool:
-    return _QUOTED in data or (b"\\u00" in data and _ESCAPED.search(data) is not None)
+
+def _escapes_of(key: str) -> re.Pattern[bytes]:
+    """What one of the key's characters can hide behind."""
+    units = key.encode("utf-16-be").hex()
+    codes = {units[at : at + 4] for at in range(0, len(units), 4)}
+    short = "" if key.replace("_", "a").isalnum() else r'|["\\/]'
+    return re.compile(rf"\\(?:u(?:{'|'.join(sorted(codes))}){short})".encode(), re.IGNORECASE)
 
 
 def _nobody(_ids: Sequence[int], _answer: dict[str, object]) -> None:

@@ -15,6 +15,7 @@ from bridge.relay.bursts import Publish
 from bridge.relay.events import Send
 from bridge.relay.handlers import Hooks
 from bridge.relay.inbound import Inbound
+from bridge.relay.once import Once
 from bridge.relay.presence import Tell
 from bridge.relay.replies import Replies
 from bridge.relay.routing import Outbound
@@ -49,7 +50,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the relay puts together. `replies` None: the server answers no events."""
+    """What the relay puts together. `replies` None: the server answers no events; `once` None: each is its own."""
 
     users: Users
     inbound: Inbound
@@ -59,6 +60,7 @@ class Parts:
     encode_many: Callable[[Sequence[object]], list[bytes]]
     undelivered: Undelivered
     replies: Replies | None = None
+    once: Once | None = None
 
 
 @dataclass(frozen=True, slots=True)

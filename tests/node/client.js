@@ -25,6 +25,8 @@ function cut(engine) {
   if (engine.transport.ws) return engine.transport.ws.terminate();
   (engine._onClose || engine.onClose).call(engine, "transport close");
 }
+// With ackTimeout the first argument is an error or null.
+const answered = (got) => (got[0] instanceof Error ? { timeout: got[0].message } : got[got.length - 1]);
 const revive = (value) => (value && value.$binary ? Buffer.from(value.$binary, "base64") : value);
 
 readline.createInterface({ input: process.stdin }).on("line", (line) => {
@@ -34,5 +36,5 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
   if (command.cut) return cut(socket.io.engine);
   const args = command.emit.map(revive);
   if (command.ack === undefined) socket.emit(...args);
-  else socket.emit(...args, (answer) => say({ ack: command.ack, answer }));
+  else socket.emit(...args, (...got) => say({ ack: command.ack, answer: answered(got) }));
 }).on("close", () => process.exit(0));

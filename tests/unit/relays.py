@@ -22,9 +22,10 @@ from bridge.messages import Delivery, Payload, Texts
 from bridge.relay.acks import Acks
 from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.inbound import Inbound
+from bridge.relay.once import Once
 from bridge.relay.reading import Decode
 from bridge.relay.relay import Parts, Relay, Rules, Wires
-from bridge.relay.replies import Replies
+from bridge.relay.replies import Replies, RepliesRules
 from bridge.relay.routing import Outbound, OutboundRules
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
@@ -77,6 +78,7 @@ class At:
         holding: Holding | None = None,
         confirming: Confirming | None = None,
         reply_timeout: float | None = None,
+        once: Once | None = None,
     ) -> None:
         self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
         self.late: list[tuple[str, str]] = []
@@ -94,25 +96,29 @@ class At:
         self.bridge = Bridge(None, self.hooks, self.users)
         if setup is not None:
             setup(self.bridge)
-        replies = None if reply_timeout is None else Replies(reply_timeout, DECODE, Acks(self.tally), self.tally)
+        self.undelivered, self.once = Undelivered(self.tally, self.users.some), once
+        replies = None if reply_timeout is None else self._replies(RepliesRules(reply_timeout))
         parts = self._parts(identity, payload, codec.JsonEncoder(encoder.escape), replies)
         rules = Rules(identity, "username", presence, unhandled, limit, confirming is not None, *away)
         self.relay = Relay(rules, parts, self.tally)
         self.relay.run(self.wires(), self.bridge)
 
+    def _replies(self, rules: RepliesRules) -> Replies:
+        return Replies(rules, DECODE, Acks(self.tally), self.tally, self.undelivered)
+
     def _parts(self, identity: str, payload: str, json_encoder: codec.JsonEncoder, replies: Replies | None) -> Parts:
         user_key = None if identity == "none" else "username"
         rules = OutboundRules(payload, "message", None, user_key)
-        self.undelivered = Undelivered(self.tally, self.users.some)
         return Parts(
             users=self.users,
-            inbound=Inbound(user_key, "action", {"username", "action", "seq", "reply_to"}, self.tally),
+            inbound=Inbound(user_key, "action", {"username", "action", "seq"}, self.tally),
             outbound=Outbound(rules, DECODE, self.users.sids, self.tally, self.undelivered),
             hooks=self.hooks,
             encode=json_encoder.encode,
             encode_many=json_encoder.encode_many,
             undelivered=self.undelivered,
             replies=replies,
+            once=self.once,
         )
 
     def wires(self) -> Wires:

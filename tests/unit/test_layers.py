@@ -40,7 +40,7 @@ SIDES: dict[str, tuple[list[str], list[str]]] = {
     "settings": (["config*"], BASE),
     "link": ([*CONNECTION, "heartbeat", *WAITING], BASE),
     "relay": (
-        [*WHO, "inbound", *ROUTING, *HOOKS, "bursts", "presence", "acks", "replies", "events", *RELAYING],
+        [*WHO, "inbound", *ROUTING, *HOOKS, "bursts", "presence", "acks", "once", "replies", "events", *RELAYING],
         BASE,
     ),
     "clients": ([*PACKETS, *RETURNING, "keys", "pieces", "shares", "snapshots", "fanout", "recovery", "engine*"], BASE),

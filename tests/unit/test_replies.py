@@ -12,7 +12,8 @@ import pytest
 from bridge.errors import Refused, TooMany
 from bridge.relay import replies as module
 from bridge.relay.acks import Acks
-from bridge.relay.replies import Awaited, Replies
+from bridge.relay.replies import Awaited, Replies, RepliesRules
+from bridge.relay.undelivered import Undelivered
 from bridge.tally import Tally
 from tests.unit.relays import DECODE
 from tests.waiting import Log
@@ -21,9 +22,11 @@ from tests.waiting import Log
 class Asking:
     """`answers`: (client, ack id, answer), as they come."""
 
-    def __init__(self, seconds: float = 1000) -> None:
+    def __init__(self, seconds: float = 1000, key: str = "reply_to", number: bool = False) -> None:
         self.tally = Tally()
-        self.replies = Replies(seconds, DECODE, Acks(self.tally), self.tally)
+        self.undelivered = Undelivered(self.tally, lambda most: ())
+        rules = RepliesRules(seconds, key, number)
+        self.key, self.replies = key, Replies(rules, DECODE, Acks(self.tally), self.tally, self.undelivered)
         self.answers: Log[tuple[str, int, Any]] = Log()
         self.others: list[list[bytes]] = []
 
@@ -36,7 +39,7 @@ class Asking:
                 self.answers.add((sid, number, orjson.loads(orjson.dumps(value))))
 
         awaited = self.replies.expect(sid, [(number, [name]) for number in numbers], messages, answer)
-        return awaited, [message.get("reply_to") for message in messages]  # type: ignore[misc]
+        return awaited, [message.get(self.key) for message in messages]  # type: ignore[misc]
 
     def hear(self, *values: object) -> None:
         """The server says these in one burst."""
@@ -82,15 +85,58 @@ def test_an_answer_may_come_before_the_bridge_knows_that_it_has_sent() -> None:
     assert at.told[1:] == [("a", 8, {"ok": True, "reply": {}})]
 
 
-def test_a_second_answer_and_one_of_an_unknown_id_are_counted_and_dropped() -> None:
+def test_a_second_answer_is_counted_and_dropped_and_what_is_no_id_given_out_here_goes_on() -> None:
     at = Asking()
     done, (key,) = at.ask("a", 7)
     done(None)
     at.hear({"reply_to": key})
-    at.hear({"reply_to": key}, {"reply_to": "x"}, {"reply_to": None}, {"reply_to": [1]}, {"reply_to": 5})
+    assert key is not None
+    others = ["x", None, [1], 5, 5.5, True, "", "1e15", str(int(key) + 1), int(key) - 1, Asking().ask("a", 1)[1][0]]
+    at.hear({"reply_to": key}, *({"reply_to": other} for other in others))
     assert len(at.told) == 1
+    assert [json.loads(frame)["reply_to"] for frame in at.others[0]] == others
+    assert at.tally["replies_unknown"] == 1
+    (row,) = at.undelivered.rows()
+    assert (row["kind"], row["to"]) == ("late-reply", None)
+
+
+@pytest.mark.parametrize("number", [False, True])
+@pytest.mark.parametrize("key", ["id", "in reply to", "größe", 'a"b'])
+def test_an_id_is_text_or_a_number_under_any_key_and_may_come_back_as_either(key: str, number: bool) -> None:
+    at = Asking(key=key, number=number)
+    for n in range(3):
+        done, (given,) = at.ask("a", n)
+        assert type(given) is (int if number else str)
+        done(None)
+        at.hear({key: [str(given), int(given), float(given)][n], "result": n})
+        assert at.told[-1] == ("a", n, {"ok": True, "reply": {"result": n}})
     assert at.others == []
-    assert at.tally["replies_unknown"] == 5
+
+
+def test_a_pages_own_value_passes_unless_it_could_pass_for_an_id_or_is_where_one_goes() -> None:
+    at = Asking()
+    _, (key,) = at.ask("a", 1)
+    assert key is not None
+    messages: list[dict[str, object]] = [{"reply_to": value, "x": 1} for value in ("msg-17", 5, key, int(key), "own")]
+    events = [(None, ["n"])] * 4 + [(2, ["n"])]
+    at.replies.expect("b", events, messages, lambda *_: None)
+    assert [message.get("reply_to") for message in messages[:4]] == ["msg-17", 5, None, None]
+    assert list(messages[4]) == ["x", "reply_to"]
+    assert messages[4]["reply_to"] not in ("own", key)
+    assert at.tally["keys_stripped"] == 3
+
+
+@pytest.mark.parametrize("spoil", ["{text}{{", "x{text}x{{", "{text}\0{text}", "'{text}"])
+def test_an_answer_that_can_not_be_read_is_for_nobody(spoil: str) -> None:
+    at = Asking()
+    done, (key,) = at.ask("a", 1)
+    done(None)
+    text = json.dumps({"reply_to": key, "pin": 1})
+    at.hear(spoil.format(text=text).encode())
+    assert at.others == []
+    assert at.tally["replies_unknown"] == 1
+    at.hear(b'{"reply_to":"msg-17"}{')
+    assert at.others == [[b'{"reply_to":"msg-17"}{']]
 
 
 def test_without_an_answer_in_time_the_client_is_told_so_and_a_late_one_is_dropped() -> None:

@@ -1,0 +1,199 @@
+"""Events that come twice: of those of one user with the same value in one field, the server gets one.
+
+The others are acked as it was, while it is under way when it is. One that was refused is forgotten, so that it may be
+tried again. State and a clock, no I/O. Must not know how events are sent.
+
+Use: `first = once.take("ann", value, told)`; None: there was one, and `told` is given its answer; else the event is to
+be sent, and `first.settle(answer)` to be called when its fate is known.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import orjson
+
+from bridge.errors import Refused
+from bridge.relay.acks import Answer, Done, refusal
+
+__all__ = ["MOST", "MOST_OF_USER", "First", "OnDone", "Once"]
+
+MOST_OF_USER = 10_000  # values of one user: 80 a second for two minutes
+MOST = 500_000  # values in all, some 150 MB
+MOST_WAITING = 1_000  # events of one user that wait for the fate of others: as many as may wait for answers
+SIZE_OF_USER, SIZE = 1 << 20, 64 << 20  # bytes of answers that are more than ok
+
+_LONGEST = 31  # bytes of a value that is kept as it is; of a longer one there is a digest, of 32
+
+#: An answer as the client is given it.
+Told = dict[str, object]
+OnTold = Callable[[Told], None]
+#: Makes of what is called when the fate of an event is known what else is called then.
+OnDone = Callable[[Done], Done]
+
+
+@dataclass(slots=True, eq=False)
+class _Event:
+    """`answer` None: it is under way, and `waiting` are to be told."""
+
+    answer: Told | None = None
+    size: int = 0
+    until: float = 0.0
+    waiting: list[OnTold] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _User:
+    events: OrderedDict[bytes, _Event] = field(default_factory=OrderedDict)
+    size: int = 0
+    waiting: int = 0
+
+
+class First:
+    """The one event of several that is sent."""
+
+    def __init__(self, once: Once, user: str, value: bytes, event: _Event) -> None:
+        self._once, self._user, self._value, self._event = once, user, value, event
+
+    def settle(self, answer: Told) -> None:
+        """What became of it; to be called once."""
+        for told in self._once._settle(self._user, self._value, self._event, answer):
+            told(answer)
+
+    def told_by(self, number: int | None, answer: Answer) -> tuple[Answer, OnDone | None]:
+        """How it is settled: by its ack, which may come later than it is sent, or without one by that it is sent."""
+        return (answer, _settling(self)) if number is None else (_answering(self, answer), None)
+
+
+def _answering(first: First, answer: Answer) -> Answer:
+    """The same answer, which is the fate of the event, too."""
+
+    def answered(ids: Sequence[int], told: Told) -> None:
+        answer(ids, told)
+        first.settle(told)
+
+    return answered
+
+
+def _settling(first: First) -> OnDone:
+    """Makes of what is called when the event is with the server what settles its fate, too."""
+
+    def both(done: Done) -> Done:
+        def told(error: Refused | None) -> None:
+            done(error)
+            first.settle({"ok": True} if error is None else refusal(error))
+
+        return told
+
+    return both
+
+
+class Once:
+    """The values of the field of this name. `window`: seconds for which one is known. Its methods may be called from
+    any thread."""
+
+    def __init__(self, name: str, window: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name, self._window, self._clock = name, window, clock
+        self._lock = threading.Lock()
+        self._users: dict[str, _User] = {}
+        self._settled: deque[tuple[str, bytes, _Event]] = deque()  # in the order in which their time is over
+        self._count = self._size = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def value_of(self, args: Sequence[object]) -> bytes | None:
+        """What an event with these arguments has in the field, as a key; None if nothing: it is like no other."""
+        for arg in args:
+            if isinstance(arg, dict) and (value := arg.get(self._name)) is not None:
+                try:
+                    data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+                except TypeError:  # binary, or an integer of more than 64 bits
+                    data = repr(value).encode(errors="surrogatepass")
+                return data if len(data) <= _LONGEST else blake2b(data, digest_size=_LONGEST + 1).digest()
+        return None
+
+    def take(self, user: str, value: bytes, told: OnTold) -> First | None:
+        """The event is the first, or None: `told` is given the answer of the first, now or later. Raises Refused."""
+        with self._lock:
+            self._expire()
+            its = self._users.get(user)
+            event = None if its is None else its.events.get(value)
+            if its is None or event is None:
+                return self._first(user, value)
+            answer = event.answer
+            if answer is None:
+                if its.waiting >= MOST_WAITING:
+                    raise Refused("link-busy", f"{MOST_WAITING} events of this user wait for others of the same value")
+                its.waiting += 1
+                event.waiting.append(told)
+                return None
+        told(answer)
+        return None
+
+    def _first(self, user: str, value: bytes) -> First:
+        its = self._users.setdefault(user, _User())
+        if len(its.events) >= MOST_OF_USER:
+            self._drop(user, next(iter(its.events)))
+        while self._count >= MOST and self._settled:
+            self._forget_oldest()
+        # It may have been the last of its user, who then is not known any more.
+        its = self._users.setdefault(user, its)
+        its.events[value] = event = _Event()
+        self._count += 1
+        return First(self, user, value, event)
+
+    def _settle(self, user: str, value: bytes, event: _Event, answer: Told) -> list[OnTold]:
+        """Who has waited for it."""
+        ok = answer.get("ok") is True
+        size = len(orjson.dumps(answer)) if len(answer) > 1 and ok else 0
+        with self._lock:
+            waiting, event.waiting = event.waiting, []
+            its = self._users.get(user)
+            if its is None or its.events.get(value) is not event:
+                return waiting  # it was over a limit, and is not known any more
+            its.waiting -= len(waiting)
+            if not ok or size > SIZE_OF_USER:
+                self._drop(user, value)
+                return waiting
+            event.answer, event.size, event.until = answer, size, self._clock() + self._window
+            its.size += size
+            self._size += size
+            self._settled.append((user, value, event))
+            self._make_room(user, its)
+        return waiting
+
+    def _make_room(self, user: str, its: _User) -> None:
+        for value in list(its.events) if its.size > SIZE_OF_USER else ():
+            if its.size <= SIZE_OF_USER:
+                break
+            if its.events[value].size:
+                self._drop(user, value)
+        while self._settled and (self._size > SIZE or len(self._settled) > MOST):
+            self._forget_oldest()
+
+    def _expire(self) -> None:
+        now = self._clock()
+        while self._settled and self._settled[0][2].until <= now:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        user, value, event = self._settled.popleft()
+        its = self._users.get(user)
+        if its is not None and its.events.get(value) is event:
+            self._drop(user, value)
+
+    def _drop(self, user: str, value: bytes) -> None:
+        its = self._users[user]
+        event = its.events.pop(value)
+        its.size -= event.size
+        its.waiting -= len(event.waiting)
+        self._size -= event.size
+        self._count -= 1
+        if not its.events:
+            del self._users[user]  # one that came once is not known for ever
