@@ -41,7 +41,7 @@ COUNTERS: dict[str, str] = {
     "unreadable": "frames that look like an object of JSON and can't be read, and so went to nobody",
     "bad_user_key": "frames refused because their user key is neither a name nor a list of names",
     "event_names_refused": "frames whose event key names no event that there may be, and that came as the default one",
-    "replies_unknown": "answers of the server that nobody waited for: of an unknown id, late, or a second one",
+    "replies_unknown": "answers of the server that nobody waited for: late, a second one, or not to be read",
     "unknown_users": "addressees that were not there",
     "presence_overflow": "links made anew because presence piled up unread",
     "deliveries": "messages times the clients they were sent to",
