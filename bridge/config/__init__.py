@@ -26,8 +26,8 @@ from bridge.config.tree import (
     BOTH,
     DEMO_SPEAKS,
     DIFFERENT,
-    DIFFERENT_WITH_REPLIES,
     GROUPS,
+    NO_REPLY_KEY,
     OWN,
     SETTINGS,
     Link,
@@ -160,8 +160,7 @@ def _parsed(given: Given, checks: Checks) -> object:
 
 def _clashes(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
     """Settings that are each right, but not together."""
-    replies = "replies" in chosen and chosen["replies"].value
-    for names in (*DIFFERENT, *(DIFFERENT_WITH_REPLIES if replies else ())):
+    for names in DIFFERENT:
         values = [chosen[name].value if name in chosen else SETTINGS[name].default for name in names]
         ours = [chosen[name].text for name in names if name in chosen]
         if ours and values[0] == values[1]:
@@ -169,6 +168,18 @@ def _clashes(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
     for name, switch, own in OWN:
         if name in chosen and chosen[name].value == own and switch in chosen and chosen[switch].value:
             yield f"{chosen[name].text} and {chosen[switch].text}: {own} is the bridge's own then"
+    yield from _clashes_with_replies(chosen)
+
+
+def _clashes_with_replies(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
+    """What would be taken for the field of answers."""
+    if "replies" not in chosen or not chosen["replies"].value:
+        return
+    own = chosen["reply_key"].value if "reply_key" in chosen else SETTINGS["reply_key"].default
+    for name in NO_REPLY_KEY:
+        if own == (chosen[name].value if name in chosen else SETTINGS[name].default):
+            texts = [chosen[one].text for one in (name, "reply_key", "replies") if one in chosen]
+            yield f"{' and '.join(texts)}: {own} is the bridge's own then"
 
 
 def _settle_demo(chosen: dict[str, _Chosen]) -> Iterator[str]:

@@ -25,8 +25,8 @@ __all__ = [
     "BOTH",
     "DEMO_SPEAKS",
     "DIFFERENT",
-    "DIFFERENT_WITH_REPLIES",
     "GROUPS",
+    "NO_REPLY_KEY",
     "OWN",
     "SETTINGS",
     "Clients",
@@ -239,7 +239,9 @@ BOTH: Mapping[str, tuple[str, ...]] = {"framing": ("framing_in", "framing_out")}
 DIFFERENT = (
     ("user_key", "action_key"), ("connected", "disconnected"), ("once_key", "user_key"), ("once_key", "action_key"),
 )  # fmt: skip
-DIFFERENT_WITH_REPLIES = (("reply_key", "user_key"), ("reply_key", "action_key"), ("reply_key", "once_key"))
+
+#: Settings that must not be the same as reply_key, if there are replies.
+NO_REPLY_KEY = ("user_key", "action_key", "once_key")
 
 #: A setting, one that gives a word a meaning of the bridge's own, and the word.
 OWN = (

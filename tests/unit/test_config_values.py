@@ -385,6 +385,28 @@ def test_framings_stay_as_they_were_written() -> None:
 
 
 @pytest.mark.parametrize(
+    ("args", "problem"),
+    [
+        (
+            ["--replies", "--reply-key", "username"],
+            "--reply-key username and --replies: username is the bridge's own then",
+        ),
+        (
+            ["--replies", "--reply-key", "id", "--once-key", "id"],
+            "--once-key id and --reply-key id and --replies: id is the bridge's own then",
+        ),
+        (["--once-key", "username"], "--once-key username: once_key and user_key must differ"),
+        (["--once-key", "seq", "--confirm"], "--once-key seq and --confirm: seq is the bridge's own then"),
+    ],
+)
+def test_a_key_that_would_be_taken_for_another_is_a_problem(args: list[str], problem: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(args, {})
+    assert caught.value.problems == (problem,)
+    assert load(["--once-key", "id", "--reply-key", "id"], {}).relay.once_key == "id"
+
+
+@pytest.mark.parametrize(
     ("name", "switch", "word"),
     [
         ("user_key", "confirm", "seq"),
