@@ -167,6 +167,7 @@ class Process:
                 f"{host}:{port}", VERSION, self._link_json,
                 lambda: len(self.users.clients), lambda: len(self.users.names), self.tally.snapshot, self._now,
                 self.undelivered.rows,
+                self.engine.refused_origins,
                 lambda: self.watchdog.status,
             ),
         )  # fmt: skip

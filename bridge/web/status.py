@@ -27,6 +27,7 @@ class Sources:
     counters: Callable[[], dict[str, int]]
     now: Callable[[], dict[str, int]]  # what waits or is kept just now, by name
     undelivered: Callable[[], list[dict[str, object]]] = list  # the last messages that reached nobody
+    refused_origins: Callable[[], list[dict[str, object]]] = list  # pages that may not connect, and tried to last
     hub_blocked: Callable[[], dict[str, object] | None] = lambda: None  # the last one that held all others up
 
 
@@ -47,6 +48,7 @@ def _status(sources: Sources) -> dict[str, object]:
         "hub_blocked": sources.hub_blocked(),
         "counters": sources.counters(),
         "undelivered": sources.undelivered(),
+        "refused_origins": sources.refused_origins(),
     }
 
 

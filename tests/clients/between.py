@@ -47,8 +47,8 @@ class Pair:
     def _pass(self, source: socket.socket, sink: socket.socket, said: Log[bytes]) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
-                said.add(data)
                 sink.sendall(data)
+                said.add(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 
@@ -71,6 +71,10 @@ class Between:
             if found:
                 return pair, found[-1].decode()
         raise AssertionError(f"nobody has said {pattern!r}")
+
+    def count(self, direction: str, word: bytes) -> int:
+        """How often this has been said, on all connections."""
+        return sum(b"".join(getattr(pair, direction).entries).count(word) for pair in self.pairs.entries)
 
     def close(self) -> None:
         """End all."""

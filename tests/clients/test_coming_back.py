@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 #: Seconds. A client that waits for its ping to be overdue needs 45.
 SECONDS = 20.0
+#: Bytes of what a client says by a WebSocket before it is its transport: `2probe` and `5`, in frames.
+UPGRADED = 12 + 7
 PINGS = ("--ping-interval", "2", "--ping-timeout", "3")
 
 
@@ -156,17 +158,22 @@ def test_after_a_packet_that_is_none_and_after_somebody_took_its_place(kind: str
         between = stack.enter_context(Between(bridge.port))
         clients = Clients(stack, kind, between.url, [way])
         clients.come_back_after(lambda: junk(bridge, between, way), server)
-        clients.come_back_after(lambda: take_over(bridge, between), server)
+        if kind != "rust":  # it can't have offsets, and who has none has no pid
+            clients.come_back_after(lambda: take_over(bridge, between), server)
 
 
 def junk(bridge: Bridge, between: Between, way: str) -> None:
     """What no client of Engine.IO sends."""
     if way == "polling":
+        # Beside a POST of its own, this would be two at a time.
+        until(lambda: between.count("up", b"POST /") == between.count("down", b"\r\n\r\nok"))
         _, sid = between.find("up", rb"[?&]sid=([\w-]+)")
         url = f"{bridge.url}/socket.io/?EIO=4&transport=polling&sid={sid}"
         assert requests.post(url, "x", timeout=PATIENCE).status_code == 400
     else:
         pair, _ = between.find("up", rb"(?i)(upgrade: websocket)")
+        if way == "upgrade":  # what comes before the upgrade ends the probe alone
+            until(lambda: len(b"".join(pair.up.entries).partition(b"\r\n\r\n")[2]) >= UPGRADED)
         pair.say(frame(1, b"x"))
 
 

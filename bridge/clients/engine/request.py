@@ -40,9 +40,12 @@ class Request:
         self.environ, self.sid = environ, sid
         self._server, self._start = server, start_response
 
-    def refuse(self, code: int, message: str) -> Sequence[bytes]:
-        """400, with the reason."""
-        return self.respond("400 Bad Request", JSON, json.dumps({"code": code, "message": message}).encode())
+    def refuse(
+        self, code: int, message: str, *, reason: str = "Bad Request", headers: Sequence[tuple[str, str]] = ()
+    ) -> Sequence[bytes]:
+        """400, with the reason; `reason` is the one in the first line, of ASCII alone."""
+        body = json.dumps({"code": code, "message": message}).encode()
+        return self.respond(f"400 {reason}", [*JSON, *headers], body)
 
     def respond(self, status: str, headers: Sequence[tuple[str, str]], body: bytes) -> Sequence[bytes]:
         """The whole answer, compressed if that is worth it."""

@@ -87,6 +87,8 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self._running = False
         self.on_failure: Callable[[], object] = lambda: None  # one of the green threads without which it is none ended
         self.stops = False  # nobody new is let in
+        #: Is told of each request of a page that may not connect; returns what is to be done, if it knows.
+        self.on_foreign_origin: Callable[[str], str] = self._log_origin
 
     def run(self) -> None:
         """Start the two green threads, if they don't run yet."""
@@ -104,6 +106,9 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self.run()
         query = parameters(environ.get("QUERY_STRING", ""))
         request = Request(self, environ, start_response, query.get("sid", [""])[0])
+        origin = environ.get("HTTP_ORIGIN")
+        if origin and not self._accepts(origin, environ):
+            return self._refuse_origin(request, origin)
         problem = self._problem(environ, query)
         if problem:
             return request.refuse(*problem)
@@ -132,14 +137,26 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             raise KeyError("Session not found")
         return session
 
+    def _accepts(self, origin: str, environ: dict[str, Any]) -> bool:
+        allowed = None if self.cors_allowed_origins == [] else self._cors_allowed_origins(environ)
+        return allowed is None or origin in allowed
+
+    def _refuse_origin(self, request: Request, origin: str) -> Sequence[bytes]:
+        """400, with words that the foreign page may read, and its browser's console shows: who has made it, needs
+        them. There is nothing in them that it did not know."""
+        advice = self.on_foreign_origin(origin)
+        if not advice:
+            return request.refuse(_BAD_REQUEST[0], _ORIGIN)
+        words = f"{_ORIGIN}: {advice}"
+        headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Cache-Control", "no-store")]
+        return request.refuse(_BAD_REQUEST[0], words, reason=words, headers=headers)
+
+    def _log_origin(self, origin: str) -> str:
+        self._log_error_once(f"{origin} is not an accepted origin.", "bad-origin")
+        return ""
+
     def _problem(self, environ: dict[str, Any], query: dict[str, list[str]]) -> tuple[int, str] | None:
         """What is wrong with a request whoever it is from."""
-        origin = environ.get("HTTP_ORIGIN")
-        if origin and self.cors_allowed_origins != []:
-            allowed = self._cors_allowed_origins(environ)
-            if allowed is not None and origin not in allowed:
-                self._log_error_once(f"{origin} is not an accepted origin.", "bad-origin")
-                return _BAD_REQUEST[0], _ORIGIN
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return None
         transport = query.get("transport", [""])[0]

@@ -24,6 +24,7 @@ from bridge.clients.audience import Audience
 from bridge.clients.engine.acking import Acking
 from bridge.clients.engine.arrivals import Arrivals
 from bridge.clients.engine.manager import Manager
+from bridge.clients.engine.origins import Origins
 from bridge.clients.engine.packet import EVENT, event_packet
 from bridge.clients.engine.quiet import quiet_logger
 from bridge.clients.engine.seams import check_seams
@@ -78,6 +79,7 @@ class Engine:
     def __init__(self, app: Flask, options: EngineOptions, tally: Tally) -> None:
         check_seams()
         self._tally = tally
+        self._origins = Origins(options.allowed_origins, tally)
         self._clients: dict[str, Session] = {}
         self._recovery = Recovery(options.recovery, tally)
         self._leaving: dict[str, Session] = {}  # those whose end python-socketio has not done with
@@ -91,7 +93,7 @@ class Engine:
             async_handlers=False,  # True is a green thread an event, and no order
             client_manager=Manager(self._connected, self._arrivals.sid),
             serializer=event_packet(options.max_event, self._arrivals.connect_data),
-            cors_allowed_origins=_origins(options.allowed_origins),
+            cors_allowed_origins="*" if "*" in options.allowed_origins else self._origins.allows,
             ping_interval=options.ping_interval,
             ping_timeout=options.ping_timeout,
             max_http_buffer_size=options.max_event,
@@ -104,8 +106,13 @@ class Engine:
             limits=self._limits,
             arrives=self._arrivals.arrives,
         )
+<<<<<<< HEAD
         shared = self._eio.shared
         shared.slow, shared.behind, shared.silent, shared.who = self._too_slow, self._behind, self._silent, self._who
+=======
+        self._eio.shared.slow = self._too_slow
+        self._eio.on_foreign_origin = self._origins.refuse
+>>>>>>> a38d849 (Foreign origins are told what lets them connect; hosts are compared as browsers write them)
 
     def run(
         self,
@@ -162,6 +169,10 @@ class Engine:
             "bytes_for_slowest": max(waiting, default=0),
             **self._recovery.now(),
         }
+
+    def refused_origins(self) -> list[dict[str, object]]:
+        """Pages that may not connect, and tried to last: see origins.py."""
+        return self._origins.refused()
 
     def serve(self, listener: socket.socket, app: Any) -> None:
         """Serve a WSGI app that has this engine in it, in a green thread."""
@@ -279,21 +290,3 @@ def _send_many() -> SendMany | None:
     except NoRing as error:
         log.info("= each client is sent to by itself, as there is no io_uring: %s", error)
         return None
-
-
-def _origins(allowed: tuple[str, ...]) -> Any:
-    """None: the page's own origin alone. Else that and the given ones; the check is on WebSocket
-    requests too, which CORS does not cover."""
-    if not allowed:
-        return None
-    if "*" in allowed:
-        return "*"
-
-    def check(origin: str, environ: dict[str, Any]) -> bool:
-        scheme, host = environ.get("wsgi.url_scheme"), environ.get("HTTP_HOST")
-        # As python-engineio has it where none is given: a proxy in front says what the browser asked for.
-        forwarded = environ.get("HTTP_X_FORWARDED_PROTO", scheme), environ.get("HTTP_X_FORWARDED_HOST", host)
-        own = (f"{scheme}://{host}", f"{forwarded[0]}://{forwarded[1]}")
-        return origin in own or origin in allowed
-
-    return check

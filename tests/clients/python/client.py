@@ -36,7 +36,7 @@ def run(url: str, way: str) -> None:
     client.on("connect", lambda: say(connect=client.get_sid()))
     client.on("disconnect", lambda *_: say(disconnect="close"))
     client.on("*", lambda event, *args: say(event=event, args=args))
-    client.connect(url, transports=WAYS[way], auth={"recovery": False})
+    client.connect(url, transports=WAYS[way])
     for emit in commands():
         client.emit(*emit)
 
@@ -57,7 +57,7 @@ async def run_async(url: str, way: str) -> None:
     client.on("connect", connected)
     client.on("disconnect", disconnected)
     client.on("*", came)
-    await client.connect(url, transports=WAYS[way], auth={"recovery": False})
+    await client.connect(url, transports=WAYS[way])
     told: asyncio.Queue[list[object]] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     read = threading.Thread(

@@ -28,7 +28,6 @@ public final class Main {
     options.forceNew = true;
     options.reconnectionDelay = 200;
     options.reconnectionDelayMax = 1000;
-    options.auth = Map.of("recovery", "false");
     options.transports =
         args[1].equals("upgrade") ? new String[] {"polling", "websocket"} : new String[] {args[1]};
     Socket socket = IO.socket(args[0], options);
