@@ -65,7 +65,7 @@ COUNTERS: dict[str, str] = {
     "unaccepted": "connections that waited because there was no descriptor for them",
     "bad_requests": "requests that are not HTTP's",
     "requests_too_large": "requests refused because their first line or their headers are too long",
-    "refused_origins": "requests of pages that may not connect, because of their origin",
+    "origins_refused": "requests of pages that may not connect, because of their origin",
     "old_clients": "requests of socket.io clients 1.x and 2.x",
     "refused_bad_event": "events refused: bad-event",
     "refused_too_big": "events refused: too-big",

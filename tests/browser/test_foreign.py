@@ -62,7 +62,7 @@ def test_its_console_says_what_lets_it_connect_and_then_it_does(browser: Browser
         assert "CORS" not in said
         console(browser, foreign, bridge, "websocket", "read: ")
         assert bridge.said("may not connect").endswith(advice)
-        assert bridge.counter("refused_origins") == 2
+        assert bridge.counter("origins_refused") == 2
         [row] = bridge.status()["refused_origins"]
         assert (row["origin"], row["count"]) == (origin, 2)
     with Bridge("--demo", "--allowed-origins", origin) as bridge:

@@ -65,7 +65,7 @@ def test_one_that_is_refused_is_counted_each_time_and_told_how_it_could_connect(
     for origin in ("http://Foreign.test:80", "http://foreign.test", "http://[::2]:81"):
         now[0] += 1
         assert origins.refuse(origin).endswith(f"--allowed-origins {canonical(origin)}")
-    assert tally["refused_origins"] == 3
+    assert tally["origins_refused"] == 3
     assert origins.refused() == [
         {"origin": "http://foreign.test", "count": 2, "last": 102.0},
         {"origin": "http://[::2]:81", "count": 1, "last": 103.0},

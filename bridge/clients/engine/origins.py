@@ -57,7 +57,7 @@ class Origins:
         self._refused[shown] = (count + 1, self._clock())
         if len(self._refused) > MOST:
             del self._refused[next(iter(self._refused))]
-        self._tally.note("refused_origins", "! a page of the origin %s may not connect%s", shown, said and f"; {said}")
+        self._tally.note("origins_refused", "! a page of the origin %s may not connect%s", shown, said and f"; {said}")
         return advice
 
     def refused(self) -> list[dict[str, object]]:

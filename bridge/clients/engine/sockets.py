@@ -106,13 +106,9 @@ class Engine:
             limits=self._limits,
             arrives=self._arrivals.arrives,
         )
-<<<<<<< HEAD
         shared = self._eio.shared
         shared.slow, shared.behind, shared.silent, shared.who = self._too_slow, self._behind, self._silent, self._who
-=======
-        self._eio.shared.slow = self._too_slow
         self._eio.on_foreign_origin = self._origins.refuse
->>>>>>> a38d849 (Foreign origins are told what lets them connect; hosts are compared as browsers write them)
 
     def run(
         self,
