@@ -9,7 +9,7 @@ SOAK ?= 600
 FUZZ ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz lint bench bench-quick bench-recovery bench-framing clean system-packages
+.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz lint bench bench-quick bench-recovery bench-framing clean for-test for-test-all
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,16 +28,24 @@ check: lint ## the inner loop: lint, types and unit tests, in less than a minute
 # few and long tests, which would else come last and alone, are among the first.
 test test-all: export PYTHONDONTWRITEBYTECODE :=
 PYTEST = $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+# What can't be had is said before anything is waited for: this comes before the virtual environment.
+NEEDED := $(if $(wildcard $(BIN)/pip),,python3-venv) libatomic1 chromium node npm faketime
 
-test: $(VENV)/.dev ## every test but the long ones; installs Chromium, Node and faketime where they are missing
-	@tools/need.sh libatomic1 chromium node npm faketime
+test: for-test $(VENV)/.dev ## every test but the long ones; installs Chromium, Node and faketime where they are missing
 	@tools/node-clients.sh
 	$(PYTEST) -m "not long" $(ARGS)
 
-test-all: $(VENV)/.dev ## the long ones too; installs a JDK and Maven as well where they are missing
-	@tools/need.sh libatomic1 chromium node npm faketime java mvn ip
+test-all: for-test-all $(VENV)/.dev ## the long ones too; installs a JDK and Maven as well where they are missing
 	@tools/node-clients.sh
 	$(PYTEST) $(ARGS)
+
+for-test:
+	@echo "make test: what is missing is installed, at first some 1.5 GB in about 3 minutes; then about 6 minutes of tests."
+	@tools/need.sh $(NEEDED)
+
+for-test-all:
+	@echo "make test-all: what is missing is installed, at first some 2 GB in about 5 minutes; then up to an hour of tests."
+	@tools/need.sh $(NEEDED) java mvn ip
 
 bare: ## prove the README on a bare Debian, as a newcomer has it; needs root, and 5 GB for as long
 	tools/bare.sh

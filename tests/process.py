@@ -24,6 +24,8 @@ from tests.waiting import PATIENCE, Log
 __all__ = ["ROOT", "Bridge", "check_all", "run_app"]
 
 ROOT = Path(__file__).resolve().parent.parent
+#: What runs the bridge: another Python than that of the tests in tests/integration/test_pythons.py.
+PYTHON = os.environ.get("BRIDGE_TEST_PYTHON", sys.executable)
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -34,7 +36,7 @@ def environment(**extra: str) -> dict[str, str]:
 
 def run_app(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run app.py to its end."""
-    command = [sys.executable, str(ROOT / "app.py"), *args]
+    command = [PYTHON, str(ROOT / "app.py"), *args]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=60, env=environment(**env), cwd=ROOT, check=False
     )
@@ -56,7 +58,7 @@ print(json.dumps(answers))
 def check_all(commands: Sequence[Sequence[str]]) -> list[tuple[int, str]]:
     """What `app.py … --check` ends with for each of them, exit code and stderr, in one process."""
     done = subprocess.run(
-        [sys.executable, "-c", CHECK_ALL], input=json.dumps([list(each) for each in commands]),
+        [PYTHON, "-c", CHECK_ALL], input=json.dumps([list(each) for each in commands]),
         capture_output=True, text=True, timeout=60, env=environment(), cwd=ROOT, check=True,
     )  # fmt: skip
     return [(code, said) for code, said in json.loads(done.stdout)]
@@ -68,9 +70,7 @@ class Bridge:
     `program`: what runs it, if not Python alone.
     """
 
-    def __init__(
-        self, *args: str, cwd: Path | None = None, program: Sequence[str] = (sys.executable,), **env: str
-    ) -> None:
+    def __init__(self, *args: str, cwd: Path | None = None, program: Sequence[str] = (PYTHON,), **env: str) -> None:
         self.log: Log[str] = Log()
         self._folder = tempfile.TemporaryDirectory()  # its state: two bridges know nothing of each other
         self.state = Path(self._folder.name)

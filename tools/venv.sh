@@ -14,5 +14,6 @@ if [ ! -x "$folder/bin/pip" ]; then
     "$python" -m venv "$folder"
   }
 fi
-echo "Installing $requirements into $folder …"
-"$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+echo "Installing $requirements into $folder: less than a minute, with a slow network more …"
+"$folder/bin/pip" install --disable-pip-version-check --progress-bar off -r "$requirements" |
+  sed -un -e 's/^Collecting \([^ ]*\).*/  \1/p' -e 's/^\(Installing collected packages\):.*/  \1 …/p'
