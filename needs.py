@@ -1,7 +1,7 @@
 """What the bridge needs of a machine, said in one line where it isn't there: Linux, a newer Python, its libraries.
 
 app.py asks it before anything else is imported. It stands beside the package, and must not use what an old Python can't
-read, so that one of 2016 says so too.
+read, so that those since 3.8 say so too.
 
 Use: `unmet()` -> "" or what is missing, with what would do.
 """

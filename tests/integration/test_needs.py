@@ -28,11 +28,11 @@ def said_by(*command: str) -> str:
 
 
 def old_pythons() -> list[str]:
-    """Those that are too old, where there are any: of the system's, and of pyenv."""
-    named = [shutil.which(f"python3.{minor}") for minor in range(6, 11)]
+    """Those that are too old, where there are any: of the system's, and of pyenv. Still older ones can't read app.py."""
+    named = [shutil.which(f"python3.{minor}") for minor in range(8, 11)]
     kept = sorted((Path.home() / ".pyenv" / "versions").glob("3.*/bin/python"))
     found = [path for path in [*named, *map(str, kept)] if path and "shims" not in path]
-    return [path for path in found if 6 <= version(path) < 11]
+    return [path for path in found if 8 <= version(path) < 11]
 
 
 def version(python: str) -> int:
