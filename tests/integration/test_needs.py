@@ -28,7 +28,7 @@ def said_by(*command: str) -> str:
 
 
 def old_pythons() -> list[str]:
-    """Those that are too old, where there are any: of the system's, and of pyenv. Still older ones can't read app.py."""
+    """Those that are too old, where there are any: of the system's, and of pyenv. Older ones don't read app.py."""
     named = [shutil.which(f"python3.{minor}") for minor in range(8, 11)]
     kept = sorted((Path.home() / ".pyenv" / "versions").glob("3.*/bin/python"))
     found = [path for path in [*named, *map(str, kept)] if path and "shims" not in path]
