@@ -22,6 +22,8 @@ from bridge.clients.tokens import Token, Tokens
 from bridge.errors import Refused
 from bridge.link.codec import JsonEncoder, NotJson, parse, parse_lenient
 from bridge.link.framing import framing_in
+from bridge.link.hint import CODES, Reading, no_frame, still_holds, with_frames
+from bridge.link.recogniser.recognise import recognise
 from tests.fuzz.websocket import Outcome as Messages
 from tests.fuzz.websocket import read
 from tests.unit.framings import Outcome, cuts, decoded, delimited, netstrings, sized, varints
@@ -198,6 +200,28 @@ def _shown(text: str) -> Iterator[object]:
         pass
 
 
+READINGS = [Reading(), Reading(r"\n", payload="json"), Reading("length:4", max_frame=10), Reading("json", "~", "bytes")]
+
+
+def recogniser(data: bytes) -> None:
+    """Whatever a server sends, what is said of it can be shown and typed, and holds for what it was said of."""
+    guess = recognise(data)
+    if guess is not None and guess.framing is not None:
+        assert guess.code == "framing", guess
+        assert decoded(framing_in(guess.framing, len(data) + 1), [data]).frames, guess
+    for reading in READINGS:
+        for hint in (no_frame(data, len(data), reading), with_frames(data, reading)):
+            if hint is None:
+                continue
+            assert hint.code in CODES, hint
+            assert hint.text.isprintable(), hint
+            assert hint.framing in (None, guess and guess.framing), hint
+            if hint.framing is not None:
+                assert hint.framing != reading.framing_in, hint
+            still_holds(hint, data[len(data) // 2 :], reading)
+    assert no_frame(data, len(data), READINGS[0], sure=True) is not None
+
+
 #: By name: what `make fuzz` runs.
 TARGETS: dict[str, Target] = {
     "framing": framing,
@@ -205,4 +229,5 @@ TARGETS: dict[str, Target] = {
     "frames": frames,
     "events": events,
     "tokens": tokens,
+    "recogniser": recogniser,
 }
