@@ -61,6 +61,7 @@ from bridge.messages import Delivery, Payload
 from bridge.output import say
 from bridge.relay import handlers_file
 from bridge.relay.handlers import Bridge, Hooks
+from bridge.relay.pace import Pace
 from bridge.relay.relay import Relay, Wires
 from bridge.relay.users import Users
 from bridge.state import State
@@ -146,6 +147,7 @@ class Process:
         parts = wiring.relay_parts(self.settings, self.users, self.hooks, json, self.tally)
         self.undelivered = parts.undelivered
         self.relay = Relay(wiring.relay_rules(self.settings), parts, self.tally)
+        self.link_news = Pace(self.relay.link_changed, "bridge-link-news")
 
     def _wire_web(self, host: str, port: int) -> None:
         self.flask_app = self.app.wsgi_app
@@ -183,7 +185,7 @@ class Process:
                 on_burst=self._burst,
                 on_state=self._link_state,
                 outgoing=self.uplink,
-                on_change=self.relay.link_changed,
+                on_change=self.link_news.changed,
             )
         except BaseException:
             # A bug, and a bridge without its link is none: better to be restarted than to pretend.
@@ -200,7 +202,7 @@ class Process:
     def _link_state(self, status: LinkStatus) -> None:
         if status.state is LinkState.CONNECTED:
             self.relay.link_up()
-        self.relay.link_changed(status.as_json())
+        self.link_news.changed()
 
     def _link_json(self) -> dict[str, object]:
         return self.link.status.as_json()

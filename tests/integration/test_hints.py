@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import requests
 
+from bridge.relay.pace import AT_ONCE, EVERY
 from tests.client import Client
 from tests.process import Bridge
 from tests.tcpserver import TcpServer
@@ -176,12 +177,16 @@ def test_another_bridge_behind_server_is_a_web_server() -> None:
 
 
 def test_a_server_that_closes_after_each_frame_is_told_and_nothing_is_repeated() -> None:
+    began = time.monotonic()
     with answering(b"") as (_, bridge, ann):
         hint = hinted(ann, "closes-after-event")
         assert "--framing-out '~'" in hint["text"]
         assert "seems" in hint["text"]
-        ann.events.wait(lambda e: e[0] == "bridge:link" and e[1]["state"] == "waiting", start=len(ann.events.entries))
+        until(lambda: bridge.counter("link_connects") >= 5)
         assert len(lines(bridge, "closes the connection after each frame")) == 1
+        assert len(ann.all("bridge:link")) <= 1 + AT_ONCE + 1 + (time.monotonic() - began) / EVERY
+        assert bridge.counter("link_connects") * 3 > len(ann.all("bridge:link"))
+        ann.events.wait(lambda e: e[0] == "bridge:link" and e[1]["state"] == "waiting", start=len(ann.events.entries))
 
 
 def test_a_server_that_closes_when_nobody_speaks_seems_to_wait_for_that() -> None:

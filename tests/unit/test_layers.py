@@ -25,7 +25,7 @@ CONNECTION = [*READING, *HINTS, "dial", *STANDING, *LOOKING, "outgoing", "writer
 WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "uplink"]
 
 WHO = ["users", "waiting"]
-RELAYING = ["wires", "comings", "anywhere", "relay"]
+RELAYING = ["pace", "wires", "comings", "anywhere", "relay"]
 HOOKS = ["answers", "checks", "beside", "handlers", "handlers_file", "calls", "unheard"]
 ROUTING = ["lookalike", "addressees", "undelivered", "reading", "routing"]
 PACKETS = ["frames", "offsets", "packets", "backlog", "pressure", "port", "limits", "outbox_states", "outbox"]
