@@ -33,6 +33,7 @@ CODES: dict[str, str] = {
 }
 
 _ENOUGH = 50  # frames that are looked at: where that many are good, the others are
+_LOOKED_AT = 16 * 1024  # bytes, where there are frames: nearly always all is well
 _ADVICE = {
     "http": "; --server has to be the port that speaks plain TCP",
     "tls": "; the bridge speaks plain TCP: name a port without TLS, or put stunnel or socat in between",
@@ -92,6 +93,7 @@ def no_frame(data: bytes, total: int, reading: Reading, sure: bool = False) -> H
 
 def with_frames(data: bytes, reading: Reading) -> Hint | None:
     """For the first bytes of a stream in which there are frames: whether they are what the server means."""
+    data = data[:_LOOKED_AT]
     begins = f". It begins: {visible(data)}"
     guess = protocol(data)
     if guess is not None:

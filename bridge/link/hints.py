@@ -129,15 +129,18 @@ class Hints:
             heard = self._tally["bytes_in"] > self._heard
         if by_server:
             found = self._patterns.ended(lasted=lasted, sent=sent, heard=heard, answer_missed=answer_missed)
-            if found is not None and not self._probed:
-                self._probed = True
-                threading.Thread(target=self._ask, args=(found,), name="bridge-probe", daemon=True).start()
-            elif found is not None:
+            if found is not None:
                 self._say_of_patterns(found)
+            if self._patterns.refuses_the_first_bytes and not self._probed:
+                self._probed = True
+                threading.Thread(target=self._ask, name="bridge-probe", daemon=True).start()
 
-    def _ask(self, found: Hint) -> None:
-        """Say what the server is, if it can be told by asking, else what was found."""
-        self._say_of_patterns(of_protocol(self._probe()) or found)
+    def _ask(self) -> None:
+        """Say what the server is, if that can be told by asking in TLS."""
+        log.info("= the server closes each connection without a word; it is asked whether it speaks TLS")
+        found = of_protocol(self._probe())
+        if found is not None:
+            self._say_of_patterns(found)
 
     def _say_of_patterns(self, found: Hint) -> None:
         """What was read says more than how connections end."""

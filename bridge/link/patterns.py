@@ -16,6 +16,8 @@ __all__ = ["CODES_OF_PATTERNS", "WELL", "Patterns"]
 CODES_OF_PATTERNS = ("silent-after-event", "closes-after-event", "expects-first")
 
 IN_A_ROW = 2
+MANY = 3  # in a row, so that nobody is asked who closes for reasons of its own
+BEFORE_READING = 0.2  # seconds in which a server closes that does not understand the first byte
 AT_ONCE = 1.5  # seconds between a frame of ours and the end of the connection that seems to follow from it
 WAITED = 0.5  # seconds that a server waits at least for somebody to say something; one that closes sooner refuses
 GAVE_UP = 60.0  # seconds after which it closed a connection that nobody used, which many servers do
@@ -29,13 +31,15 @@ class Patterns:
 
     def __init__(self, framing_in: str, framing_out: str) -> None:
         self._in, self._out = framing_in, framing_out
-        self._closed_after = self._waited = 0
+        self._closed_after = self._waited = self._wordless = 0
 
     def ended(self, *, lasted: float, sent: bool, heard: bool, answer_missed: float | None) -> Hint | None:
         """The server has closed a connection after so many seconds. `sent`, `heard`: whether it was sent, and has said,
         anything; `answer_missed`: seconds since it was sent something that nothing came after, if so."""
-        closed = sent and answer_missed is not None and answer_missed <= AT_ONCE
+        missed = AT_ONCE + 1 if answer_missed is None else answer_missed
+        closed = sent and missed <= AT_ONCE
         self._closed_after = self._closed_after + 1 if closed else 0
+        self._wordless = self._wordless + 1 if closed and not heard and missed <= BEFORE_READING else 0
         waited = not sent and not heard and WAITED <= lasted <= GAVE_UP
         self._waited = self._waited + 1 if waited else 0
         if self._closed_after >= IN_A_ROW:
@@ -49,7 +53,12 @@ class Patterns:
 
     def well(self) -> None:
         """There is a connection that has not ended so."""
-        self._closed_after = self._waited = 0
+        self._closed_after = self._waited = self._wordless = 0
+
+    @property
+    def refuses_the_first_bytes(self) -> bool:
+        """Whether connection after connection is closed without a word as soon as something is sent, as TLS does."""
+        return self._wordless >= MANY
 
     def silent(self, *, spoke: bool, heard: float, first_sent: float, frames: int) -> Hint | None:
         """The server is silent. `spoke`: it has said something on this connection; `heard`: when it did so last, or

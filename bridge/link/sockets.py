@@ -133,7 +133,8 @@ def is_own(sock: socket.socket, own: tuple[str, int]) -> bool:
         return False
     if port != own[1]:
         return False
-    return host == own[0] or (own[0] in ("", "0.0.0.0", "::") and host == here)
+    everywhere = own[0] == "::" or (own[0] in ("", "0.0.0.0") and ":" not in host)
+    return host == own[0] or (everywhere and host == here)
 
 
 def vitals_of(sock: socket.socket) -> Vitals | None:

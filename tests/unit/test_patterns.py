@@ -71,3 +71,15 @@ def test_silence_since_the_first_frame(spoke: bool, heard: float, frames: int, t
     assert (found is not None) is told
     if found is not None:
         assert (found.code, found.fix) == ("silent-after-event", r"--framing-out '\n'")
+
+
+def test_a_server_that_closes_three_times_without_a_word_may_speak_tls_and_one_that_spoke_or_read_does_not() -> None:
+    patterns = Patterns("~", "~")
+    for wordless in (False, False, True):
+        patterns.ended(lasted=0.1, sent=True, heard=False, answer_missed=0.01)
+        assert patterns.refuses_the_first_bytes is wordless
+    patterns.ended(lasted=0.1, sent=True, heard=True, answer_missed=0.01)
+    assert not patterns.refuses_the_first_bytes
+    for _ in range(3):
+        patterns.ended(lasted=2.0, sent=True, heard=False, answer_missed=0.5)
+    assert not patterns.refuses_the_first_bytes
