@@ -2,7 +2,7 @@
 
 What was passed over is not lost: the last state is told as soon as the next telling is due. Must not know what is told.
 
-Use: `pace = Pace(tell, "bridge-pace"); pace.changed()` calls `tell()` now or, if that has been often, a little later.
+Use: `pace = Pace(tell, name); pace.changed()` calls `tell()` now or, if that has been often, a little later.
 """
 
 from __future__ import annotations
