@@ -41,7 +41,7 @@ FRAMINGS: list[tuple[str, Oracle | None]] = [
     (r"END\r\n", lambda limit: delimited([b"END\r\n"], limit)),
     (r"\n ~ |", lambda limit: delimited([b"\n", b"~", b"|"], limit)),
     (r"\r \r\n", lambda limit: delimited([b"\r", b"\r\n"], limit)),
-    ("aab aac ba", lambda limit: delimited([b"aab", b"aac", b"ba"], limit)),
+    ("delim:aab delim:aac delim:ba", lambda limit: delimited([b"aab", b"aac", b"ba"], limit)),
     ("netstring", netstrings),
     ("varint", varints),
     ("length:1", lambda limit: sized(1, "be", limit)),
