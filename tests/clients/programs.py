@@ -125,7 +125,7 @@ class Program:
 
     def upgraded(self) -> None:
         """Wait until it uses a WebSocket, if it says so."""
-        if self.kind == "node" and self.way == "upgrade":
+        if self.kind in ("node", "java") and self.way == "upgrade":
             self.said.wait(lambda line: "upgrade" in line)
 
     def emit(self, name: str, value: object, **more: object) -> None:

@@ -11,6 +11,8 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.json.JSONArray;
 import org.json.JSONObject;
 
@@ -21,6 +23,9 @@ import org.json.JSONObject;
  * value; with "ack": id if it is to be acked. It ends when stdin does.
  */
 public final class Main {
+  /** What tells that it uses a WebSocket now; kept, as loggers that nobody has are collected. */
+  private static final Logger ENGINE = Logger.getLogger("io.socket.engineio.client.Socket");
+
   private Main() {}
 
   public static void main(String[] args) throws Exception {
@@ -38,6 +43,15 @@ public final class Main {
         event -> {
           List<Object> rest = Arrays.asList(event).subList(1, event.length);
           say("event", event[0], "args", new JSONArray(rest));
+        });
+    ENGINE.setLevel(Level.FINE);
+    ENGINE.setUseParentHandlers(false);
+    ENGINE.setFilter(
+        record -> {
+          if (record.getMessage().startsWith("changing transport")) {
+            say("upgrade", true);
+          }
+          return false;
         });
     socket.connect();
     obey(socket);
