@@ -97,8 +97,9 @@ class CountingServer:
 
     # What it sends.
 
-    def send(self, count: int) -> int:
-        """So many numbers for all, with some for one user between them; the last number. Nothing while nobody calls."""
+    def send(self, count: int, pad: int | None = None) -> int:
+        """So many numbers for all, with some for one user between them; the last number. Nothing while nobody calls.
+        `pad`: characters that each is longer, if not a few."""
         with self._lock:
             sock = self._sock
             if sock is None:
@@ -107,7 +108,7 @@ class CountingServer:
             for _ in range(count):
                 if self.present and self._random.random() < OWN:
                     texts.append(self._own_text(self._random.choice(sorted(self.present))))
-                texts.append(f'{{"n":{self.next},"pad":"{"x" * self._random.randrange(60)}"}}~')
+                texts.append(f'{{"n":{self.next},"pad":"{"x" * (pad or self._random.randrange(60))}"}}~')
                 self.next += 1
             self.sendings[-1].end = self.next
         with contextlib.suppress(OSError):

@@ -135,6 +135,11 @@ class Line:
                 self._of(way).condition = condition
             self._changed.notify_all()
 
+    def stall(self) -> None:
+        """From now on nothing is read of who has connected, and as little as can be is kept by the kernel for that."""
+        self._near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.set(BLACK_HOLE, UP)
+
     def cut(self, way: str = DOWN) -> None:
         """End it in order, but inside the next frame that passes in this direction."""
         self._of(way).cutting = True

@@ -1,9 +1,10 @@
 """A hundred stock clients, two servers that are killed again and again, and a network that breaks all the time.
 
 Two bridges side by side, one plain and one with `--confirm`, half of the clients each; between each bridge and its
-server, and between it and its browsers, a proxy with a storm of its own. At the end everything comes to rest, and
-every number is accounted for: see tests/faults/verdict.py. Then all leave, and memory, descriptors and green threads
-have to be back where they were: see bounds.py. Exits with 1 and says why if anything is wrong.
+server, and between it and its browsers, a proxy with a storm of its own; besides what is in guests.py. At the end
+everything comes to rest, and every number is accounted for: see tests/faults/verdict.py. Then all leave, and memory,
+descriptors and green threads have to be back where they were: see bounds.py. Exits with 1 and says why if anything is
+wrong.
 
 Use: `make soak`, `make soak SOAK=3600`, or `python -m tests.soak.faults --seconds 60 --seed 7`.
 """
@@ -31,6 +32,7 @@ from tests.faults.storm import Storm
 from tests.process import ROOT, Bridge
 from tests.sites import memory
 from tests.soak.bounds import EVERY, RISE, grown, recovered, rising
+from tests.soak.guests import Laggard, Large, Sleepers, Stall, Worker
 from tests.viewer import until
 from tests.waiting import PATIENCE
 
@@ -39,8 +41,11 @@ FAULTS = 1.0  # a second, together
 OF_LINKS = 0.25  # of the faults; a browser has a network that is worse than a server's
 KILLED = 20.0  # seconds between two deaths of a server
 TRANSPORTS = [["websocket"]] * 7 + [["polling", "websocket"]] * 2 + [["polling"]]
+LAGGARDS = (20_000, 40_000, 0)  # bytes a second that slow clients read, of some 60,000
+SLEEPING = 4.0  # events a second of those that are suspended now and then
+STALLS_FROM = 150.0  # seconds of a run that has time for a server that stalls
 MIB = 1024 * 1024
-HISTORY = MIB  # bytes that are kept for recovery, of some 40 s: longer than anybody is away, and soon full
+HISTORY = 4 * MIB  # bytes that are kept for recovery, of some 40 s: longer than anybody is away, and soon full
 
 
 def look(bridge: Bridge) -> dict[str, int]:
@@ -90,36 +95,65 @@ class Half:
         self.at = Between(stack, *flags, *pings, *inside, *history, seed=random.getrandbits(32))
         with Client(self.at.bridge.url) as warming_up:  # whoever could recover: for nobody nothing is kept
             warming_up.linked()
-            until(self._history_full, 60, 0.005)
+            until(self._history_full, 90, 0.005)
         until(lambda: self.at.bridge.status()["clients"] == 0)
         self.at.server.forget()
         self.before = look(self.at.bridge)
+        self.sleepers = Sleepers(self.at, name, random)
+        self.laggards = [Laggard(self.at.bridge, a_second) for a_second in LAGGARDS]
+        self.large = Large(self.at)
+        self.stall = Stall(self.at)
         self.group: Group = self.at.group(name, clients, 0, transports=TRANSPORTS, options=QUICK)
         self.samples: dict[str, list[int]] = {what: [] for what in RISE}
         self.struck: Counter[str] = Counter()
+        self.killed = 0
 
     def _history_full(self) -> bool:
         """Whether it is, after some messages more: what it takes is not what is looked at."""
-        self.at.server.send(50)
+        self.at.server.send(200)
         kept: int = self.at.bridge.status()["now"]["bytes_of_history"]
         return not RECOVERY or kept > 0.95 * HISTORY
 
     def begin(self, storms: float) -> None:
         """From now on nothing can be relied on. `storms`: faults a second."""
         self.at.server.feed(RATE)
-        seeds = [self._random.getrandbits(32) for _ in range(2)]
-        self._storms = [
-            Storm(self.at.browsers, seeds[0], 1 / (storms * (1 - OF_LINKS))),
-            Storm(self.at.link, seeds[1], 1 / (storms * OF_LINKS)),
-        ]
-        self._killer = Killer(self.at, self._random)
+        self._storms_a_second = storms
+        self._storm = Storm(self.at.browsers, self._random.getrandbits(32), 1 / (storms * (1 - OF_LINKS)))
+        self._begin_at_link()
+        for guest in self._guests:
+            guest.begin()
+
+    def begin_stall(self) -> None:
+        """The server reads nothing for a while, and nothing else befalls the link."""
+        self._end_at_link()
+        self.at.link.heal()
+        self.stall.begin()
+
+    def end_stall(self) -> None:
+        """Once it is over, the link has what it had before."""
+        self._begin_at_link()
 
     def end(self) -> None:
         """From now on everything works."""
+        self._end_at_link()
+        self._storm.end()
+        self.struck += self._storm.struck
+        for guest in self._guests:
+            guest.end()
+
+    @property
+    def _guests(self) -> list[Worker]:
+        return [self.sleepers, *self.laggards, self.large]
+
+    def _begin_at_link(self) -> None:
+        self._at_link = Storm(self.at.link, self._random.getrandbits(32), 1 / (self._storms_a_second * OF_LINKS))
+        self._killer = Killer(self.at, self._random)
+
+    def _end_at_link(self) -> None:
         self._killer.end()
-        for storm in self._storms:
-            storm.end()
-            self.struck += storm.struck
+        self.killed += self._killer.times
+        self._at_link.end()
+        self.struck += self._at_link.struck
 
     def look(self) -> None:
         """Once a second."""
@@ -150,7 +184,9 @@ class Half:
         for each in browsers:
             refused.update(refusal.code for refusal in each.refused)
             reasons.update(each.reasons)
-        yield f"struck: {dict(self.struck)}; server killed {self._killer.times} times; links {server.links}"
+        yield f"struck: {dict(self.struck)}; server killed {self.killed} times; links {server.links}"
+        came = [laggard.times for laggard in self.laggards]
+        yield f"suspended {self.sleepers.times} times; slow ones and one that does not read came {came} times"
         yield f"clients came back {len(connections)} times, {sum(one.recovered for one in connections)} recovered;"
         yield f"  cut off by {dict(reasons)}"
         yield f"messages sent {server.sent}, got {got}"
@@ -164,7 +200,11 @@ class Half:
     def wrong(self, members: Sequence[Member]) -> Iterator[str]:
         """What is wrong while all are there."""
         yield from self.at.judged(members)
-        connections = [one.recovered or not RECOVERY for each in members for one in each.connections[1:]]
+        yield from self.stall.wrong
+        if any(laggard.disorder for laggard in self.laggards):
+            yield "a slow client got messages out of order"
+        awake = [each for each in members if each.group == self.name]
+        connections = [one.recovered or not RECOVERY for each in awake for one in each.connections[1:]]
         yield from recovered(connections, self.at.bridge.status()["counters"])
         yield from rising(self.samples)
 
@@ -206,14 +246,18 @@ class Soak:
         self.halves = [Half(stack, name, flags, clients // 2, random) for name, flags in kinds.items()]
         self.crowd = stack.enter_context(Crowd(*[half.group for half in self.halves]))
         self.crowd.ready()
+        for half in self.halves:
+            half.sleepers.crowd.ready()
+        self._stalls: bool | None = None  # whether the servers do now; None: they have not yet
 
     def run(self, seconds: float) -> None:
         """All that befalls them."""
         pace, every, began, said = threading.Event(), max(10.0, seconds / 20), time.monotonic(), 0.0
-        self.crowd.emit(EVENTS / len(self.halves))
+        self._emit(EVENTS / len(self.halves))
         for half in self.halves:
             half.begin(FAULTS / len(self.halves))
         while (now := time.monotonic() - began) < seconds:
+            self._stall(now, seconds)
             for half in self.halves:
                 half.look()
             if now - said >= every:
@@ -224,21 +268,42 @@ class Soak:
         for half in self.halves:
             half.end()
 
+    def _emit(self, a_second: float) -> None:
+        self.crowd.emit(a_second)
+        for half in self.halves:
+            half.sleepers.crowd.emit(min(a_second, SLEEPING))
+
+    def _stall(self, now: float, seconds: float) -> None:
+        """In a run of some length, the servers stall once, when a third of it is over."""
+        if self._stalls is None and seconds >= STALLS_FROM and now > seconds / 3:
+            self._stalls = True
+            for half in self.halves:
+                half.begin_stall()
+        elif self._stalls and all(half.stall.over for half in self.halves):
+            self._stalls = False
+            for half in self.halves:
+                half.end_stall()
+
     def rest(self) -> dict[str, list[Member]]:
         """Let everything come to rest; the accounts, by half. Raises AssertionError if it does not."""
         for half in self.halves:
             half.at.browsers.set(CLEAR)
         self.crowd.all_there(60)
-        self.crowd.emit(0)
+        self._emit(0)
         for half in self.halves:
             half.at.rest(60)
+            half.sleepers.settle()
         self.crowd.settled(lambda: [half.at.server.send(1) for half in self.halves], 60)
+        for half in self.halves:
+            half.sleepers.settle([half.at.server.next - 1])
         members: dict[str, list[Member]] = {}
 
         def told() -> bool:
             members.update({half.name: [] for half in self.halves})
             for member in self.crowd.report():
                 members[member.group].append(member)
+            for half in self.halves:
+                members[half.name] += half.sleepers.members()
             return all(half.at.server.present == {each.user for each in members[half.name]} for half in self.halves)
 
         try:
@@ -251,6 +316,8 @@ class Soak:
         """All leave; what remains and should not."""
         self.crowd.leave()
         self.crowd.close()
+        for half in self.halves:
+            half.sleepers.leave()
         for half in self.halves:
             yield from (f"{half.name}: {text}" for text in half.remains())
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from statistics import median
+from typing import Any
 
 from tests.process import Bridge
 from tests.sites import SMALL, connected, memory, queued
@@ -42,12 +43,20 @@ class Counted(Viewer):
     count = missing = disorder = 0
     last = -1
 
+    def __init__(self, bridge: Bridge, **options: Any) -> None:
+        self._bridge = bridge
+        super().__init__(bridge, **options)
+
+    def is_cut_off(self) -> bool:
+        """Whether the bridge has ended the connection, of which one that does not read hears nothing."""
+        return self.port not in connected(self._bridge)
+
     def keep(self, packets: list[str]) -> None:
         """Look at each, and forget it."""
         for packet in packets:
             found = _NUMBER.search(packet, 0, 80) if packet.startswith('42["message"') else None
             if found is None:
-                self.packets = [*self.packets[-5:], packet]
+                self.packets = [*self.packets[:3], *self.packets[3:][-3:], packet]  # how it began, and how it ends
                 continue
             number = int(found[1])
             if number <= self.last:
@@ -67,7 +76,7 @@ class Returning:
 
     def look(self) -> None:
         """See to it that it is there."""
-        if self.viewer.closed.is_set() or self.viewer.port not in connected(self._bridge):
+        if self.viewer.closed.is_set() or self.viewer.is_cut_off():
             self.close()
             self.viewer = self._new()
 
