@@ -50,7 +50,7 @@ for-test-all:
 bare: ## prove the README on a bare Debian, as a newcomer has it; needs root, and 5 GB for as long
 	tools/bare.sh
 
-soak: $(VENV)/.dev ## a hundred clients on a network that breaks, servers that are killed, for SOAK=600 seconds
+soak: $(VENV)/.dev ## a hundred clients on a network that breaks, suspended and slow ones, servers that are killed or stall, for SOAK=600 s
 	@tools/need.sh node npm
 	@tools/node-clients.sh
 	$(BIN)/python -m tests.soak.faults --seconds $(SOAK) $(ARGS)

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from tests.waiting import PATIENCE
 
-__all__ = ["CountingServer", "Sending"]
+__all__ = ["TICK", "CountingServer", "Sending"]
 
 TICK = 0.025  # seconds between two writes
 OWN = 0.05  # of the messages, for one user alone

@@ -25,6 +25,7 @@ from random import Random, SystemRandom
 import requests
 
 from tests.client import Client
+from tests.faults.counting import TICK
 from tests.faults.crowd import QUICK, Crowd, Group, Member
 from tests.faults.proxy import CLEAR
 from tests.faults.sites import CONFIRM, RECOVERY, Between
@@ -45,7 +46,7 @@ LAGGARDS = (20_000, 40_000, 0)  # bytes a second that slow clients read, of some
 SLEEPING = 4.0  # events a second of those that are suspended now and then
 STALLS_FROM = 150.0  # seconds of a run that has time for a server that stalls
 MIB = 1024 * 1024
-HISTORY = 4 * MIB  # bytes that are kept for recovery, of some 40 s: longer than anybody is away, and soon full
+HISTORY = 2 * MIB  # bytes that are kept for recovery, of some 40 s: longer than anybody is away, and soon full
 
 
 def look(bridge: Bridge) -> dict[str, int]:
@@ -88,7 +89,7 @@ class Half:
     """One bridge with its server and what befalls it."""
 
     def __init__(self, stack: ExitStack, name: str, flags: Sequence[str], clients: int, random: Random) -> None:
-        self.name, self._random = name, random
+        self.name, self._random, self._pace = name, random, threading.Event()
         pings = ("--ping-interval", "2", "--ping-timeout", "3")
         inside = ("--handlers", str(Path(__file__).with_name("inside.py")))
         history = ("--recovery-size", str(HISTORY)) if RECOVERY else ()
@@ -109,8 +110,11 @@ class Half:
         self.killed = 0
 
     def _history_full(self) -> bool:
-        """Whether it is, after some messages more: what it takes is not what is looked at."""
-        self.at.server.send(200)
+        """Whether it is, after some messages more: what it takes is not what is looked at. In pieces as small as those
+        that follow, as each has a price."""
+        for _ in range(20):
+            self.at.server.send(round(RATE * TICK))
+            self._pace.wait(0.002)
         kept: int = self.at.bridge.status()["now"]["bytes_of_history"]
         return not RECOVERY or kept > 0.95 * HISTORY
 
