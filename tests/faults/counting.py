@@ -97,9 +97,8 @@ class CountingServer:
 
     # What it sends.
 
-    def send(self, count: int, pad: int | None = None) -> int:
-        """So many numbers for all, with some for one user between them; the last number. Nothing while nobody calls.
-        `pad`: characters that each is longer, if not a few."""
+    def send(self, count: int) -> int:
+        """So many numbers for all, with some for one user between them; the last number. Nothing while nobody calls."""
         with self._lock:
             sock = self._sock
             if sock is None:
@@ -108,12 +107,22 @@ class CountingServer:
             for _ in range(count):
                 if self.present and self._random.random() < OWN:
                     texts.append(self._own_text(self._random.choice(sorted(self.present))))
-                texts.append(f'{{"n":{self.next},"pad":"{"x" * (pad or self._random.randrange(60))}"}}~')
+                texts.append(f'{{"n":{self.next},"pad":"{"x" * self._random.randrange(60)}"}}~')
                 self.next += 1
             self.sendings[-1].end = self.next
         with contextlib.suppress(OSError):
             sock.sendall("".join(texts).encode())
         return self.next - 1
+
+    def send_large(self, size: int) -> None:
+        """A message of so many characters for one user."""
+        with self._lock:
+            sock = self._sock
+            if sock is None or not self.present:
+                return
+            text = self._own_text(self._random.choice(sorted(self.present)), size)
+        with contextlib.suppress(OSError):
+            sock.sendall(text.encode())
 
     @property
     def sent(self) -> int:
@@ -138,12 +147,13 @@ class CountingServer:
             self._feeder.join(PATIENCE)
         return self.next - 1
 
-    def _own_text(self, user: str) -> str:
+    def _own_text(self, user: str, size: int = 0) -> str:
         sending = self.sendings[-1]
         number, after = self._own[user], self.next - 1 if self.next > sending.first else -1
         self._own[user] += 1
         sending.own.setdefault(user, []).append((number, after))
-        return json.dumps({"username": user, "u": number, "after": after}) + "~"
+        more = {"pad": "x" * size} if size else {}
+        return json.dumps({"username": user, "u": number, "after": after, **more}) + "~"
 
     def _feed(self, a_second: float) -> None:
         pace, due, before = threading.Event(), 0.0, time.monotonic()

@@ -42,11 +42,12 @@ FAULTS = 1.0  # a second, together
 OF_LINKS = 0.25  # of the faults; a browser has a network that is worse than a server's
 KILLED = 20.0  # seconds between two deaths of a server
 TRANSPORTS = [["websocket"]] * 7 + [["polling", "websocket"]] * 2 + [["polling"]]
-LAGGARDS = (20_000, 40_000, 0)  # bytes a second that slow clients read, of some 60,000
+LAGGARDS = (5_000, 20_000, 0)  # bytes a second that slow clients read, of some 26,000
 SLEEPING = 4.0  # events a second of those that are suspended now and then
 STALLS_FROM = 150.0  # seconds of a run that has time for a server that stalls
 MIB = 1024 * 1024
-HISTORY = 2 * MIB  # bytes that are kept for recovery, of some 40 s: longer than anybody is away, and soon full
+HISTORY = 6 * MIB  # bytes that are kept for recovery, of some 40 s: longer than anybody is away, and soon full
+WINDOW = 60  # seconds; who has not left for good is remembered for so long
 
 
 def look(bridge: Bridge) -> dict[str, int]:
@@ -92,7 +93,7 @@ class Half:
         self.name, self._random, self._pace = name, random, threading.Event()
         pings = ("--ping-interval", "2", "--ping-timeout", "3")
         inside = ("--handlers", str(Path(__file__).with_name("inside.py")))
-        history = ("--recovery-size", str(HISTORY)) if RECOVERY else ()
+        history = ("--recovery-size", str(HISTORY), "--recovery-window", str(WINDOW)) if RECOVERY else ()
         self.at = Between(stack, *flags, *pings, *inside, *history, seed=random.getrandbits(32))
         with Client(self.at.bridge.url) as warming_up:  # whoever could recover: for nobody nothing is kept
             warming_up.linked()
@@ -228,7 +229,7 @@ class Half:
             return not (self.at.server.present or list(grown(self.before, now)))
 
         try:
-            until(back, 30, 0.5)
+            until(back, 2 * WINDOW, 0.5)
         except AssertionError:
             yield from (f"all have left, and there are still {text}" for text in grown(self.before, now))
         if tracebacks := [line for line in self.at.bridge.log.entries if "Traceback" in line]:

@@ -27,7 +27,7 @@ __all__ = ["Laggard", "Large", "Sleepers", "Stall", "Worker"]
 
 SLEEPERS = 4
 ASLEEP, AWAKE = (0.5, 12.0), (3.0, 10.0)  # seconds; who sleeps for longer than its pings may be late is cut off
-LARGE, OFTEN = 300_000, 8.0  # characters of a message, and seconds between two of them
+LARGE, OFTEN = 600_000, 5.0  # characters of a message, and seconds between two of them
 STALLS = 40.0  # seconds; longer than a machine that is gone may go unnoticed
 
 
@@ -119,7 +119,7 @@ class Laggard(Worker):
 
 
 class Large(Worker):
-    """Now and then a message of some size."""
+    """Now and then a message of some size, for one user or another."""
 
     def __init__(self, at: Between) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Large(Worker):
     def turn(self) -> None:
         """One more."""
         if not self.ended.wait(OFTEN):
-            self._at.server.send(1, LARGE)
+            self._at.server.send_large(LARGE)
 
 
 class Stall:
