@@ -46,8 +46,9 @@ LAGGARDS = (5_000, 20_000, 0)  # bytes a second that slow clients read, of some 
 SLEEPING = 4.0  # events a second of those that are suspended now and then
 STALLS_FROM = 150.0  # seconds of a run that has time for a server that stalls
 MIB = 1024 * 1024
-HISTORY = 6 * MIB  # bytes that are kept for recovery, of some 40 s: longer than anybody is away, and soon full
-WINDOW = 60  # seconds; who has not left for good is remembered for so long
+HISTORY = 4 * MIB  # bytes that are kept for recovery, of some 40 s: longer than anybody is away, and soon full
+WINDOW = 60  # seconds; who has not left for good is remembered for so long, or until somebody comes after that
+PIECE = 600  # bytes of it that a piece of the history is, at least
 
 
 def look(bridge: Bridge) -> dict[str, int]:
@@ -97,7 +98,10 @@ class Half:
         self.at = Between(stack, *flags, *pings, *inside, *history, seed=random.getrandbits(32))
         with Client(self.at.bridge.url) as warming_up:  # whoever could recover: for nobody nothing is kept
             warming_up.linked()
-            until(self._history_full, 90, 0.005)
+            self.at.server.kill()  # what is loaded at the first fault is no growth
+            self.at.server.start()
+            until(self.at.linked)
+            self._fill_history()
         until(lambda: self.at.bridge.status()["clients"] == 0)
         self.at.server.forget()
         self.before = look(self.at.bridge)
@@ -110,14 +114,11 @@ class Half:
         self.struck: Counter[str] = Counter()
         self.killed = 0
 
-    def _history_full(self) -> bool:
-        """Whether it is, after some messages more: what it takes is not what is looked at. In pieces as small as those
-        that follow, as each has a price."""
-        for _ in range(20):
+    def _fill_history(self) -> None:
+        """With pieces as small as those that follow, and nothing else: what it takes is not what is looked at."""
+        for _ in range(HISTORY // PIECE):
             self.at.server.send(round(RATE * TICK))
             self._pace.wait(0.002)
-        kept: int = self.at.bridge.status()["now"]["bytes_of_history"]
-        return not RECOVERY or kept > 0.95 * HISTORY
 
     def begin(self, storms: float) -> None:
         """From now on nothing can be relied on. `storms`: faults a second."""
@@ -222,6 +223,10 @@ class Half:
 
     def remains(self) -> Iterator[str]:
         """What is wrong when all have left."""
+        self._pace.wait(WINDOW)
+        with Client(self.at.bridge.url) as last:
+            last.linked()
+            self._fill_history()
         now: dict[str, int] = {}
 
         def back() -> bool:

@@ -10,7 +10,7 @@ from tests.soak import faults
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(540)
 def test_a_hundred_clients_on_a_network_that_breaks_all_the_time_have_every_number_accounted_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
