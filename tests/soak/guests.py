@@ -27,7 +27,7 @@ __all__ = ["Laggard", "Large", "Sleepers", "Stall", "Worker"]
 
 SLEEPERS = 4
 ASLEEP, AWAKE = (0.5, 12.0), (3.0, 10.0)  # seconds; who sleeps for longer than its pings may be late is cut off
-LARGE, OFTEN = 600_000, 10.0  # characters of a message, and seconds between two of them
+LARGE, OFTEN = 600_000, 20.0  # characters of a message, and seconds between two of them
 STALLS = 40.0  # seconds; longer than a machine that is gone may go unnoticed
 
 
