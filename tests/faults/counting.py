@@ -61,6 +61,7 @@ class CountingServer:
         self._applied: Counter[str] = Counter()  # by epoch
         self._epoch, self._seq = "", 0
         self._lock = threading.RLock()
+        self._writing = threading.Lock()  # what is numbered first is sent first
         self._sock: socket.socket | None = None
         self._feeding = threading.Event()
         self._feeder: threading.Thread | None = None
@@ -99,30 +100,32 @@ class CountingServer:
 
     def send(self, count: int) -> int:
         """So many numbers for all, with some for one user between them; the last number. Nothing while nobody calls."""
-        with self._lock:
-            sock = self._sock
-            if sock is None:
-                return self.next - 1
-            texts = []
-            for _ in range(count):
-                if self.present and self._random.random() < OWN:
-                    texts.append(self._own_text(self._random.choice(sorted(self.present))))
-                texts.append(f'{{"n":{self.next},"pad":"{"x" * self._random.randrange(60)}"}}~')
-                self.next += 1
-            self.sendings[-1].end = self.next
-        with contextlib.suppress(OSError):
-            sock.sendall("".join(texts).encode())
-        return self.next - 1
+        with self._writing:
+            with self._lock:
+                sock = self._sock
+                if sock is None:
+                    return self.next - 1
+                texts = []
+                for _ in range(count):
+                    if self.present and self._random.random() < OWN:
+                        texts.append(self._own_text(self._random.choice(sorted(self.present))))
+                    texts.append(f'{{"n":{self.next},"pad":"{"x" * self._random.randrange(60)}"}}~')
+                    self.next += 1
+                self.sendings[-1].end = self.next
+            with contextlib.suppress(OSError):
+                sock.sendall("".join(texts).encode())
+            return self.next - 1
 
     def send_large(self, size: int) -> None:
         """A message of so many characters for one user."""
-        with self._lock:
-            sock = self._sock
-            if sock is None or not self.present:
-                return
-            text = self._own_text(self._random.choice(sorted(self.present)), size)
-        with contextlib.suppress(OSError):
-            sock.sendall(text.encode())
+        with self._writing:
+            with self._lock:
+                sock = self._sock
+                if sock is None or not self.present:
+                    return
+                text = self._own_text(self._random.choice(sorted(self.present)), size)
+            with contextlib.suppress(OSError):
+                sock.sendall(text.encode())
 
     @property
     def sent(self) -> int:
