@@ -54,6 +54,7 @@ from bridge.link import codec
 from bridge.link.connection import Link, LinkState, LinkStatus
 from bridge.link.dial import Dialer
 from bridge.link.entries import fits
+from bridge.link.exchange import Opening
 from bridge.link.framing import framing_in, framing_out
 from bridge.link.heartbeat import Heartbeat
 from bridge.logs import configure
@@ -88,6 +89,7 @@ class Process:
         self.watchdog = Watchdog(self.crossing, self.tally)
         self.ending = False
         self.exit_code = 0
+        self.up = False  # the link
         self.demo = DemoServer() if settings.link.demo else None
         self.server = settings.link.server
         self.state = State(Path(settings.recovery.state_dir))
@@ -148,6 +150,8 @@ class Process:
         self.undelivered = parts.undelivered
         self.relay = Relay(wiring.relay_rules(self.settings), parts, self.tally)
         self.link_news = Pace(self.relay.link_changed, "bridge-link-news")
+        opening = self.relay.opening(wiring.greetings(self.settings))
+        self.opening = None if opening is None else Opening(opening.begin, encoder)
 
     def _wire_web(self, host: str, port: int) -> None:
         self.flask_app = self.app.wsgi_app
@@ -166,6 +170,7 @@ class Process:
             self.uplink.send, self.uplink.room, self.uplink.tell, self.uplink.up, self.fits,
             self.fanout.publish, self.fanout.tell, self.fanout.catch_up, self._link_json,
             self.state.remember, self.state.recall, self.engine.close, self.crossing.call,
+            self.engine.visit if self.settings.relay.handlers else None,
         )  # fmt: skip
         self.relay.run(wires, self.bridge)
         add_status(
@@ -186,6 +191,7 @@ class Process:
                 on_state=self._link_state,
                 outgoing=self.uplink,
                 on_change=self.link_news.changed,
+                opening=self.opening,
             )
         except BaseException:
             # A bug, and a bridge without its link is none: better to be restarted than to pretend.
@@ -200,9 +206,12 @@ class Process:
         self.relay.burst(self.uplink.confirmed(frames) if self.settings.link.confirm else frames)
 
     def _link_state(self, status: LinkStatus) -> None:
-        if status.state is LinkState.CONNECTED:
+        was_up, self.up = self.up, status.state is LinkState.CONNECTED
+        if self.up:
             self.relay.link_up()
         self.link_news.changed()
+        if was_up:
+            self.relay.link_down(status.reason or "")
 
     def _link_json(self) -> dict[str, object]:
         return self.link.status.as_json()
@@ -257,7 +266,7 @@ def main(argv: list[str]) -> int:
                 "framing_out": lambda text: void(framing_out(text, 1)),
             },
         )
-        wiring.check_heartbeat(settings)
+        wiring.check_frames(settings)
         lock_logging()
         configure(settings.log.log_level, settings.log.log_format)
         process = Process(settings)

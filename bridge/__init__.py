@@ -9,6 +9,7 @@ The way of a message, and the layers; imports go one way, upwards in this list:
              keyed                  what many frames say under one key
              states delays dial turns sockets silence  what the connection is made of
              progress writer        what writes, and whether it does
+             exchange               the first words on a connection
              connection             the TCP connection, made anew for ever
              heartbeat              a frame at regular times
              entries holding        what waits for it, what is held while it is down,
@@ -18,7 +19,8 @@ The way of a message, and the layers; imports go one way, upwards in this list:
              routing                what goes where
              answers checks handlers  what users' files hook into, and what their hooks return
              acks replies           what clients are told of their events
-             calls presence comings  asking them; who has come and gone, and what the server is told of it
+             calls opening          calling them; what a connection begins with
+             presence comings        asking them; who has come and gone, and what the server is told of it
              bursts events relay    the two ways: to the clients, to the server
              anywhere               what handlers may call from any thread
     clients/ frames packets         events <-> Socket.IO packets in WebSocket frames

@@ -20,7 +20,7 @@ from bridge.errors import Refused, SettingsError
 from bridge.link import codec
 from bridge.link.confirming import Confirming
 from bridge.link.connection import LinkOptions
-from bridge.link.framing import Encoder, framing_out
+from bridge.link.framing import Encoder, FramingSpecError, framing_out, unescape
 from bridge.link.hint import Reading
 from bridge.link.holding import Holding
 from bridge.link.keyed import MISSING, Keyed, all_whole
@@ -41,8 +41,8 @@ from bridge.version import VERSION
 from bridge.web import PageSettings
 
 __all__ = [
-    "check_heartbeat", "engine_options", "fanout", "link_options", "page", "private", "relay_parts", "relay_rules",
-    "reserved_events", "uplink",
+    "check_frames", "engine_options", "fanout", "greetings", "link_options", "page", "private",
+    "relay_parts", "relay_rules", "reserved_events", "uplink",
 ]  # fmt: skip
 
 DECODE = Decode(
@@ -164,14 +164,27 @@ def private(settings: Settings) -> list[Path]:
     return [Path(settings.recovery.state_dir), *file, *handlers, *beside]
 
 
-def check_heartbeat(settings: Settings) -> None:
-    """Raise SettingsError if the framing can't carry it, which only both of them together tell."""
+def check_frames(settings: Settings) -> None:
+    """Raise SettingsError if the framing can't carry heartbeat or greetings, which only both of them together tell."""
     link = settings.link
-    if link.heartbeat is None:
-        return
-    problem = _frame_problem(link.heartbeat.encode(), link.framing_out, link.max_frame)
-    if problem:
-        raise SettingsError([f"heartbeat {link.heartbeat!r}: {problem}"])
+    texts = [("heartbeat", link.heartbeat)] if link.heartbeat is not None else []
+    texts += [("greeting", text) for text in link.greeting]
+    problems = []
+    for name, text in texts:
+        try:
+            frame = text.encode() if name == "heartbeat" else unescape(text)
+            problem = _frame_problem(frame, link.framing_out, link.max_frame)
+        except FramingSpecError as error:
+            problem = str(error)
+        if problem:
+            problems.append(f"{name} {text!r}: {problem}")
+    if problems:
+        raise SettingsError(problems)
+
+
+def greetings(settings: Settings) -> list[bytes]:
+    """What each connection begins with, by the settings."""
+    return [unescape(text) for text in settings.link.greeting]
 
 
 def _frame_problem(frame: bytes, framing: str, max_frame: int) -> str:

@@ -106,6 +106,11 @@ class Link(Group, frozen=True):
         "how long the server may say nothing before it is connected to anew",
         "many servers have nothing to say for hours",
     )
+    greeting: link_kinds.Greetings = setting(
+        (),
+        "a frame that each connection to the server begins with, such as a login; several are allowed",
+        "few servers ask who is there",
+    )
     heartbeat: link_kinds.OptionalText = setting(
         None, "a frame that the server is sent at regular times", "most servers would not know what it is"
     )

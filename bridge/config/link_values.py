@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bridge.config.values import Kind, _empty_is_none, _encodable, _number
 
-__all__ = ["Idle", "OptionalText", "ReplyId", "Retry", "WhenDown"]
+__all__ = ["Greetings", "Idle", "OptionalText", "ReplyId", "Retry", "WhenDown"]
 
 ReplyId = Literal["text", "number"]
 WhenDown = Literal["hold", "refuse"]
@@ -26,6 +26,10 @@ Retry = Annotated[
     BeforeValidator(_number),
     Field(ge=0.2, le=3600, allow_inf_nan=False),
     Kind("SECONDS", "a number of seconds from 0.2 to 3600"),
+]
+Greetings = Annotated[
+    tuple[Annotated[str, AfterValidator(_encodable)], ...],
+    Kind("TEXT", "text, with \\n \\r \\t \\0 \\xHH \\\\ as in a delimiter", many=True),
 ]
 OptionalText = Annotated[
     Annotated[str, AfterValidator(_encodable)] | None, BeforeValidator(_empty_is_none), Kind("TEXT", "text, or nothing")

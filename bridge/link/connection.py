@@ -22,6 +22,7 @@ from functools import partial
 from bridge.alarm import Alarm
 from bridge.errors import LinkError
 from bridge.link.delays import LAST_DELAY, Delays
+from bridge.link.exchange import FirstWords, Opening
 from bridge.link.hint import DEFAULT_READING, Reading
 from bridge.link.hints import Hints
 from bridge.link.outgoing import Outgoing
@@ -106,17 +107,17 @@ class Link:
         on_state: Callable[[LinkStatus], None],
         outgoing: Outgoing,
         on_change: Callable[[], None] = lambda: None,
+        opening: Opening | None = None,
     ) -> None:
         """Connect, read, and connect again, until `close()`. Blocks.
 
-        `on_burst` gets the frames that one read completed; `on_state` every change of state, for
-        CONNECTED before anything is read or written; `on_change` is called when the status has changed otherwise:
-        the server is silent or speaks again, does not read or reads again, there is another hint, the next attempt
-        comes sooner.
+        `on_burst` gets the frames that one read completed; `on_state` every change of state, for CONNECTED before
+        anything is read or written, but for what `opening` says first; `on_change` is called when the status has
+        changed otherwise: the server is silent or not, reads or not, another hint, a sooner attempt.
         """
-        self._outgoing = outgoing
+        self._outgoing, self._first = outgoing, FirstWords(opening, on_burst)
         self._standing.run(lambda: self.status, on_state, on_change)
-        self._reader.run(on_burst)
+        self._reader.run(on_burst if opening is None else self._first.take)
         self._look_after(on_change)
         delays = Delays(self._options.retry_max)
         while not self._closing.is_set():
@@ -153,7 +154,7 @@ class Link:
         """
         self._closing.set()
         sock = self._sock
-        if sock is not None:
+        if sock is not None and not self._first.talking:
             self._cause = self._cause or LinkError("closed", "the bridge is stopping")
             finish_sending(sock, self._over, seconds)
         self.close()
@@ -187,12 +188,14 @@ class Link:
         """One connection from its first byte to its end; returns why it ended."""
         self._cause = None
         self._sock = sock
-        self._tally.count("link_connects")
         self._hints.begin()
-        self._standing.enter(LinkState.CONNECTED)
+        self._opened = False
+        if not self._first.begin():
+            self._connected()
         pace = Pace(self._options.separate, self._options.send_gap, self._closing)
         writer = Writer(sock, self._outgoing, pace, self._tally, self._broken)
-        writer.start(partial(self._sent_all, sock), self._hints.first_sent)
+        say = partial(self._first.say, writer.hand, self._connected)
+        writer.start(partial(self._sent_all, sock), self._hints.first_sent, say)
         if self._closing.is_set():  # close() may have come before there was a socket to break
             self._break(sock, LinkError("closed", "the bridge is stopping"))
         self._silence.begin()
@@ -206,11 +209,22 @@ class Link:
         self._hints.ended(not self._closing.is_set() and self._cause.code in BY_SERVER, unanswered_for(sock))
         self._sock = None
         self._outgoing.down(in_flight=False)
+        self._first.close()
         writer.join()
-        self._outgoing.over(acknowledged(sock))
+        acked = acknowledged(sock)
+        self._outgoing.over(None if acked is None else acked - self._first.size)
         sock.close()
-        self._tally.count("link_drops")
+        if self._opened:
+            self._tally.count("link_drops")
+        else:
+            self._tally.count("link_failures")
         return self._cause
+
+    def _connected(self) -> None:
+        """From now on anything may be sent."""
+        self._opened = True
+        self._tally.count("link_connects")
+        self._standing.enter(LinkState.CONNECTED)
 
     def _break(self, sock: socket.socket, cause: LinkError) -> None:
         """Say why and wake whoever waits on the socket. The first cause is the one that counts."""

@@ -21,7 +21,9 @@ from bridge.link.framing_counted import ByteOrder, LengthDecoder, NetstringDecod
 from bridge.link.framing_delimiter import AlternativesDecoder, DelimiterDecoder, escape_for
 from bridge.link.framing_json import JsonDecoder
 
-__all__ = ["DEFAULT_MAX_FRAME", "NAMES", "Decoder", "Encoder", "FramingSpecError", "framing_in", "framing_out"]
+__all__ = [
+    "DEFAULT_MAX_FRAME", "NAMES", "Decoder", "Encoder", "FramingSpecError", "framing_in", "framing_out", "unescape",
+]  # fmt: skip
 
 DEFAULT_MAX_FRAME = 1024 * 1024  # bytes; NATS' payload limit
 
@@ -174,7 +176,7 @@ def _delimiter(text: str) -> bytes:
             "alternatives, and a space itself is \\x20"
         )
     try:
-        return _unescape(text)
+        return unescape(text)
     except UnicodeEncodeError:
         raise FramingSpecError(f"{text!r} is not UTF-8; single bytes are written \\xHH") from None
 
@@ -187,7 +189,7 @@ def _no_word(text: str) -> str:
     return f"{text!r} is no framing; {meant} {words}, and delimiters; as a delimiter it is delim:{text}"
 
 
-def _unescape(text: str) -> bytes:
+def unescape(text: str) -> bytes:
     """A delimiter's bytes: UTF-8, with `\\n \\r \\t \\0 \\xHH \\\\` decoded."""
     out, at = b"", 0
     for found in _ESCAPE.finditer(text):

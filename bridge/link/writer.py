@@ -56,10 +56,15 @@ class Writer:
         self._sock, self._outgoing, self._pace, self._tally, self._broken = sock, outgoing, pace, tally, broken
         self._given_up = False
 
-    def start(self, on_end: Callable[[LinkError | None], None], on_first: Callable[[], None]) -> None:
+    def start(
+        self,
+        on_end: Callable[[LinkError | None], None],
+        on_first: Callable[[], None],
+        say_first: Callable[[], None] = lambda: None,
+    ) -> None:
         """`on_end` is told why sending failed, or None if it was not sending that ended it; `on_first` is called when
-        something has been sent."""
-        self._on_end, self._on_first = on_end, on_first
+        something has been sent. `say_first` comes before everything else, and may `hand`; raises LinkError."""
+        self._on_end, self._on_first, self._say_first = on_end, on_first, say_first
         self._thread = threading.Thread(target=self._run, name="bridge-writer", daemon=True)
         self._thread.start()
 
@@ -74,12 +79,27 @@ class Writer:
     def _run(self) -> None:
         cause: LinkError | None = None
         try:
+            self._say_first()
             cause = self._send()
+        except LinkError as error:
+            cause = error
         finally:
             # However it ended, also by a bug: a link that seems up and never sends would be worse.
             if not self._given_up:
                 self._outgoing.down(in_flight=True)
                 self._on_end(cause)
+
+    def hand(self, frame: bytes) -> None:
+        """Send one frame, in this writer's thread. Raises LinkError."""
+        try:
+            self._sock.sendall(frame)
+        except OSError as error:
+            raise self._broken(error) from None
+        self._tally.count("bytes_out", len(frame))
+        self._tally.count("frames_out")
+        log.debug("> %s", shorten(frame))
+        if self._pace.separate:
+            self._pace.closing.wait(self._pace.gap)
 
     def _send(self) -> LinkError | None:
         """Send until the connection is over; why, if it was sending that failed."""

@@ -66,6 +66,8 @@ class Calls:
     def made(self, hook: Callable[..., object], client: Client, *args: object, usual: bool = False) -> Made:
         """What this hook makes of it; `usual`: it may return bridge.DEFAULT. Raises Refused."""
         made = Made()
+        visit = client._visit
+        token = None if visit is None else visit.enter()
         try:
             result = hook(client, *args)
             if usual and isinstance(result, Default):
@@ -80,6 +82,9 @@ class Calls:
             refused = Refused("handler-error", f"the handler failed: {type(error).__name__}")
             made.refused(refused, self._tally)
             raise refused from None
+        finally:
+            if visit is not None:
+                visit.leave(token)
         return made
 
     def read(self, result: object, made: Made) -> Made:

@@ -69,6 +69,7 @@ class Comings:
             self._window.discard(sid)
             client = client or self._add(sid, address, session)
             client.address = address
+            self._visits(client)
             self._connecting.add(sid)
             try:
                 with self._bursts.kept() as emitted, self._presence.collected() as told:
@@ -94,8 +95,14 @@ class Comings:
         if client.user is not None:
             self._welcome(client, client.user, late=not recovered)
 
+    def _visits(self, client: Client) -> None:
+        """It comes, or comes back, with a request of its own."""
+        if self._wires.visit is not None:
+            client._visit = self._wires.visit(client.sid)
+
     def _add(self, sid: str, address: str, session: str) -> Client:
         client = Client(sid, address, **self._given, _session=session)
+        self._visits(client)
         self._users.add(client)
         return client
 
@@ -137,6 +144,7 @@ class Comings:
         if client is None:
             return False
         client.address = address
+        self._visits(client)
         self._own("bridge:link", self._wires.link(), client)
         try:
             for change in changes:

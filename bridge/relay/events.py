@@ -211,12 +211,12 @@ class Events:
         if self._replies is None:
             done = self._acks.sent(client.sid, events, answer)
             done = done if also is None else also(done)
-            self._send(self._parts.encode_many(messages), done, has_room=has_room, by=client.sender)
+            self._send(self._parts.encode_many(messages), done, has_room=has_room, by=client._sender)
             return
         awaited = self._replies.expect(client.sid, events, messages, answer)
         done = awaited if also is None else also(awaited)
         try:
-            self._send(self._parts.encode_many(messages), done, has_room=has_room, by=client.sender)
+            self._send(self._parts.encode_many(messages), done, has_room=has_room, by=client._sender)
         except Refused:
             awaited.forget()
             raise
@@ -284,7 +284,7 @@ class Events:
         try:
             with self._room(PATIENCE), self._lock:
                 self._check(client)
-                self._send(made.payloads, told, has_room=True, by=client.sender)
+                self._send(made.payloads, told, has_room=True, by=client._sender)
         except Refused as error:
             made.refused(error, self._tally)
             raise

@@ -13,9 +13,9 @@ Use, in a handlers file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, Protocol, TypeVar
 
 from bridge.errors import Refused
 from bridge.names import event_problem
@@ -27,7 +27,14 @@ from bridge.relay.users import Client, Users
 if TYPE_CHECKING:
     from flask import Flask
 
-__all__ = ["Bridge", "Hooks"]
+__all__ = ["Ask", "Bridge", "Hooks"]
+
+
+class Ask(Protocol):
+    """What `on_link_up` may take: sends a frame (None: nothing), and returns the server's next one, as `on_message` is
+    given it. Raises TimeoutError if none comes within `seconds`."""
+
+    def __call__(self, frame: ToServer, seconds: float = 5.0) -> Any: ...
 
 
 _Hook = Callable[..., Any]
@@ -36,6 +43,11 @@ _E = TypeVar("_E", bound=Callable[Concatenate[Client, ...], ToServer])
 _M = TypeVar("_M", bound=Callable[[Any], ToClients])
 _P = TypeVar("_P", bound=Callable[[Client], ToServer | Default])
 
+_U = TypeVar("_U", bound=Callable[[], ToServer] | Callable[[Ask], ToServer])
+_D = TypeVar("_D", bound=Callable[[str], object])
+
+_ASK_OR_NOTHING = Arguments("def f(): … or def f(ask): …", 0, 1)
+_ONE_REASON = Arguments("def f(reason): …", 1, 1)
 _ONE_CLIENT = Arguments("def f(client): …", 1, 1)
 _CLIENT_AND_MORE = Arguments("def f(client, *args): …, with the event's arguments after the client", 1, None)
 _ONE_MESSAGE = Arguments("def f(message): …", 1, 1)
@@ -50,11 +62,13 @@ class Hooks:
     connect: _Hook | None = None
     register: _Hook | None = None
     disconnect: _Hook | None = None
+    link_up: _Hook | None = None
+    link_down: _Hook | None = None
 
     @property
     def any(self) -> bool:
         """Whether there is one."""
-        return bool(self.events or self.message or self.connect or self.register or self.disconnect)
+        return bool(self.events) or any(getattr(self, name) for name in vars(self) if name != "events")
 
 
 _Emit = Emit  # inside Bridge, Emit is the attribute that handlers files use
@@ -118,18 +132,43 @@ class Bridge:
 
     @bare
     def on_connect(self, function: _P) -> _P:
-        """`f(client)` replaces the notice that a user came, under identity `sid`."""
+        """`f(client)` is called for a client that connects, under identity `sid`, and again when the link is made anew.
+
+        What it returns (as from `on_event`) replaces the notice `connected`; bridge.DEFAULT is that notice; with None
+        the server is told neither of the coming nor of the going, but for what `on_disconnect` returns. If it raises
+        Refused, or anything, the client has not come: its CONNECT is answered with an error.
+        """
         return self._take("connect", function, _ONE_CLIENT)
 
     @bare
     def on_register(self, function: _P) -> _P:
-        """`f(client)` replaces the notice that a user came who registered."""
+        """`f(client)` is called for a user that registers, with its first client, and again when the link is made anew.
+
+        What it returns is as from `on_connect`. If it raises Refused, or anything, the name is not taken, and the
+        register is acked so.
+        """
         return self._take("register", function, _ONE_CLIENT)
 
     @bare
     def on_disconnect(self, function: _P) -> _P:
-        """`f(client)` replaces the notice that a user went."""
+        """`f(client)` is called when a user has gone, with its last client. What it returns replaces `disconnected`."""
         return self._take("disconnect", function, _ONE_CLIENT)
+
+    @bare
+    def on_link_up(self, function: _U) -> _U:
+        """`f()` or `f(ask)` says the first words of each connection to the server: a login, a subscription.
+
+        What it returns (as from `on_event`) is sent before presence and everything else. `ask(frame, seconds=5)` sends
+        a frame (None: nothing) and returns the next one of the server, as `on_message` is given it. It raises
+        TimeoutError if none comes. If `f` raises, the connection is closed, with that as the reason, and made anew.
+        Until it is done the link does not count as up, and everything else waits or goes on as if it were down.
+        """
+        return self._take("link_up", function, _ASK_OR_NOTHING)
+
+    @bare
+    def on_link_down(self, function: _D) -> _D:
+        """`f(reason)` is called when the link has broken that was up; `reason`: a text."""
+        return self._take("link_down", function, _ONE_REASON)
 
     def send(self, message: ToServer, done: Done | None = None) -> None:
         """Send to the server what an event's handler could return. Raises Refused if it can't be sent.
@@ -138,7 +177,7 @@ class Bridge:
         """
         self._send(message, done)
 
-    def emit(self, event: str, payload: object = None, to: Any = None) -> None:
+    def emit(self, event: str, payload: object = None, to: str | Client | Sequence[str | Client] | None = None) -> None:
         """Emit to clients: `to` is None for all, a user's name, a client, or a list of these."""
         self._emit(Emit(event, payload, to))
 

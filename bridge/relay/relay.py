@@ -16,12 +16,14 @@ from collections.abc import Sequence
 
 from bridge.messages import Delivery, Payload
 from bridge.relay.acks import Answer, Event
+from bridge.relay.answers import report
 from bridge.relay.anywhere import Anywhere
 from bridge.relay.bursts import Bursts
 from bridge.relay.calls import Calls
 from bridge.relay.comings import Comings
 from bridge.relay.events import Events, EventsParts, EventsRules
 from bridge.relay.handlers import Bridge
+from bridge.relay.opening import Opening
 from bridge.relay.presence import Presence, PresenceWires
 from bridge.relay.wires import Parts, Rules, Wires
 from bridge.tally import Tally
@@ -83,6 +85,21 @@ class Relay:
         return self._parts.encode(self._parts.inbound.presence(user, action))
 
     # From the link.
+
+    def opening(self, greetings: Sequence[bytes]) -> Opening | None:
+        """What a connection begins with; None if there is nothing to say."""
+        message, announcing = self._parts.outbound.decode_or_none, self._anywhere.announcing
+        opening = Opening(greetings, self._hooks, self._calls, message, announcing, tally=self._tally)
+        return opening if opening.needed else None
+
+    def link_down(self, reason: str) -> None:
+        """The link that was up is down."""
+        if self._hooks.link_down is None:
+            return
+        try:
+            self._hooks.link_down(reason)
+        except BaseException:  # SystemExit is no Exception, and would end the link's thread
+            report(self._hooks.link_down, self._tally)
 
     def link_up(self) -> None:
         """The link is there: everybody is announced before anything else is sent."""

@@ -11,10 +11,12 @@ Use: `for change in users.join(client, "ann", registered=True): tell(change)`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
+
+from bridge.relay.visit import Visit
 
 __all__ = ["Change", "Client", "Sender", "Told", "User", "Users"]
 
@@ -70,13 +72,15 @@ class Sender(NamedTuple):
 class Client:
     """One Socket.IO connection, as handlers see it.
 
-    `sid`: its Socket.IO id; `address`: the browser's IP address; `state`: a dict of the
-    handlers' own, which lives as long as the connection, and longer if that is recovered.
+    `sid`: its Socket.IO id.
+    `address`: the browser's IP address; behind a proxy on this machine the last one in its X-Forwarded-For.
+    `state`: a dict of the handlers' own, which lives as long as the connection, and longer if that is recovered.
     """
 
     sid: str
     address: str
     state: dict[str, Any] = field(default_factory=dict)
+    _visit: Visit | None = field(default=None, repr=False)
     _user: User | None = field(default=None, repr=False)
     _register: Any = field(default=None, repr=False)
     _disconnect: Any = field(default=None, repr=False)
@@ -95,7 +99,27 @@ class Client:
         return tuple(user.clients.copy().values()) if user else ()
 
     @property
-    def sender(self) -> Sender:
+    def auth(self) -> Mapping[str, Any]:
+        """What the page gave as `auth`, `io({auth: {token: "…"}})`; empty if nothing, or more than 16 KiB."""
+        return self._visit.auth if self._visit else {}
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the request with which the connection began; names in any case."""
+        return self._visit.headers if self._visit else {}
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies of that request."""
+        return self._visit.cookies if self._visit else {}
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """What the page gave as `query`, `io({query: {room: "…"}})`; of several values the first."""
+        return self._visit.query if self._visit else {}
+
+    @property
+    def _sender(self) -> Sender:
         """This client as who it is now."""
         return Sender(self.sid, self._user)
 

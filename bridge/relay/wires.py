@@ -21,6 +21,7 @@ from bridge.relay.replies import Replies
 from bridge.relay.routing import Outbound
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
+from bridge.relay.visit import Visit
 
 __all__ = ["Across", "Parts", "Rules", "Wires", "directly"]
 
@@ -69,7 +70,7 @@ class Wires:
     a client that is late, what was last for a user; `remember` and
     `recall`: which user a session is, also after a restart; `fits`: raises Refused if one of these can't be sent;
     `close`: ends a client's connection, with a code that it is told; `across`: makes a call, from whatever thread, in
-    the one that may make it."""
+    the one that may make it; `visit`: what a client that is connecting came with, None if nobody asks."""
 
     send: Send
     room: Callable[[float], AbstractContextManager[None]]
@@ -84,3 +85,4 @@ class Wires:
     recall: Callable[[str], str | None]
     close: Callable[[str, str], None]
     across: Across = directly
+    visit: Callable[[str], Visit | None] | None = None

@@ -20,6 +20,7 @@ FLAGS = {
         *("--identity", "register", "--payload", "json", "--event-key", "action"),
         *("--framing-in", "json", "--framing-out", "none"),
     ),
+    "askers": ("--framing", "newline", "--site", str(EXAMPLES / "askers" / "page")),
     "lobby": ("--payload", "json", "--site", str(EXAMPLES / "lobby" / "page")),
 }
 
@@ -144,6 +145,19 @@ def test_lobby_two_come_in_talk_and_play(url: str, open_tab: OpenTab) -> None:
         assert int(tab.page.locator("#card").inner_text()) in range(1, 14)
         fits(tab)
         tab.screenshot(f"example-lobby-{kind}")
+
+
+@pytest.mark.parametrize("url", ["askers"], indirect=True)
+def test_askers_each_page_has_its_own_answers(url: str, open_tab: OpenTab) -> None:
+    desk, phone = both(open_tab, url)
+    for tab, question in ((desk, "2 + 3"), (phone, "2 * 3")):
+        linked(tab)
+        tab.page.fill("#question", question)
+        tab.page.keyboard.press("Enter")
+    for kind, tab, row in (("desk", desk, "2 + 3 5"), ("phone", phone, "2 * 3 6")):
+        expect(tab.page.locator("#answers li")).to_have_text([row])
+        fits(tab)
+        tab.screenshot(f"example-askers-{kind}")
 
 
 def test_the_minimal_page_shows_the_ack_and_the_last_message(open_tab: OpenTab) -> None:

@@ -1,4 +1,4 @@
-"""The three examples of handlers, against a scripted server and against their own ones."""
+"""The examples of handlers, against a scripted server and against their own ones."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from tests.waiting import PATIENCE
 KEYS = EXAMPLES / "keys" / "keys.py"
 CLICKER = EXAMPLES / "clicker" / "clicker.py"
 LOBBY = EXAMPLES / "lobby" / "lobby.py"
+ASKERS = EXAMPLES / "askers" / "askers.py"
+LINES = ("--framing", "newline")
 CLICKER_FLAGS = ("--identity", "register", "--payload", "json", "--event-key", "action")
 NO_DELIMITER = ("--framing-in", "json", "--framing-out", "none")
 
@@ -365,6 +367,51 @@ def test_lobby_with_its_own_server_a_game_is_dealt() -> None:
                 assert client.got("state")["scores"] == {"ann": 0, "bob": 0}
                 until(client, "state", lambda state: state["left"] < 6)
                 assert client.all("message") == []
+
+
+# --- askers -----------------------------------------------------------------------------------------
+
+
+def test_askers_an_answer_is_for_who_asked_first_also_after_a_question_was_refused() -> None:
+    with TcpServer(delimiter=b"\n") as server:
+        at = Handled(server, [ASKERS], *LINES, "--hold", "1")
+        with at, at.client() as ann, at.client() as bob:
+            server.refuse()
+            at.peer.reset()
+            ann.linked("waiting")
+            refused = ann.ask("ask", "of ann, too late")
+            assert refused["error"] == "link-down"
+            with TcpServer(server.port, delimiter=b"\n") as again:
+                peer = again.accept()
+                bob.events.wait(lambda e: e[0] == "bridge:link" and e[1]["state"] == "connected", start=2)
+                assert bob.ask("ask", "of bob")["ok"]
+                assert ann.ask("ask", "of ann")["ok"]
+                peer.frames.wait_count(2)
+                assert peer.frames.entries == [b"of bob", b"of ann"]
+                peer.send(b"1\n2\nnews\n")
+                assert bob.got("answer") == {"question": "of bob", "answer": "1"}
+                assert ann.got("answer") == {"question": "of ann", "answer": "2"}
+                assert ann.got("message") == "news"
+                assert bob.ask("ask", "never answered")["ok"]
+                peer.reset()
+                assert bob.got("lost")["question"] == "never answered"
+                for bad in (None, "", "x" * 201, "two\nlines", 5):
+                    assert ann.ask("ask", bad)["error"] == "bad-event"
+
+
+def test_askers_with_its_own_server_each_gets_its_own_answer() -> None:
+    flags = (*LINES, "--handlers", str(ASKERS), "--site", str(EXAMPLES / "askers" / "page"))
+    with OwnServer("askers") as own, Bridge("--server", own.address, *flags) as bridge:
+        assert "<h1>Askers</h1>" in requests.get(bridge.url, timeout=PATIENCE).text
+        with Client(bridge.url) as ann, Client(bridge.url) as bob:
+            for client in (ann, bob):
+                client.linked()
+            assert ann.ask("ask", "2 + 3 * 4")["ok"]
+            assert bob.ask("ask", "1 / 0")["ok"]
+            assert ann.ask("ask", "-(1.5 - 2)")["ok"]
+            assert ann.got("answer", {"question": "2 + 3 * 4", "answer": "14"})
+            assert bob.got("answer", {"question": "1 / 0", "answer": "that is no sum"})
+            assert ann.got("answer", {"question": "-(1.5 - 2)", "answer": "0.5"})
 
 
 # --- pages ------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from bridge.clients.sessions import Greeting
 
 __all__ = ["Arrivals"]
 
+MOST_AUTH = 16 * 1024  # characters of a CONNECT whose auth is kept for handlers: a token has some 2,000
 PATIENCE = 15.0  # seconds for the handlers of the connection before this one, and when thousands come back at once
 
 
@@ -27,6 +28,7 @@ class Arrivals:
 
     def __init__(self, recovery: Recovery, connection: Callable[[str], Session | None]) -> None:
         self._recovery, self._connection = recovery, connection
+        self._auths: dict[str, dict[str, object]] = {}  # of those who are arriving, by their session's id
         self._greetings: dict[str, Greeting] = {}  # of those who have no id yet, by their session's
         self._greeted: dict[str, Greeting] = {}  # by the new id
 
@@ -34,6 +36,8 @@ class Arrivals:
     def arrives(self, eio_sid: str, packet: str) -> Iterator[None]:
         """A client's CONNECT, which is answered inside. It may wait for the end of the connection that it had."""
         auth = _auth(packet)
+        if isinstance(auth, dict) and len(packet) <= MOST_AUTH:
+            self._auths[eio_sid] = auth
         old = self._recovery.sid_of(auth)
         if old is not None and not self._is_free(old, eio_sid):
             auth = None  # it is somebody new, as two can't have one id
@@ -42,6 +46,7 @@ class Arrivals:
             yield
         finally:
             self._greetings.pop(eio_sid, None)
+            self._auths.pop(eio_sid, None)
             for sid in [sid for sid, its in self._greeted.items() if its is greeting]:
                 del self._greeted[sid]  # it was refused
 
@@ -70,6 +75,11 @@ class Arrivals:
         greeting = self._greeted.get(sid)
         pid = self._recovery.pid(greeting, sid) if greeting else None
         return data if pid is None else {**data, "pid": pid}
+
+    def auth(self, eio_sid: str) -> dict[str, object]:
+        """What the client that is arriving gave as `auth`, without what is of recovery."""
+        auth = self._auths.get(eio_sid, {})
+        return {key: value for key, value in auth.items() if key not in ("pid", "offset")}
 
     def session(self, sid: str) -> str:
         """The session of one that has an id, and not its CONNECT yet; "" if it has none."""

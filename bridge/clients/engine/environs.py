@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import partial
 from typing import Any
+
+from bridge.clients.engine.visits import browser_address
 
 __all__ = ["Environs"]
 
@@ -42,7 +45,15 @@ class Environs(MutableMapping[str, Any]):
     @staticmethod
     def address(environ: Mapping[str, Any]) -> str:
         """The browser's IP address."""
-        return sys.intern(str(environ.get("REMOTE_ADDR", "")))
+        return sys.intern(browser_address(environ))
+
+    def of(self, sid: str) -> Callable[[], dict[str, Any]] | None:
+        """What makes the environ of this session, also when that is over; None if it is not known."""
+        kept = self._kept.get(sid)
+        return None if kept is None else partial(self._whole, kept)
+
+    def _whole(self, kept: _Kept) -> dict[str, Any]:
+        return {**dict(zip(*kept, strict=True)), **self._constant, "wsgi.input": io.BytesIO()}
 
     def pack(self, sid: str) -> None:
         """Keep it small again, unless something was added to it."""
@@ -69,8 +80,7 @@ class Environs(MutableMapping[str, Any]):
     def __getitem__(self, sid: str) -> dict[str, Any]:
         environ = self._asked_for.get(sid)
         if environ is None:
-            whole = {**dict(zip(*self._kept[sid], strict=True)), **self._constant, "wsgi.input": io.BytesIO()}
-            self._asked_for[sid] = environ = whole
+            self._asked_for[sid] = environ = self._whole(self._kept[sid])
         return environ
 
     def __delitem__(self, sid: str) -> None:

@@ -19,6 +19,7 @@ __all__ = ["SEAMS", "TESTED", "check_seams"]
 
 #: Package -> the version that the seams were tested on.
 TESTED = {
+    "Flask": "3.1.3",
     "Flask-SocketIO": "5.7.0",
     "python-socketio": "5.18.1",
     "python-engineio": "4.15.1",
@@ -49,6 +50,7 @@ SEAMS: dict[tuple[str, str, str], str] = {
     ("python-engineio", "engineio", "Server._cors_headers"): "makes the headers of answers",
     ("python-engineio", "engineio", "Server._log_error_once"): "logs a foreign origin",
     ("python-engineio", "engineio", "Server._get_socket"): "finds our sessions",
+    ("Flask", "flask.globals", "_cv_request"): "is set while a hook runs, so that flask.request is its client's",
     ("eventlet", "eventlet.greenio", "GreenSocket"): "its `fd` is the plain socket, which is taken over",
     ("eventlet", "eventlet.wsgi", "WSGI_LOCAL"): "`already_handled` says that a request has been answered",
     ("eventlet", "eventlet.wsgi", "Input.get_socket"): "gives a request's socket",

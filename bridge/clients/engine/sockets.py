@@ -31,12 +31,12 @@ from bridge.clients.engine.seams import check_seams
 from bridge.clients.engine.serving import serve
 from bridge.clients.engine.session import Session
 from bridge.clients.engine.takeover import take_over
-from bridge.clients.engine.uring import NoRing, open_ring
+from bridge.clients.engine.uring import send_many
+from bridge.clients.engine.visits import Visit
 from bridge.clients.engine.vital import vital
 from bridge.clients.fanout import Recording
 from bridge.clients.limits import Limits
 from bridge.clients.packets import Event, encode_event
-from bridge.clients.port import SendMany
 from bridge.clients.pressure import Pressure
 from bridge.clients.recovery import Recovery, RecoveryOptions
 from bridge.errors import Refused
@@ -78,7 +78,7 @@ class Engine:
 
     def __init__(self, app: Flask, options: EngineOptions, tally: Tally) -> None:
         check_seams()
-        self._tally = tally
+        self._app, self._tally = app, tally
         self._origins = Origins(options.allowed_origins, tally)
         self._clients: dict[str, Session] = {}
         self._recovery = Recovery(options.recovery, tally)
@@ -86,7 +86,7 @@ class Engine:
         self._arrivals = Arrivals(self._recovery, lambda sid: self._clients.get(sid) or self._leaving.get(sid))
         self._limits = Limits(options.outbox, options.slow, tally)
         #: For the fan-out; None if each client is sent to by itself.
-        self.send_many = _send_many() if options.io_uring else None
+        self.send_many = send_many() if options.io_uring else None
         self._server = SocketIO(
             app,
             async_mode="eventlet",
@@ -199,6 +199,12 @@ class Engine:
         except Refused as error:
             raise ConnectionRefusedError(error.message, {"error": error.code}) from None
 
+    def visit(self, sid: str) -> Visit | None:
+        """What a client that is connecting came with; None if it has gone already."""
+        eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
+        whole = self._server.environ.of(eio_sid)
+        return None if whole is None else Visit(self._app, whole, self._arrivals.auth(eio_sid))
+
     def close(self, sid: str, code: str) -> None:
         """End a client's connection for good, telling it why. One that is not there is no error."""
         session = self._clients.get(sid)
@@ -278,11 +284,3 @@ class Engine:
     def _event(self, sid: str, ack_id: int | None, data: object) -> None:
         """One event as EventPacket renamed it: of a client that polls, or with attachments."""
         self._events(sid, [(ack_id, data if isinstance(data, list) and data else [None])], True)
-
-
-def _send_many() -> SendMany | None:
-    try:
-        return open_ring().send
-    except NoRing as error:
-        log.info("= each client is sent to by itself, as there is no io_uring: %s", error)
-        return None

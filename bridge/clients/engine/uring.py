@@ -13,6 +13,7 @@ Use: `ring = open_ring()`; `ring.send([3, 4], b"hi")` -> [(0, 1)]: the first too
 from __future__ import annotations
 
 import ctypes
+import logging
 import mmap
 import os
 import socket
@@ -21,7 +22,9 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import cast
 
-__all__ = ["LARGEST", "MOST", "NoRing", "Ring", "open_ring"]
+__all__ = ["LARGEST", "MOST", "NoRing", "Ring", "open_ring", "send_many"]
+
+log = logging.getLogger("bridge.clients")
 
 MOST = 64  # sockets at a time
 LARGEST = 1024  # bytes; with more to copy, a call for each is no matter
@@ -199,6 +202,15 @@ def open_ring() -> Ring:
         reason = str(error)
     ring.close()
     raise NoRing(reason)
+
+
+def send_many() -> Callable[[Sequence[int], bytes | memoryview], Sequence[tuple[int, int]]] | None:
+    """What sends to many at once, where the system can; else None, and the log says why."""
+    try:
+        return open_ring().send
+    except NoRing as error:
+        log.info("= each client is sent to by itself, as there is no io_uring: %s", error)
+        return None
 
 
 def _works(ring: Ring) -> bool:

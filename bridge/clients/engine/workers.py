@@ -62,7 +62,7 @@ class Workers:
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """What `function(*args)` returns, called in a worker. Raises what it raises."""
-        job = _Job(function, args)
+        job = _Job(copy_context().run, (function, *args))  # or flask.request would be nobody's there
         with self._changed:
             self._jobs.append(job)
             if self._idle >= len(self._jobs):
