@@ -43,6 +43,10 @@ const KINDS = {
     "reached nobody",
     `${to?.length ? `to ${to.join(", ")}: ` : ""}${why}${often(count)}. ${there(users)}`,
   ],
+  refused_origins: ({ origin, count }) => [
+    "refused a page",
+    `of ${origin}${often(count)}. To let it connect: --allowed-origins ${origin}`,
+  ],
   hub_blocked: ({ where, seconds }) => ["all others waited", `for ${seconds} s, while this ran: ${where}`],
 };
 

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import requests
 from playwright.sync_api import Response, expect
 
 from tests.browser.axe import axe
@@ -14,6 +15,7 @@ from tests.browser.conftest import OpenTab
 from tests.browser.test_access import CONTRASTS
 from tests.process import ROOT, Bridge
 from tests.tcpserver import Peer, TcpServer
+from tests.waiting import PATIENCE
 
 
 def test_the_framing_that_fits_is_named_with_a_command_to_copy(
@@ -89,6 +91,18 @@ def test_a_message_that_reached_nobody_is_a_row(
     expect(row).to_contain_text("to zoe")
     assert re.search(r"There are: \w+", row.inner_text()), (row.inner_text(), user)
     tab.screenshot("reached-nobody-1280")
+
+
+def test_a_page_of_another_origin_that_was_refused_is_a_row(
+    server: TcpServer, bridge: Bridge, peer: Peer, open_tab: OpenTab
+) -> None:
+    tab = open_tab(bridge.url).connected()
+    tab.page.wait_for_event("response", asks_for_status)
+    origin = "http://localhost:5173"
+    url = f"{bridge.url}/socket.io/?EIO=4&transport=polling"
+    assert requests.get(url, headers={"Origin": origin}, timeout=PATIENCE).status_code == 400
+    row = tab.page.locator("#list li:visible", has_text="refused a page").first
+    expect(row).to_contain_text(f"of {origin}. To let it connect: --allowed-origins {origin}")
 
 
 HOLDS = """

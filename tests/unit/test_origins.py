@@ -67,8 +67,8 @@ def test_one_that_is_refused_is_counted_each_time_and_told_how_it_could_connect(
         assert origins.refuse(origin).endswith(f"--allowed-origins {canonical(origin)}")
     assert tally["origins_refused"] == 3
     assert origins.refused() == [
-        {"origin": "http://foreign.test", "count": 2, "last": 102.0},
-        {"origin": "http://[::2]:81", "count": 1, "last": 103.0},
+        {"origin": "http://foreign.test", "count": 2, "t": 102.0},
+        {"origin": "http://[::2]:81", "count": 1, "t": 103.0},
     ]
 
 
@@ -103,4 +103,4 @@ def test_what_is_kept_of_them_is_bounded() -> None:
     kept = origins.refused()
     assert len(kept) <= MOST
     assert all(len(str(each["origin"])) <= LONGEST for each in kept)
-    assert kept[-1]["last"] >= kept[0]["last"]  # type: ignore[operator]
+    assert kept[-1]["t"] >= kept[0]["t"]  # type: ignore[operator]

@@ -63,8 +63,7 @@ class Origins:
     def refused(self) -> list[dict[str, object]]:
         """Those that were refused last, the newest last: {origin, count, last in epoch seconds}."""
         return [
-            {"origin": origin, "count": count, "last": round(last, 3)}
-            for origin, (count, last) in self._refused.items()
+            {"origin": origin, "count": count, "t": round(last, 3)} for origin, (count, last) in self._refused.items()
         ]
 
 
