@@ -11,4 +11,6 @@ from hypothesis import settings
 
 settings.register_profile("repeated", derandomize=True, deadline=None)  # a busy machine is no reason either
 settings.register_profile("explore", deadline=None)
-settings.load_profile("explore" if os.environ.get("BRIDGE_TEST_EXPLORE") else "repeated")
+settings.register_profile("quick", derandomize=True, deadline=None, max_examples=25)  # for `make check`
+profile = "explore" if os.environ.get("BRIDGE_TEST_EXPLORE") else os.environ.get("BRIDGE_TEST_PROFILE", "repeated")
+settings.load_profile(profile)

@@ -233,8 +233,8 @@ def test_when_the_bridge_stops_what_is_held_waits_for_the_link_a_while_and_nothi
 def test_when_the_bridge_stops_nobody_waits_for_a_link_that_nothing_is_held_for() -> None:
     up = holder()
     began = time.monotonic()
-    up.close(PATIENCE)
-    assert time.monotonic() - began < 1
+    up.close(10 * PATIENCE)
+    assert time.monotonic() - began < PATIENCE
     up = holder(seconds=0.2)
     said = messages_of(up, [b"1"])
     up.close(PATIENCE)
