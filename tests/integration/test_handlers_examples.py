@@ -434,7 +434,7 @@ def commands() -> list[str]:
     found = []
     for readme in sorted([*EXAMPLES.glob("*/README.md"), EXAMPLES.parent / "pages" / "README.md"]):
         text = readme.read_text(encoding="utf-8").replace("\\\n", " ")
-        found += re.findall(r"^    python app\.py (.*)$", text, re.MULTILINE)
+        found += re.findall(r"^    \.venv/bin/python app\.py (.*)$", text, re.MULTILINE)
     return found
 
 
