@@ -48,7 +48,7 @@ class Patterns:
             text = (
                 f"the server closes the connection when nobody has said anything for {lasted:.1f} s: it seems to wait "
             )
-            return Hint("expects-first", text + "for the other side to begin")
+            return Hint("expects-first", text + "for the other side to begin", "--greeting TEXT")
         return None
 
     def well(self) -> None:

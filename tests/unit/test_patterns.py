@@ -45,6 +45,7 @@ def test_two_that_close_after_nobody_spoke_wait_for_the_first_word() -> None:
     found = waits(patterns)
     assert found is not None
     assert found.code == "expects-first"
+    assert found.fix == "--greeting TEXT"
     assert "5.0 s" in found.text
 
 
