@@ -22,11 +22,10 @@ from bridge.clients.offsets import Offsets
 from bridge.clients.outbox import Outbox
 from bridge.clients.packets import escape
 from bridge.clients.shares import Shares
-from bridge.link import codec
+from bridge.decoding import DECODE
 from bridge.link.framing import framing_in
-from bridge.link.keyed import MISSING, Keyed, all_whole
+from bridge.link.keyed import Keyed
 from bridge.messages import Delivery, Texts
-from bridge.relay.reading import Decode
 from bridge.relay.routing import Outbound, OutboundRules
 from bridge.tally import Tally
 
@@ -35,13 +34,6 @@ __all__ = ["Parts", "main"]
 BURST = 4000  # messages: what one read of 256 KiB brings
 ROUNDS = 30  # of which the quickest counts: what is looked for is the work, not the machine's other affairs
 CLIENTS = 100
-
-_DECODE = Decode(
-    keyed=Keyed, missing=MISSING, all_whole=all_whole,
-    to_text=codec.to_text, without_bom=codec.without_bom, bare=codec.bare,
-    strict=codec.parse, lenient=codec.parse_lenient, exact=codec.parse_exact, fault=codec.fault,
-    not_json=codec.NotJson, too_deep=codec.TooDeep,
-)  # fmt: skip
 
 
 class _Port:
@@ -79,7 +71,7 @@ class Parts:
         sids = {user: (secrets.token_urlsafe(15),) for user in self.users}
         self.decoder = framing_in("~", 1 << 20)
         rules = OutboundRules("text", "message", None, "username")
-        self.outbound = Outbound(rules, _DECODE, lambda names: (sids[names[0]], 0), tally)
+        self.outbound = Outbound(rules, DECODE, lambda names: (sids[names[0]], 0), tally)
         self.offsets = Offsets() if work.recovery else None
         self.fanout = self._fanout(tally, [sid for (sid,) in sids.values()])
         self.read = b"".join(frame + b"~" for frame in work.frames(self.users))

@@ -2,11 +2,12 @@
 
 The way of a message, and the layers; imports go one way, upwards in this list:
 
-    errors names tally messages alarm  the words that everybody uses
+    errors names tally messages alarm output  the words that everybody uses
     config                          the settings
     state                           what outlives a restart: the key, who has registered
     link/    framing codec          bytes <-> frames <-> messages
              keyed                  what many frames say under one key
+             recogniser hint hints  what the bytes look like, and the flag that would fit
              states delays dial turns sockets silence  what the connection is made of
              progress writer        what writes, and whether it does
              exchange               the first words on a connection
@@ -16,9 +17,9 @@ The way of a message, and the layers; imports go one way, upwards in this list:
              confirming keeping     what the server has not confirmed, what is kept for the next
              line uplink            who waits for room, and all of it together
     relay/   users waiting          who is there, away or absent, and for how long
-             routing                what goes where
+             routing undelivered    what goes where, and what reached nobody
              answers checks handlers  what users' files hook into, and what their hooks return
-             acks replies           what clients are told of their events
+             acks once replies      what clients are told of their events
              calls opening          calling them; what a connection begins with
              presence comings        asking them; who has come and gone, and what the server is told of it
              bursts events relay    the two ways: to the clients, to the server
@@ -35,7 +36,8 @@ The way of a message, and the layers; imports go one way, upwards in this list:
     web/                            pages and status
     demo                            the embedded demo server
 
-wiring, which has what the settings mean for each part, and app.py alone see more than one side.
+decoding, which has how the relay reads what the link brings, wiring, which has what the settings mean for each
+part, and app.py alone see more than one side.
 
 A handlers file has its types from here: `from bridge import Bridge, Client, Emit, Frame, Refused`. They are loaded when
 they are first used, as every entry has to patch before anything else is imported.

@@ -16,6 +16,7 @@ from bridge.clients.keys import KeysOf
 from bridge.clients.recovery import RecoveryOptions
 from bridge.clients.snapshots import Snapshots
 from bridge.config import Settings
+from bridge.decoding import DECODE
 from bridge.errors import Refused, SettingsError
 from bridge.link import codec
 from bridge.link.confirming import Confirming
@@ -23,13 +24,11 @@ from bridge.link.connection import LinkOptions
 from bridge.link.framing import Encoder, FramingSpecError, framing_out, unescape
 from bridge.link.hint import Reading
 from bridge.link.holding import Holding
-from bridge.link.keyed import MISSING, Keyed, all_whole
 from bridge.link.uplink import Uplink
 from bridge.relay.acks import Acks
 from bridge.relay.handlers import Hooks
 from bridge.relay.inbound import Inbound
 from bridge.relay.once import Once
-from bridge.relay.reading import Decode
 from bridge.relay.relay import Parts, Rules
 from bridge.relay.replies import Replies, RepliesRules
 from bridge.relay.routing import Outbound, OutboundRules
@@ -44,13 +43,6 @@ __all__ = [
     "check_frames", "engine_options", "fanout", "greetings", "link_options", "page", "private",
     "relay_parts", "relay_rules", "reserved_events", "uplink",
 ]  # fmt: skip
-
-DECODE = Decode(
-    keyed=Keyed, missing=MISSING, all_whole=all_whole,
-    to_text=codec.to_text, without_bom=codec.without_bom, bare=codec.bare,
-    strict=codec.parse, lenient=codec.parse_lenient, exact=codec.parse_exact, fault=codec.fault,
-    not_json=codec.NotJson, too_deep=codec.TooDeep,
-)  # fmt: skip
 
 _BEAT = '{"action":"heartbeat"}'
 

@@ -8,7 +8,6 @@ Use: `no_frame(b'{"a":1}\\n', 8, reading)` -> Hint("framing", "…", "--framing-
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from bridge.errors import FramingError
@@ -16,6 +15,7 @@ from bridge.link.framing import framing_in
 from bridge.link.recogniser.encodings import is_utf_8
 from bridge.link.recogniser.guess import Guess, flag, visible
 from bridge.link.recogniser.recognise import protocol, recognise
+from bridge.link.recogniser.values import is_structured, is_value
 
 __all__ = ["CODES", "DEFAULT_READING", "Hint", "Reading", "no_frame", "of_protocol", "still_holds", "with_frames"]
 
@@ -143,7 +143,7 @@ def _of_contents(frames: list[bytes], good: list[bool], reading: Reading, begins
             fix = "--payload bytes"
             return Hint("encoding", f"with --payload json, frames that are not UTF-8 are refused{begins}", fix)
         return None
-    if reading.payload == "json" and not any(map(_is_value, frames)):
+    if reading.payload == "json" and not any(map(is_value, frames)):
         text = f"none of the frames is JSON, and with --payload json each of them is refused{begins}"
         return Hint("encoding", text, "--payload text")
     return None
@@ -166,15 +166,7 @@ def _are_json(frames: list[bytes]) -> bool:
 def _is_json(frame: bytes) -> bool:
     """Whether it is an object or array of JSON, or nothing."""
     text = frame.strip()
-    return not text or (text[:1] in (b"{", b"[") and _is_value(text))
-
-
-def _is_value(frame: bytes) -> bool:
-    try:
-        json.loads(frame)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return not text or is_structured(text)
 
 
 def _is_latin_1(frame: bytes) -> bool:

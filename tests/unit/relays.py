@@ -11,19 +11,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from bridge.decoding import DECODE
 from bridge.link import codec
 from bridge.link.confirming import Confirming
 from bridge.link.entries import fits
 from bridge.link.framing import framing_out
 from bridge.link.holding import Holding
-from bridge.link.keyed import MISSING, Keyed, all_whole
 from bridge.link.uplink import Uplink
 from bridge.messages import Delivery, Payload, Texts
 from bridge.relay.acks import Acks
 from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.inbound import Inbound
 from bridge.relay.once import Once
-from bridge.relay.reading import Decode
 from bridge.relay.relay import Parts, Relay, Rules, Wires
 from bridge.relay.replies import Replies, RepliesRules
 from bridge.relay.routing import Outbound, OutboundRules
@@ -34,13 +33,6 @@ from bridge.tally import Tally
 __all__ = ["At", "notice", "singly"]
 
 Setup = Callable[[Bridge], object]
-
-DECODE = Decode(
-    keyed=Keyed, missing=MISSING, all_whole=all_whole,
-    to_text=codec.to_text, without_bom=codec.without_bom, bare=codec.bare,
-    strict=codec.parse, lenient=codec.parse_lenient, exact=codec.parse_exact, fault=codec.fault,
-    not_json=codec.NotJson, too_deep=codec.TooDeep,
-)  # fmt: skip
 
 
 def notice(user: str, action: str) -> dict[str, object]:

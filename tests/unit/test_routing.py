@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bridge.decoding import DECODE
 from bridge.messages import Delivery, Texts
 from bridge.relay.inbound import Inbound
 from bridge.relay.routing import Outbound, OutboundRules
 from bridge.tally import Tally
-from tests.unit.relays import DECODE
 
 #: User -> the clients that it has.
 THERE = {"ann": ("a1", "a2"), "bob": ("b1",), "größe": ("g1",), "": ("e1",)}

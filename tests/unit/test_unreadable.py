@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.decoding import DECODE
 from bridge.messages import Delivery, Texts
 from bridge.relay.lookalike import looks_like_object, worth_a_look
 from bridge.relay.routing import Outbound, OutboundRules
 from bridge.tally import Tally
-from tests.unit.relays import DECODE, singly
+from tests.unit.relays import singly
 
 PAYLOADS = ["text", "json", "bytes"]
 

@@ -9,13 +9,13 @@ Use: `counted(b"\\0\\0\\0\\x05hello\\0\\0\\0\\x02ok")` -> a Guess with the frami
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bridge.link.recogniser.guess import Guess
+from bridge.link.recogniser.values import is_structured
 
 __all__ = ["counted"]
 
@@ -89,7 +89,7 @@ def _convinces(kind: _Kind, walk: _Walk, size: int) -> tuple[float, bool]:
     full = [frame for frame in walk.frames if frame]
     if kind.framing is None and len(full) < 2:
         return 0.0, False  # the end of what has come is the end of a frame by chance
-    if all(map(_is_json, full)):
+    if all(map(is_structured, full)):
         return 1000.0 + 20 * len(full) + kind.width, True
     if not any(map(_NO_TEXT.search, full)) and all(map(_is_text, full)):
         bits = _bits_of_text(kind, walk, size)
@@ -119,16 +119,6 @@ def _bits_of_lengths(width: int, walk: _Walk, size: int) -> float:
     be as small, of which the probability is (size / 256**width)**n / n!."""
     count = sum([1 for frame in walk.frames if frame])
     return count * (8.0 * width - math.log2(size)) + math.lgamma(count + 1) / math.log(2)
-
-
-def _is_json(frame: bytes) -> bool:
-    if frame[:1] not in (b"{", b"["):
-        return False
-    try:
-        json.loads(frame)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _is_text(frame: bytes) -> bool:

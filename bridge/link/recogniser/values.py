@@ -16,7 +16,7 @@ from bridge.errors import FramingError
 from bridge.link.framing import framing_in
 from bridge.link.recogniser.guess import Guess, spec_of, visible
 
-__all__ = ["is_json", "json_stream"]
+__all__ = ["is_json", "is_structured", "is_value", "json_stream"]
 
 _MOST_VALUES = 500
 _LONGEST_GAP = 32  # bytes; a delimiter is shorter, and what is longer is content
@@ -57,6 +57,20 @@ def is_json(data: bytes) -> bool:
     """Whether there is nothing in it but values, the last of which may be cut off, and white space."""
     found = _values(data)
     return found is not None and not b"".join([*found.gaps, found.tail]).strip(_BLANK)
+
+
+def is_structured(frame: bytes) -> bool:
+    """Whether it is one object or array, whole."""
+    return frame[:1] in (b"{", b"[") and is_value(frame)
+
+
+def is_value(frame: bytes) -> bool:
+    """Whether it is one value, whole."""
+    try:
+        json.loads(frame)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _values(data: bytes) -> _Values | None:
