@@ -73,6 +73,7 @@ def test_each_row_of_what_can_grow_names_its_limit_and_a_test_that_exists() -> N
     lines = [line for line in section(text, "Everything that can grow, and its limit").splitlines() if line[:2] == "| "]
     wanted = [line for line in lines if not line.startswith("| what |")]
     assert len(wanted) > 50
+    assert len(set(wanted)) == len(wanted), "a row stands there twice"
     for line in wanted:
         *_, limit, setting, _, seen, shown = line.strip("| ").split(" | ")
         assert limit != "–", line
