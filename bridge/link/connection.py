@@ -51,6 +51,7 @@ __all__ = ["TRANSITIONS", "Link", "LinkOptions", "LinkState", "LinkStatus", "Out
 log = logging.getLogger("bridge.link")
 
 BY_SERVER = ("eof", "reset")  # how a connection ends that the server has closed
+LAST_FATES = 0.5  # seconds in which whoever waits for the fate of something is told, when the link has ended for good
 STABLE = 5.0  # seconds a connection lasts before the delays start anew: a server that accepts and
 # closes at once would otherwise be called five times a second for ever
 
@@ -158,6 +159,7 @@ class Link:
             self._cause = self._cause or LinkError("closed", "the bridge is stopping")
             finish_sending(sock, self._over, seconds)
         self.close()
+        self._over.wait(LAST_FATES)
 
     def close(self) -> None:
         """End the connection and `run()`. May be called twice."""
@@ -190,11 +192,11 @@ class Link:
         self._sock = sock
         self._hints.begin()
         self._opened = False
-        if not self._first.begin():
+        if not self._first.needed:
             self._connected()
         pace = Pace(self._options.separate, self._options.send_gap, self._closing)
         writer = Writer(sock, self._outgoing, pace, self._tally, self._broken)
-        say = partial(self._first.say, writer.hand, self._connected)
+        say = self._first.begin(writer.hand, self._connected)
         writer.start(partial(self._sent_all, sock), self._hints.first_sent, say)
         if self._closing.is_set():  # close() may have come before there was a socket to break
             self._break(sock, LinkError("closed", "the bridge is stopping"))
@@ -208,8 +210,8 @@ class Link:
         self._progress.end()
         self._hints.ended(not self._closing.is_set() and self._cause.code in BY_SERVER, unanswered_for(sock))
         self._sock = None
+        self._first.close()  # before: what has not come to count as connected does not any more
         self._outgoing.down(in_flight=False)
-        self._first.close()
         writer.join()
         acked = acknowledged(sock)
         self._outgoing.over(None if acked is None else acked - self._first.size)

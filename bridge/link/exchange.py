@@ -3,7 +3,7 @@
 The writer's thread speaks here, alone, before it sends anything else; the reader goes on as ever, and what it reads
 waits here until it is asked for, or until the talk is over. Must not know what the words mean.
 
-Use: `first = FirstWords(opening, on_burst)`; `if first.begin(): first.say(hand, connected)`; in it the opening has
+Use: `first = FirstWords(opening, on_burst)`; `say = first.begin(hand, connected)`; `say()`; in it the opening has
 `exchange.send([b"login"])` and `exchange.next(5.0)`.
 """
 
@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from bridge.errors import LinkError
@@ -36,14 +37,22 @@ class Opening(NamedTuple):
 
 
 class Exchange:
-    """Of one connection. `hand`: sends payloads; raises LinkError, and Refused for what can't be framed."""
+    """Of one connection. `hand`: sends a frame on it; raises LinkError. `size`: bytes that were sent."""
 
-    def __init__(self, hand: Callable[[Sequence[bytes]], None]) -> None:
-        self.send = hand
+    def __init__(self, framing: Framing, hand: Callable[[bytes], None]) -> None:
+        self._framing, self._hand = framing, hand
+        self.size = 0
         self._changed = threading.Condition()
         self._frames: deque[bytes] = deque()
         self._size = 0
         self.over = False
+
+    def send(self, payloads: Sequence[bytes]) -> None:
+        """Send these on this connection. Raises LinkError, and Refused for what can't be framed."""
+        for payload in payloads:
+            frame = self._framing.frame(payload)
+            self._hand(frame)
+            self.size += len(frame)
 
     def next(self, seconds: float) -> bytes:
         """The next frame of the server. Raises TimeoutError, and LinkError if the connection ends before."""
@@ -73,9 +82,13 @@ class Exchange:
             self._changed.notify_all()
             return True
 
-    def release(self, on_burst: Callable[[list[bytes]], None]) -> None:
-        """The talk is over: what was read and not asked for goes here, before anything that is read from now on."""
-        with self._changed:
+    def release(self, done: Callable[[], None], on_burst: Callable[[list[bytes]], None]) -> None:
+        """The talk is over: `done` is called, and what was read and not asked for goes to `on_burst`, before anything
+        that is read from now on. Raises LinkError, and then neither is, if the connection is over."""
+        with self._changed:  # or it could end in the middle, and another one begin
+            if self.over:
+                raise LinkError("opening", "the connection ended before its first words had been said")
+            done()
             frames = list(self._frames)
             self._frames.clear()
             if frames:
@@ -83,7 +96,7 @@ class Exchange:
             self._end()
 
     def close(self) -> None:
-        """The connection is over. May be called twice."""
+        """The connection is over. Waits for a `release` that is under way. May be called twice."""
         with self._changed:
             self._end()
 
@@ -99,46 +112,41 @@ class FirstWords:
     def __init__(self, opening: Opening | None, on_burst: Callable[[list[bytes]], None]) -> None:
         self._opening, self._on_burst = opening, on_burst
         self._exchange: Exchange | None = None
-        self._hand: Callable[[bytes], None]
-        self.size = 0  # bytes that the present connection began with
+
+    @property
+    def needed(self) -> bool:
+        """Whether a connection has to be begun here before it counts as connected."""
+        return self._opening is not None
 
     @property
     def talking(self) -> bool:
         """Whether the present connection has not come further."""
-        return self._exchange is not None
+        return self._exchange is not None and not self._exchange.over
 
-    def begin(self) -> bool:
-        """There is a connection: whether something is to be said first."""
-        self.size = 0
-        self._exchange = None if self._opening is None else Exchange(self._send)
-        return self.talking
+    @property
+    def size(self) -> int:
+        """Bytes that the present connection began with."""
+        return 0 if self._exchange is None else self._exchange.size
 
-    def say(self, hand: Callable[[bytes], None], done: Callable[[], None]) -> None:
-        """Say it, if there is anything, and then call `done`. `hand`: sends a frame. Raises LinkError."""
-        exchange, opening, self._hand = self._exchange, self._opening, hand
-        if exchange is None or opening is None:
-            return
+    def begin(self, hand: Callable[[bytes], None], done: Callable[[], None]) -> Callable[[], None]:
+        """There is a connection. `hand`: sends a frame on it. What says its first words, if there are any, and then
+        calls `done`; it raises LinkError."""
+        if self._opening is None:
+            return lambda: None
+        self._exchange = Exchange(self._opening.framing, hand)
+        return partial(self._say, self._opening, self._exchange, done)
+
+    def _say(self, opening: Opening, exchange: Exchange, done: Callable[[], None]) -> None:
         opening.begin(exchange)
-        if exchange.over:  # and perhaps there is another one already
-            raise LinkError("opening", "the connection ended before its first words had been said")
-        done()
-        exchange.release(self._on_burst)
-        self._exchange = None
+        exchange.release(done, self._on_burst)
 
     def take(self, frames: list[bytes]) -> None:
         """The reader has read these."""
         exchange = self._exchange
-        if exchange is None or not exchange.take(frames):
+        if exchange is None or exchange.over or not exchange.take(frames):
             self._on_burst(frames)
 
     def close(self) -> None:
-        """The connection is over. May be called twice."""
+        """The connection is over, and does not come to count as connected any more. May be called twice."""
         if self._exchange is not None:
             self._exchange.close()
-
-    def _send(self, payloads: Sequence[bytes]) -> None:
-        assert self._opening is not None  # or nobody would send
-        for payload in payloads:
-            frame = self._opening.framing.frame(payload)
-            self._hand(frame)
-            self.size += len(frame)

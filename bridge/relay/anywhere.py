@@ -31,8 +31,7 @@ class Anywhere:
 
     def __init__(self, calls: Calls, lock: threading.RLock, comings: Comings, tally: Tally) -> None:
         self._calls, self._lock, self._comings, self._tally = calls, lock, comings, tally
-        self._first: Callable[[Made], None] | None = None  # takes what a link that is coming up begins with
-        self._announcer = 0  # from this thread
+        self._first: dict[int, Callable[[Made], None]] = {}  # thread -> takes what it sends: a link comes up in it
 
     def run(self, wires: Wires, emit: Callable[[Any], None]) -> None:
         """From now on everything may be called."""
@@ -41,11 +40,12 @@ class Anywhere:
     @contextmanager
     def announcing(self, first: Callable[[Made], None]) -> Iterator[None]:
         """The link is coming up: what this thread sends inside goes to `first`."""
-        self._announcer, self._first = threading.get_ident(), first
+        announcer = threading.get_ident()
+        self._first[announcer] = first
         try:
             yield
         finally:
-            self._first = None
+            del self._first[announcer]
 
     def send(self, message: object, done: Done | None = None) -> None:
         """Raises TypeError, and Refused if there is nobody else to be told."""
@@ -63,9 +63,10 @@ class Anywhere:
 
     def _send_now(self, made: Made) -> None:
         """Without the lock: a hook, which has it, may wait for another thread that sends."""
-        if self._first is not None and self._announcer == threading.get_ident():
+        first = self._first.get(threading.get_ident())
+        if first is not None:
             self._fits(made.payloads)
-            self._first(made)  # the link is as good as up
+            first(made)  # the link is as good as up
         else:
             self._send(made.payloads, made.told(self._tally) if made.dones else None)
 

@@ -27,7 +27,7 @@ PATIENCE = 5.0  # seconds for an answer, if the hook gives none
 class Exchange(Protocol):
     """link/exchange.py's."""
 
-    send: Callable[[Sequence[bytes]], None]
+    def send(self, payloads: Sequence[bytes]) -> None: ...
 
     def next(self, seconds: float) -> bytes: ...
 

@@ -138,13 +138,13 @@ def test_what_the_server_says_while_it_is_asked_is_bounded(server: TcpServer, tm
     with Handled(server, [written(tmp_path, ASKING)]) as at, Client(at.bridge.url) as ann:
         at.peer.send(b"abc~")
         at.peer.frames.wait(lambda frame: frame == b"answer cba")
-        lines = [b"welcome"] + [b"%06d" % n + b"x" * 50_000 for n in range(200)]
+        lines = [b"welcome"] + [b"%06d" % n + b"x" * 50_000 for n in range(100)]
         sender = threading.Thread(target=lambda: at.peer.send(b"~".join(lines) + b"~"))
         sender.start()
         ann.linked()
         sender.join(PATIENCE)
         ann.got("message", lines[-1].decode())
-        assert [text[:6] for text in ann.all("message")] == [f"{n:06d}" for n in range(200)]
+        assert [text[:6] for text in ann.all("message")] == [f"{n:06d}" for n in range(100)]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,18 @@ def test_the_bridge_stops_at_once_while_it_asks(server: TcpServer, tmp_path: Pat
 
 
 def test_without_a_framing_first_words_are_apart(server: TcpServer) -> None:
-    with Bridge("--server", server.address, "--greeting", "one", "--greeting", "two", "--framing-out", "none"):
+    with Bridge(
+        "--server",
+        server.address,
+        "--greeting",
+        "one",
+        "--greeting",
+        "two",
+        "--framing-out",
+        "none",
+        "--send-gap",
+        "0.3",
+    ):
         peer = server.accept()
         peer.raw.wait(lambda data: b"two" in data)
         assert peer.raw.entries[:2] == [b"one", b"two"]
@@ -216,3 +227,70 @@ def test_hooks_of_the_link_that_can_not_be_called_are_refused_at_start(tmp_path:
         done = run_app("--check", "--handlers", str(written(tmp_path, f"def setup(bridge):\n    {line}\n")))
         assert done.returncode == 2
         assert words in done.stderr or f"@bridge.{hook} without parentheses" in done.stderr
+
+
+SLOW = """
+import threading
+
+def setup(bridge):
+    calls = []
+    again = threading.Event()
+
+    @bridge.on_link_up
+    def login(ask):
+        calls.append(1)
+        n = len(calls)
+        if n == 1:
+            again.wait()
+        else:
+            again.set()
+        yield bridge.Frame(f"login {n}", done=lambda fate: print("fate", n, fate and fate.code, flush=True))
+        if n > 1:
+            ask(None)
+"""
+
+SLOW_PRESENCE = """
+import time
+
+def setup(bridge):
+    calls = []
+
+    @bridge.on_register
+    def come(client):
+        calls.append(1)
+        if len(calls) == 2:
+            print("announcing", flush=True)
+            time.sleep(3)
+        return f"+{client.user} {len(calls)}"
+"""
+
+
+def test_first_words_that_come_too_late_for_their_connection_do_not_go_to_the_next(
+    server: TcpServer, tmp_path: Path
+) -> None:
+    with Handled(server, [written(tmp_path, SLOW)]) as at:
+        at.peer.close()
+        peer = server.accept()
+        at.bridge.log.wait(lambda line: line.startswith("fate 1"))
+        assert "fate 1 link-down" in at.bridge.log.entries
+        peer.send(b"go~")
+        with at.client() as ann:
+            assert ann.ask("move")["ok"]
+        assert first(peer, 2)[0] == b"login 2"
+        assert json.loads(peer.frames.entries[1])["action"] == "connected"
+
+
+def test_a_connection_that_ends_while_who_is_there_is_asked_for_does_not_come_up_later(
+    server: TcpServer, tmp_path: Path
+) -> None:
+    flags = ("--greeting", "hi", "--identity", "register")
+    with Handled(server, [written(tmp_path, SLOW_PRESENCE)], *flags) as at, at.client() as ann:
+        assert ann.ask("register", "ann") == {"ok": True, "user": "ann"}
+        at.peer.close()
+        second = server.accept()
+        at.bridge.log.wait(lambda line: line == "announcing")
+        second.close()
+        third = server.accept()
+        assert ann.ask("move")["ok"]
+        assert first(third, 3)[:2] == [b"hi", b"+ann 3"]
+        assert third.message(action="move") == json.loads(third.frames.entries[2])
