@@ -73,6 +73,8 @@ def setup(bridge):
             "bridge.on_connect": lambda: bridge.on_connect(lambda client: None),
             "bridge.on_register": lambda: bridge.on_register(lambda client: {"came": client.user}),
             "bridge.on_disconnect": lambda: bridge.on_disconnect(lambda client: None),
+            "bridge.on_link_up": lambda: bridge.on_link_up(lambda: None),
+            "bridge.on_link_down": lambda: bridge.on_link_down(lambda reason: None),
             "client.register": lambda: client.register("ann"),
             "client.disconnect": lambda: [one.disconnect("told") for one in bridge.clients if one is not client],
         }
