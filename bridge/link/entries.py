@@ -105,10 +105,12 @@ def fits(framing: Framing, payloads: Sequence[bytes]) -> None:
         framing.frame(payload)
 
 
-def notices_of(framing: Framing, payloads: Sequence[bytes], tally: Tally, done: Done | None = None) -> list[Entry]:
-    """Presence notices. What a handler wrote in place of one and can't be sent is counted. `done`: is told of the last
-    of them."""
-    notices = []
+def notices_of(
+    framing: Framing, payloads: Sequence[bytes], tally: Tally, done: Done | None = None
+) -> tuple[list[Entry], Fates]:
+    """Presence notices, and what became of those that none can be made of. What a handler wrote in place of one and
+    can't be sent is counted. `done`: is told of the last of them; of nothing, that it was sent."""
+    notices, fate = list[Entry](), None
     for payload in payloads:
         try:
             notice = Entry(presence=True)
@@ -116,9 +118,13 @@ def notices_of(framing: Framing, payloads: Sequence[bytes], tally: Tally, done: 
             notices.append(notice)
         except Refused as error:
             tally.refuse(error.code, "presence", error.message)
-    if done is not None and notices:
-        notices[-1].done = done
-    return notices
+            fate = error
+    if done is None:
+        return notices, []
+    if not notices:
+        return [], [(Entry(done=done), fate)]
+    notices[-1].done = done
+    return notices, []
 
 
 def finish(fates: Fates) -> None:

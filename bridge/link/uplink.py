@@ -31,8 +31,7 @@ __all__ = ["JOINED", "PRESENCE_LIMIT", "Done", "Uplink"]
 
 log = logging.getLogger("bridge.link")
 
-#: Bytes of presence that may wait beyond what is announced at the start of a connection. A server
-#: that leaves so much unread is not reading at all.
+#: Bytes of presence that may wait, beyond what a connection begins with: who leaves more unread does not read at all.
 PRESENCE_LIMIT = 8 * 1024 * 1024
 
 
@@ -86,7 +85,7 @@ class Uplink:
     def up(self, payloads: Sequence[bytes], done: Done | None = None) -> None:
         """The link is there. The payloads go out before anything else, then what was not confirmed, then what was
         held; what was sent for a user who has gone is refused. `done`: is told of the payloads."""
-        notices = notices_of(self._framing, [*self._keeping.hello, *payloads], self._tally, done)
+        notices, none = notices_of(self._framing, [*self._keeping.hello, *payloads], self._tally, done)
         with self._changed:
             self._open = True
             self._connection += 1
@@ -98,7 +97,7 @@ class Uplink:
             self._presence = 0
             self._expiry.off()
             self._changed.notify_all()
-        finish(fates)
+        finish([*none, *fates])
 
     def send(
         self,
@@ -164,17 +163,17 @@ class Uplink:
     def tell(self, payloads: Sequence[bytes], done: Done | None = None) -> None:
         """Queue a presence notice. While the link is down it is not kept: presence is announced
         anew when it comes back."""
-        notices = notices_of(self._framing, payloads, self._tally, done)
+        notices, none = notices_of(self._framing, payloads, self._tally, done)
         with self._changed:
             size = self._presence + sum(notice.size for notice in notices)
             queued, overflow = self._open, self._open and size > PRESENCE_LIMIT
-            if queued:
-                self._presence = size
+            self._presence = size if queued else 0
             if queued and not overflow:
                 self._queue.extend(notices)
                 self._changed.notify_all()
         if overflow or not queued:
-            finish([(notice, Refused("link-down")) for notice in notices])
+            none += [(notice, Refused("link-down")) for notice in notices]
+        finish(none)
         if overflow:
             self._on_overflow()
 
@@ -253,6 +252,7 @@ class Uplink:
             lost = [one for one in self._release() if not one[0].last] if in_flight else []
             waiting, self._queue = self._queue, deque()
             fates, over = self._keeping.broken(waiting, time.monotonic())
+            fates += self._keeping.stop(link_up=False) if self._stops else []  # no other connection comes
             self._expire_at(over)
             self._events = self._keeping.unconfirmed
             self._events += sum([len(e.pieces[piece]) for e, piece in self._taken if not (e.presence or e.last)])

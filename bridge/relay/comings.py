@@ -227,6 +227,8 @@ class Comings:
             if self._users.get(client.sid) is not client:
                 raise Refused("gone", "this client has disconnected")
             self._presence.become(client, name, registered)
+            if self._users.get(client.sid) is not client:
+                raise Refused("gone", "a handler has disconnected this client")
             if registered and client._session and client.user == name:
                 self._wires.remember(client._session, name)
             if client.user == name:  # unless a hook has made it somebody else

@@ -89,16 +89,21 @@ class Presence:
         """What the server is to be told of a user that may come. Raises Refused if its hook does not let it."""
         user = change.user
         hook = self._hooks.register if user.registered else self._hooks.connect
-        made = Made(usual=True) if hook is None else self._calls.made(hook, change.client, usual=True)
+        made = Made(usual=True) if hook is None else self._fitting(hook, change.client)
         if made.usual:
             own = self._own(user, came=True)
             return Arrival(user, own, Told.USUAL if own.payloads else Told.NOTHING)
+        return Arrival(user, made, Told.OWN if made.payloads else Told.NOTHING)
+
+    def _fitting(self, hook: Callable[..., object], client: Client) -> Made:
+        """What a hook has the server told. Raises Refused if it does not let it be, or that can't be sent."""
+        made = self._calls.made(hook, client, usual=True)
         try:
             self._wires.fits(made.payloads)
         except Refused as error:
             made.refused(error, self._tally)
             raise
-        return Arrival(user, made, Told.OWN if made.payloads else Told.NOTHING)
+        return made
 
     def arrived(self, client: Client, arrival: Arrival) -> None:
         """Tell the server, unless it was told meanwhile. What a hook returned that made its client somebody else is
@@ -138,7 +143,7 @@ class Presence:
         user, hook = change.user, self._hooks.disconnect
         known = user.told in (Told.USUAL, Told.OWN)
         try:
-            made = Made(usual=True) if hook is None else self._calls.made(hook, change.client, usual=True)
+            made = Made(usual=True) if hook is None else self._fitting(hook, change.client)
         except Refused as error:
             self._tally.refuse(error.code, "on_disconnect", error.message)
             known = user.told is Told.USUAL  # then it gets the other one, too

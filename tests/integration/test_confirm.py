@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.client import Client
+from tests.handlers import Handled, written
 from tests.integration.test_link_down import emit
 from tests.process import Bridge
 from tests.tcpserver import Peer, TcpServer
@@ -139,6 +141,22 @@ def test_a_server_that_confirms_nothing_is_busy_when_its_queue_is_full() -> None
         numbered(peer, 2)
         peer.send_json({"confirm": 2})
         assert answers.wait_count(1) == [{"ok": True}]
+
+
+FATES = """
+def setup(bridge):
+    @bridge.on_event("move")
+    def move(client):
+        return bridge.Frame({"moved": 1}, done=lambda fate: print("fate:", fate and fate.code, flush=True))
+"""
+
+
+def test_what_is_not_confirmed_when_the_bridge_stops_is_told_so(tmp_path: Path) -> None:
+    with TcpServer() as server, Handled(server, [written(tmp_path, FATES)], "--confirm") as at, at.client() as ann:
+        ann.emit("move")
+        numbered(at.peer, 1)
+        assert at.bridge.stop() == 0
+        assert [line for line in at.bridge.log.entries if line.startswith("fate")] == ["fate: link-down"]
 
 
 def test_without_it_nothing_is_numbered_and_a_confirmation_is_a_message() -> None:

@@ -310,3 +310,38 @@ def test_a_handler_may_disconnect_a_client_for_good() -> None:
         with pytest.raises(ValueError, match="the reason is a text"):
             at.bridge.clients[0].disconnect(bad)
     assert at.closed == [("a", "afk")]
+
+
+def test_a_notice_of_the_going_that_can_not_be_sent_is_told_so_and_the_usual_one_goes_in_its_place() -> None:
+    fates: list[Refused | None] = []
+    at = At("register", hooks(disconnect=lambda c: Frame("a~b", done=fates.append)))
+    at.up()
+    at.come("1")
+    at.ask("1", "register", "ann")
+    at.go("1")
+    assert at.said() == [notice("ann", "disconnected")]
+    assert [fate and fate.code for fate in fates] == ["delimiter-in-frame"]
+
+
+def test_a_frame_of_nothing_is_told_its_fate_when_the_link_comes_up_too() -> None:
+    fates: list[Refused | None] = []
+    at = At("register", hooks(register=lambda c: Frame(None, done=fates.append)))
+    at.up()
+    at.come("1")
+    at.ask("1", "register", "ann")
+    assert fates == [None]
+    at.down()
+    at.up()
+    assert fates == [None, None]
+    assert at.raw() == []
+
+
+def test_a_client_that_its_own_hook_disconnects_has_not_come_and_is_not_remembered() -> None:
+    at = At("register", hooks(register=lambda client: client.disconnect("not today")))
+    at.up()
+    at.relay.connected("1", "127.0.0.1", "session")
+    (answer,) = at.emit("1", "register", "ann")
+    assert answer["error"] == "gone"
+    assert at.closed == [("1", "not today")]
+    assert (at.remembered, at.users.names, at.raw()) == ({}, (), [])
+    assert at.told("1", "bridge:user") == []

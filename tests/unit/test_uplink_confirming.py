@@ -443,3 +443,16 @@ def test_a_server_that_confirms_nothing_does_not_have_more_kept_with_each_connec
     confirm(up, last)
     up.down(in_flight=False)
     up.send([b'{"n":1}'])
+
+
+def test_what_is_not_confirmed_when_the_link_ends_after_the_bridge_stops_is_refused() -> None:
+    up, done = confirmer(), Outcomes()
+    up.up([])
+    up.send([b'{"n":1}'], done.of("had"))
+    sent(up)
+    up.send([b'{"n":2}'], done.of("waits"))
+    up.close()
+    assert done.calls == {"had": [], "waits": []}
+    up.down(in_flight=False)
+    up.down(in_flight=False)
+    assert done.calls == {"had": ["link-down"], "waits": ["link-down"]}
