@@ -216,6 +216,8 @@ class Link:
         acked = acknowledged(sock)
         self._outgoing.over(None if acked is None else acked - self._first.size)
         sock.close()
+        if not self._closing.is_set():
+            self._hints.between()
         if self._opened:
             self._tally.count("link_drops")
         else:

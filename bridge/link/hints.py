@@ -131,12 +131,13 @@ class Hints:
             found = self._patterns.ended(lasted=lasted, sent=sent, heard=heard, answer_missed=answer_missed)
             if found is not None:
                 self._say_of_patterns(found)
-            if self._patterns.refuses_the_first_bytes and not self._probed:
-                self._probed = True
-                threading.Thread(target=self._ask, name="bridge-probe", daemon=True).start()
 
-    def _ask(self) -> None:
-        """Say what the server is, if that can be told by asking in TLS."""
+    def between(self) -> None:
+        """There is no connection now, so one can be made to ask in TLS a server that has never said a word, and closes
+        each connection at once: a server that speaks otherwise is not sent what it can't understand."""
+        if self._probed or self._tally["bytes_in"] or not self._patterns.refuses_the_first_bytes:
+            return
+        self._probed = True
         log.info("= the server closes each connection without a word; it is asked whether it speaks TLS")
         found = of_protocol(self._probe())
         if found is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
 import threading
@@ -135,6 +136,37 @@ def test_a_tls_server_is_named_by_its_alert(tmp_path: Path) -> None:
                 bridge.said("looks like TLS")
         finally:
             server.kill()
+
+
+def test_a_server_that_never_said_anything_is_asked_in_tls_while_no_other_connection_is_open() -> None:
+    assert closing_at_once(b"") == ["closed", "asked in TLS"]
+
+
+def test_a_server_that_has_said_something_once_is_never_asked_in_tls() -> None:
+    assert closing_at_once(b"welcome~") == ["closed"]
+
+
+def closing_at_once(said: bytes, connections: int = 12) -> list[str]:
+    """What became of the connections to a server that says this on the first, and closes each at the first byte: the
+    kinds of it. "two at once" is one more."""
+    kinds: set[str] = set()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        Bridge("--server", f"127.0.0.1:{listener.getsockname()[1]}", "--retry-max", "0.5") as bridge,
+        Client(bridge.url),  # whom the server is told of each time
+    ):
+        listener.settimeout(PATIENCE)
+        for number in range(connections):
+            sock, _ = listener.accept()
+            if number == 0:
+                sock.sendall(said)
+            kinds.add("asked in TLS" if sock.recv(64).startswith(b"\x16\x03") else "closed")
+            if select.select([listener], [], [], 0)[0]:
+                kinds.add("two at once")
+            sock.close()
+            if "asked in TLS" in kinds:
+                break
+    return sorted(kinds, key=len)
 
 
 def test_a_server_of_another_protocol_is_named_by_its_banner() -> None:
