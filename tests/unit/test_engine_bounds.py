@@ -35,7 +35,7 @@ class Recovery:
         return "pid of " + sid
 
 recovery, connections = Recovery(), {}
-at = arrivals.Arrivals(recovery, connections.get)
+at = arrivals.Arrivals(recovery, connections.get, lambda eio_sid: eio_sid)
 """
 
 
@@ -78,6 +78,15 @@ while len(queues.pings):
 late.sort()
 assert late[0] >= 0, late
 assert late[len(late) // 4] < 0.004, late
+""")
+
+
+def test_what_is_due_within_a_hundredth_of_its_time_is_done_in_one_turn() -> None:
+    run("""
+import time
+pings = deadlines.Deadlines(25.0, print)
+pings.add("first")
+assert 25.2 < pings.next - time.monotonic() <= 25.25, "a bridge with idle clients wakes for each of them"
 """)
 
 

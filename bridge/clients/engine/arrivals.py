@@ -8,6 +8,7 @@ Use: `arrivals = Arrivals(recovery, connection)`; `take_over(server, arrives=arr
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -24,10 +25,17 @@ PATIENCE = 15.0  # seconds for the handlers of the connection before this one, a
 
 
 class Arrivals:
-    """`connection`: the one that a Socket.IO id has now, until python-socketio has forgotten it."""
+    """`connection`: the one that a Socket.IO id has now, until python-socketio has forgotten it; `session`: by its own
+    id, None if it has gone."""
 
-    def __init__(self, recovery: Recovery, connection: Callable[[str], Session | None]) -> None:
-        self._recovery, self._connection = recovery, connection
+    def __init__(
+        self,
+        recovery: Recovery,
+        connection: Callable[[str], Session | None],
+        session: Callable[[str], Session | None],
+    ) -> None:
+        self._recovery, self._connection, self._session = recovery, connection, session
+        self._coming: dict[str, Session] = {}  # those who are arriving with the id that they had, by that
         self._auths: dict[str, dict[str, object]] = {}  # of those who are arriving, by their session's id
         self._greetings: dict[str, Greeting] = {}  # of those who have no id yet, by their session's
         self._greeted: dict[str, Greeting] = {}  # by the new id
@@ -39,7 +47,8 @@ class Arrivals:
         if isinstance(auth, dict) and len(packet) <= MOST_AUTH:
             self._auths[eio_sid] = auth
         old = self._recovery.sid_of(auth)
-        if old is not None and not self._is_free(old, eio_sid):
+        comes_back = old is not None and self._takes(old, eio_sid)
+        if not comes_back and old is not None:
             auth = None  # it is somebody new, as two can't have one id
         self._greetings[eio_sid] = greeting = self._recovery.greet(auth)
         try:
@@ -47,19 +56,27 @@ class Arrivals:
         finally:
             self._greetings.pop(eio_sid, None)
             self._auths.pop(eio_sid, None)
+            if comes_back and old is not None:
+                del self._coming[old]
             for sid in [sid for sid, its in self._greeted.items() if its is greeting]:
                 del self._greeted[sid]  # it was refused
 
-    def _is_free(self, sid: str, eio_sid: str) -> bool:
-        """End the connection that has this id, if it is another one; whether none has it any more."""
-        session = self._connection(sid)
-        if session is not None and session.sid != eio_sid:
-            session.finish()  # its network was cut, and perhaps nobody has noticed yet
+    def _takes(self, sid: str, eio_sid: str) -> bool:
+        """End whoever has this id or arrives with it, and whose hook may wait still; whether it is this one's now."""
+        own, ends = self._session(eio_sid), time.monotonic() + PATIENCE
+        while (other := self._connection(sid) or self._coming.get(sid)) is not None:
+            left = ends - time.monotonic()
+            if other is own or left <= 0:
+                return False
+            other.finish()  # its network was cut, and perhaps nobody has noticed yet
             gone = Event()
-            if session.when_done(gone.send):
-                gone.wait(PATIENCE)
-            session = self._connection(sid)
-        return session is None
+            if other.when_done(gone.send):
+                gone.wait(left)
+            elif self._connection(sid) is other:
+                return False
+        if own is not None:
+            self._coming[sid] = own
+        return own is not None
 
     def sid(self, eio_sid: str, new: Callable[[], str]) -> str:
         """The Socket.IO id that it gets."""

@@ -83,7 +83,11 @@ class Engine:
         self._clients: dict[str, Session] = {}
         self._recovery = Recovery(options.recovery, tally)
         self._leaving: dict[str, Session] = {}  # those whose end python-socketio has not done with
-        self._arrivals = Arrivals(self._recovery, lambda sid: self._clients.get(sid) or self._leaving.get(sid))
+        self._arrivals = Arrivals(
+            self._recovery,
+            lambda sid: self._clients.get(sid) or self._leaving.get(sid),
+            self._session,
+        )
         self._limits = Limits(options.outbox, options.slow, tally)
         #: For the fan-out; None if each client is sent to by itself.
         self.send_many = send_many() if options.io_uring else None
@@ -241,6 +245,9 @@ class Engine:
             session.outbox.unpress()
             session.client = None
             self._on_disconnected(sid, for_good)
+
+    def _session(self, eio_sid: str) -> Session | None:
+        return self._eio.sockets.get(eio_sid)
 
     def _left(self, sid: str) -> None:
         del self._leaving[sid]
