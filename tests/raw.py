@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -16,7 +18,7 @@ import websocket
 from tests.process import Bridge
 from tests.waiting import PATIENCE
 
-__all__ = ["Poll", "Raw", "http"]
+__all__ = ["Poll", "Raw", "http", "probing"]
 
 
 class Raw:
@@ -86,7 +88,8 @@ class Poll:
 
     def __init__(self, bridge: Bridge) -> None:
         self._url = f"{bridge.url}/socket.io/?EIO=4&transport=polling"
-        self._url += "&sid=" + json.loads(self.get()[1:])["sid"]
+        self.eio_sid = str(json.loads(self.get()[1:])["sid"])
+        self._url += f"&sid={self.eio_sid}"
         self.post("40")
         self.get()
 
@@ -98,6 +101,19 @@ class Poll:
         """Send packets, separated by \\x1e; the HTTP status."""
         data = body.encode() if isinstance(body, str) else body
         return requests.post(self._url, data=data, timeout=PATIENCE).status_code
+
+
+@contextmanager
+def probing(bridge: Bridge, poll: Poll) -> Iterator[None]:
+    """A WebSocket that this client tries, and does not take."""
+    url = f"ws://127.0.0.1:{bridge.port}/socket.io/?EIO=4&transport=websocket&sid={poll.eio_sid}"
+    tried = websocket.create_connection(url, timeout=PATIENCE)
+    try:
+        tried.send("2probe")
+        assert tried.recv() == "3probe"
+        yield
+    finally:
+        tried.close()
 
 
 def http(bridge: Bridge, request: bytes) -> bytes:

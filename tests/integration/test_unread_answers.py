@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.handlers import written
-from tests.raw import Poll
+from tests.raw import Poll, probing
 from tests.sites import Site, site
 from tests.viewer import PING, Viewer, masked, until
 from tests.waiting import PATIENCE
@@ -146,3 +146,26 @@ def test_who_polls_and_does_not_fetch_its_acks_can_post_no_more_until_it_does() 
         assert answers == [200]
         assert [packet for packet in got if packet.startswith("43")] == [f'43{n}[{{"ok":true}}]' for n in range(count)]
         assert at.counters("clients_slow") == [0]
+
+
+def test_who_tries_a_websocket_for_ever_can_post_no_more_either_once_an_outbox_of_answers_waits() -> None:
+    each = 20_000
+    with site() as at:
+        client, answers = Poll(at.bridge), []
+        body = "\x1e".join(['421["connect"]'] * each)  # refused: 90 bytes of ack for 14
+        with probing(at.bridge, client):
+
+            def post() -> None:
+                for _ in range(3):
+                    answers.append(client.post(body))
+
+            posting = threading.Thread(target=post, daemon=True)
+            posting.start()
+            until(lambda: waits(at) > 1_700_000)
+            assert stands_still(lambda: waits(at)) < 2_000_000
+            assert answers == [200]
+            got = 0
+            while got < 3 * each:
+                got += sum(packet.startswith("431[") for packet in client.get().split("\x1e"))
+            posting.join(PATIENCE)
+            assert answers == [200] * 3

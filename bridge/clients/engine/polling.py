@@ -40,6 +40,10 @@ class Polled(Protocol):
     def unread(self) -> bool:
         """Whether it is to fetch answers before it is to be read on."""
 
+    @property
+    def crammed(self) -> bool:
+        """Whether it is to fetch answers before it may post anything more, whatever else it is about."""
+
     def when_done(self, call: Callable[[], object]) -> bool:
         """Call this when all are done with; False if they are."""
 
@@ -87,15 +91,17 @@ class Polling:
             return ()
         self._posting = True
         try:
+            # A poll does not wait while a WebSocket is tried, nor does a POST then; but no client needs many.
+            self._wait_while(lambda: self._session.crammed)
             packets = read()
             for at in range(0, len(packets), AT_ONCE):  # a POST can have a million
                 self._session.take(packets[at : at + AT_ONCE])
                 eventlet.sleep(0)
-                self._wait_for_answers()
+                self._wait_while(lambda: self._session.unread)
             done = Event()
             if self._session.when_done(done.send):
                 done.wait()
-            self._wait_for_answers()
+            self._wait_while(lambda: self._session.unread)
         finally:
             self._posting = False
         return packets
@@ -105,8 +111,8 @@ class Polling:
         if self._goes_on is not None and not self._goes_on.ready():
             self._goes_on.send()
 
-    def _wait_for_answers(self) -> None:
-        while self._session.unread:
+    def _wait_while(self, unread: Callable[[], bool]) -> None:
+        while unread():
             self._goes_on = Event()
             self._goes_on.wait()
             self._goes_on = None

@@ -166,6 +166,12 @@ class Session(Pinged):
         # Nor does a POST wait: without a poll nothing is fetched.
         return self._unread > 0.0 and self.may_wait
 
+    @property
+    def crammed(self) -> bool:
+        """Implements Polled."""
+        over = self._unread > 0.0 and self.outbox.answers > self._shared.limits.size
+        return over and not self.upgraded and not self.closed
+
     def fetched(self) -> None:
         """Implements Polled."""
         if self.state is SessionState.CLOSING and not self.outbox.size:
