@@ -184,7 +184,8 @@ def test_under_latest_the_server_is_never_slowed_down() -> None:
 
 
 def test_while_every_client_is_behind_the_server_waits_and_nothing_is_lost() -> None:
-    with site() as at:
+    # A fifth of what comes: on a busy machine one of the two may read nothing for a while, and the other goes on.
+    with site("--outbox", "8M") as at:
         viewers = [at.viewer(stalled=True) for _ in range(2)]
         at.feed.flood(40_000)
         at.feed.stands_still(0.3)

@@ -22,7 +22,9 @@ __all__ = ["Deadlines", "Queues", "until_due"]
 
 T = TypeVar("T")
 
-LATE = 1 / 500  # of an interval that something may be late: what is due within it is done in one turn
+LATE = (
+    1 / 100
+)  # of an interval that something may be late: what is due within it is done in one turn, 4 a second of pings
 AT_LEAST = 0.001  # seconds of sleep
 STOOD_STILL = 0.5  # seconds that the process did nothing: it was stopped, or the machine slept
 READ_FIRST = 0.1  # seconds for what came meanwhile
