@@ -247,7 +247,8 @@ class Engine:
             self._on_disconnected(sid, for_good)
 
     def _session(self, eio_sid: str) -> Session | None:
-        return self._eio.sockets.get(eio_sid)
+        session: Session | None = self._eio.sockets.get(eio_sid)
+        return session
 
     def _left(self, sid: str) -> None:
         del self._leaving[sid]
