@@ -246,5 +246,6 @@ NO_REPLY_KEY = ("user_key", "action_key", "once_key")
 #: A setting, one that gives a word a meaning of the bridge's own, and the word.
 OWN = (
     *((key, "confirm", "seq") for key in ("user_key", "action_key", "reply_key", "once_key")),
+    ("reply_key", "confirm", "confirm"),
     *((action, "confirm", "hello") for action in ("connected", "disconnected")),
 )

@@ -77,6 +77,8 @@ class Comings:
                         arrival = self._presence.arrival(changes[0])
                     else:
                         arrival = self._presence.come(client, sid, registered=False)
+                if self._users.get(sid) is not client:
+                    raise Refused("gone", "a handler has disconnected this client")
                 self._arriving[sid] = _Arriving(client, arrival, emitted, told)
             except Refused as error:
                 self._users.remove(sid)
@@ -92,7 +94,9 @@ class Comings:
             self._wires.publish(arriving.emitted)
         self._presence.say(arriving.told)
         self._presence.arrived(client, arriving.arrival)
-        if client.user is not None:
+        if self._users.get(client.sid) is not client:  # refused, or disconnected, since it may connect
+            self._wires.close(client.sid, "gone")
+        elif client.user is not None:
             self._welcome(client, client.user, late=not recovered)
 
     def _visits(self, client: Client) -> None:

@@ -396,6 +396,10 @@ def test_framings_stay_as_they_were_written() -> None:
             "--once-key id and --reply-key id and --replies: id is the bridge's own then",
         ),
         (["--once-key", "username"], "--once-key username: once_key and user_key must differ"),
+        (
+            ["--reply-key", "confirm", "--confirm"],
+            "--reply-key confirm and --confirm: confirm is the bridge's own then",
+        ),
         (["--once-key", "seq", "--confirm"], "--once-key seq and --confirm: seq is the bridge's own then"),
     ],
 )

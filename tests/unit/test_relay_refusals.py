@@ -345,3 +345,32 @@ def test_a_client_that_its_own_hook_disconnects_has_not_come_and_is_not_remember
     assert at.closed == [("1", "not today")]
     assert (at.remembered, at.users.names, at.raw()) == ({}, (), [])
     assert at.told("1", "bridge:user") == []
+
+
+def test_a_client_that_on_connect_disconnects_may_not_connect() -> None:
+    at = At("sid", hooks(connect=lambda client: client.disconnect("not today")))
+    at.up()
+    with pytest.raises(Refused, match="a handler has disconnected this client"):
+        at.relay.connecting("1", "127.0.0.1")
+    assert (at.users.clients, at.users.names, at.raw()) == ((), (), [])
+
+
+def test_a_client_that_is_refused_between_its_question_and_the_answer_is_closed_when_it_has_connected() -> None:
+    lets = ["1"]
+
+    def hook(client: Client) -> str:
+        if client.sid not in lets:
+            raise Refused("bad-user")
+        return f"+{client.sid}"
+
+    at = At("sid", hooks(connect=hook))
+    at.up()
+    at.relay.connecting("1", "127.0.0.1")
+    lets.clear()
+    at.down()
+    at.up()
+    at.closed.clear()  # it has no connection yet that could be ended
+    at.relay.connected("1", "127.0.0.1")
+    assert at.closed == [("1", "gone")]
+    assert at.told("1", "bridge:user") == []
+    assert (at.users.names, at.raw()) == ((), [])
