@@ -208,7 +208,8 @@ class Link:
         self._silence.end()
         self._watch.end()
         self._progress.end()
-        self._hints.ended(not self._closing.is_set() and self._cause.code in BY_SERVER, unanswered_for(sock))
+        by_server = not self._closing.is_set() and self._cause.code in BY_SERVER
+        self._hints.ended(by_server, unanswered_for(sock, self._hints.heard))
         self._sock = None
         self._first.close()  # before: what has not come to count as connected does not any more
         self._outgoing.down(in_flight=False)

@@ -73,6 +73,11 @@ class Hints:
         if self.hint is not None and self.hint.code == "itself":
             self._say(None)
 
+    @property
+    def heard(self) -> bool:
+        """Whether the server has said anything on this connection."""
+        return self._tally["bytes_in"] > self._heard
+
     def itself(self) -> None:
         """The bridge has connected to itself."""
         self._say(Hint("itself", "--server is the bridge's own address; it has to be that of your TCP server"))
@@ -109,7 +114,7 @@ class Hints:
         """The server has said nothing since `heard` (by time.monotonic()), or since the connection began."""
         with self._lock:
             first, frames = self._first_sent, self._tally["frames_out"] - self._sent_before
-            spoke = self._tally["bytes_in"] > self._heard
+            spoke = self.heard
         if self.hint is None and first is not None:
             self._say(self._patterns.silent(spoke=spoke, heard=heard, first_sent=first, frames=frames))
 
@@ -126,7 +131,7 @@ class Hints:
             self.awake = False
             self._alarm.off()
             lasted, sent = time.monotonic() - self._began, self._first_sent is not None
-            heard = self._tally["bytes_in"] > self._heard
+            heard = self.heard
         if by_server:
             found = self._patterns.ended(lasted=lasted, sent=sent, heard=heard, answer_missed=answer_missed)
             if found is not None:

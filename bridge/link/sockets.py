@@ -114,13 +114,15 @@ def acknowledged(sock: socket.socket) -> int | None:
     return acked - 1  # the SYN counts as one; so does the FIN, if it came to that
 
 
-def unanswered_for(sock: socket.socket) -> float | None:
-    """Seconds since something was last sent, if nothing has come since, also after the connection's end; else None."""
+def unanswered_for(sock: socket.socket, heard: bool) -> float | None:
+    """Seconds since something was last sent, if nothing has come since, also after the connection's end; else None.
+    `heard`: whether anything has come at all."""
     info = _info(sock, _LAST_DATA_RECV + 4)
     if info is None:
         return None
     sent, _, received = struct.unpack_from("III", info, _LAST_DATA_SENT)
-    return sent / 1000 if sent <= received else None
+    # A quick answer comes in the same tick of the kernel's clock; to connect counts as something received.
+    return sent / 1000 if sent < received or not heard else None
 
 
 def is_own(sock: socket.socket, own: tuple[str, int]) -> bool:

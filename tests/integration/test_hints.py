@@ -221,6 +221,13 @@ def test_a_server_that_closes_after_each_frame_is_told_and_nothing_is_repeated()
         ann.events.wait(lambda e: e[0] == "bridge:link" and e[1]["state"] == "waiting", start=len(ann.events.entries))
 
 
+def test_a_server_that_answers_at_once_and_then_closes_has_understood() -> None:
+    with answering(b"thanks~") as (_, bridge, ann):
+        until(lambda: bridge.counter("link_connects") >= 6)
+        assert ann.got("message") == "thanks"
+        assert lines(bridge, "closes the connection after each frame") == []
+
+
 def test_a_server_that_closes_when_nobody_speaks_seems_to_wait_for_that() -> None:
     with TcpServer() as server, Bridge("--server", server.address) as bridge:
         for _ in range(2):

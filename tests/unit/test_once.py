@@ -230,6 +230,7 @@ def test_events_without_an_ack_count_too_and_keep_their_place() -> None:
         assert up.relay.events("a", events, lambda *_: None, True) == 7
         assert [message["n"] for message in up.said()] == ["between"]
         assert up.tally["events_repeated"] == 9
+        assert up.emit("a", "n", {"once": 0}) == [OK]  # its fate is known, without an ack too
 
 
 def test_with_replies_the_answer_is_shared_and_no_reply_is_a_refusal() -> None:

@@ -107,6 +107,15 @@ def test_a_client_that_may_connect_is_announced_when_it_has_and_gets_then_what_i
     assert at.raw() == [b"+a"]
 
 
+def test_a_name_that_on_connect_gives_is_told_once_the_client_has_connected() -> None:
+    at = At("sid", hooks(connect=lambda client: client.register("ann")))
+    at.up()
+    at.relay.connecting("1", "127.0.0.1")
+    assert at.told("1", "bridge:user") == []
+    at.relay.connected("1", "127.0.0.1")
+    assert at.told("1", "bridge:user") == [{"user": "ann"}]
+
+
 def test_a_client_that_goes_between_its_question_and_the_answer_was_there_and_leaves() -> None:
     at = At("sid", hooks(connect=lambda c: f"+{c.user}", disconnect=lambda c: f"-{c.user}"), away=(0.0, 60.0))
     at.up()
