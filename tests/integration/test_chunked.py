@@ -126,6 +126,7 @@ def test_what_is_no_body_in_chunks_ends_its_connection(bridge: Bridge, path: str
         ["Transfer-Encoding : chunked"], ["Transfer-Encoding:\x0bchunked"], ["Transfer-Encoding:\r\n chunked"],
         ["Content-Length: 5", "Content-Length: 6"], ["Content-Length: 5", "Content-Length: 5"], ["Content-Length: +5"],
         ["Content-Length: 5_0"], ["Content-Length: 5,5"], ["Content-Length: "], ["Content-Length: \u0665"],
+        ["X: y\rTransfer-Encoding: chunked"], ["X: y\r"], ["X: y\0"], ["X: \0y\nTransfer-Encoding: chunked"],
         ["X: y", "no header", "Transfer-Encoding: chunked"], ["X\x00Y: z"], [" folded: x"], ["X: y", " folded"],
     ],
 )  # fmt: skip
@@ -134,6 +135,13 @@ def test_a_request_whose_end_is_not_certain_is_refused_with_what_follows_it(brid
     answer = http(bridge, f"POST /echo HTTP/1.1\r\n{lines}\r\n".encode() + chunks(b"hello") + HEALTHY)
     assert statuses(answer) == [b"400"], answer
     assert b"ok" not in answer
+
+
+@pytest.mark.parametrize("odd", ["X: y\rContent-Length: 5", "X: \0", "X: y\nContent-Length: 5"])
+def test_nor_is_it_served_as_a_websocket(bridge: Bridge, odd: str) -> None:
+    head = f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n{odd}\r\nConnection: Upgrade\r\n"
+    head += f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n"
+    assert statuses(http(bridge, head.encode() + b"hello")) == [b"400"]
 
 
 def test_http_1_0_has_no_chunks(bridge: Bridge) -> None:

@@ -236,6 +236,8 @@ def websocket_request(head: bytes) -> tuple[int, dict[str, Any]] | None:
     parts = first.split(" ")
     if end < 0 or len(parts) != _REQUEST_PARTS or parts[2] != "HTTP/1.1":
         return None
+    if head.count(b"\r", 0, end) != len(lines) or head.count(b"\n", 0, end) != len(lines) or b"\0" in head:
+        return None  # others may see other lines in it
     path, _, query = parts[1].partition("?")
     environ: dict[str, Any] = {"PATH_INFO": path, "QUERY_STRING": query}
     raw = []

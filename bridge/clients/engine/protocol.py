@@ -31,6 +31,7 @@ LINGER = (
 LINGERED = 1024 * 1024  # bytes of that
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_ODD = re.compile(rb"\r(?!\n)|\0")
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -39,15 +40,18 @@ class _TooLarge(Exception):
 
 
 class _Head:
-    """What the headers are read from."""
+    """What the headers are read from. `odd`: whether there is in one of them what others take for the end of its line,
+    as Python's parser of headers does, or for that of a text."""
 
     def __init__(self, file: Any) -> None:
         self._file, self._size, self._count = file, 0, 0
+        self.odd = False
 
     def readline(self, size: int = -1) -> bytes:
         """Raises _TooLarge."""
         line: bytes = self._file.readline(LONGEST_HEADER)
         name = line.partition(b":")[0]
+        self.odd = self.odd or _ODD.search(line) is not None
         self._size += len(line)
         self._count += 1
         if len(line) >= LONGEST_HEADER:
@@ -81,14 +85,14 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
 
     def parse_request(self) -> bool:
         """Whether the head could be read; if not, it has been answered."""
-        self.rfile = _Head(self.rfile.fp)
+        self.rfile = head = _Head(self.rfile.fp)
         try:
             if not super().parse_request():
                 return False
         except _TooLarge as error:
             self._too_large(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, str(error))
             return False
-        problem = self._problem()
+        problem = "a line of its head has a bare CR or a NUL in it" if head.odd else self._problem()
         if problem:
             self._bad(problem)
             self._refuse(HTTPStatus.BAD_REQUEST, problem)
