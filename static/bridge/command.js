@@ -6,7 +6,8 @@ export function commandWith({ server, demo }, flag) {
   return `make run${where} ARGS="${escaped(flag)}"`;
 }
 
-// First for make, which takes a dollar for a variable, then for a shell's double quotes.
+// First for make, which takes a dollar for a variable, then for a shell's double quotes, in which `!` asks bash for a
+// line that was typed before.
 function escaped(flag) {
-  return flag.replaceAll("$", "$$$$").replace(/\\(?=[\\$`"]|$)|[$`"]/g, "\\$&");
+  return flag.replaceAll("$", "$$$$").replace(/\\(?=[\\$`"]|$)|[$`"]/g, "\\$&").replaceAll("!", `"'!'"`);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -43,17 +44,18 @@ def test_the_framing_that_fits_is_named_with_a_command_to_copy(
 
 
 def flags_of(command: str) -> list[str]:
-    """What the program is started with by a shell that is given this `make run`."""
+    """What the program is started with by a shell that is given this `make run`, as when it is typed: with `!`, too."""
     said = subprocess.run(
-        ["/bin/sh", "-c", f"{command} -n"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+        ["bash", "-o", "history", "-o", "histexpand"], input=f"{command} -n\n", cwd=ROOT,
+        env={**os.environ, "HISTFILE": ""}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
     line = next(line for line in said.splitlines() if "app.py" in line)
     return shlex.split(line)[2:]
 
 
 def test_every_delimiter_comes_through_make_and_the_shell(demo: Bridge, open_tab: OpenTab) -> None:
     tab = open_tab(demo.url)
-    flags = ["'|'", "'\\x02'", "'$'", "'#'", "'`'", "'a b'", "'\\\\'", "'!'", "length:4be"]
+    flags = ["'|'", "'\\x02'", "'$'", "'#'", "'`'", "'a b'", "'\\\\'", "'!'", "'!a!'", "length:4be"]
     settings = {"server": "localhost:1", "demo": False}
     made = tab.page.evaluate(
         """async ([settings, flags]) => {

@@ -100,7 +100,8 @@ def test_who_asks_whether_its_body_is_wanted_is_told(bridge: Bridge) -> None:
     [
         b"-5\r\nhello\r\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n", b"1_0\r\nhello\r\n0\r\n\r\n",
         b"+5\r\nhello\r\n0\r\n\r\n",
-        b"5\nhello\r\n0\r\n\r\n", b"5\r\nhello!\r\n0\r\n\r\n", b"5\r\nhelloGET", b"\r\n\r\n", b"x", b"5\r\nhel",
+        b"5\nhello\r\n0\r\n\r\n", b"5\r\nhello!\r\n0\r\n\r\n", b"5\r\nhelloGET", b"5\r\nhelloXY0\r\n\r\n",
+        b"\r\n\r\n", b"x", b"5\r\nhel",
         b"5\r\nhello\r\n", b"5\r\nhello\r\n0\r\n", b"5" * 5000, b"f" * 16 + b"\r\n", b"0\r\nno trailer\r\n\r\n",
         b"0\r\n" + b"T: x\r\n" * 100 + b"\r\n", b"0\r\nT: " + b"x" * 5000 + b"\r\n\r\n",
     ],
