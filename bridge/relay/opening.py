@@ -88,8 +88,9 @@ class Opening:
             made = Made()
             try:
                 self._calls.read(item, made)
-            except Refused as error:
-                made.refused(error, self._tally)
+            except BaseException as error:
+                refused = error if isinstance(error, Refused) else Refused("handler-error", str(error))
+                made.refused(refused, self._tally)
                 raise
             _send(exchange, made, self._tally)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import Refused
+from bridge.link.holding import Holding
 from bridge.relay.answers import Emit, Frame
 from bridge.relay.handlers import Bridge
 from bridge.relay.users import Client
@@ -428,3 +429,63 @@ def test_an_emit_to_a_client_that_has_gone_is_nothing_special() -> None:
     at.bridge.emit("e", 1, gone)
     at.bridge.emit("e", 1, "a")
     assert at.tally["unknown_users"] == 1
+
+
+def framed(content: Any, error: BaseException | None = None, **rules: Any) -> tuple[At, list[str | None]]:
+    """A relay whose event `go` returns this in a Frame, after one of text, and the fates of the two."""
+    fates: list[str | None] = []
+
+    def tell(which: str) -> Callable[[Refused | None], None]:
+        return lambda fate: fates.append(f"{which} {fate.code if fate else 'sent'}")
+
+    def handler(client: Client) -> Iterator[Frame]:
+        yield Frame("first", done=tell("1"))
+        if content is None:
+            client.disconnect("gone")
+        yield Frame(content, done=tell("2"))
+        if error is not None:
+            raise error
+
+    return with_event(handler, **rules), fates
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "code"),
+    [
+        ("second", None, None),
+        ("a~b", None, "delimiter-in-frame"),
+        ("x" * (2 << 20), None, "too-big"),
+        ({"x": float}, None, "not-json"),
+        (5, None, "handler-error"),
+        ("second", Refused("bad-user"), "bad-user"),
+        ("second", ZeroDivisionError(), "handler-error"),
+        ("second", SystemExit(), "handler-error"),
+        (None, None, "gone"),
+    ],
+)
+def test_each_frame_of_an_event_is_told_once_and_in_order_what_became_of_it(
+    content: Any, error: BaseException | None, code: str | None
+) -> None:
+    at, fates = framed(content, error)
+    answers = at.emit("a", "go")
+    assert fates == ([] if code is None else [f"1 {code}", f"2 {code}"])
+    at.raw()
+    assert fates == [f"1 {code or 'sent'}", f"2 {code or 'sent'}"]
+    assert [answer.get("error") for answer in answers] == [code]
+
+
+def test_the_frames_of_an_event_are_told_when_the_link_is_down_and_when_it_is_back() -> None:
+    at, fates = framed("second")
+    at.down()
+    assert at.emit("a", "go")[0]["error"] == "link-down"
+    assert fates == ["1 link-down", "2 link-down"]
+    at, fates = framed("second", holding=Holding(3600, 10_000, 10_000))
+    at.down()
+    assert (at.emit("a", "go"), fates) == ([], [])
+    at.up()
+    assert b"second" in at.raw()
+    assert fates == ["1 sent", "2 sent"]
+    at.down()
+    at.emit("a", "go")
+    at.uplink.close()
+    assert fates[2:] == ["1 link-down", "2 link-down"]
