@@ -86,13 +86,18 @@ export class Status {
     return this.#link?.state === "connected";
   }
 
+  // Connected, and the bridge sees what is wrong all the same.
+  get #stalled() {
+    return this.#link?.state === "connected" && this.#link.reason !== "";
+  }
+
   // Without the bridge nobody here knows how its link is.
   get #shownLink() {
     if (this.#browser.tone !== "go") return { tone: "off", word: "unknown", detail: "" };
     if (!this.#link) return { tone: "off", word: "not told yet", detail: "" };
     const { state, reason, since, silent, hint } = this.#link;
     if (state !== "connected") return { ...LINK[state], detail: reason };
-    if (reason) return { ...LINK.stalled, detail: reason }; // what is seen goes before what is guessed
+    if (this.#stalled) return { ...LINK.stalled, detail: reason }; // what is seen goes before what is guessed
     if (hint) return { tone: "wait", word: HINTED[hint.code] ?? NOT_UNDERSTOOD, detail: `connected ${sinceWords(since)}` };
     // Connected, and that is all that is known: it may have nothing to say, or its program hangs.
     if (silent) return { ...LINK.silent, detail: `connected ${sinceWords(since)}, but says nothing` };
@@ -112,9 +117,9 @@ export class Status {
     this.#announce(what || `Connected to the bridge. The server ${this.#server} is ${link.word}.`);
   }
 
-  // What the link's hint says to try, as a line to copy.
+  // What the hint that is shown says to try, as a line to copy.
   #remedy() {
-    const flag = this.#link?.hint?.try ?? "";
+    const flag = (this.#stalled ? null : this.#link?.hint?.try) ?? "";
     document.querySelector("#notice-try").hidden = !flag;
     if (flag) set("#notice-command", commandWith(this.#settings, flag));
   }
@@ -125,7 +130,7 @@ export class Status {
       return `This page is not connected to the bridge${because(this.#browser.detail)}. ${next}`;
     }
     if (!this.#link) return "";
-    if (this.#link.state === "connected" && this.#link.reason) return sentence(this.#link.reason);
+    if (this.#stalled) return `${sentence(this.#link.reason)}.`;
     if (this.#link.hint) return sentence(this.#link.hint.text);
     if (this.#link.state === "connected") return "";
     if (this.#link.state === "connecting") return `The bridge is connecting to ${this.#server}${because(this.#link.reason)}.`;

@@ -22,7 +22,9 @@ COLOUR = "(element) => getComputedStyle(element).color"
 def served(server: TcpServer, open_tab: OpenTab, *flags: str) -> Iterator[tuple[Tab, Peer]]:
     with Bridge("--server", server.address, *flags) as bridge:
         peer = server.accept()
-        yield open_tab(bridge.url).connected(), peer
+        tab = open_tab(bridge.url).connected()
+        yield tab, peer
+        tab.close()
 
 
 def emit(tab: Tab, event: str) -> None:
