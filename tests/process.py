@@ -119,8 +119,7 @@ class Bridge:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.stop()
+        self.stop()  # or, if it has ended by itself, close what was open to it
         text = "\n".join(self.log.entries)
         assert "Traceback" not in text or "handler" in text, text
 
