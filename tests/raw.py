@@ -88,8 +88,9 @@ class Poll:
 
     def __init__(self, bridge: Bridge) -> None:
         self._url = f"{bridge.url}/socket.io/?EIO=4&transport=polling"
-        self.eio_sid = str(json.loads(self.get()[1:])["sid"])
-        self._url += f"&sid={self.eio_sid}"
+        self._url += "&sid=" + json.loads(self.get()[1:])["sid"]
+        #: Where it can go over to a WebSocket.
+        self.upgrade = self._url.replace("http", "ws", 1).replace("polling", "websocket")
         self.post("40")
         self.get()
 
@@ -104,10 +105,9 @@ class Poll:
 
 
 @contextmanager
-def probing(bridge: Bridge, poll: Poll) -> Iterator[None]:
+def probing(poll: Poll) -> Iterator[None]:
     """A WebSocket that this client tries, and does not take."""
-    url = f"ws://127.0.0.1:{bridge.port}/socket.io/?EIO=4&transport=websocket&sid={poll.eio_sid}"
-    tried = websocket.create_connection(url, timeout=PATIENCE)
+    tried = websocket.create_connection(poll.upgrade, timeout=PATIENCE)
     try:
         tried.send("2probe")
         assert tried.recv() == "3probe"

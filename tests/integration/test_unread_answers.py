@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import websocket
 
 from tests.handlers import written
 from tests.raw import Poll, probing
@@ -153,7 +155,7 @@ def test_who_tries_a_websocket_for_ever_can_post_no_more_either_once_an_outbox_o
     with site() as at:
         client, answers = Poll(at.bridge), []
         body = "\x1e".join(['421["connect"]'] * each)  # refused: 90 bytes of ack for 14
-        with probing(at.bridge, client):
+        with probing(client):
 
             def post() -> None:
                 for _ in range(3):
@@ -169,3 +171,35 @@ def test_who_tries_a_websocket_for_ever_can_post_no_more_either_once_an_outbox_o
                 got += sum(packet.startswith("431[") for packet in client.get().split("\x1e"))
             posting.join(PATIENCE)
             assert answers == [200] * 3
+
+
+def test_who_goes_over_to_a_websocket_meanwhile_is_not_read_there_either_until_it_reads() -> None:
+    first, count = 40_000, 45_000
+    with site() as at:
+        client, answers = Poll(at.bridge), []
+        body = "\x1e".join([f'42{number}["tick",{number}]' for number in range(first)])
+        posting = threading.Thread(target=lambda: answers.append(client.post(body)), daemon=True)
+        posting.start()
+        until(lambda: waits(at) > 200_000)
+        tried = websocket.create_connection(
+            client.upgrade, timeout=PATIENCE, sockopt=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)]
+        )
+        try:
+            tried.send("2probe")
+            assert tried.recv() == "3probe"
+            posting.join(PATIENCE)  # a stock client goes over only when its POST has ended
+            assert answers == [200]
+            until(lambda: at.counters("events_in") == [first])
+            tried.send("5")
+            for number in range(first, count):
+                tried.send(f'42{number}["tick",{number}]')
+            assert stands_still(lambda: waits(at)) > 200_000
+            assert at.counters("events_in") < [first + 3_000]  # what came in one read with the upgrade
+            got: list[str] = []
+            while len(got) < count:
+                packet = str(tried.recv())
+                got += [packet] if packet.startswith("43") else []
+            assert got == [f'43{number}[{{"ok":true}}]' for number in range(count)]
+            assert at.counters("clients_slow", "clients_silent") == [0, 0]
+        finally:
+            tried.close()
