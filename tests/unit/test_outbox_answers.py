@@ -14,6 +14,7 @@ from tests.unit.outboxes import ACK, LIMIT, NOTICE, message, numbers, reads, sta
 @pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
 def test_answers_never_make_a_client_slow_but_who_leaves_them_unread_is_not_read_until_it_has_them(policy: str) -> None:
     client, tally = stalled(policy)
+    client.outbox.press()
     client.outbox.put(message(1))
     unread = client.limits.unread // len(ACK.data)
     for _ in range(unread):
@@ -23,6 +24,7 @@ def test_answers_never_make_a_client_slow_but_who_leaves_them_unread_is_not_read
         client.outbox.put(ACK)
     client.outbox.put(message(2))
     assert not client.is_read
+    assert not client.limits.pressure.high  # nor does the server wait for it
     assert client.outbox.size - client.outbox.answers == 2 * len(message(1).data)
     client.room = client.outbox.size - client.limits.unread // 2 - len(message(2).data) - 1
     client.outbox.flush()
