@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
 
 from bridge.errors import LinkError, Refused
-from bridge.link.exchange import MOST, Exchange
-from bridge.link.framing import framing_out
+from bridge.link.connection import Link, LinkOptions, LinkState, LinkStatus
+from bridge.link.dial import Dialer
+from bridge.link.exchange import MOST, Exchange, Opening
+from bridge.link.framing import framing_in, framing_out
+from bridge.link.uplink import Uplink
 from bridge.relay.answers import Frame
 from bridge.relay.handlers import Bridge
+from bridge.tally import Tally
+from tests.tcpserver import TcpServer
 from tests.unit.relays import At
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, Log
 
 
 @pytest.mark.parametrize(
@@ -112,3 +118,37 @@ def test_a_reader_that_waits_goes_on_when_the_talk_is_over() -> None:
     exchange.close()
     reads.join(PATIENCE)
     assert taken == [False]
+
+
+class Recorded(Uplink):
+    """`acked`: of each connection that is over, how much of what it was fed from here has arrived."""
+
+    def __init__(self) -> None:
+        super().__init__(framing_out("~", 1 << 20), 1 << 20, lambda: None, Tally())
+        self.acked: Log[int | None] = Log()
+
+    def over(self, acknowledged: int | None) -> None:
+        self.acked.add(acknowledged)
+        super().over(acknowledged)
+
+
+def test_first_words_are_none_of_what_the_queue_is_told_has_arrived() -> None:
+    with TcpServer() as server:
+        outgoing = Recorded()
+        dial, decoder = Dialer("127.0.0.1", server.port).dial, partial(framing_in, "~", 1 << 20)
+        link = Link(dial, decoder, LinkOptions("the server"), Tally())
+        opening = Opening(lambda exchange: exchange.send([b"hello"]), framing_out("~", 1 << 20))
+
+        def told(status: LinkStatus) -> None:
+            if status.state is LinkState.CONNECTED:
+                outgoing.up([b"ann"])
+
+        run = partial(link.run, on_burst=lambda frames: None, on_state=told, outgoing=outgoing, opening=opening)
+        thread = threading.Thread(target=run)
+        thread.start()
+        peer = server.accept()
+        assert peer.frames.wait_count(2) == [b"hello", b"ann"]
+        peer.close()
+        assert outgoing.acked.wait_count(1)[0] in (len(b"ann~"), len(b"ann~") + 1)  # to close counts as a byte
+        link.close()
+        thread.join(PATIENCE)
