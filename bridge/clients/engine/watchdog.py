@@ -12,6 +12,7 @@ import logging
 import sys
 import time
 from collections import Counter
+from types import FrameType
 from typing import Any
 
 from eventlet.hubs import get_hub
@@ -62,17 +63,18 @@ class Watchdog:
         own = Thread(_threading.get_native_id())
         try:
             while not self._over.wait(LOOK):
+                # First of all: who kept the interpreter goes on as soon as this thread reads a file.
+                frame = sys._current_frames().get(self._crossing.thread)
                 now = time.monotonic()
                 passed, self._last = now - self._last, now
-                self._look(held(passed, LOOK, self._hub.took(), own.took()))
+                self._look(frame, held(passed, LOOK, self._hub.took(), own.took()))
         except Exception:  # a bug, but all that it watches goes on
             log.exception("! the watchdog failed: what holds all others up is not named any more")
         own.close()
         self._hub.close()
 
-    def _look(self, seconds: float) -> None:
-        """It was held for so many seconds since the last look, if it has not come round."""
-        frame = sys._current_frames().get(self._crossing.thread)
+    def _look(self, frame: FrameType | None, seconds: float) -> None:
+        """It was in this frame, and held for so many seconds since the last look, if it has not come round."""
         if self._asked is not None and self._crossing.turns != self._asked:
             self._came_round(self._crossing.turned)
         if frame is None or frame.f_code is self._poll:  # it waits for something to do
