@@ -16,6 +16,8 @@ from tests.behaviour.sites import SETTINGS, Site
 from tests.behaviour.wire import CLOSE, Wire, frame
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.long
+
 TIMES, AT_ONCE = 1000, 4
 #: How many more objects of any kind there may be after a thousand clients: caches, not clients.
 SLACK = 40

@@ -16,6 +16,8 @@ from tests.faults.struck import SOON, came_back, strike
 from tests.viewer import until
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("condition", [Condition(delay=0.2), Condition(rate=1000), Condition(single=True)], ids=str)
 def test_clients_behind_a_bad_network_lose_nothing_and_stay(condition: Condition) -> None:

@@ -16,6 +16,8 @@ from tests.faults.sites import Between, between, needs_recovery
 from tests.viewer import until
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.long
+
 HOUR = 3600
 SOON = ("--ping-interval", "0.5", "--ping-timeout", "1")
 PATIENT = ("--ping-interval", "0.5", "--ping-timeout", "3")  # a busy machine may be late by more than a second

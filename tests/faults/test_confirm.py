@@ -9,7 +9,7 @@ from tests.faults.sites import between, needs_confirm
 from tests.faults.storm import Storm
 from tests.viewer import until
 
-pytestmark = needs_confirm
+pytestmark = [needs_confirm, pytest.mark.long]
 
 PLAIN = [["websocket"]]
 FLAGS = ("--confirm", "--identity", "register")

@@ -13,6 +13,8 @@ from tests.faults.sites import between
 from tests.faults.storm import Storm
 from tests.viewer import until
 
+pytestmark = pytest.mark.long
+
 PLAIN = [["websocket"]]
 
 

@@ -18,6 +18,8 @@ from tests.sites import Site, memory, site
 from tests.viewer import Viewer, until
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.long
+
 SLACK = 8 * 1024 * 1024  # bytes of memory
 WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 

@@ -10,7 +10,7 @@ from tests.faults.sites import MIXED, between, needs_recovery
 from tests.faults.struck import SOON, came_back, strike
 from tests.viewer import until
 
-pytestmark = needs_recovery
+pytestmark = [needs_recovery, pytest.mark.long]
 
 
 @pytest.mark.parametrize("kind", ["cut down", "cut up", "reset", "black hole"])

@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
+import pytest
+
 from tests.faults.crowd import QUICK
 from tests.faults.proxy import UP, Condition
 from tests.faults.sites import between
 from tests.process import Bridge
 from tests.viewer import Viewer, until
+
+pytestmark = pytest.mark.long
 
 
 @contextmanager

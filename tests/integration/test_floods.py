@@ -17,6 +17,8 @@ from tests.sites import Site, site
 from tests.viewer import Viewer, masked, until
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.long
+
 PAD = "x" * 1000
 
 

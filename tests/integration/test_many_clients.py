@@ -13,6 +13,8 @@ from tests.process import Bridge
 from tests.sites import Site, site
 from tests.viewer import Viewer, until
 
+pytestmark = pytest.mark.long
+
 MANY = 17  # of fewer, each is sent to by itself
 SIZE, A_SECOND = 20, 1000  # such that what one read brings is short
 

@@ -53,6 +53,7 @@ def counting() -> Iterator[tuple[TcpServer, Bridge]]:
         yield server, bridge
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_hundred_clients_at_300_messages_a_second_lose_and_reorder_nothing(
     counting: tuple[TcpServer, Bridge],

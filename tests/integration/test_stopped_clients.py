@@ -17,6 +17,8 @@ from tests.sites import Site, site
 from tests.viewer import until
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.long
+
 #: Encoded it is larger than an outbox.
 LARGE = b'"' * 1_000_000 + b"~"
 #: Who leaves a ping unanswered is soon gone; but not who is only a busy machine's.

@@ -17,6 +17,8 @@ from tests.sites import Site, site
 from tests.viewer import PING, Viewer, masked, until
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.long
+
 COUNT = 80_000
 MOST = 1_000_000  # bytes that may wait of some megabytes: 256 KiB, and what one more read of the client asks for
 HANDLED = "def setup(bridge):\n    @bridge.on_event('handled')\n    def handled(client, number):\n        pass\n"

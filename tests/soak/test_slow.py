@@ -6,6 +6,8 @@ import pytest
 
 from tests.soak import slow
 
+pytestmark = pytest.mark.long
+
 
 def test_clients_that_stall_or_are_slow_cost_what_they_may_and_the_others_lose_nothing(
     capsys: pytest.CaptureFixture[str],
