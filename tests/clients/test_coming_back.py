@@ -151,6 +151,10 @@ def test_after_an_event_that_is_too_large(kind: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_after_a_packet_that_is_none_and_after_somebody_took_its_place(kind: str, way: str) -> None:
+    if (kind, way) == ("python 5.5 sync", "polling"):
+        pytest.skip(
+            "python-engineio 4.3 connects again, and mostly never polls then: its reader has ended with the last one"
+        )
     with ExitStack() as stack:
         server = Served(stack.enter_context(TcpServer()))
         bridge = stack.enter_context(Bridge("--server", server.address))
@@ -159,14 +163,14 @@ def test_after_a_packet_that_is_none_and_after_somebody_took_its_place(kind: str
         clients = Clients(stack, kind, between.url, [way])
         clients.come_back_after(lambda: junk(bridge, between, way), server)
         if kind != "rust":  # it can't have offsets, and who has none has no pid
+            posted(between)  # a POST that is refused makes python-engineio 4.3 stay away for good
             clients.come_back_after(lambda: take_over(bridge, between), server)
 
 
 def junk(bridge: Bridge, between: Between, way: str) -> None:
     """What no client of Engine.IO sends."""
     if way == "polling":
-        # Beside a POST of its own, this would be two at a time.
-        until(lambda: between.count("up", b"POST /") == between.count("down", b"\r\n\r\nok"))
+        posted(between)  # beside a POST of its own, this would be two at a time
         _, sid = between.find("up", rb"[?&]sid=([\w-]+)")
         url = f"{bridge.url}/socket.io/?EIO=4&transport=polling&sid={sid}"
         assert requests.post(url, "x", timeout=PATIENCE).status_code == 400
@@ -175,6 +179,11 @@ def junk(bridge: Bridge, between: Between, way: str) -> None:
         if way == "upgrade":  # what comes before the upgrade ends the probe alone
             until(lambda: len(b"".join(pair.up.entries).partition(b"\r\n\r\n")[2]) >= UPGRADED)
         pair.say(frame(1, b"x"))
+
+
+def posted(between: Between) -> None:
+    """Wait until every POST has been answered."""
+    until(lambda: between.count("up", b"POST /") == between.count("down", b"\r\n\r\nok"))
 
 
 def take_over(bridge: Bridge, between: Between) -> None:
