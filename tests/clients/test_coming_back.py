@@ -151,17 +151,15 @@ def test_after_an_event_that_is_too_large(kind: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_after_a_packet_that_is_none_and_after_somebody_took_its_place(kind: str, way: str) -> None:
-    if (kind, way) == ("python 5.5 sync", "polling"):
-        pytest.skip(
-            "python-engineio 4.3 connects again, and mostly never polls then: its reader has ended with the last one"
-        )
     with ExitStack() as stack:
         server = Served(stack.enter_context(TcpServer()))
         bridge = stack.enter_context(Bridge("--server", server.address))
         server.anew()
         between = stack.enter_context(Between(bridge.port))
         clients = Clients(stack, kind, between.url, [way])
-        clients.come_back_after(lambda: junk(bridge, between, way), server)
+        # python-engineio 4.3 connects again after junk, but mostly never polls then: its reader is still ending.
+        if (kind, way) != ("python 5.5 sync", "polling"):
+            clients.come_back_after(lambda: junk(bridge, between, way), server)
         if kind != "rust":  # it can't have offsets, and who has none has no pid
             posted(between)  # a POST that is refused makes python-engineio 4.3 stay away for good
             clients.come_back_after(lambda: take_over(bridge, between), server)
