@@ -131,10 +131,16 @@ export class Status {
     }
     if (!this.#link) return "";
     if (this.#stalled) return `${sentence(this.#link.reason)}.`;
-    if (this.#link.hint) return sentence(this.#link.hint.text);
-    if (this.#link.state === "connected") return "";
-    if (this.#link.state === "connecting") return `The bridge is connecting to ${this.#server}${because(this.#link.reason)}.`;
-    return `The link to ${this.#server} is ${link.word}${because(this.#link.reason)}.`;
+    const hint = this.#link.hint ? sentence(this.#link.hint.text) : "";
+    if (this.#link.state === "connected") return hint;
+    // That it is down is seen; what it may come from is a guess, and comes after it.
+    return `${this.#downWords(link.word)}${hint && ` ${hint}`}`;
+  }
+
+  #downWords(word) {
+    const why = because(this.#link.reason);
+    if (this.#link.state === "connecting") return `The bridge is connecting to ${this.#server}${why}.`;
+    return `The link to ${this.#server} is ${word}${why}.`;
   }
 
   #countDown() {

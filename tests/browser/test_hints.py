@@ -75,6 +75,9 @@ def test_a_hint_fits_on_a_phone_in_the_dark(server: TcpServer, bridge: Bridge, p
     assert [text for text in tab.page.evaluate(CONTRASTS) if text["ratio"] < 4.5] == []
     assert axe(tab) == []
     tab.screenshot("hint-360-dark")
+    server.close()
+    notice = tab.page.locator("#notice-what")
+    expect(notice).to_have_text(re.compile(r"^The link to .* is down: nothing listens .* No frame has come"))
 
 
 def asks_for_status(response: Response) -> bool:
