@@ -5,7 +5,6 @@ Use: `with site("--slow", "latest") as at: at.viewer(stalled=True); at.feed.send
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +16,6 @@ from tests.viewer import Feed, Viewer
 __all__ = ["SMALL", "Site", "connected", "memory", "queued", "site"]
 
 SMALL = 16 * 1024  # bytes of the kernel's for a client that is to stall soon
-_PYTHON = (sys.executable,)
 ESTABLISHED = 1  # a state in /proc/net/tcp
 
 
@@ -25,7 +23,7 @@ class Site:
     """`stalled`: the server does not read, until it is told to."""
 
     def __init__(
-        self, stack: ExitStack, *flags: str, stalled: bool = False, size: int = 1000, program: Sequence[str] = _PYTHON
+        self, stack: ExitStack, *flags: str, stalled: bool = False, size: int = 1000, program: Sequence[str] = ()
     ) -> None:
         self._stack = stack
         server = stack.enter_context(TcpServer(stalled=stalled))
@@ -51,7 +49,7 @@ class Site:
 
 
 @contextmanager
-def site(*flags: str, stalled: bool = False, size: int = 1000, program: Sequence[str] = _PYTHON) -> Iterator[Site]:
+def site(*flags: str, stalled: bool = False, size: int = 1000, program: Sequence[str] = ()) -> Iterator[Site]:
     """One, and everything of it closed at the end. `program`: what runs the bridge."""
     with ExitStack() as stack:
         yield Site(stack, *flags, stalled=stalled, size=size, program=program)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 import re
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -238,9 +238,10 @@ def test_a_flood_of_five_thousand_messages_a_second_leaves_the_tab_alive(
 ) -> None:
     tab = open_tab(bridge.url).connected()
     came = tab.state()["counts"]["in"]
+    worked = work_of(tab)
     tab.page.evaluate("""() => {
-      window.frames_seen = []; window.watching = true;
-      const frame = (now) => { frames_seen.push(now); if (watching) requestAnimationFrame(frame); };
+      window.frames_seen = 0;
+      const frame = () => { frames_seen += 1; requestAnimationFrame(frame); };
       requestAnimationFrame(frame);
     }""")
     flood = threading.Thread(target=send_flood, args=(peer, 5000, 3.0))
@@ -250,16 +251,26 @@ def test_a_flood_of_five_thousand_messages_a_second_leaves_the_tab_alive(
     expect(tab.page.locator("#ack")).to_contain_text("Handed to the server")
     flood.join()
     tab.page.wait_for_function("(all) => bridgePage.counts.in >= all", arg=came + 15_000)
-    frames = tab.page.evaluate("() => { watching = false; return frames_seen; }")
     assert tab.state()["counts"]["in"] == came + 15_000
-    gaps = [later - earlier for earlier, later in itertools.pairwise(frames)]
-    # An idle machine shows 60 a second, a busy one fewer; a page that freezes shows next to none.
-    assert len(frames) > 10 * (frames[-1] - frames[0]) / 1000, (
-        f"{len(frames)} frames in {frames[-1] - frames[0]:.0f} ms"
-    )
-    assert max(gaps) < 800, f"the tab froze for {max(gaps):.0f} ms"
+    # The time that it works is its own fault, however long the machine makes it wait between.
+    seconds = worked()
+    assert tab.page.evaluate("frames_seen") > 15  # an idle machine shows 60 a second, a tab that is frozen next to none
+    assert seconds < 2.4, f"three seconds of messages are {seconds:.1f} s of work, all that comes of it included"
     assert tab.page.evaluate("document.querySelectorAll('#list li').length") <= 100
     expect(row(tab, '"n": 14999')).to_be_visible()
+
+
+def work_of(tab: Tab) -> Callable[[], float]:
+    """What tells the seconds of processor time that the page's thread has had since now."""
+    session = tab.page.context.new_cdp_session(tab.page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def so_far() -> float:
+        metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+        return float(metrics["TaskDuration"])
+
+    before = so_far()
+    return lambda: so_far() - before
 
 
 def send_flood(peer: Peer, rate: int, seconds: float) -> None:

@@ -297,7 +297,7 @@ def test_a_server_that_says_nothing_is_shown_as_silent_and_as_connected_when_it_
 ) -> None:
     with Bridge("--server", server.address, "--idle-warn", "2") as bridge:
         peer = server.accept()
-        tab = open_tab(bridge.url).connected()
+        tab = open_tab(bridge.url)
         state, detail = tab.page.locator("#far-state strong"), tab.page.locator("#far-detail")
         expect(state).to_have_text("silent")
         expect(detail).to_have_text(re.compile(r"^connected since \d\d:\d\d:\d\d, but says nothing$"))

@@ -30,6 +30,11 @@ class Pair:
         for thread in self._threads:
             thread.start()
 
+    def post_waits(self) -> bool:
+        """Whether a POST has been sent that is not answered yet; answers come in the order of their requests."""
+        asked = re.findall(rb"(GET|POST) /\S* HTTP/1", b"".join(self.up.entries))
+        return b"POST" in asked[len(re.findall(rb"HTTP/1\.1 \d\d\d ", b"".join(self.down.entries))) :]
+
     def say(self, data: bytes) -> None:
         """To the bridge, as if it were the client's."""
         self._bridge.sendall(data)
@@ -72,9 +77,9 @@ class Between:
                 return pair, found[-1].decode()
         raise AssertionError(f"nobody has said {pattern!r}")
 
-    def count(self, direction: str, word: bytes) -> int:
-        """How often this has been said, on all connections."""
-        return sum(b"".join(getattr(pair, direction).entries).count(word) for pair in self.pairs.entries)
+    def posts_are_answered(self) -> bool:
+        """Whether every POST so far has its answer, be it a refusal."""
+        return not any(pair.post_waits() for pair in self.pairs.entries)
 
     def close(self) -> None:
         """End all."""

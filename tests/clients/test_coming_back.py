@@ -181,7 +181,7 @@ def junk(bridge: Bridge, between: Between, way: str) -> None:
 
 def posted(between: Between) -> None:
     """Wait until every POST has been answered."""
-    until(lambda: between.count("up", b"POST /") == between.count("down", b"\r\n\r\nok"))
+    until(between.posts_are_answered)
 
 
 def take_over(bridge: Bridge, between: Between) -> None:

@@ -127,6 +127,7 @@ def test_within_the_grace_time_the_server_is_told_nothing_and_after_it_connected
             assert ann.back() == {"connect": sid, "recovered": True}
             ann.got("message", json.dumps({"username": sid, "private": 1}))
             ann.ask("move")
+            peer.message(action="move")
             assert actions(peer) == [(sid, "connected"), (sid, "disconnected"), (sid, "connected"), (sid, "move")]
             assert bridge.counter("unknown_users") == 0
 
