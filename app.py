@@ -38,35 +38,35 @@ from functools import partial
 from pathlib import Path
 
 from bridge import wiring
-from bridge.clients.engine.crossing import Crossing
-from bridge.clients.engine.real import end_after, lock_logging
-from bridge.clients.engine.resolver import forget_names
-from bridge.clients.engine.serving import addresses, listen, make_room
-from bridge.clients.engine.sockets import Engine
-from bridge.clients.engine.steady import steadily
-from bridge.clients.engine.vital import vital
-from bridge.clients.engine.watchdog import Watchdog
-from bridge.clients.engine.workers import Workers
+from bridge.hub.cross_thread_calls import Crossing
+from bridge.hub.system_threads import end_after, lock_logging
+from bridge.hub.name_cache import forget_names
+from bridge.engineio.http_server import addresses, listen, make_room
+from bridge.socketio_server.engine import Engine
+from bridge.hub.steady_wait import steadily
+from bridge.hub.vital_threads import vital
+from bridge.hub.watchdog import Watchdog
+from bridge.hub.worker_pool import Workers
 from bridge.config import Settings, describe, load, problems_block
-from bridge.demo import DemoServer
+from bridge.demo.server import DemoServer
 from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
 from bridge.link import codec
 from bridge.link.connection import Link, LinkState, LinkStatus
 from bridge.link.dial import Dialer
-from bridge.link.entries import fits
-from bridge.link.exchange import Opening
-from bridge.link.framing import framing_in, framing_out
+from bridge.link.outgoing.message import fits
+from bridge.link.first_exchange import Opening
+from bridge.link.framing.registry import framing_in, framing_out
 from bridge.link.heartbeat import Heartbeat
 from bridge.logs import configure
 from bridge.messages import Delivery, Payload
 from bridge.output import say
 from bridge.relay import handlers_file
 from bridge.relay.handlers import Bridge, Hooks
-from bridge.relay.pace import Pace
+from bridge.relay.notice_throttle import Pace
 from bridge.relay.relay import Relay, Wires
 from bridge.relay.users import Users
-from bridge.state import State
-from bridge.tally import Tally
+from bridge.state_store import State
+from bridge.counters import Tally
 from bridge.version import VERSION
 from bridge.web import Outside, Sources, add_folder, add_index, add_status, create_app
 

@@ -21,7 +21,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bridge.link.framing import framing_in, framing_out
+from bridge.link.framing.registry import framing_in, framing_out
 
 __all__ = ["Case", "Figure", "cases", "main", "measure"]
 

@@ -14,20 +14,20 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from bridge.clients.audience import Audience
-from bridge.clients.fanout import Fanout, Recording
-from bridge.clients.history import History
-from bridge.clients.limits import Limits
-from bridge.clients.offsets import Offsets
-from bridge.clients.outbox import Outbox
-from bridge.clients.packets import escape
-from bridge.clients.shares import Shares
+from bridge.counters import Tally
 from bridge.decoding import DECODE
-from bridge.link.framing import framing_in
-from bridge.link.keyed import Keyed
+from bridge.delivery.burst_encoder import Shares
+from bridge.delivery.client_registry import Audience
+from bridge.delivery.fanout import Fanout, Recording
+from bridge.delivery.history import History
+from bridge.delivery.limits import Limits
+from bridge.delivery.outbox import Outbox
+from bridge.link.framing.registry import framing_in
+from bridge.link.key_reader import Keyed
 from bridge.messages import Delivery, Texts
 from bridge.relay.routing import Outbound, OutboundRules
-from bridge.tally import Tally
+from bridge.wire.offsets import Offsets
+from bridge.wire.socketio_packets import escape
 
 __all__ = ["Parts", "main"]
 

@@ -52,8 +52,8 @@ from bridge.version import VERSION
 
 if TYPE_CHECKING:
     from bridge.errors import Refused
-    from bridge.relay.answers import Emit, Frame, ToClients, ToServer
     from bridge.relay.handlers import Bridge
+    from bridge.relay.hook_results import Emit, Frame, ToClients, ToServer
     from bridge.relay.users import Client
 
 __all__ = ["VERSION", "Bridge", "Client", "Emit", "Frame", "Refused", "ToClients", "ToServer"]
@@ -61,11 +61,11 @@ __all__ = ["VERSION", "Bridge", "Client", "Emit", "Frame", "Refused", "ToClients
 _WHERE = {
     "Bridge": "bridge.relay.handlers",
     "Client": "bridge.relay.users",
-    "Emit": "bridge.relay.answers",
-    "Frame": "bridge.relay.answers",
+    "Emit": "bridge.relay.hook_results",
+    "Frame": "bridge.relay.hook_results",
     "Refused": "bridge.errors",
-    "ToClients": "bridge.relay.answers",
-    "ToServer": "bridge.relay.answers",
+    "ToClients": "bridge.relay.hook_results",
+    "ToServer": "bridge.relay.hook_results",
 }
 
 

@@ -8,8 +8,8 @@ Use: `Outbound(rules, DECODE, sids, tally)`.
 from __future__ import annotations
 
 from bridge.link import codec
-from bridge.link.keyed import MISSING, Keyed, all_whole
-from bridge.relay.reading import Decode
+from bridge.link.key_reader import MISSING, Keyed, all_whole
+from bridge.relay.routing_keys import Decode
 
 __all__ = ["DECODE"]
 

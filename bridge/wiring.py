@@ -10,32 +10,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bridge.clients.engine.sockets import Engine, EngineOptions
-from bridge.clients.fanout import Fanout
-from bridge.clients.keys import KeysOf
-from bridge.clients.recovery import RecoveryOptions
-from bridge.clients.snapshots import Snapshots
 from bridge.config import Settings
+from bridge.counters import Tally
 from bridge.decoding import DECODE
+from bridge.delivery.conflation_key import KeysOf
+from bridge.delivery.fanout import Fanout
+from bridge.delivery.snapshots import Snapshots
 from bridge.errors import Refused, SettingsError
 from bridge.link import codec
-from bridge.link.confirming import Confirming
 from bridge.link.connection import LinkOptions
-from bridge.link.framing import Encoder, FramingSpecError, framing_out, unescape
+from bridge.link.framing.registry import Encoder, FramingSpecError, framing_out, unescape
 from bridge.link.hint import Reading
-from bridge.link.holding import Holding
-from bridge.link.uplink import Uplink
+from bridge.link.outgoing.delivery_tracker import Confirming
+from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.queue import Uplink
+from bridge.recovery.greeting import RecoveryOptions
 from bridge.relay.acks import Acks
+from bridge.relay.deduplication import Once
+from bridge.relay.event_message import Inbound
 from bridge.relay.handlers import Hooks
-from bridge.relay.inbound import Inbound
-from bridge.relay.once import Once
 from bridge.relay.relay import Parts, Rules
 from bridge.relay.replies import Replies, RepliesRules
 from bridge.relay.routing import Outbound, OutboundRules
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
-from bridge.state import State
-from bridge.tally import Tally
+from bridge.socketio_server.engine import Engine, EngineOptions
+from bridge.state_store import State
 from bridge.version import VERSION
 from bridge.web import PageSettings
 

@@ -12,9 +12,9 @@ import re
 from pathlib import Path
 
 from bridge.errors import REFUSALS, Refused
-from bridge.relay import answers
-from bridge.relay.answers import Emit, Frame
+from bridge.relay import hook_results
 from bridge.relay.handlers import Ask, Bridge
+from bridge.relay.hook_results import Emit, Frame
 from bridge.relay.users import Client
 
 __all__ = ["DOCUMENT", "text"]
@@ -107,7 +107,7 @@ def _type(annotation: object) -> str:
 
 def _alias(name: str) -> str:
     """As it is written; other versions of Python would show it otherwise."""
-    for node in ast.parse(inspect.getsource(answers)).body:
+    for node in ast.parse(inspect.getsource(hook_results)).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             return ast.unparse(node.value)
     raise AssertionError(f"there is no {name}")

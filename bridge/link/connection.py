@@ -19,15 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bridge.alarm import Alarm
+from bridge.counters import Tally
 from bridge.errors import LinkError
-from bridge.link.delays import LAST_DELAY, Delays
-from bridge.link.exchange import FirstWords, Opening
+from bridge.link.backoff import LAST_DELAY, Delays
+from bridge.link.first_exchange import FirstWords, Opening
 from bridge.link.hint import DEFAULT_READING, Reading
-from bridge.link.hints import Hints
-from bridge.link.outgoing import Outgoing
-from bridge.link.probe import probe
-from bridge.link.progress import EACH, Progress
+from bridge.link.hint_tracker import Hints
+from bridge.link.outgoing.source import Outgoing
+from bridge.link.peer_watch import Watch
 from bridge.link.reader import Decoding, Reader
 from bridge.link.silence import Silence
 from bridge.link.sockets import (
@@ -40,11 +39,12 @@ from bridge.link.sockets import (
     unanswered_for,
     vitals_of,
 )  # fmt: skip
-from bridge.link.standing import Standing
+from bridge.link.state_machine import Standing
 from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, stalled_for
-from bridge.link.watch import Watch
+from bridge.link.tls_probe import probe
 from bridge.link.writer import Pace, Writer
-from bridge.tally import Tally
+from bridge.link.writer_watch import EACH, Progress
+from bridge.timer import Alarm
 
 __all__ = ["TRANSITIONS", "Link", "LinkOptions", "LinkState", "LinkStatus", "Outgoing"]
 

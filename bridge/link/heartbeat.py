@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from bridge.alarm import Alarm
+from bridge.timer import Alarm
 
 __all__ = ["Heartbeat"]
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.errors import FramingError
-from bridge.link.framing import framing_in
+from bridge.link.framing.registry import framing_in
 from bridge.link.recogniser.encodings import is_utf_8
 from bridge.link.recogniser.guess import Guess, flag, visible
+from bridge.link.recogniser.json_values import is_structured, is_value
 from bridge.link.recogniser.recognise import protocol, recognise
-from bridge.link.recogniser.values import is_structured, is_value
 
 __all__ = ["CODES", "DEFAULT_READING", "Hint", "Reading", "no_frame", "of_protocol", "still_holds", "with_frames"]
 

@@ -12,12 +12,12 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
+from bridge.counters import Tally, shorten
 from bridge.errors import FrameTooBig, FramingError, LinkError, TruncatedFrame
-from bridge.link.hints import Hints
+from bridge.link.hint_tracker import Hints
 from bridge.link.silence import Silence
 from bridge.link.sockets import how_it_ended
-from bridge.link.turns import Turn
-from bridge.tally import Tally, shorten
+from bridge.link.time_slice import Turn
 
 __all__ = ["READ_SIZE", "Decoding", "Reader"]
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from bridge.alarm import Alarm
+from bridge.timer import Alarm
 
 __all__ = ["Silence"]
 

@@ -17,7 +17,7 @@ import threading
 import time
 
 from bridge.errors import LinkError
-from bridge.link.vitals import Vitals
+from bridge.link.peer_liveness import Vitals
 
 __all__ = [
     "KEEPALIVE", "acknowledged", "broken", "configure", "finish_sending", "how_it_ended", "is_own",

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from bridge.counters import Tally, shorten
 from bridge.errors import LinkError
-from bridge.link.outgoing import Outgoing
-from bridge.tally import Tally, shorten
+from bridge.link.outgoing.source import Outgoing
 
 __all__ = ["JOIN_SIZE", "PATIENCE", "Pace", "Writer"]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bridge.counters import Tally, shorten
 from bridge.errors import Refused
-from bridge.tally import Tally, shorten
 
 __all__ = ["Acks", "Answer", "Done", "Event", "refusal"]
 

@@ -14,19 +14,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from bridge.counters import Tally
 from bridge.messages import Delivery, Payload
 from bridge.relay.acks import Answer, Event
-from bridge.relay.answers import report
-from bridge.relay.anywhere import Anywhere
-from bridge.relay.bursts import Bursts
-from bridge.relay.calls import Calls
-from bridge.relay.comings import Comings
-from bridge.relay.events import Events, EventsParts, EventsRules
+from bridge.relay.client_lifecycle import Comings
+from bridge.relay.dependencies import Parts, Rules, Wires
+from bridge.relay.downstream import Bursts
 from bridge.relay.handlers import Bridge
-from bridge.relay.opening import Opening
-from bridge.relay.presence import Presence, PresenceWires
-from bridge.relay.wires import Parts, Rules, Wires
-from bridge.tally import Tally
+from bridge.relay.hook_calls import Calls
+from bridge.relay.hook_results import report
+from bridge.relay.link_opening import Opening
+from bridge.relay.outside_calls import Anywhere
+from bridge.relay.presence_notices import Presence, PresenceWires
+from bridge.relay.upstream import Events, EventsParts, EventsRules
 
 __all__ = ["Parts", "Relay", "Rules", "Wires"]
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 
 import orjson
 
-from bridge.alarm import Alarm
+from bridge.counters import Tally, shorten
 from bridge.errors import Refused, TooMany
 from bridge.messages import Payload
 from bridge.relay.acks import Acks, Answer, Event
-from bridge.relay.reading import Decode
+from bridge.relay.routing_keys import Decode
 from bridge.relay.undelivered import Undelivered
-from bridge.tally import Tally, shorten
+from bridge.timer import Alarm
 
 __all__ = ["Awaited", "Replies", "RepliesRules"]
 

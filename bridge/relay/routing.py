@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from bridge.counters import Tally, shorten
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.names import event_problem
 from bridge.relay.addressees import BadKey, names_in
-from bridge.relay.reading import Decode, Decoded, Dropped, Keys, Message, Reader, ReaderRules, Unreadable
+from bridge.relay.routing_keys import Decode, Decoded, Dropped, Keys, Message, Reader, ReaderRules, Unreadable
 from bridge.relay.undelivered import MOST, Undelivered
-from bridge.tally import Tally, shorten
 
 __all__ = ["Outbound", "OutboundRules"]
 

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bridge.tally import Tally
+from bridge.counters import Tally
 
 __all__ = ["KINDS", "MOST", "Undelivered"]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from bridge.relay.visit import Visit
+from bridge.relay.client_request import Visit
 
 __all__ = ["Change", "Client", "Sender", "Told", "User", "Users"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-from bridge.tally import Tally, shorten
+from bridge.counters import Tally, shorten
 
 __all__ = ["Outside"]
 

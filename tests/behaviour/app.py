@@ -26,8 +26,8 @@ import greenlet  # type: ignore[import-untyped,unused-ignore]
 from flask import Flask, request, session
 from flask_socketio import SocketIO
 
-from bridge.clients.engine.serving import listen, serve
-from bridge.tally import Tally
+from bridge.engineio.http_server import listen, serve
+from bridge.counters import Tally
 
 NAMESPACES = ("/", "/chat")
 OF_INTEREST = ("engineio.", "socketio.", "eventlet.", "bridge.", "greenlet.", "flask_socketio", "bidict.")
@@ -55,7 +55,7 @@ socketio = SocketIO(
 server = socketio.server
 engine = None
 if options.engine == "ours":
-    from bridge.clients.engine.takeover import take_over
+    from bridge.socketio_server.install import take_over
 
     engine = take_over(server, connect_timeout=options.connect_timeout)
 

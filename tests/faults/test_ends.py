@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.clients.frames import frame
+from bridge.wire.websocket_frames import frame
 from tests.faults.ends import Delimited, Ends, WebSocketFrames
 from tests.unit.framings import cuts
 from tests.viewer import masked

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.errors import REFUSALS
-from bridge.link.keeping import BROKE
+from bridge.link.outgoing.resend_state import BROKE
 from tests.faults.counting import CountingServer, Sending
 from tests.faults.crowd import Connection, Member, Refusal, Runs
 from tests.faults.verdict import delivered, judge

@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from bridge.clients.frames import FrameReader, WebSocketError
-from bridge.clients.history import History
-from bridge.clients.offsets import Offsets
-from bridge.clients.packets import decode_events
-from bridge.clients.sessions import Sessions
-from bridge.clients.tokens import Token, Tokens
+from bridge.delivery.history import History
 from bridge.errors import Refused
 from bridge.link.codec import JsonEncoder, NotJson, parse, parse_lenient
-from bridge.link.framing import framing_in
+from bridge.link.framing.registry import framing_in
 from bridge.link.hint import CODES, Reading, no_frame, still_holds, with_frames
 from bridge.link.recogniser.recognise import recognise
+from bridge.recovery.session_registry import Sessions
+from bridge.recovery.session_token import Token, Tokens
+from bridge.wire.offsets import Offsets
+from bridge.wire.socketio_packets import decode_events
+from bridge.wire.websocket_frames import FrameReader, WebSocketError
 from tests.fuzz.websocket import Outcome as Messages
 from tests.fuzz.websocket import read
 from tests.unit.framings import Outcome, cuts, decoded, delimited, netstrings, sized, varints

@@ -315,7 +315,7 @@ def test_an_empty_frame_and_one_of_the_limit_arrive_and_one_byte_more_is_skipped
 
 @pytest.mark.parametrize("framing", ["length:4", "netstring", "varint"])
 def test_a_counted_frame_of_the_limit_arrives_and_one_byte_more_drops_the_link(framing: str) -> None:
-    from bridge.link.framing import framing_out
+    from bridge.link.framing.registry import framing_out
 
     frame = framing_out(framing, 2 * LIMIT).frame
     flags = ("--framing-in", framing, "--max-frame", str(LIMIT))

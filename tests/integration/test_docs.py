@@ -20,9 +20,9 @@ import pytest
 import requests
 
 from bridge.config import SETTINGS
+from bridge.counters import COUNTERS
 from bridge.errors import REFUSALS
 from bridge.link.connection import TRANSITIONS
-from bridge.tally import COUNTERS
 from tests.client import Client
 from tests.documents import PROTOCOL, README, blocks, rows, section
 from tests.process import ROOT, check_all, environment

@@ -186,7 +186,7 @@ def test_a_link_that_reads_nothing_is_busy_after_five_seconds_and_each_event_is_
 
 
 #: Events are not refused as link-busy, however long the link takes nothing.
-PATIENT = "def setup(bridge):\n    from bridge.relay import events\n    events.PATIENCE = 60\n"
+PATIENT = "def setup(bridge):\n    from bridge.relay import upstream\n    upstream.PATIENCE = 60\n"
 
 
 def test_a_client_that_is_not_read_is_not_taken_for_dead(tmp_path: Path) -> None:

@@ -212,10 +212,11 @@ def until_closed(sock: socket.socket) -> float:
 
 
 IMPATIENT = """
-from bridge.clients.engine import patience, serving
+from bridge.engineio import slow_request_guard
+from bridge.engineio import http_server
 
-serving.SOCKET_TIMEOUT = 0.5
-patience.SLOWEST = 100
+http_server.SOCKET_TIMEOUT = 0.5
+slow_request_guard.SLOWEST = 100
 
 def setup(bridge):
     pass

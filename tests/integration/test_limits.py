@@ -30,13 +30,13 @@ def limited(folder: Path, code: str, *flags: str) -> Iterator[Bridge]:
 
 
 def test_a_connection_that_says_nothing_is_closed(tmp_path: Path) -> None:
-    code = "from bridge.clients.engine import door; door.SILENCE = 0.3"
+    code = "from bridge.engineio import acceptor; acceptor.SILENCE = 0.3"
     with limited(tmp_path, code) as bridge, socket.create_connection(("127.0.0.1", bridge.port), PATIENCE) as silent:
         assert silent.recv(1) == b""
 
 
 def test_more_clients_than_there_may_be_are_told_so(tmp_path: Path) -> None:
-    code = "from bridge.clients.engine.takeover import take_over; take_over.__kwdefaults__['max_sessions'] = 2"
+    code = "from bridge.socketio_server.install import take_over; take_over.__kwdefaults__['max_sessions'] = 2"
     with limited(tmp_path, code) as bridge:
         answers = [requests.get(bridge.url + HANDSHAKE, timeout=PATIENCE) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 503]
@@ -53,7 +53,7 @@ def request(bridge: Bridge, text: str) -> socket.socket:
 
 
 def test_more_requests_than_are_served_at_a_time_wait_for_one_to_end(tmp_path: Path) -> None:
-    code = "from bridge.clients.engine import serving; serving.MAX_CONNECTIONS = 2"
+    code = "from bridge.engineio import http_server; http_server.MAX_CONNECTIONS = 2"
     with limited(tmp_path, code) as bridge, ExitStack() as stack:
         first, _ = [stack.enter_context(request(bridge, "GET / HTTP/1.1\r\n")) for _ in range(2)]  # half of one
         third = stack.enter_context(request(bridge, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
@@ -70,7 +70,7 @@ def test_more_requests_than_are_served_at_a_time_wait_for_one_to_end(tmp_path: P
 def test_connections_that_nobody_accepts_are_as_many_as_the_kernel_keeps_and_the_others_try_again(
     tmp_path: Path,
 ) -> None:
-    code = "from bridge.clients.engine import serving; serving.BACKLOG = 5"
+    code = "from bridge.engineio import http_server; http_server.BACKLOG = 5"
     with limited(tmp_path, code) as bridge, ExitStack() as stack:
         bridge.process.send_signal(signal.SIGSTOP)
         try:

@@ -307,7 +307,7 @@ def test_framing_none_sends_one_message_at_a_time_with_a_gap() -> None:
 
 @pytest.mark.parametrize("framing", ["\\n", "|", "\\0", "END\\r\\n", "length:2le", "netstring", "varint", "json"])
 def test_every_framing_works_end_to_end_both_ways(framing: str) -> None:
-    from bridge.link.framing import framing_in, framing_out
+    from bridge.link.framing.registry import framing_in, framing_out
 
     frame = b'{"n":1}'
     with (

@@ -92,8 +92,8 @@ def test_nobody_is_sent_what_was_for_one_whose_descriptor_it_has_now(io_uring: s
 # The number of a system call that there is not, as io_uring's is on an old system.
 WITHOUT = """
 import runpy, sys
-from bridge.clients.engine import uring
-uring._SETUP = 9999
+from bridge.engineio import io_uring
+io_uring._SETUP = 9999
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """

@@ -21,7 +21,7 @@ from tests.waiting import PATIENCE
 
 CUT = "is disconnected as slow"
 #: Who is closed has longer to read its last packets than a busy machine may need to begin with it.
-PATIENT = "def setup(bridge):\n    from bridge.clients.engine import server\n    server.FAREWELL = 10\n"
+PATIENT = "def setup(bridge):\n    from bridge.engineio import server\n    server.FAREWELL = 10\n"
 CLOSING = '42["bridge:closing",{"code":"slow"}]'
 
 

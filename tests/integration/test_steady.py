@@ -14,7 +14,7 @@ _START = """
 import warnings; warnings.simplefilter("ignore")
 import eventlet; eventlet.monkey_patch()
 import socket, time
-from bridge.clients.engine.steady import SteadySocket
+from bridge.hub.steady_wait import SteadySocket
 
 ours, theirs = socket.socketpair()
 sock = SteadySocket(ours)

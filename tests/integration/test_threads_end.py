@@ -26,7 +26,7 @@ NAMES = (
 
 HANDLERS = """
 import eventlet, gc
-from bridge.link.standing import Standing
+from bridge.link.state_machine import Standing
 
 def setup(bridge):
     def all_of(name):

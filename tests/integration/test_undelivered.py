@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.link.framing import framing_out
+from bridge.link.framing.registry import framing_out
 from tests.client import Client
 from tests.process import Bridge
 from tests.tcpserver import TcpServer

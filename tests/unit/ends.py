@@ -28,21 +28,21 @@ from hypothesis.stateful import (  # noqa: E402
     run_state_machine_as_test,
 )  # fmt: skip
 
-from bridge.clients.backlog import Answer, Segment  # noqa: E402
-from bridge.clients.engine.deadlines import Deadlines, Queues  # noqa: E402
-from bridge.clients.engine.intake import IntakeWires  # noqa: E402
-from bridge.clients.engine.session import Session  # noqa: E402
-from bridge.clients.engine.shared import Shared  # noqa: E402
-from bridge.clients.engine.states import SessionState  # noqa: E402
-from bridge.clients.engine.upgrade import Upgrade  # noqa: E402
-from bridge.clients.engine.websocket import WebSocket  # noqa: E402
-from bridge.clients.frames import CLOSE, PING, TEXT, frame  # noqa: E402
-from bridge.clients.limits import Limits  # noqa: E402
-from bridge.clients.outbox import Outbox  # noqa: E402
-from bridge.clients.outbox_states import OutboxState  # noqa: E402
-from bridge.clients.packets import encode_acks, encode_event, polled  # noqa: E402
+from bridge.counters import Tally  # noqa: E402
+from bridge.delivery.limits import Limits  # noqa: E402
+from bridge.delivery.outbox import Outbox  # noqa: E402
+from bridge.delivery.outbox_states import OutboxState  # noqa: E402
+from bridge.delivery.write_buffer import Answer, Segment  # noqa: E402
+from bridge.engineio.intake import IntakeWires  # noqa: E402
+from bridge.engineio.session import Session  # noqa: E402
+from bridge.engineio.session_context import Shared  # noqa: E402
+from bridge.engineio.states import SessionState  # noqa: E402
+from bridge.engineio.timeouts import Deadlines, Queues  # noqa: E402
+from bridge.engineio.upgrade import Upgrade  # noqa: E402
+from bridge.engineio.websocket import WebSocket  # noqa: E402
 from bridge.messages import Payload  # noqa: E402
-from bridge.tally import Tally  # noqa: E402
+from bridge.wire.socketio_packets import encode_acks, encode_event, polled  # noqa: E402
+from bridge.wire.websocket_frames import CLOSE, PING, TEXT, frame  # noqa: E402
 
 LIMIT = 16_000
 SIZES = st.sampled_from([1, 200, 5_000, 11_000, 200_000])

@@ -15,7 +15,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from bridge.errors import FramingError
-from bridge.link.framing import Decoder
+from bridge.link.framing.registry import Decoder
 
 __all__ = ["BOM", "Outcome", "chunked", "cuts", "decoded", "delimited", "jsons", "netstrings", "sized", "varints"]
 

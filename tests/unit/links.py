@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+from bridge.counters import Tally
 from bridge.errors import LinkError
 from bridge.link.connection import Link, LinkOptions, LinkStatus, Outgoing
 from bridge.link.dial import Dialer
-from bridge.link.framing import framing_in, framing_out
-from bridge.link.uplink import Uplink
-from bridge.tally import Tally
+from bridge.link.framing.registry import framing_in, framing_out
+from bridge.link.outgoing.queue import Uplink
 from tests.waiting import PATIENCE, Log
 
 __all__ = ["Linked", "closed_port"]

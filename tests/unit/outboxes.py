@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from itertools import count
 from weakref import WeakValueDictionary
 
-from bridge.clients.backlog import Answer, Segment
-from bridge.clients.fanout import AT_ONCE_LITTLE, LITTLE
-from bridge.clients.frames import frame
-from bridge.clients.limits import Limits
-from bridge.clients.outbox import Outbox
-from bridge.clients.packets import encode_acks, encode_event, polled
-from bridge.clients.port import Line, Write
+from bridge.counters import Tally
+from bridge.delivery.client_port import Line, Write
+from bridge.delivery.fanout import AT_ONCE_LITTLE, LITTLE
+from bridge.delivery.limits import Limits
+from bridge.delivery.outbox import Outbox
+from bridge.delivery.write_buffer import Answer, Segment
 from bridge.messages import Payload
-from bridge.tally import Tally
+from bridge.wire.socketio_packets import encode_acks, encode_event, polled
+from bridge.wire.websocket_frames import frame
 
 __all__ = ["ACK", "LIMIT", "NOTICE", "FakeClient", "Wire", "message", "numbers", "reads", "send_many", "stalled"]
 

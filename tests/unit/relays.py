@@ -11,24 +11,24 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from bridge.counters import Tally
 from bridge.decoding import DECODE
 from bridge.link import codec
-from bridge.link.confirming import Confirming
-from bridge.link.entries import fits
-from bridge.link.framing import framing_out
-from bridge.link.holding import Holding
-from bridge.link.uplink import Uplink
+from bridge.link.framing.registry import framing_out
+from bridge.link.outgoing.delivery_tracker import Confirming
+from bridge.link.outgoing.message import fits
+from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.queue import Uplink
 from bridge.messages import Delivery, Payload, Texts
 from bridge.relay.acks import Acks
+from bridge.relay.deduplication import Once
+from bridge.relay.event_message import Inbound
 from bridge.relay.handlers import Bridge, Hooks
-from bridge.relay.inbound import Inbound
-from bridge.relay.once import Once
 from bridge.relay.relay import Parts, Relay, Rules, Wires
 from bridge.relay.replies import Replies, RepliesRules
 from bridge.relay.routing import Outbound, OutboundRules
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
-from bridge.tally import Tally
 
 __all__ = ["At", "notice", "singly"]
 

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bridge.link.framing_counted import ByteOrder, varint
+from bridge.link.framing.length_prefix import ByteOrder, varint
 
 __all__ = ["DELIMITERS", "JUNK", "UNKNOWN", "Stream", "framed", "junk", "unknown"]
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.counters import Tally
 from bridge.decoding import DECODE
 from bridge.messages import Delivery
 from bridge.relay.routing import Outbound, OutboundRules
 from bridge.relay.undelivered import MOST, Undelivered
-from bridge.tally import Tally
 from tests.unit.relays import singly
 
 PAYLOADS = ["text", "json", "bytes"]

@@ -6,22 +6,22 @@ import logging
 
 import pytest
 
-from bridge import demo
-from bridge.clients import packets
-from bridge.clients.engine import environs
-from bridge.clients.engine.environs import Environs
+from bridge.counters import Tally
+from bridge.demo import server
+from bridge.engineio import environ_store
+from bridge.engineio.environ_store import Environs
 from bridge.link import reader
 from bridge.link.writer import JOIN_SIZE
-from bridge.relay import answers, events, unheard
+from bridge.relay import hook_results, unhandled_events, upstream
 from bridge.relay.handlers import Hooks
-from bridge.tally import Tally
+from bridge.wire import socketio_packets
 from tests.tcpserver import TcpServer
 from tests.unit.links import Linked
 from tests.unit.relays import At
 
 
 def test_the_names_that_are_remembered_as_good_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MOST_NAMES", 10)
+    monkeypatch.setattr(upstream, "MOST_NAMES", 10)
     at = At("sid")
     at.up()
     at.come("a")
@@ -32,16 +32,16 @@ def test_the_names_that_are_remembered_as_good_are_bounded(monkeypatch: pytest.M
 
 
 def test_the_heads_of_frames_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packets._Heads, "MOST", 10)
-    heads = packets._Heads("message", 0)
+    monkeypatch.setattr(socketio_packets._Heads, "MOST", 10)
+    heads = socketio_packets._Heads("message", 0)
     made = [heads[length] for length in range(300)]
     assert len(heads) <= 10
-    assert made == [packets._Heads("message", 0)[length] for length in range(300)]
-    assert packets._heads.cache_info().maxsize == 64
+    assert made == [socketio_packets._Heads("message", 0)[length] for length in range(300)]
+    assert socketio_packets._heads.cache_info().maxsize == 64
 
 
 def test_the_sets_of_headers_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environs, "_MOST_KEYS", 10)
+    monkeypatch.setattr(environ_store, "_MOST_KEYS", 10)
     kept = Environs()
     for n in range(25):
         kept["sid"] = {f"HTTP_X_{n}": str(n)}
@@ -112,7 +112,7 @@ def test_of_one_kind_of_warning_one_is_held_back_and_of_handlers_one_for_each_an
             try:
                 raise error
             except (ValueError, KeyError):
-                answers.report(test_the_names_that_are_remembered_as_good_are_bounded, tally)
+                hook_results.report(test_the_names_that_are_remembered_as_good_are_bounded, tally)
     assert len(tally._said) == 3
     assert len(tally._unsaid) == 3
 
@@ -120,29 +120,29 @@ def test_of_one_kind_of_warning_one_is_held_back_and_of_handlers_one_for_each_an
 def test_the_events_without_a_handler_that_are_told_of_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     hooks = Hooks()
-    told = unheard.Unheard(hooks)
+    told = unhandled_events.Unheard(hooks)
     told.heard("before there is a handler")
     hooks.events["go"] = print
     for _ in range(2):
-        for n in range(3 * unheard.MOST):
+        for n in range(3 * unhandled_events.MOST):
             told.heard(f"name {n}\n")
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == (
         r"= the event 'name 0\n' is relayed though no handler takes it (--unhandled drop refuses such)"
     )  # fmt: skip
-    assert len(lines) == unheard.MOST + 1
+    assert len(lines) == unhandled_events.MOST + 1
     assert "more events" in lines[-1]
-    assert len(told._names) == unheard.MOST + 1
+    assert len(told._names) == unhandled_events.MOST + 1
 
 
 def test_the_demo_server_does_not_remember_more_users_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "MAX_OWNERS", 10)
-    server = demo.DemoServer()
+    monkeypatch.setattr(server, "MAX_OWNERS", 10)
+    demo = server.DemoServer()
     for n in range(25):
-        server._note_owner(object(), {"username": f"user {n}"})  # type: ignore[arg-type]
-    assert len(server._owners) == 10
-    server._note_owner(object(), {"username": "user 1", "action": "disconnected"})  # type: ignore[arg-type]
-    assert len(server._owners) == 9
+        demo._note_owner(object(), {"username": f"user {n}"})  # type: ignore[arg-type]
+    assert len(demo._owners) == 10
+    demo._note_owner(object(), {"username": "user 1", "action": "disconnected"})  # type: ignore[arg-type]
+    assert len(demo._owners) == 9
 
 
 def test_what_a_connection_begins_with_is_one_notice_for_each_user_and_they_have_short_names() -> None:

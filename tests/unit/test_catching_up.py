@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bridge.clients import audience, fanout
-from bridge.clients.audience import Audience
-from bridge.clients.fanout import Fanout, Recording
-from bridge.clients.history import History
-from bridge.clients.keys import KeysOf
-from bridge.clients.limits import Limits
-from bridge.clients.offsets import Offsets
-from bridge.clients.packets import polled
-from bridge.clients.pressure import Pressure
-from bridge.clients.snapshots import Snapshots
+from bridge.counters import Tally
+from bridge.delivery import client_registry, fanout
+from bridge.delivery.backpressure import Pressure
+from bridge.delivery.client_registry import Audience
+from bridge.delivery.conflation_key import KeysOf
+from bridge.delivery.fanout import Fanout, Recording
+from bridge.delivery.history import History
+from bridge.delivery.limits import Limits
+from bridge.delivery.snapshots import Snapshots
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
-from bridge.tally import Tally
+from bridge.wire.offsets import Offsets
+from bridge.wire.socketio_packets import polled
 from tests.unit.outboxes import FakeClient, Wire
 
 
@@ -148,7 +148,7 @@ def test_what_is_new_waits_for_what_was_missed_and_is_not_counted_against_the_li
     fan.out.publish([Delivery("m", Payload.of([n, "x" * 10_000])) for n in range(60)])
     client = fan.come("a", after=0, room=0)
     fan.out.publish([Delivery("m", Payload.of([60, "x"]))])
-    assert client.outbox.size < audience.PIECE + 20_000
+    assert client.outbox.size < client_registry.PIECE + 20_000
     assert client.slow == 0
     for _ in range(1_000):
         client.room = 15_000
@@ -250,7 +250,7 @@ def test_a_turn_is_not_without_end() -> None:
     fan = Fan(limit=1 << 30)
     fan.out.publish([Delivery("m", Payload.of("x" * 60_000)) for _ in range(100)])
     client = fan.come("a", after=0)
-    assert len(client.sent) <= (audience.TURN + 1) * (audience.PIECE + 60_100)
+    assert len(client.sent) <= (client_registry.TURN + 1) * (client_registry.PIECE + 60_100)
     assert client.blocks == 1  # it asks to be called again
     while not client.outbox.flush():
         pass

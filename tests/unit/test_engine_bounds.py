@@ -15,8 +15,9 @@ START = """
 import warnings
 warnings.simplefilter("ignore")
 import eventlet
-from bridge.clients.engine import arrivals, deadlines
-from bridge.clients.sessions import Greeting
+from bridge.socketio_server import connect_handler
+from bridge.engineio import timeouts
+from bridge.recovery.session_registry import Greeting
 """
 
 ARRIVALS = """
@@ -35,7 +36,7 @@ class Recovery:
         return "pid of " + sid
 
 recovery, connections = Recovery(), {}
-at = arrivals.Arrivals(recovery, connections.get, lambda eio_sid: eio_sid)
+at = connect_handler.Arrivals(recovery, connections.get, lambda eio_sid: eio_sid)
 """
 
 
@@ -49,7 +50,7 @@ def run(code: str) -> None:
 
 def test_in_each_of_five_queues_a_session_is_once_however_often_it_is_added() -> None:
     run("""
-queues = deadlines.Queues(*[deadlines.Deadlines(10.0, print) for _ in range(5)])
+queues = timeouts.Queues(*[timeouts.Deadlines(10.0, print) for _ in range(5)])
 for _ in range(100):
     for queue in queues._all():
         queue.add("a")
@@ -65,8 +66,8 @@ def test_what_is_due_is_done_in_time_whatever_else_waits() -> None:
 import time
 late = []
 due = lambda begun: late.append(time.monotonic() - begun - 0.2)
-others = [deadlines.Deadlines(seconds, print) for seconds in (1, 2, 3, 4)]
-queues = deadlines.Queues(deadlines.Deadlines(0.2, due), *others)
+others = [timeouts.Deadlines(seconds, print) for seconds in (1, 2, 3, 4)]
+queues = timeouts.Queues(timeouts.Deadlines(0.2, due), *others)
 running = eventlet.spawn(queues.run)
 for n in range(40):
     queues.pings.add(time.monotonic())
@@ -84,7 +85,7 @@ assert late[len(late) // 4] < 0.004, late
 def test_what_is_due_within_a_hundredth_of_its_time_is_done_in_one_turn() -> None:
     run("""
 import time
-pings = deadlines.Deadlines(25.0, print)
+pings = timeouts.Deadlines(25.0, print)
 pings.add("first")
 assert 25.2 < pings.next - time.monotonic() <= 25.25, "a bridge with idle clients wakes for each of them"
 """)
@@ -118,7 +119,7 @@ class Old:
         return True  # and it never is
 
 old = connections["s1"] = Old()
-arrivals.PATIENCE = 0.05
+connect_handler.PATIENCE = 0.05
 with at.arrives("new", '40{{"pid":"s1"}}'):
     assert old.finished
     assert recovery.auths == [None]
@@ -146,7 +147,7 @@ def test_what_name_servers_said_is_bounded_and_forgotten_when_asked(tmp_path: Pa
     run(f"""
 from types import SimpleNamespace
 from eventlet.support import greendns
-from bridge.clients.engine.resolver import forget_names
+from bridge.hub.name_cache import forget_names
 
 greendns.resolver._filename = {str(tmp_path / "resolv.conf")!r}
 cache = greendns.resolver._resolver.cache

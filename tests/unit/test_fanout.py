@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.clients import fanout, shares
-from bridge.clients.audience import Audience
-from bridge.clients.backlog import Segment
-from bridge.clients.fanout import Fanout
-from bridge.clients.history import History
-from bridge.clients.keys import KeysOf
-from bridge.clients.limits import Limits
-from bridge.clients.offsets import Offsets
-from bridge.clients.packets import encode_event, polled
-from bridge.clients.pieces import LARGEST_SEGMENT
-from bridge.clients.pressure import Pressure
+from bridge.counters import Tally
+from bridge.delivery import burst_encoder, fanout
+from bridge.delivery.backpressure import Pressure
+from bridge.delivery.batch import LARGEST_SEGMENT
+from bridge.delivery.client_registry import Audience
+from bridge.delivery.conflation_key import KeysOf
+from bridge.delivery.fanout import Fanout
+from bridge.delivery.history import History
+from bridge.delivery.limits import Limits
+from bridge.delivery.write_buffer import Segment
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
-from bridge.tally import Tally
+from bridge.wire.offsets import Offsets
+from bridge.wire.socketio_packets import encode_event, polled
 from tests.unit.outboxes import FakeClient, send_many
 
 
@@ -146,7 +146,7 @@ def test_a_large_burst_goes_out_in_pieces_that_are_cut_between_messages(alone: b
 )
 @pytest.mark.parametrize("recorded", [False, True])
 def test_a_burst_that_only_escapes_make_large_arrives_whole(number: int, text: str, recorded: bool) -> None:
-    burst = shares.Shares(None, Offsets() if recorded else None)
+    burst = burst_encoder.Shares(None, Offsets() if recorded else None)
     burst.add(texts([text] * number))
     sent = [bytes(segment.data) for segment in burst.common()]
     assert [json.loads(each[2:])[1] for each in polled(sent)] == [text] * number
@@ -188,7 +188,7 @@ def test_who_is_among_the_addressees_of_several_gets_them_in_order(apart: bool) 
 
 def test_what_is_for_a_user_of_many_clients_costs_the_history_its_addressees_once() -> None:
     many = tuple(f"s{n}" for n in range(1_000))
-    burst = shares.Shares(None, Offsets())
+    burst = burst_encoder.Shares(None, Offsets())
     for number in range(100):
         burst.add(Delivery("m", Payload.of(number), many))
     assert sum(stored.size for stored in burst.stored) < 2 * 8 * 1_000 + 100 * 300
@@ -223,7 +223,7 @@ def test_each_message_is_encoded_once_however_many_get_it(monkeypatch: pytest.Mo
         encoded.append(event)
         return encode_event(event, payload, offset)
 
-    monkeypatch.setattr(shares, "encode_event", counted)
+    monkeypatch.setattr(burst_encoder, "encode_event", counted)
     fan = Fan(*(str(n) for n in range(100)))
     fan.out.publish([Delivery("one", Payload.of(1)), Delivery("two", Payload.of(2))])
     assert encoded == ["one", "two"]

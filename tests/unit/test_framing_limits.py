@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from bridge.errors import BadFrame, FrameTooBig, TruncatedFrame
-from bridge.link.framing import Decoder, framing_in
+from bridge.link.framing.registry import Decoder, framing_in
 
 MIB = 1 << 20
 CHUNK = 1 << 16

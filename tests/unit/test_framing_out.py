@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import Refused
 from bridge.link.codec import JsonEncoder, parse
-from bridge.link.framing import FramingSpecError, framing_in, framing_out
+from bridge.link.framing.registry import FramingSpecError, framing_in, framing_out
 from tests.unit.framings import Outcome, decoded
 
 FRAMED = {

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import FramingError
-from bridge.link.framing import framing_in, framing_out
+from bridge.link.framing.registry import framing_in, framing_out
 from tests.unit.framings import BOM, Outcome, chunked, cuts, decoded, delimited, jsons, netstrings, sized, varints
 
 Oracle = Callable[[int], Callable[[bytes], Outcome]]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.link.framing import NAMES, FramingSpecError, framing_in, framing_out
+from bridge.link.framing.registry import NAMES, FramingSpecError, framing_in, framing_out
 
 PLAIN = {
     "~": b"~",

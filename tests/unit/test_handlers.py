@@ -12,8 +12,8 @@ from bridge.errors import REFUSALS, Refused
 from bridge.link.codec import JsonEncoder
 from bridge.messages import Payload
 from bridge.names import RESERVED_EVENTS
-from bridge.relay.answers import Emit, frames_of
 from bridge.relay.handlers import Bridge, Hooks
+from bridge.relay.hook_results import Emit, frames_of
 from bridge.relay.users import Client, Users
 
 encode = JsonEncoder((b"~", b"\\u007e")).encode

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.clients.frames import frame
-from bridge.clients.history import Addressees, History, Stored
-from bridge.clients.packets import polled
+from bridge.delivery.history import Addressees, History, Stored
+from bridge.wire.socketio_packets import polled
+from bridge.wire.websocket_frames import frame
 
 SIDS = ("a", "b", "c")
 

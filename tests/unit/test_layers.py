@@ -6,64 +6,52 @@ import ast
 import importlib
 import sys
 from collections.abc import Iterator
-from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from bridge.counters import COUNTERS
 from bridge.errors import REFUSALS
-from bridge.tally import COUNTERS
 from tests.process import ROOT
 
-BASE = ["errors", "version", "names", "tally", "messages", "alarm", "output"]
-READING = ["framing_*", "framing", "codec", "keyed"]
-HINTS = ["recogniser*", "hint", "patterns", "hints"]
-STANDING = ["states", "delays", "changes", "standing"]
-LOOKING = ["turns", "vitals", "sockets", "probe", "silence", "watch", "progress"]
-CONNECTION = [*READING, *HINTS, "dial", *STANDING, *LOOKING, "outgoing", "writer", "reader", "exchange", "connection"]
-WAITING = ["entries", "handed", "holding", "confirming", "keeping", "line", "uplink"]
+BASE = ("errors", "version", "names", "counters", "messages", "timer", "output", "logs", "state_store")
 
-WHO = ["visit", "users", "waiting"]
-RELAYING = ["pace", "wires", "comings", "anywhere", "relay"]
-HOOKS = ["answers", "checks", "beside", "handlers", "handlers_file", "calls", "opening", "unheard"]
-ROUTING = ["lookalike", "addressees", "undelivered", "reading", "routing"]
-PACKETS = ["frames", "offsets", "packets", "backlog", "pressure", "port", "limits", "outbox_states", "outbox"]
-RETURNING = ["tokens", "history", "sessions", "audience"]
-
-#: One list a side, lowest first. A module may import what is before it in its list, and what else is
-#: given; an entry with a star is one place for several modules, which may import each other.
-SIDES: dict[str, tuple[list[str], list[str]]] = {
-    "base": (BASE, []),
-    "logs": (["logs"], []),
-    "state": (["state"], []),
-    "settings": (["config*"], BASE),
-    "link": ([*CONNECTION, "heartbeat", *WAITING], BASE),
-    "relay": (
-        [*WHO, "inbound", *ROUTING, *HOOKS, "bursts", "presence", "acks", "once", "replies", "events", *RELAYING],
-        BASE,
-    ),
-    "clients": ([*PACKETS, *RETURNING, "keys", "pieces", "shares", "snapshots", "fanout", "recovery", "engine*"], BASE),
-    "web": (["*"], BASE),
-    "demo": (["demo*"], [*BASE, "link.framing", "link.codec"]),
+#: The packages, lowest first, each with those that it may import besides the words that everybody uses. A module of
+#: `bridge/` itself that is not one of those words is a place of its own.
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "config": (),
+    "wire": (),
+    "link": (),
+    "relay": (),
+    "hub": (),
+    "delivery": ("wire",),
+    "recovery": ("wire", "delivery"),
+    "engineio": ("wire", "delivery", "hub"),
+    "socketio_server": ("wire", "delivery", "recovery", "engineio", "hub"),
+    "web": (),
+    "demo": ("link",),
+    "decoding": ("link", "relay"),
+    "wiring": ("config", "link", "relay", "delivery", "recovery", "socketio_server", "web", "decoding"),
 }
-FOLDERS = ("link", "relay", "clients", "web")
 
+#: Those that run on the hub of eventlet.
+HUBS = ["bridge/engineio/", "bridge/socketio_server/", "bridge/hub/"]
 #: Libraries that only some modules may import: by what their paths begin with.
 ONLY_IN = {
-    "eventlet": ["app.py", "bridge/clients/engine", "bench/peers", "tests/behaviour/app.py", "tests/unit/ends.py"],
-    "flask": ["bridge/web/", "bridge/clients/engine"],
-    "flask_socketio": ["bridge/clients/engine"],
-    "socketio": ["bridge/clients/engine"],
-    "engineio": ["bridge/clients/engine"],
+    "eventlet": ["app.py", *HUBS, "bench/peers", "tests/behaviour/app.py", "tests/unit/ends.py"],
+    "flask": ["bridge/web/", "bridge/socketio_server/"],
+    "flask_socketio": ["bridge/socketio_server/"],
+    "socketio": ["bridge/socketio_server/"],
+    "engineio": ["bridge/engineio/", "bridge/socketio_server/"],
     "socket": [
         "bridge/link/dial.py",
-        "bridge/link/probe.py",
+        "bridge/link/tls_probe.py",
         "bridge/link/reader.py",
         "bridge/link/connection.py",
         "bridge/link/sockets.py",
-        "bridge/clients/engine",
-        "bridge/demo",
+        *HUBS,
+        "bridge/demo/",
     ],
     "select": [],
     "asyncio": [],
@@ -125,53 +113,50 @@ def own_imports(path: Path) -> set[str]:
     modules = {module(one) for one in BRIDGE}
     names = {name.removeprefix("bridge.") for name in imports(path) if name.startswith("bridge.")}
     found = {name if name in modules else name.rpartition(".")[0] for name in names}
-    return found - {"", "link", "relay", "clients"}  # packages without code of their own
+    packages = {name for name in found if any(other.startswith(f"{name}.") for other in found)}
+    return found & modules - packages - {"bridge", module(path)}
 
 
-def place(name: str) -> tuple[str, str, int]:
-    """A module's side, its entry there, and the entry's place."""
-    folder, _, rest = name.partition(".")
-    inside = folder in FOLDERS
-    for side in [folder] if inside else [side for side in SIDES if side not in FOLDERS]:
-        for index, entry in enumerate(SIDES[side][0]):
-            if fnmatch(rest if inside else name, entry):
-                return side, entry, index
-    raise AssertionError(f"bridge/{name.replace('.', '/')} has no place among the layers: see SIDES")
+def package(name: str) -> str:
+    """Where a module is: its package, `base`, or a place of its own."""
+    return "base" if name in BASE else name.partition(".")[0]
 
 
-#: Who may see more than one side.
-WIRES = ("app.py", "bridge/wiring.py", "bridge/decoding.py")
-
-MODULES = [
-    path
-    for path in paths("bridge")
-    if (path.name != "__init__.py" or "engine" in relative(path)) and relative(path) not in WIRES
-]
+MODULES = [path for path in paths("bridge") if relative(path) != "bridge/__init__.py"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module)
-def test_a_module_imports_only_what_is_below_it_on_its_side(path: Path) -> None:
-    side, entry, index = place(module(path))
+def test_a_module_imports_only_from_packages_that_are_below_its_own(path: Path) -> None:
+    own = package(module(path))
+    assert own == "base" or own in PACKAGES, f"{relative(path)} has no place among the layers: see PACKAGES"
     for name in own_imports(path):
-        if name in SIDES[side][1]:
-            continue
-        other, other_entry, other_index = place(name)
-        together = "*" in entry and entry == other_entry
-        assert other == side, f"{module(path)} imports {name}, which is of another side"
-        assert other_index < index or together, f"{module(path)} imports {name}, which is above it"
+        allowed = {own, "base", *PACKAGES.get(own, ())}
+        assert package(name) in allowed, f"{relative(path)} imports {name}, which is not below it"
 
 
-def test_only_app_wiring_and_decoding_see_more_than_one_side() -> None:
-    for path in BRIDGE:
-        sides = {place(name)[0] for name in own_imports(path) - {"wiring", "decoding"}} - {"base"}
-        if relative(path) not in WIRES and not module(path).startswith("demo"):
-            assert len(sides) <= 1, f"{relative(path)} sees {sides}"
+def test_packages_are_listed_lowest_first() -> None:
+    names = list(PACKAGES)
+    for name, below in PACKAGES.items():
+        assert all(names.index(one) < names.index(name) for one in below), name
 
 
-@pytest.mark.parametrize("folder", ["", *FOLDERS])
-def test_a_package_imports_nothing_from_outside_of_it(folder: str) -> None:
-    for name in own_imports(ROOT / "bridge" / folder / "__init__.py"):
-        assert name.startswith(f"{folder}.") if folder else name == "version"
+def test_no_module_comes_to_import_itself() -> None:
+    edges = {module(path): own_imports(path) for path in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " imports ".join([*way, name])
+        if name not in done:
+            for below in sorted(edges[name]):
+                visit(below, (*way, name))
+            done.add(name)
+
+    for name in edges:
+        visit(name, ())
+
+
+def test_the_bridge_s_own_init_imports_the_version_alone() -> None:
+    assert own_imports(ROOT / "bridge" / "__init__.py") <= {"version"}
 
 
 @pytest.mark.parametrize("library", sorted(ONLY_IN))
@@ -221,7 +206,7 @@ def test_a_module_says_what_it_is_and_what_of_it_is_for_others(path: Path) -> No
     if path.name in ("__init__.py", "app.py"):
         return
     found = None
-    if "engine" not in path.parts and path.name != "wiring.py":  # which import eventlet
+    if not relative(path).startswith((*HUBS, "bridge/wiring.py")):  # which import eventlet
         found = importlib.import_module("bridge." + module(path))
     names = [n for n in code.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
     assert len(names) == 1, f"{relative(path)} has no __all__"

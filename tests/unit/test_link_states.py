@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from bridge.errors import LinkError
+from bridge.link.backoff import FIRST_DELAY, LAST_DELAY, Delays
 from bridge.link.connection import TRANSITIONS, LinkState, LinkStatus
-from bridge.link.delays import FIRST_DELAY, LAST_DELAY, Delays
 from bridge.link.hint import Hint
 from bridge.link.states import Now, sentence
 from tests.process import ROOT

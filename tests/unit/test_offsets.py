@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.clients.offsets import Offsets
+from bridge.wire.offsets import Offsets
 
 
 def test_offsets_of_a_run_are_those_of_its_numbers_one_by_one() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.clients.engine.origins import LONGEST, MOST, Origins, canonical
-from bridge.tally import Tally
+from bridge.counters import Tally
+from bridge.engineio.origins import LONGEST, MOST, Origins, canonical
 
 
 def environ(host: str, scheme: str = "http", **more: str) -> dict[str, str]:

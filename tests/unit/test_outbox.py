@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bridge.clients.backlog import Segment
-from bridge.clients.frames import BINARY, frame
-from bridge.clients.limits import BEHIND, Limits
-from bridge.clients.outbox import Outbox
-from bridge.clients.pressure import Pressure
-from bridge.tally import Tally
+from bridge.counters import Tally
+from bridge.delivery.backpressure import Pressure
+from bridge.delivery.limits import BEHIND, Limits
+from bridge.delivery.outbox import Outbox
+from bridge.delivery.write_buffer import Segment
+from bridge.wire.websocket_frames import BINARY, frame
 from tests.unit.outboxes import ACK, LIMIT, NOTICE, FakeClient, Wire, message, numbers, reads, stalled
 
 ROOM = st.integers(0, 3000)

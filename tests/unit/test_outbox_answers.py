@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bridge.clients.outbox_states import TRANSITIONS, OutboxState
+from bridge.delivery.outbox_states import TRANSITIONS, OutboxState
 from tests.process import ROOT
 from tests.unit.outboxes import ACK, LIMIT, NOTICE, message, numbers, reads, stalled
 

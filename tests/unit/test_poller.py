@@ -11,7 +11,7 @@ from tests.process import ROOT
 PROGRAM = """
 import os, socket, warnings
 warnings.simplefilter("ignore")
-from bridge.clients.engine.poller import READ, Poller
+from bridge.engineio.poller import READ, Poller
 
 class Watched:
     def __init__(self, name, then=lambda: None):
@@ -43,8 +43,8 @@ poller._turn()
 FAILING = """
 import socket, warnings
 warnings.simplefilter("ignore")
-from bridge.clients.engine.poller import Poller
-from bridge.clients.engine.websocket import WebSocket
+from bridge.engineio.poller import Poller
+from bridge.engineio.websocket import WebSocket
 
 class Owner:
     def received(self, websocket, messages):

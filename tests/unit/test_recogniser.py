@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import FramingError
-from bridge.link.framing import framing_in
+from bridge.link.framing.registry import framing_in
 from bridge.link.recogniser.guess import Guess, flag, spec_of, visible
 from bridge.link.recogniser.recognise import LOOKED_AT, recognise
 from tests.unit.streams import JUNK, Stream, framed, junk, unknown

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.messages import Delivery, Payload
-from bridge.relay import events
+from bridge.relay import upstream
 from tests.unit.relays import At, notice
 
 OK = {"ok": True}
@@ -124,7 +124,7 @@ def test_what_waited_when_the_link_broke_is_answered_then() -> None:
 
 
 def test_a_full_queue_refuses_after_a_while_and_takes_more_when_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "PATIENCE", 0.01)
+    monkeypatch.setattr(upstream, "PATIENCE", 0.01)
     at = ready(limit=50)
     answers = [at.emit("a", "n", "x" * 30) for _ in range(3)]
     assert [code(answer[0]) if answer else None for answer in answers] == [None, "link-busy", "link-busy"]

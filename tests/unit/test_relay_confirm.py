@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bridge.link.confirming import Confirming
-from bridge.link.holding import Holding
-from bridge.relay import events
+from bridge.link.outgoing.delivery_tracker import Confirming
+from bridge.link.outgoing.offline_buffer import Holding
+from bridge.relay import upstream
 from bridge.relay.handlers import Bridge
 from bridge.relay.users import Client
 from tests.unit.relays import At, notice
@@ -43,7 +43,7 @@ def test_events_that_came_together_are_confirmed_one_by_one() -> None:
 
 
 def test_of_events_that_came_together_those_that_there_is_room_for_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "PATIENCE", 0.01)
+    monkeypatch.setattr(upstream, "PATIENCE", 0.01)
     up = at(limit=100)
     up.raw()
     answers: list[tuple[int, object]] = []

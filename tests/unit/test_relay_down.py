@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.errors import Refused
-from bridge.link.holding import Holding
+from bridge.link.outgoing.offline_buffer import Holding
 from bridge.relay.handlers import Bridge
 from bridge.relay.users import Client
 from tests.unit.relays import At, notice

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bridge.errors import Refused
-from bridge.link.holding import Holding
-from bridge.relay.answers import Emit, Frame
+from bridge.link.outgoing.offline_buffer import Holding
 from bridge.relay.handlers import Bridge
+from bridge.relay.hook_results import Emit, Frame
 from bridge.relay.users import Client
 from tests.unit.relays import At, notice
 from tests.waiting import PATIENCE

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bridge.messages import Delivery
-from bridge.relay import comings
+from bridge.relay import client_lifecycle
 from tests.unit.relays import At, notice
 from tests.viewer import until
 
@@ -198,7 +198,7 @@ def test_after_the_grace_time_the_user_has_gone_and_comes_again() -> None:
 
 
 def test_of_those_whose_users_have_gone_no_more_than_the_limit_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comings, "MOST_AWAY", 3)
+    monkeypatch.setattr(client_lifecycle, "MOST_AWAY", 3)
     names = [f"user {n}" for n in range(10)]
     at = registered(*zip("0123456789", names, strict=True), away=(0.01, 3600.0))
     for n, name in enumerate(names):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bridge.errors import Refused
-from bridge.relay.answers import Frame
 from bridge.relay.handlers import Bridge
+from bridge.relay.hook_results import Frame
 from bridge.relay.users import Client
 from tests.unit.relays import At, notice
 

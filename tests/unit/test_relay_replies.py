@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.link.confirming import Confirming
-from bridge.link.holding import Holding
+from bridge.link.outgoing.delivery_tracker import Confirming
+from bridge.link.outgoing.offline_buffer import Holding
 from bridge.relay import replies
 from bridge.relay.handlers import Bridge
 from tests.unit.relays import At

@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.counters import Tally
 from bridge.decoding import DECODE
 from bridge.errors import Refused, TooMany
 from bridge.relay import replies as module
 from bridge.relay.acks import Acks
 from bridge.relay.replies import Awaited, Replies, RepliesRules
 from bridge.relay.undelivered import Undelivered
-from bridge.tally import Tally
 from tests.waiting import Log
 
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bridge.counters import Tally
 from bridge.decoding import DECODE
 from bridge.messages import Delivery, Texts
-from bridge.relay.inbound import Inbound
-from bridge.relay.lookalike import looks_like_object
+from bridge.relay.event_message import Inbound
+from bridge.relay.json_lookalike import looks_like_object
 from bridge.relay.routing import Outbound, OutboundRules
-from bridge.tally import Tally
 
 #: User -> the clients that it has.
 THERE = {"ann": ("a1", "a2"), "bob": ("b1",), "größe": ("g1",), "": ("e1",)}

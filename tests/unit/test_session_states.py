@@ -1,10 +1,10 @@
-"""engine/states.py: the table of transitions and the page of the documents that shows it."""
+"""engineio/states.py: the table of transitions and the page of the documents that shows it."""
 
 from __future__ import annotations
 
 import re
 
-from bridge.clients.engine.states import TRANSITIONS, SessionState
+from bridge.engineio.states import TRANSITIONS, SessionState
 from tests.process import ROOT
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import tracemalloc
 
-from bridge.clients.keys import KeysOf
-from bridge.clients.snapshots import ENTRY, Snapshots
+from bridge.counters import Tally
+from bridge.delivery.conflation_key import KeysOf
+from bridge.delivery.snapshots import ENTRY, Snapshots
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
-from bridge.tally import Tally
 
 
 def snapshots(*events: str, field: str | None = None, limit: int = 1 << 20) -> tuple[Snapshots, Tally]:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.counters import Tally
 from bridge.decoding import DECODE
 from bridge.messages import Delivery, Texts
-from bridge.relay.lookalike import looks_like_object, worth_a_look
+from bridge.relay.json_lookalike import looks_like_object, worth_a_look
 from bridge.relay.routing import Outbound, OutboundRules
-from bridge.tally import Tally
 from tests.unit.relays import singly
 
 PAYLOADS = ["text", "json", "bytes"]

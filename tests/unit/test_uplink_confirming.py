@@ -13,13 +13,13 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bridge.counters import Tally
 from bridge.errors import Refused
-from bridge.link.confirming import Confirming
-from bridge.link.framing import framing_out
-from bridge.link.holding import Holding
-from bridge.link.uplink import Uplink
+from bridge.link.framing.registry import framing_out
+from bridge.link.outgoing.delivery_tracker import Confirming
+from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.queue import Uplink
 from bridge.messages import AsIs
-from bridge.tally import Tally
 from tests.unit.uplinks import By, Outcomes
 from tests.waiting import PATIENCE, Log
 

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
+from bridge.counters import Tally
 from bridge.errors import Refused
-from bridge.link.entries import JOINED
-from bridge.link.holding import Holding
-from bridge.link.uplink import Uplink
-from bridge.tally import Tally
+from bridge.link.outgoing.message import JOINED
+from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.queue import Uplink
 from tests.unit.uplinks import By, Outcomes, Tilde, uplink
 from tests.waiting import PATIENCE, Log
 

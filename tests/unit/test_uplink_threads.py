@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from bridge.errors import Refused
-from bridge.link.uplink import Uplink
+from bridge.link.outgoing.queue import Uplink
 from tests.unit.uplinks import uplink
 from tests.waiting import PATIENCE
 

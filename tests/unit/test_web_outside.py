@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import Client, TestResponse
 
-from bridge.tally import Tally
+from bridge.counters import Tally
 from bridge.web import Outside
 
 

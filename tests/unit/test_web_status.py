@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from bridge.tally import COUNTERS, Tally
+from bridge.counters import COUNTERS, Tally
 from bridge.web import Sources, add_status
 
 DOWN: dict[str, object] = {"state": "waiting", "reason": "nothing listens", "since": 1700000000.5, "next_try_s": 0.4}

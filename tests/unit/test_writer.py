@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from bridge.counters import Tally
 from bridge.errors import Refused
-from bridge.link.framing import framing_out
-from bridge.link.holding import Holding
-from bridge.link.progress import LOOKS, Progress
+from bridge.link.framing.registry import framing_out
+from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.queue import Uplink
 from bridge.link.sockets import takes
-from bridge.link.uplink import Uplink
-from bridge.tally import Tally
+from bridge.link.writer_watch import LOOKS, Progress
 from tests.tcpserver import TcpServer
 from tests.unit.links import Linked
 from tests.waiting import PATIENCE, Log

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.counters import Tally
 from bridge.errors import Refused
-from bridge.link.uplink import Uplink
-from bridge.tally import Tally
+from bridge.link.outgoing.queue import Uplink
 
 __all__ = ["LIMIT", "By", "Outcomes", "Tilde", "uplink"]
 

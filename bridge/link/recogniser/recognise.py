@@ -8,12 +8,12 @@ Use: `recognise(b'{"a":1}\\n{"a":2}\\n')` -> a Guess whose framing is `\\n`, or 
 
 from __future__ import annotations
 
-from bridge.link.recogniser.counted import counted
-from bridge.link.recogniser.delimited import delimited
+from bridge.link.recogniser.delimiter import delimited
 from bridge.link.recogniser.encodings import MARK, encoding
 from bridge.link.recogniser.guess import Guess
+from bridge.link.recogniser.json_values import is_json, json_stream
+from bridge.link.recogniser.length_prefix import counted
 from bridge.link.recogniser.protocols import protocol
-from bridge.link.recogniser.values import is_json, json_stream
 
 __all__ = ["LOOKED_AT", "protocol", "recognise"]
 

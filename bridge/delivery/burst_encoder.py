@@ -1,0 +1,210 @@
+"""A burst of deliveries as what each client gets of it: one encoding for all, cut for those who are meant alone.
+
+With offsets, what was encoded is also there to be stored. Sans-IO. Must not know outboxes.
+
+Use: `shares = Shares(keys_of, offsets); shares.add(delivery); shares.common(); shares.alone(); shares.stored`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, count
+
+from bridge.delivery.batch import LARGEST_SEGMENT, Piece, apart, part, segments
+from bridge.delivery.history import Addressees, Stored
+from bridge.delivery.write_buffer import Segment
+from bridge.messages import Delivery, Texts
+from bridge.wire.offsets import Offsets
+from bridge.wire.socketio_packets import Encoded, encode_escaped, encode_event, encode_texts, escape
+
+__all__ = ["KeysOf", "Shares"]
+
+OVERHEAD = 96  # bytes that a short text's frame is longer than the text, about, without what escapes add
+
+#: For each message of a delivery, what a newer one supersedes.
+KeysOf = Callable[[Delivery | Texts], Sequence[Hashable]]
+
+_Own = tuple[int, int, bytes, int, Sequence[Hashable]]
+
+
+class _Group:
+    """What the same clients get of their own. `own`: (how many bytes of the common ones come before, a number by
+    which all such frames are in order, the frames, how many messages they are, their keys)."""
+
+    __slots__ = ("own", "to")
+
+    def __init__(self, to: tuple[str, ...]) -> None:
+        self.to = to
+        self.own: list[_Own] = []
+
+
+class Shares:
+    """One burst's. `keys_of`: None if no policy asks for keys; `offsets`: None for clients that can't have them;
+    `largest`: bytes of a segment."""
+
+    def __init__(
+        self, keys_of: KeysOf | None = None, offsets: Offsets | None = None, largest: int = LARGEST_SEGMENT
+    ) -> None:
+        self._keys_of, self._offsets, self._largest = keys_of, offsets, largest
+        #: What was encoded, in order, with whom it is for; nothing without offsets.
+        self.stored: list[Stored] = []
+        self._common: list[Piece] = []
+        self._size = 0  # of the common ones
+        self._groups: dict[tuple[str, ...], _Group] = {}  # by whom it is for: it does not grow with a user's clients
+        self._disjoint = False  # whether nobody is known to be in two groups
+        self._numbers = count()
+        self._whole: memoryview | None = None
+
+    @property
+    def has_alone(self) -> bool:
+        """Whether anybody gets something of its own."""
+        return bool(self._groups)
+
+    @property
+    def has_common(self) -> bool:
+        """Whether there is anything for all."""
+        return bool(self._common)
+
+    def common(self) -> Iterable[Segment]:
+        """What everybody else gets."""
+        return segments(self._common, self._largest)
+
+    def alone(self) -> Iterator[tuple[Sequence[str], Sequence[Segment]]]:
+        """Sids of those who get something of their own, with what they get, the common ones included, in order."""
+        if self._disjoint:
+            yield from ((group.to, self._segments_of(group.own)) for group in self._groups.values())
+            return
+        groups: dict[str, list[_Group]] = defaultdict(list)
+        for group in self._groups.values():
+            for sid in group.to:
+                groups[sid].append(group)
+        several = [sid for sid, its in groups.items() if len(its) > 1]
+        for group in self._groups.values():
+            to = [sid for sid in group.to if len(groups[sid]) == 1] if several else group.to
+            if to:
+                yield to, self._segments_of(group.own)
+        for sid in several:
+            yield (sid,), self._segments_of(sorted(chain.from_iterable(group.own for group in groups[sid])))
+
+    def add(self, delivery: Delivery | Texts) -> None:
+        """Encode the next delivery."""
+        if isinstance(delivery, Texts) and delivery.apart and self._add_grouped(delivery, delivery.to or ()):
+            return
+        keys = self._keys_of(delivery) if self._keys_of else ()
+        first = self._offsets.next if self._offsets else 0
+        for piece, to in apart(*self._encoded(delivery), keys, self._largest):
+            if first:
+                self._store(first, piece, to)
+                first += piece.count
+            if to is None:
+                self._add_common(piece)
+            else:
+                self._add_addressed(piece, to)
+
+    def _store(self, first: int, piece: Piece, to: Sequence[Addressees] | None) -> None:
+        """One that is alone: its addressees may be those of many more in this burst."""
+        whom = to[0] if to is not None and len(to) == 1 else to
+        shared = isinstance(whom, tuple) and whom in self._groups
+        self.stored.append(Stored(first, piece.data, piece.count, whom, shared))
+
+    def _add_grouped(self, texts: Texts, to: Sequence[Addressees]) -> bool:
+        """Many texts that are each for some, those for the same ones together, if that changes nobody's order:
+        if nobody is among two of these groups, and there is nothing else. Half as dear as one by one."""
+        if self._keys_of or self._common or self._groups:
+            return False
+        groups = defaultdict[Addressees, list[bytes]](list)
+        for whom, text in zip(to, escape(texts.frames, texts.joined), strict=True):
+            groups[whom].append(text)
+        sids = [sid for whom in groups for sid in whom or ()]
+        if len(set(sids)) != len(sids):
+            return False
+        self._cut_by_group(texts.event, {whom: own for whom, own in groups.items() if whom})
+        self._disjoint = True
+        return True
+
+    def _cut_by_group(self, event: str, groups: Mapping[tuple[str, ...], Sequence[bytes]]) -> None:
+        """Texts, encoded in one piece, which is cut into those of each group."""
+        if not groups:
+            return
+        texts = list(chain.from_iterable(groups.values()))
+        first = self._offsets.reserve(len(texts)) if self._offsets else 0
+        encoded = encode_escaped(event, texts, True, self._offsets.runs(first, len(texts)) if self._offsets else ())
+        at = begins = 0
+        for whom, own in groups.items():
+            end = encoded.ends[at + len(own) - 1]
+            data = encoded.data[begins:end]
+            self._group(whom).own.append((0, next(self._numbers), data, len(own), ()))
+            if first:
+                self.stored.append(Stored(first + at, data, len(own), whom))
+            at += len(own)
+            begins = end
+
+    def _encoded(self, delivery: Delivery | Texts) -> tuple[Encoded, Sequence[Addressees] | None]:
+        if isinstance(delivery, Texts):
+            number = len(delivery.frames)
+            large = len(delivery.joined) + OVERHEAD * number > self._largest
+            runs = self._offsets.runs(self._offsets.reserve(number), number) if self._offsets else ()
+            ends = large or delivery.to is not None
+            return encode_texts(delivery.event, delivery.frames, delivery.joined, ends, runs), delivery.to
+        offset = self._offsets.text(self._offsets.reserve(1)) if self._offsets else b""
+        data = encode_event(delivery.event, delivery.payload, offset)
+        return Encoded(data, 1, (len(data),)), None if delivery.to is None else [delivery.to]
+
+    def _add_common(self, piece: Piece) -> None:
+        self._common.append(piece)
+        self._size += len(piece.data)
+
+    def _add_addressed(self, piece: Piece, addressees: Sequence[Addressees]) -> None:
+        """Messages that are each for some clients, or for all."""
+        at = begins = first = 0  # first: of the messages for all that have not been added yet, which begins there
+        for number, (to, end) in enumerate(zip(addressees, piece.ends, strict=True)):
+            if to is not None:
+                if first < number:
+                    self._add_common(part(piece, slice(first, number), begins))
+                its = piece.keys[number : number + 1]
+                self._group(to).own.append((self._size, next(self._numbers), piece.data[at:end], 1, its))
+                first, begins = number + 1, end
+            at = end
+        if first < piece.count:
+            self._add_common(part(piece, slice(first, piece.count), begins))
+
+    def _group(self, to: tuple[str, ...]) -> _Group:
+        group = self._groups.get(to)
+        if group is None:
+            self._groups[to] = group = _Group(to)
+            self._disjoint = False
+        return group
+
+    def _segments_of(self, own: Sequence[_Own]) -> Sequence[Segment]:
+        return segments(list(self._with_keys(own)) if self._keys_of else [self._joined(own)], self._largest)
+
+    def _joined(self, own: Sequence[_Own]) -> Piece:
+        if not self._size:
+            if len(own) == 1:
+                return Piece(own[0][2], own[0][3])
+            return Piece(b"".join([frames for _, _, frames, _, _ in own]), sum([number for *_, number, _ in own]))
+        if self._whole is None:
+            self._whole = memoryview(b"".join([piece.data for piece in self._common]))
+        parts: list[bytes | memoryview] = []
+        at = 0
+        for place, _, frames, _, _ in own:
+            if place > at:
+                parts.append(self._whole[at:place])
+                at = place
+            parts.append(frames)
+        parts.append(self._whole[at:])
+        return Piece(
+            b"".join(parts), sum([number for *_, number, _ in own]) + sum([each.count for each in self._common])
+        )
+
+    def _with_keys(self, own: Sequence[_Own]) -> Iterator[Piece]:
+        """The same in pieces, each with its keys."""
+        common = iter(self._common)
+        at = 0
+        for place, _, frame, _, keys in own:
+            while at < place:
+                yield (before := next(common))
+                at += len(before.data)
+            yield Piece(frame, 1, (), keys)
+        yield from common

@@ -1,0 +1,270 @@
+"""What waits for one client that is behind, in one of the three ways to keep it within its limit.
+
+A segment is shared by all clients that it waits for: what is kept here are references, and the
+place in the first one up to which it was sent. Sans-IO. Must not know sockets or sessions.
+
+Use: `backlog = Backlog(); backlog.add(segment, sent); backlog.parts(); backlog.advance(n)`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import groupby
+
+from bridge.wire.websocket_frames import messages_in
+
+__all__ = ["Answer", "Backlog", "LatestBacklog", "Segment"]
+
+MOST_PARTS = 64  # in one system call
+
+
+class Segment:
+    """Frames that go out together. `count`: how many messages of the server they are; 0: the bridge's own, which no
+    policy drops. `keys`: for each message, what a newer one supersedes.
+    """
+
+    __slots__ = ("count", "data", "keys")
+    answers = False
+
+    def __init__(self, data: bytes | memoryview, count: int = 0, keys: Sequence[Hashable] = ()) -> None:
+        self.data, self.count, self.keys = data, count, keys
+
+
+class Answer(Segment):
+    """Frames that the client itself has asked for, such as acks and pongs, or that it has to answer before there is
+    another one, as pings are. There is no more of it than the client sends, so who does not read it is not read."""
+
+    __slots__ = ()
+    answers = True
+
+
+class Backlog:
+    """Segments in order. `size`: bytes that wait; `answers`: how many of them are answers'."""
+
+    __slots__ = ("_at", "_queue", "answers", "size")
+
+    def __init__(self) -> None:
+        self._queue: deque[Segment] = deque()
+        self._at = 0  # up to here the first one was sent
+        self.size = self.answers = 0
+
+    @property
+    def own(self) -> int:
+        """Bytes of the bridge's own packets but for answers, which no cut gets at. After a cut they are few pieces."""
+        return sum(len(segment.data) for segment in self._queue if not segment.count and not segment.answers)
+
+    def add(self, segment: Segment, sent: int = 0) -> int:
+        """Keep the segment, of which `sent` bytes have gone already; how many messages gave way to it."""
+        if sent:
+            assert not self._queue
+            self._at = sent
+        self._queue.append(segment)
+        self.size += len(segment.data) - sent
+        if segment.answers:
+            self.answers += len(segment.data) - sent
+        return 0
+
+    def parts(self) -> list[bytes | memoryview]:
+        """What to send next, in order."""
+        parts: list[bytes | memoryview] = [
+            segment.data for _, segment in zip(range(MOST_PARTS), self._queue, strict=False)
+        ]
+        if self._at:
+            parts[0] = memoryview(parts[0])[self._at :]
+        return parts
+
+    def advance(self, sent: int) -> None:
+        """So many more bytes have gone."""
+        was = self._at
+        self.size -= sent
+        self._at += sent
+        while self._queue and self._at >= len(self._queue[0].data):
+            segment = self._queue.popleft()
+            self._at -= len(segment.data)
+            if segment.answers:
+                self.answers -= len(segment.data) - was
+            was = 0
+        if self._at > was and self._queue[0].answers:
+            self.answers -= self._at - was
+
+    def cut(self, least: int) -> int:
+        """Drop the oldest messages until `least` bytes are free, or none is left; how many were dropped.
+
+        The bridge's own packets stay, and so does the message that is half sent. What stays is not
+        looked at again and again: of those packets, what is alike becomes one segment.
+        """
+        dropped = 0
+        begun = self._begun()
+        own: list[Segment] = []
+        while least > 0 and self._queue:
+            segment = self._queue.popleft()
+            if not segment.count:
+                own.append(segment)
+                continue
+            rest, count, freed = _without_oldest(segment, least)
+            least -= freed
+            self.size -= freed
+            dropped += count
+            if rest is not None:
+                self._queue.appendleft(rest)
+        self._queue.extendleft(reversed(list(_joined(own))))
+        self._queue.extendleft(begun)
+        return dropped
+
+    def clear(self) -> int:
+        """Drop everything but the message that is half sent; how many messages that were."""
+        begun = self._begun()
+        dropped = sum(segment.count for segment in self._queue)
+        self._queue = deque(begun)
+        self.size = sum(len(segment.data) for segment in begun) - self._at
+        self.answers = self.size if begun and begun[0].answers else 0
+        return dropped
+
+    def _begun(self) -> list[Segment]:
+        """Take the message that is half sent off the queue, if there is one; the messages before it have gone."""
+        if not self._at:
+            return []
+        segment = self._queue.popleft()
+        start, end, gone = _message_at(segment.data, self._at)
+        if end < len(segment.data):
+            self._queue.appendleft(type(segment)(_rest(segment.data, end), segment.count and segment.count - gone))
+        if end == self._at:
+            self._at = 0
+            return []
+        self._at -= start
+        return [type(segment)(segment.data[start:end], min(segment.count, 1))]
+
+
+def _joined(own: Sequence[Segment]) -> Iterator[Segment]:
+    """Packets of the bridge's own, those that follow each other and are alike in one piece."""
+    for kind, some in groupby(own, type):
+        yield kind(b"".join([segment.data for segment in some]))
+
+
+def _rest(data: bytes | memoryview, at: int) -> memoryview:
+    """What comes from there on, not copied: twenty stalled clients would have twenty copies of a segment."""
+    return memoryview(data)[at:]
+
+
+def _without_oldest(segment: Segment, least: int) -> tuple[Segment | None, int, int]:
+    """The segment without its first messages, how many those were, and their bytes."""
+    if least >= len(segment.data):
+        return None, segment.count, len(segment.data)
+    _, end, count = _message_at(segment.data, least)
+    if end == len(segment.data):
+        return None, segment.count, end
+    return Segment(_rest(segment.data, end), segment.count - count), count, end
+
+
+def _message_at(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
+    """The message that byte `at` is in, or that ends at it: where it begins and ends, and the how manieth it is."""
+    for count, (start, end) in enumerate(messages_in(data), 1):
+        if end >= at:
+            return start, end, count
+    return len(data), len(data), 0
+
+
+class LatestBacklog:
+    """Of each key the newest message, and the bridge's own packets; for state that supersedes itself.
+
+    What waits is in the order of its newest state. `size`: bytes that wait; `answers`: how many of them are answers'.
+    """
+
+    __slots__ = ("_sending", "_waiting", "answers", "size")
+
+    def __init__(self) -> None:
+        self._waiting: dict[Hashable, bytes] = {}
+        self._sending = Backlog()  # what has begun to go out, and can't be superseded any more
+        self.size = self.answers = 0
+
+    @property
+    def own(self) -> int:
+        """Bytes of the bridge's own packets but for answers, which no cut gets at."""
+        waiting = self._waiting.items()
+        return self._sending.own + sum(
+            len(data) for key, data in waiting if isinstance(key, _Own) and not key.kind.answers
+        )
+
+    def add(self, segment: Segment, sent: int = 0) -> int:
+        """Keep the newest of each key; how many messages gave way."""
+        data, dropped = segment.data, 0
+        at = 0
+        if sent:
+            _, at, gone = _message_at(data, sent)
+            self._sending.add(type(segment)(data[:at], segment.count and gone), sent)
+            self.size += at - sent
+        if not segment.count:
+            self._put(_Own(type(segment)), bytes(data[at:]))
+            if segment.answers:
+                self.answers += len(data) - sent
+            return 0
+        for (start, end), key in zip(messages_in(data), segment.keys, strict=True):
+            if start >= at:
+                dropped += self._put(key, bytes(data[start:end]))
+        return dropped
+
+    def parts(self) -> list[bytes | memoryview]:
+        """What to send next, in order."""
+        if not self._sending.size and self._waiting:
+            key = next(iter(self._waiting))
+            self._begin(key, self._waiting.pop(key))
+        return self._sending.parts()
+
+    def advance(self, sent: int) -> None:
+        """So many more bytes have gone."""
+        was = self._sending.answers
+        self._sending.advance(sent)
+        self.size -= sent
+        self.answers -= was - self._sending.answers
+
+    def cut(self, least: int) -> int:
+        """Drop the keys that have been without news for longest, until `least` bytes are free."""
+        passed: list[Hashable] = []
+        for key, data in self._waiting.items():
+            if least <= 0:
+                break
+            passed.append(key)
+            least -= 0 if _is_own(key) else len(data)
+        dropped = 0
+        for key in passed:
+            data = self._waiting.pop(key)
+            if _is_own(key):
+                self._begin(key, data)  # as nothing comes before it any more
+            else:
+                self.size -= len(data)
+                dropped += 1
+        return dropped
+
+    def clear(self) -> int:
+        """Drop everything that has not begun to go out; how many messages that were."""
+        dropped = sum(not _is_own(key) for key in self._waiting) + self._sending.clear()
+        self._waiting.clear()
+        self.size, self.answers = self._sending.size, self._sending.answers
+        return dropped
+
+    def _begin(self, key: Hashable, data: bytes) -> None:
+        """What has been waiting begins to go out."""
+        self._sending.add(key.kind(data) if isinstance(key, _Own) else Segment(data, 1))
+
+    def _put(self, key: Hashable, data: bytes) -> int:
+        """Keep this for the key; 1 if it supersedes something."""
+        if not data:
+            return 0
+        old = self._waiting.pop(key, None)
+        self._waiting[key] = data
+        self.size += len(data) - (len(old) if old else 0)
+        return int(old is not None)
+
+
+class _Own:
+    """The key of a packet of the bridge's own, which nothing supersedes: each is another one."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: type[Segment]) -> None:
+        self.kind = kind
+
+
+def _is_own(key: Hashable) -> bool:
+    return isinstance(key, _Own)

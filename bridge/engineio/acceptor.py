@@ -1,0 +1,254 @@
+"""In front of eventlet's WSGI server: WebSocket requests are served at once, and the rest is left to it.
+
+A connection gets a green thread, buffers and Python's HTTP parser only when it sends something else
+than a plain request for a WebSocket; one that says nothing costs a socket. What is odd in any way is
+left to eventlet too, so there is one place that says what is wrong with it. Must not know Engine.IO.
+
+Use: `door = Door(listener, poller, app, tally); door.open(); eventlet.wsgi.server(door, app)`.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import socket
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import eventlet
+from eventlet.queue import LightQueue
+
+from bridge.counters import Tally
+from bridge.engineio.handshake import VISITOR, asks_for_websocket
+from bridge.engineio.poller import READ, Poller
+from bridge.engineio.slow_request_guard import PatientSocket
+from bridge.engineio.timeouts import Deadlines, until_due
+from bridge.hub.vital_threads import vital
+
+__all__ = ["Door", "websocket_request"]
+
+log = logging.getLogger("bridge.web")
+
+LONGEST_HEAD = 8192  # bytes that are looked at
+AT_ONCE = 64  # connections that are accepted in one turn
+SILENCE = 30.0  # seconds that a connection may say nothing: browsers open some in advance
+NO_FILES = 0.1  # seconds until the next try when there is no descriptor for a connection
+
+USUAL = 64  # characters of a header's name; what has longer ones is left to eventlet
+_REQUEST_PARTS = 3  # GET, where, HTTP/1.1
+_WITHOUT_BODY = frozenset(("HTTP_CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"))
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")  # of a header; eventlet drops those with an underscore
+_STATIC = {
+    "REQUEST_METHOD": "GET",
+    "SCRIPT_NAME": "",
+    "SERVER_PROTOCOL": "HTTP/1.0",  # as eventlet has it
+    "GATEWAY_INTERFACE": "CGI/1.1",
+    "wsgi.errors": sys.stderr,
+    "wsgi.version": (1, 0),
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+    "wsgi.url_scheme": "http",
+}
+
+
+class Door:
+    """A listening socket to eventlet's WSGI server, which is given what is not served here."""
+
+    def __init__(
+        self,
+        listener: Any,
+        poller: Poller,
+        app: Callable[..., Any],
+        tally: Tally,
+        on_failure: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._listener, self._poller, self._app, self._tally = listener, poller, app, tally
+        self._on_failure = on_failure
+        self._left: LightQueue = LightQueue()  # bounded by the descriptors that a process may have
+        self._silent: Deadlines[_Visitor] = Deadlines(SILENCE, _Visitor.leave)
+        host, port = listener.getsockname()[:2]
+        self.environ = {**_STATIC, "SERVER_NAME": host, "SERVER_PORT": str(port)}
+
+    def open(self) -> None:
+        """From now on connections are accepted."""
+        self._poller.add(self._listener.fileno(), self, READ)
+        vital("clock of new connections", self._sweep, self._on_failure)
+
+    def ready(self, events: int) -> None:
+        """Implements poller.Watched: there are connections to accept."""
+        for _ in range(AT_ONCE):
+            try:
+                sock, address = self._listener.fd.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._out_of_files(error)
+                return
+            sock.setblocking(False)
+            self._silent.add(_Visitor(self, sock, address))
+
+    def failed(self) -> None:
+        """Implements poller.Watched: there is no doing without."""
+
+    def call(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """The app."""
+        return self._app(environ, start_response)
+
+    def came(self, visitor: _Visitor) -> None:
+        """It has said something, or gone."""
+        self._silent.discard(visitor)
+
+    def leave_to_eventlet(self, sock: Any, address: Any) -> None:
+        """This is no plain request for a WebSocket."""
+        self._left.put((PatientSocket(sock), address))
+
+    @property
+    def poller(self) -> Poller:
+        """Who waits for the visitors."""
+        return self._poller
+
+    # What eventlet.wsgi uses of a listening socket.
+
+    def accept(self) -> tuple[Any, Any]:
+        """The next connection that is left to it, and its address."""
+        connection: tuple[Any, Any] = self._left.get()
+        return connection
+
+    @property
+    def family(self) -> Any:
+        """Of its address."""
+        return self._listener.family
+
+    def getsockname(self) -> Any:
+        """Where it listens."""
+        return self._listener.getsockname()
+
+    def fileno(self) -> int:
+        """The listening socket's."""
+        return int(self._listener.fileno())
+
+    def close(self) -> None:
+        """No more connections."""
+        if self.fileno() >= 0:
+            self._poller.remove(self.fileno())
+            self._listener.close()
+
+    def _out_of_files(self, error: OSError) -> None:
+        """Not to be asked again and again, as the listening socket stays readable."""
+        if self.fileno() < 0:
+            return
+        self._tally.note("unaccepted", "! a connection could not be accepted: %s", error.strerror)
+        fd = self.fileno()
+        self._poller.change(fd, 0)
+        eventlet.spawn_after(NO_FILES, self._accept_again, fd)
+
+    def _accept_again(self, fd: int) -> None:
+        if self.fileno() == fd:
+            self._poller.change(fd, READ)
+
+    def _sweep(self) -> None:
+        while True:
+            eventlet.sleep(until_due(self._silent))
+            self._silent.run()
+
+
+class _Visitor:
+    """A connection that has not said yet what it wants."""
+
+    __slots__ = ("__weakref__", "_address", "_door", "sock")
+
+    def __init__(self, door: Door, sock: Any, address: Any) -> None:
+        self._door, self.sock, self._address = door, sock, address
+        door.poller.add(sock.fileno(), self, READ)
+
+    def ready(self, events: int) -> None:
+        """Implements poller.Watched."""
+        self._door.came(self)
+        self._door.poller.remove(self.sock.fileno())
+        try:
+            head = self.sock.recv(LONGEST_HEAD, socket.MSG_PEEK)
+        except OSError:
+            head = b""
+        request = websocket_request(head)
+        if not head:
+            self.sock.close()
+        elif request is None:
+            self._door.leave_to_eventlet(self.sock, self._address)
+        else:
+            self._serve(*request)
+
+    def failed(self) -> None:
+        """Implements poller.Watched."""
+        if self.sock is not None:
+            self.sock.close()
+
+    def leave(self) -> None:
+        """It has been silent for too long."""
+        self._door.poller.remove(self.sock.fileno())
+        self.sock.close()
+
+    def _serve(self, size: int, environ: dict[str, Any]) -> None:
+        self.sock.recv(size)
+        environ.update(self._door.environ)
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = self._address[0], str(self._address[1])
+        environ["wsgi.input"] = io.BytesIO()
+        environ[VISITOR] = self
+        answer = [b""]
+
+        def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
+            lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), "Connection: close"]
+            answer[0] = "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+        try:
+            body = b"".join(self._door.call(environ, start_response))
+        except BaseException:  # of an app that may be a user's, and eventlet.Timeout is no Exception
+            log.exception("! a WebSocket request failed")
+            body = b""
+        if self.sock is not None:  # it was not taken
+            try:
+                self.sock.send(answer[0] + body)
+            except OSError:
+                pass  # it has gone
+            self.sock.close()
+
+    def take(self) -> Any:
+        """The socket, which from now on is somebody else's."""
+        sock, self.sock = self.sock, None
+        return sock
+
+
+@lru_cache(256)
+def _key(name: str) -> str | None:
+    """A header's in the environ; None if it is no name of one."""
+    return "HTTP_" + name.upper().replace("-", "_") if _NAME.fullmatch(name) else None
+
+
+def websocket_request(head: bytes) -> tuple[int, dict[str, Any]] | None:
+    """Of a plain request for a WebSocket its size in bytes and its part of a WSGI environ; None for any other."""
+    if not head.startswith(b"GET /socket.io/?"):
+        return None
+    end = head.find(b"\r\n\r\n")
+    first, *lines = head[: max(end, 0)].decode("latin-1").split("\r\n")
+    parts = first.split(" ")
+    if end < 0 or len(parts) != _REQUEST_PARTS or parts[2] != "HTTP/1.1":
+        return None
+    if head.count(b"\r", 0, end) != len(lines) or head.count(b"\n", 0, end) != len(lines) or b"\0" in head:
+        return None  # others may see other lines in it
+    path, _, query = parts[1].partition("?")
+    environ: dict[str, Any] = {"PATH_INFO": path, "QUERY_STRING": query}
+    raw = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        key = _key(name) if len(name) < USUAL else None
+        if not colon or key is None or key in environ:
+            return None
+        environ[key] = value = value.strip(" \t\r\n")
+        raw.append((name, value))
+    if not asks_for_websocket(environ) or "transport=websocket" not in query or not _WITHOUT_BODY.isdisjoint(environ):
+        return None
+    environ["headers_raw"] = tuple(raw)
+    return end + 4, environ

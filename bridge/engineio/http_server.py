@@ -1,0 +1,102 @@
+"""The listening socket, and eventlet's own WSGI server on it.
+
+Must not know the app. gunicorn no longer has an eventlet worker, so this is how it is served.
+
+Use: `listener = listen("127.0.0.1", 8080); serve(listener, app, tally)`.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import logging
+import resource
+import socket
+from typing import Any
+
+import eventlet
+import eventlet.wsgi
+
+from bridge.counters import Tally
+from bridge.engineio.acceptor import Door
+from bridge.engineio.http_protocol import protocol
+from bridge.engineio.server import EngineServer
+from bridge.errors import ServeError
+
+__all__ = ["addresses", "listen", "make_room", "serve"]
+
+log = logging.getLogger("bridge.web")
+
+BACKLOG = 1024  # eventlet's 50 is full when a few hundred pages come back after a restart
+FILES = 20_000
+COLLECT = (20_000, 20, 20)  # where many objects live, Python's own thresholds cost a quarter of all connects
+SOCKET_TIMEOUT = 30.0  # seconds for the next bytes of a request or an answer; a poll that waits is not meant
+# Of 20,000 open files that a process commonly may have; eventlet's own is 1,024. More than there may be clients: if all
+# of them poll, each holds one, and what they post and pages need some besides.
+MAX_CONNECTIONS = 18_000
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ServeError."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        # reuse_port=False: else a port that another bridge has is bound without a word
+        listener: socket.socket = eventlet.listen(address, family, backlog=BACKLOG, reuse_port=False)
+    except OSError as error:
+        raise ServeError(_why(error, host, port)) from None
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+    return listener
+
+
+def make_room() -> None:
+    """For thousands of clients: as many open files as the process may have, and a collector of garbage that does not
+    look through what stays."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
+
+
+def serve(listener: socket.socket, app: Any, tally: Tally, engine: EngineServer | None = None) -> None:
+    """Serve until the calling green thread is killed. `engine`: what is in the app, if it is ours; WebSocket requests
+    then are served without eventlet's WSGI server, see door.py."""
+    front: Any = listener
+    if engine is not None:
+        engine.run()
+        front = Door(listener, engine.poller, app, tally, engine.on_failure)
+        front.open()
+    eventlet.wsgi.server(
+        front, app, protocol=protocol(tally), max_size=MAX_CONNECTIONS,
+        log=log, log_output=False, debug=False, keepalive=75, socket_timeout=SOCKET_TIMEOUT,
+    )  # fmt: skip
+
+
+def addresses(host: str, port: int) -> list[str]:
+    """The addresses to open in a browser, the nearest first."""
+    if host in ("0.0.0.0", "::", ""):
+        lan = _lan_address()
+        return [f"http://localhost:{port}"] + ([f"http://{lan}:{port}"] if lan else [])
+    if host in ("127.0.0.1", "::1", "localhost"):
+        return [f"http://localhost:{port}"]
+    return [f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"]
+
+
+def _lan_address() -> str | None:
+    """This machine's address in its network. Connecting a datagram socket sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, RFC 5737: any address outside will do
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken by another process; choose another with --port (0 takes a free one)"
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} needs more rights than this process has; choose one from 1024 up with --port"
+    return f"can't listen on {host} port {port}: {error.strerror or error}; --host takes an address of this machine"

@@ -1,0 +1,95 @@
+"""One green thread that waits for all WebSockets.
+
+It has an epoll of its own, and waits for *its* descriptor with the hub: callbacks so run in an
+ordinary green thread, where eventlet's locks work, and an idle client costs neither a thread nor a
+listener of the hub. Must not know what is read or written.
+
+Use: `poller.add(fd, websocket)`; `websocket.ready(events)` is called; `poller.run()` for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Protocol
+
+import eventlet
+from eventlet.patcher import original
+
+from bridge.hub.steady_wait import Steady
+
+__all__ = ["HANG_UP", "READ", "WRITE", "Poller", "Watched"]
+
+_select: Any = original("select")  # eventlet's own has no epoll
+READ: int = _select.EPOLLIN
+WRITE: int = _select.EPOLLOUT
+HANG_UP: int = _select.EPOLLRDHUP
+
+log = logging.getLogger("bridge.clients")
+
+AT_ONCE = 512  # that are asked for in one system call
+LONGEST_TURN = 0.002  # seconds; then others have theirs
+IN_VAIN = 100  # pauses in a turn; the system looks through all that is watched when the epoll is added to the hub again
+
+
+class Watched(Protocol):
+    """What is waited for."""
+
+    def ready(self, events: int) -> None:
+        """There is something to do, by the mask of epoll. It must not yield for long."""
+
+    def failed(self) -> None:
+        """`ready` has raised: give up what is watched, if it can be done without."""
+
+
+class Poller:
+    """What is watched, by descriptor."""
+
+    def __init__(self) -> None:
+        self._epoll = _select.epoll()
+        self._watched: dict[int, Watched] = {}
+        self._added: set[int] = set()  # since the last look: what that saw was of another one with the same number
+
+    def add(self, fd: int, watched: Watched, events: int) -> None:
+        """Call `watched.ready` when one of these events, an error or a hang-up is there."""
+        self._watched[fd] = watched
+        self._added.add(fd)
+        self._epoll.register(fd, events)
+
+    def change(self, fd: int, events: int) -> None:
+        """From now on these events."""
+        self._epoll.modify(fd, events)
+
+    def remove(self, fd: int) -> None:
+        """Before it is closed."""
+        del self._watched[fd]
+        self._epoll.unregister(fd)
+
+    def run(self) -> None:
+        """For ever."""
+        steady = Steady(self._epoll.fileno(), IN_VAIN)
+        while True:
+            steady.wait()
+            self._turn()
+
+    def _call(self, watched: Watched, events: int) -> None:
+        try:
+            watched.ready(events)
+        except Exception:
+            # A bug, but of one connection: this green thread is everybody's.
+            log.exception("! the connection of %s is closed because of a bug", watched)
+            try:
+                watched.failed()
+            except Exception:
+                log.exception("! closing it failed too")
+
+    def _turn(self) -> None:
+        turn_ends = time.monotonic() + LONGEST_TURN
+        self._added.clear()
+        for fd, events in self._epoll.poll(0, AT_ONCE):
+            watched = self._watched.get(fd)
+            if watched is not None and fd not in self._added:
+                self._call(watched, events)
+            if time.monotonic() > turn_ends:
+                eventlet.sleep(0)
+                turn_ends = time.monotonic() + LONGEST_TURN

@@ -1,0 +1,73 @@
+"""From polling to WebSocket: `2probe`, answered by `3probe`, then `5`, and the WebSocket is the session's.
+
+Until then the session is polled, and if it comes to nothing it goes on so. Must not know what else
+is in a packet.
+
+Use: `websocket.owner = Upgrade(session, websocket)`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bridge.engineio.websocket import WebSocket
+from bridge.wire.websocket_frames import PING, PONG, TEXT, frame
+
+__all__ = ["Upgradable", "Upgrade"]
+
+_PROBED = frame(b"3probe")
+
+
+class Upgradable(Protocol):
+    """A session."""
+
+    def probed(self) -> None:
+        """The WebSocket works: a poll that waits is to end, for the client goes on only then."""
+
+    def upgrade(self, websocket: WebSocket) -> None:
+        """From now on the WebSocket is the session's."""
+
+    def fall_back(self) -> None:
+        """It came to nothing."""
+
+
+class Upgrade:
+    """The owner of a WebSocket that is tried."""
+
+    def __init__(self, session: Upgradable, websocket: WebSocket) -> None:
+        self._session, self._websocket = session, websocket
+        self._probed = False
+
+    def __str__(self) -> str:
+        return str(self._session)
+
+    def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
+        """Implements websocket.Owner."""
+        for at, (opcode, data) in enumerate(messages):
+            if opcode == TEXT and data == b"2probe":
+                websocket.send([_PROBED])
+                self._probed = True
+                self._session.probed()
+            elif opcode == TEXT and data == b"5" and self._probed:
+                self._session.upgrade(websocket)
+                if messages[at + 1 :]:
+                    websocket.owner.received(websocket, messages[at + 1 :])
+                return
+            elif opcode == PING:
+                websocket.send([frame(data, PONG)])
+            elif opcode != PONG:
+                self.lost(websocket, None)
+                return
+
+    def writable(self) -> None:
+        """Implements websocket.Owner."""
+
+    def lost(self, websocket: WebSocket, error: str | None) -> None:
+        """Implements websocket.Owner. Once: what is no frame may come right after what is no probe."""
+        if self._websocket.is_open:
+            self.end()
+            self._session.fall_back()
+
+    def end(self) -> None:
+        """Close the WebSocket."""
+        self._websocket.close()

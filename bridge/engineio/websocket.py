@@ -1,0 +1,189 @@
+"""One WebSocket that was taken over from eventlet: its socket, and the bytes in and out.
+
+Nothing of eventlet's is left of it: no green thread, no buffers. Must not know what is in a
+message, nor what a session is.
+
+Use: `websocket = WebSocket(sock, poller, limit); websocket.owner = owner`; then `owner.received(…)` is called.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import struct
+import sys
+import termios
+from typing import Any, Protocol
+
+from bridge.delivery.client_port import NO_LINE, Line
+from bridge.engineio.poller import READ, WRITE, Poller
+from bridge.wire.websocket_frames import FrameReader, WebSocketError, close_frame
+
+__all__ = ["Owner", "WebSocket"]
+
+READ_SIZE = 64 * 1024  # one turn of one client; then others have theirs
+# The kernel takes 4 MiB for a peer that does not read, if it is let. Where it has no such option, the whole
+# buffer is as small.
+_UNSENT = (
+    (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT")
+    else (socket.SOL_SOCKET, socket.SO_SNDBUF)
+)
+_RESET = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # what a peer left unread is not kept for it
+
+
+class Owner(Protocol):
+    """Who has a WebSocket."""
+
+    def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
+        """Messages that came, in order."""
+
+    def writable(self) -> None:
+        """It can be written to again, after `want_write`."""
+
+    def lost(self, websocket: WebSocket, error: str | None) -> None:
+        """The peer has gone, or sent what is no WebSocket's: `error` says what."""
+
+
+class WebSocket:
+    """`sock`: a plain socket that does not block; `limit`: bytes of one message; `unsent`: bytes that the kernel
+    may keep for the peer before they are on their way; `told`: whether the peer is told why it is refused. Set `owner`
+    at once."""
+
+    __slots__ = ("_events", "_kept", "_limit", "_paused", "_poller", "_reader", "_sock", "_told", "owner")
+
+    owner: Owner
+
+    def __init__(self, sock: Any, poller: Poller, limit: int, unsent: int, told: bool = True) -> None:
+        self._sock, self._poller, self._limit, self._told = sock, poller, limit, told
+        self._reader: FrameReader | None = None
+        self._events = READ
+        self._paused = False
+        self._kept = 0  # bytes that the peer had not fetched at the end
+        try:
+            sock.setsockopt(*_UNSENT, unsent)
+        except OSError:
+            pass  # reset already, which reading tells
+        poller.add(sock.fileno(), self, READ)
+
+    def __str__(self) -> str:
+        return str(self.owner)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a socket still."""
+        return self._sock is not None
+
+    @property
+    def line(self) -> Line:
+        """Implements outbox.Wire."""
+        return NO_LINE if self._sock is None else (self._sock.send, self._sock.fileno())
+
+    def send(self, parts: list[bytes | memoryview]) -> int:
+        """Bytes that the socket took."""
+        try:
+            sent: int = self._sock.send(parts[0]) if len(parts) == 1 else self._sock.sendmsg(parts)
+        except (OSError, AttributeError):  # full; or broken or closed, which reading tells
+            return 0
+        return sent
+
+    def refuse(self, status: int, reason: str) -> None:
+        """Say why it is closed in a moment, by a close code of RFC 6455."""
+        if self._told:
+            self.send([close_frame(status, reason)])
+
+    def ready(self, events: int) -> None:
+        """Implements poller.Watched."""
+        if events & WRITE:
+            self.owner.writable()
+        if self._paused and events & READ:  # only now is it worth a system call
+            self._change(self._events & ~READ)
+        elif events & ~WRITE and self._sock is not None:
+            self._read()
+
+    def failed(self) -> None:
+        """Implements poller.Watched."""
+        if self._sock is not None:
+            _throw_away(self._sock)
+        try:
+            self.owner.lost(self, None)
+        finally:
+            self.close()
+
+    def pause(self) -> None:
+        """Read no more, so that the peer has to wait."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Read again."""
+        self._paused = False
+        self._change(self._events | READ)
+
+    def want_write(self, wanted: bool) -> None:
+        """Whether the owner waits for it to be writable."""
+        self._change(self._events | WRITE if wanted else self._events & ~WRITE)
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as if they had been read just now."""
+        reader = self._reader or FrameReader(self._limit)
+        try:
+            messages = reader.feed(data)
+        except WebSocketError as error:
+            self.owner.received(self, error.messages)
+            self.refuse(error.status, error.reason)
+            self.owner.lost(self, error.reason)
+            return
+        self._reader = None if reader.idle else reader
+        self.owner.received(self, messages)
+
+    def end(self) -> None:
+        """Say that nothing more comes; what the peer has still to say is read."""
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+            self._kept = _kept(self._sock)
+        except (OSError, AttributeError):
+            pass  # it has gone already
+
+    def close(self, reset: bool = False) -> None:
+        """At once. What the peer has not fetched is thrown away with `reset`, and if it has fetched nothing since
+        `end`: the kernel would keep it for minutes. May be called twice."""
+        sock, self._sock = self._sock, None
+        if sock is None:
+            return
+        self._poller.remove(sock.fileno())
+        if reset or 0 < self._kept <= _kept(sock):
+            _throw_away(sock)
+        sock.close()
+
+    def _change(self, events: int) -> None:
+        if events != self._events and self._sock is not None:
+            self._events = events
+            self._poller.change(self._sock.fileno(), events)
+
+    def _read(self) -> None:
+        try:
+            data = self._sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.feed(data)
+        else:
+            self.owner.lost(self, None)
+
+
+def _throw_away(sock: Any) -> None:
+    """What the peer has not fetched, as soon as it is closed."""
+    try:
+        sock.setsockopt(*_RESET)
+    except OSError:
+        pass  # it has gone already
+
+
+def _kept(sock: Any) -> int:
+    """Bytes that the kernel has for the peer; 0 where it does not tell."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0

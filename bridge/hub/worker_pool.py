@@ -1,0 +1,87 @@
+"""Threads of the system for what blocks: few, made when they are needed, and kept.
+
+eventlet's own pool is for whoever uses it, its threads end with a SystemExit, and it waits for them when the process
+ends. Must not know what is called.
+
+Use: `workers = Workers(crossing)`; `workers.run(function, 1)` in a green thread, which waits, and others run.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from typing import Any
+
+from eventlet.event import Event
+from eventlet.patcher import original
+
+from bridge.hub.cross_thread_calls import Crossing
+
+__all__ = ["MOST", "Workers"]
+
+_threading: Any = original("threading")
+
+MOST = 16  # threads; of SQLite, which they mostly wait for, one may write at a time
+
+
+class _Job:
+    """`over` is told in the hub's thread; then `value` or `error` is there."""
+
+    __slots__ = ("args", "context", "error", "function", "over", "value")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.function, self.args = function, args
+        self.context: Context = copy_context()
+        self.over = Event()
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def do(self) -> None:
+        """In a worker."""
+        try:
+            self.value = self.context.run(self.function, *self.args)
+        except BaseException as error:  # of a user's function; it is the caller's
+            self.error = error
+
+    def outcome(self) -> Any:
+        """What the function returned. Raises what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class Workers:
+    """At most `most` threads. What waits for one is in order, and one for each green thread that calls."""
+
+    def __init__(self, crossing: Crossing, most: int = MOST) -> None:
+        self._crossing, self._most = crossing, most
+        self._changed = _threading.Condition()  # a real one, which is held for moments
+        self._jobs: deque[_Job] = deque()
+        self._threads = self._idle = 0
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What `function(*args)` returns, called in a worker. Raises what it raises."""
+        job = _Job(copy_context().run, (function, *args))  # or flask.request would be nobody's there
+        with self._changed:
+            self._jobs.append(job)
+            if self._idle >= len(self._jobs):
+                self._changed.notify()
+            elif self._threads < self._most:
+                self._threads += 1
+                name = f"bridge-worker-{self._threads}"
+                _threading.Thread(target=self._work, name=name, daemon=True).start()
+        job.over.wait()
+        return job.outcome()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._idle += 1
+                while not self._jobs:
+                    self._changed.wait()
+                self._idle -= 1
+                job = self._jobs.popleft()
+            job.do()
+            self._crossing.post(job.over.send)
+            del job  # or an idle worker would keep what it was given last

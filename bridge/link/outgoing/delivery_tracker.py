@@ -1,0 +1,139 @@
+"""At least once: the numbers of frames, and which of them the server has not confirmed yet.
+
+Each frame that can carry one is given a rising `"seq"`, and stays known until the server says
+`{"confirm": n}`, which is for all up to n. What the next connection has to be sent again is what is
+left. The numbers count within one epoch, which is one process of the bridge.
+
+State only: its owner has the lock and the queue. Must not know framings, sockets or users.
+
+Use: `confirming.numbered(payloads)`; `confirming.handed(entry)`; `for entry in confirming.confirm(7): …`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from bridge.link.codec import NotJson, bare, parse
+from bridge.link.outgoing.message import Entry
+
+__all__ = ["Confirming", "confirmations"]
+
+#: No burst without it has a confirmation in it.
+_KEY = b'"confirm"'
+
+_LONGEST = 100  # bytes that a confirmation has at most, white space included
+_OBJECT = re.compile(rb"[\s\0]*(?:\xef\xbb\xbf[\s\0]*)*\{")
+
+
+class Confirming:
+    """The numbers of one epoch. `hello`: the payload that every connection begins with."""
+
+    def __init__(self, hello: bytes) -> None:
+        self.hello = hello
+        self.size = 0  # bytes that were handed to a connection and are not confirmed
+        self._given = self._handed = 0  # the last number that was given, and that a connection has had
+        self._unconfirmed: deque[Entry] = deque()
+
+    def __len__(self) -> int:
+        return len(self._unconfirmed)
+
+    @property
+    def frames(self) -> int:
+        """How many frames are not confirmed that the present connection has had."""
+        return sum([entry.count for entry in self._unconfirmed if entry.at])
+
+    def numbered(self, payloads: Sequence[bytes]) -> list[bytes]:
+        """The payloads with the numbers that are next; those that can't carry one as they are."""
+        number, written = self._given, []
+        for payload in payloads:
+            if _carries(payload):
+                number += 1
+                written.append(b'%b%b"seq":%d}' % (payload[:-1], b"," if len(payload) > 2 else b"", number))
+            else:
+                written.append(payload)
+        return written
+
+    def give(self, entry: Entry) -> None:
+        """The numbers that its frames were written with are given away. None, if it carries none."""
+        numbers = sum(map(_carries, entry.payloads))
+        if numbers:
+            entry.first, entry.last = self._given + 1, self._given + numbers
+            self._given = entry.last
+
+    def take_back(self, entries: Iterable[Entry]) -> None:
+        """None of these, the last that were numbered, was handed to a connection: their numbers are free again."""
+        for entry in entries:
+            if entry.last:
+                self._given = min(self._given, entry.first - 1)
+                entry.first = entry.last = 0
+
+    def handed(self, entry: Entry) -> None:
+        """One more of its pieces goes to the connection."""
+        if not entry.unconfirmed:
+            entry.unconfirmed = True
+            self._unconfirmed.append(entry)
+            self.size += entry.size
+        if entry.at == len(entry.pieces):
+            number = entry.last
+        else:
+            number = entry.first - 1 + sum(map(_carries, entry.payloads[: entry.at]))
+        self._handed = max(self._handed, number)
+
+    def confirm(self, number: int) -> list[Entry] | None:
+        """Those whose every frame is confirmed now; None for a number that no connection has had."""
+        if number > self._handed:
+            return None
+        confirmed: list[Entry] = []
+        while self._unconfirmed and self._unconfirmed[0].last <= number:
+            confirmed.append(self._forget(self._unconfirmed.popleft()))
+        return confirmed
+
+    def again(self) -> list[Entry]:
+        """What the next connection has to be sent again, in order."""
+        for entry in self._unconfirmed:
+            entry.at, entry.again = 0, True
+        return list(self._unconfirmed)
+
+    def give_up(self, entries: Iterable[Entry]) -> None:
+        """These are not sent again."""
+        given_up = {self._forget(entry) for entry in entries}
+        self._unconfirmed = deque(entry for entry in self._unconfirmed if entry not in given_up)
+
+    def _forget(self, entry: Entry) -> Entry:
+        entry.unconfirmed = False
+        self.size -= entry.size
+        return entry
+
+
+def confirmations(frames: list[bytes]) -> tuple[list[int], list[bytes]]:
+    """What a burst confirms, and the other messages in it."""
+    if _KEY not in b"".join(frames):
+        return [], frames
+    numbers: list[int] = []
+    others: list[bytes] = []
+    for frame in frames:
+        number = _confirmation(frame)
+        if number is None:
+            others.append(frame)
+        else:
+            numbers.append(number)
+    return numbers, others
+
+
+def _confirmation(frame: bytes) -> int | None:
+    """The number that this frame confirms, or None if it is another message."""
+    if _KEY not in frame or len(frame) > _LONGEST or not _OBJECT.match(frame):
+        return None
+    try:
+        value = parse(bare(frame))
+    except NotJson:
+        return None
+    number = value.get("confirm")
+    return number if len(value) == 1 and type(number) is int else None
+
+
+def _carries(payload: bytes) -> bool:
+    """Only an object can, and not what is to be sent as it is."""
+    return type(payload) is bytes and payload[:1] == b"{"

@@ -1,0 +1,74 @@
+"""What is held while the link is down: in order, each for a time, bounded for each client and in all.
+
+State only: it has neither lock nor clock, its owner has both. Must not know framings, sockets or users.
+
+Use: `holding.add(entry, now)`; `for entry in holding.expired(now): …`; `holding.take()` when the link is up.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from bridge.errors import TooMany
+from bridge.link.outgoing.message import Entry
+
+__all__ = ["Holding"]
+
+
+class Holding:
+    """`seconds`: how long each is held; `size`, `client_size`: bytes in all, and of one client. `bytes`: those that
+    are held."""
+
+    def __init__(self, seconds: float, size: int, client_size: int) -> None:
+        self.seconds = seconds
+        self.most, self._client_most = size, client_size
+        self._held: deque[Entry] = deque()
+        self.bytes = 0
+        self._clients: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @property
+    def next(self) -> float | None:
+        """When the first one is over, by its owner's clock."""
+        return self._held[0].until if self._held else None
+
+    def add(self, entry: Entry, now: float) -> None:
+        """Hold it. Raises TooMany if there is no room for it."""
+        size = entry.size
+        if entry.by is not None and self._clients.get(entry.by.key, 0) + size > self._client_most:
+            limit = f"at most {self._client_most} bytes of one client are held for it"
+            raise TooMany("link-down", f"the server is not connected, and {limit}")
+        if self.bytes + size > self.most:
+            raise TooMany("link-down", f"the server is not connected, and at most {self.most} bytes are held for it")
+        if entry.by is not None:
+            self._clients[entry.by.key] = self._clients.get(entry.by.key, 0) + size
+        self.bytes += size
+        entry.until = entry.until or now + self.seconds
+        self._held.append(entry)
+
+    def expired(self, now: float) -> list[Entry]:
+        """Those whose time is over, which are not held any more."""
+        over: list[Entry] = []
+        while self._held and self._held[0].until <= now:
+            entry = self._held.popleft()
+            over.append(entry)
+            self.bytes -= entry.size
+            self._forget(entry)
+        return over
+
+    def take(self) -> list[Entry]:
+        """All of them, in order; then nothing is held."""
+        entries = list(self._held)
+        self._held.clear()
+        self._clients.clear()
+        self.bytes = 0
+        return entries
+
+    def _forget(self, entry: Entry) -> None:
+        if entry.by is None:
+            return
+        left = self._clients.pop(entry.by.key, 0) - entry.size
+        if left > 0:  # a client that came once is not known for ever
+            self._clients[entry.by.key] = left

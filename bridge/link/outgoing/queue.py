@@ -1,0 +1,300 @@
+"""What waits for the link: the bounded queue in front of its one writer, and what became of it.
+
+Takes payloads, frames them, and tells whoever sent one, exactly once, whether it was handed
+whole to the link's socket; with confirming.py, whether the server has confirmed it. While the link is
+down, what is sent is held, see holding.py. Presence goes the same way as the rest, in order, but is
+not refused for want of room, held, or sent again. Must not know sockets, users or Socket.IO.
+
+Use: `uplink.send([b'{"action":"x"}'], done)`; `done(None)` means sent, `done(Refused)` not.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from bridge.counters import Tally
+from bridge.errors import Refused
+from bridge.link.outgoing.delivery_tracker import Confirming, confirmations
+from bridge.link.outgoing.fair_waiter import Line
+from bridge.link.outgoing.message import JOINED, Done, Entry, Framing, Sender, finish, frames_in, notices_of
+from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.resend_state import BROKE, Keeping
+from bridge.link.outgoing.sent_ledger import Handed
+from bridge.timer import Alarm
+
+__all__ = ["JOINED", "PRESENCE_LIMIT", "Done", "Uplink"]
+
+log = logging.getLogger("bridge.link")
+
+#: Bytes of presence that may wait, beyond what a connection begins with: who leaves more unread does not read at all.
+PRESENCE_LIMIT = 8 * 1024 * 1024
+
+
+class Uplink:
+    """The queue of one link. `limit`: bytes that may wait, or be unconfirmed, before events are refused as
+    `link-busy`; `holding`: what is held while the link is down, without it events are refused then;
+    `confirming`: what the server has not confirmed, without it nothing is numbered or sent again.
+
+    An empty queue takes any one message, as no limit on the queue can be under one frame. Whoever can
+    wait for room waits in line: in the order of coming, and nobody overtakes.
+    """
+
+    def __init__(
+        self,
+        framing: Framing,
+        limit: int,
+        on_overflow: Callable[[], None],
+        tally: Tally,
+        *,
+        holding: Holding | None = None,
+        confirming: Confirming | None = None,
+    ) -> None:
+        self._framing, self._limit, self._on_overflow, self._tally = framing, limit, on_overflow, tally
+        self._keeping = Keeping(framing, holding, confirming, limit)
+        self._expiry = Alarm(self._expire, "bridge-expiry")
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._line = Line(self._lock, self._has_room)
+        self._queue: deque[Entry] = deque()
+        self._taken: list[tuple[Entry, int]] = []  # each with which of its pieces
+        self._handed = Handed()
+        self._events = self._presence = 0  # bytes that wait
+        self._moved = time.monotonic()  # when the link last took something, or could have
+        self._open, self._connection, self._stops = False, 0, False  # connections are numbered
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of events that wait, those being sent and those not confirmed included, those held not."""
+        return self._events
+
+    @property
+    def held(self) -> int:
+        """Bytes of events that are held while the link is down."""
+        return self._keeping.held
+
+    @property
+    def waits_since(self) -> float | None:
+        """Implements connection.Outgoing."""
+        return self._moved if self._open and (self._queue or self._taken) else None
+
+    def up(self, payloads: Sequence[bytes], done: Done | None = None) -> None:
+        """The link is there. The payloads go out before anything else, then what was not confirmed, then what was
+        held; what was sent for a user who has gone is refused. `done`: is told of the payloads."""
+        notices, none = notices_of(self._framing, [*self._keeping.hello, *payloads], self._tally, done)
+        with self._changed:
+            self._open = True
+            self._connection += 1
+            self._handed.begin()
+            self._moved = time.monotonic()
+            entries, fates = self._keeping.back()
+            self._queue.extend([*notices, *entries])
+            self._events = sum([entry.size for entry in entries])
+            self._presence = 0
+            self._expiry.off()
+            self._changed.notify_all()
+        finish([*none, *fates])
+
+    def send(
+        self,
+        payloads: Sequence[bytes],
+        done: Done | None = None,
+        *,
+        has_room: bool = False,
+        by: Sender | None = None,
+    ) -> None:
+        """Queue the payloads, in order and with nothing between them; hold them while the link is down.
+
+        Raises Refused (too-big, delimiter-in-frame, link-down, link-busy), and then nothing of
+        it is sent and `done` is not called. `has_room`: the caller has waited for it, see `room`.
+        `by`: on whose behalf.
+        """
+        entry = Entry(len(payloads), done, by, payloads=payloads)
+        if not self._keeping.numbers:
+            self._keeping.frame(entry)  # outside of the lock
+        with self._changed:
+            if self._keeping.numbers:
+                self._keeping.frame(entry)
+            if not self._open:
+                if self._stops:
+                    raise Refused("link-down", "the bridge is stopping")
+                self._expire_at(self._keeping.hold(entry, time.monotonic()))
+                return
+            if not has_room and self._events and (self._line or self._events + entry.size > self._limit):
+                raise Refused("link-busy")
+            if not self._queue and not self._taken:
+                self._moved = time.monotonic()
+            self._keeping.queued(entry)
+            self._events += entry.size
+            self._queue.append(entry)
+            self._changed.notify_all()
+
+    def _expire_at(self, at: float | None) -> None:
+        if at is not None:
+            self._expiry.set(at)
+
+    def _expire(self) -> float | None:
+        """Refuse what has been held for so long; when the next one is to be."""
+        with self._changed:
+            fates, following = self._keeping.expired(time.monotonic())
+            self._changed.notify_all()
+        finish(fates)
+        return following
+
+    @contextmanager
+    def room(self, patience: float) -> Iterator[None]:
+        """Wait in line for room, `patience` seconds at most; inside, `send(…, has_room=True)`.
+
+        There is room while less than the limit waits, and when the link is down, which `send` tells. A link
+        that has taken nothing for so long is not waited for any more. Raises Refused("link-busy").
+        """
+        with self._line.wait(lambda: patience - (0.0 if self._has_room() else time.monotonic() - self._moved)) as room:
+            if not room:
+                raise Refused("link-busy")
+            yield
+
+    def _has_room(self) -> bool:
+        return not self._open or self._events < self._limit
+
+    def tell(self, payloads: Sequence[bytes], done: Done | None = None) -> None:
+        """Queue a presence notice. While the link is down it is not kept: presence is announced
+        anew when it comes back."""
+        notices, none = notices_of(self._framing, payloads, self._tally, done)
+        with self._changed:
+            size = self._presence + sum(notice.size for notice in notices)
+            queued, overflow = self._open, self._open and size > PRESENCE_LIMIT
+            self._presence = size if queued else 0
+            if queued and not overflow:
+                self._queue.extend(notices)
+                self._changed.notify_all()
+        if overflow or not queued:
+            none += [(notice, Refused("link-down")) for notice in notices]
+        finish(none)
+        if overflow:
+            self._on_overflow()
+
+    def confirmed(self, frames: list[bytes]) -> list[bytes]:
+        """A burst of the server's without the confirmations in it, which are heeded."""
+        numbers, others = confirmations(frames)
+        for number in numbers:
+            with self._changed:
+                entries = self._keeping.confirm(number)
+                if entries:
+                    self._forget(entries)
+            if entries is None:
+                self._tally.note("confirms_unknown", "! the server confirms %d, which it has not been sent", number)
+            else:
+                finish([(entry, None) for entry in entries])
+        return others
+
+    def _forget(self, confirmed: list[Entry]) -> None:
+        self._moved = time.monotonic()
+        self._events -= sum([entry.size for entry in confirmed])
+        if not all(entry.at for entry in confirmed):  # they were to be sent again, which is not needed any more
+            self._queue = deque(entry for entry in self._queue if not entry.again or entry.unconfirmed)
+        self._changed.notify_all()
+        self._line.next()
+
+    def take(self, at_most: int) -> Sequence[bytes]:
+        """Implements connection.Outgoing."""
+        with self._changed:
+            mine = self._connection
+            while self._open and self._connection == mine and not self._queue:
+                self._changed.wait()
+            if not self._open or self._connection != mine:  # that of a writer which was given up is over
+                return []
+            size, pieces = 0, list[bytes]()
+            self._moved = time.monotonic()
+            while self._queue:
+                piece = (entry := self._queue[0]).pieces[entry.at]
+                if pieces and size + len(piece) > at_most:
+                    break
+                self._taken.append((entry, entry.at))
+                pieces.append(piece)
+                size += len(piece)
+                entry.at += 1
+                self._keeping.handed(entry)
+                if entry.at == len(entry.pieces):
+                    self._queue.popleft()
+            return pieces
+
+    def sent(self) -> None:
+        """Implements connection.Outgoing."""
+        self._moved = time.monotonic()
+        taken = self._release()
+        self._handed.add(sum([len(entry.pieces[piece]) for entry, piece in taken]), frames_in(taken))
+        self._tally.count("frames_out", frames_in(taken))
+        if self._keeping.numbers:
+            self._tally.count("frames_resent", frames_in([one for one in taken if one[0].again]))
+        finish([(entry, None) for entry, piece in taken if not entry.last and piece == len(entry.pieces) - 1])
+
+    def _release(self) -> list[tuple[Entry, int]]:
+        with self._changed:
+            taken, self._taken = self._taken, []
+            for entry, piece in taken:
+                if entry.presence:
+                    self._presence = max(0, self._presence - entry.size)
+                elif not entry.last:  # those that have a number count until they are confirmed
+                    self._events -= len(entry.pieces[piece])
+            self._changed.notify_all()
+            self._line.next()
+            return taken
+
+    def down(self, in_flight: bool) -> None:
+        """Implements connection.Outgoing. May be called twice. What has waited is held from now on."""
+        with self._changed:
+            unconfirmed = self._keeping.unconfirmed_frames if self._open else 0
+            self._open = False
+            lost = [one for one in self._release() if not one[0].last] if in_flight else []
+            waiting, self._queue = self._queue, deque()
+            fates, over = self._keeping.broken(waiting, time.monotonic())
+            fates += self._keeping.stop(link_up=False) if self._stops else []  # no other connection comes
+            self._expire_at(over)
+            self._events = self._keeping.unconfirmed
+            self._events += sum([len(e.pieces[piece]) for e, piece in self._taken if not (e.presence or e.last)])
+            self._presence = 0
+            self._changed.notify_all()
+            self._line.next()
+        self._report(frames_in(lost), unconfirmed)  # counted before anybody is told
+        finish([*((entry, Refused("link-down", BROKE)) for entry, _ in lost), *fates])
+
+    def _report(self, lost: int, unconfirmed: int) -> None:
+        if lost + unconfirmed:
+            self._tally.count("frames_unconfirmed", lost + unconfirmed)
+        if lost:
+            log.warning("! %d frames were in flight when the link broke", lost)
+        if unconfirmed:
+            log.warning("! %d frames are not confirmed; they are sent again when the link is back", unconfirmed)
+
+    def over(self, acknowledged: int | None) -> None:
+        """Implements connection.Outgoing. What has a number is known anyway, and is sent again."""
+        count = 0 if acknowledged is None or self._keeping.numbers else self._handed.beyond(acknowledged)
+        if count:
+            self._tally.count("frames_unconfirmed", count)
+            log.warning("! %d frames had been handed to the old connection and may not have arrived", count)
+
+    def close(self, patience: float = 0.0) -> None:
+        """The bridge stops: from now on nothing more is held. For so many seconds, what is held or unconfirmed
+        already waits for the link, and goes out; then it is refused."""
+        with self._changed:
+            self._stops = True
+            if not self._open:
+                ends = time.monotonic() + patience
+                self._changed.wait_for(lambda: self._open or not self._keeping.anything, patience)
+                self._changed.wait_for(lambda: not self._open or not self._unfinished, ends - time.monotonic())
+            fates = self._keeping.stop(self._open)
+            self._expiry.off()
+        finish(fates)
+
+    def drained(self, timeout: float) -> bool:
+        """Wait until nothing waits or is unconfirmed, or the link is down; False after `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._open or not self._unfinished, timeout)
+
+    @property
+    def _unfinished(self) -> bool:
+        return bool(self._queue or self._taken or self._keeping.unconfirmed)

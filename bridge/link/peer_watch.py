@@ -1,0 +1,65 @@
+"""Looks each second whether the machine at the other end of the link is there, and whether its program reads.
+
+The judgement is vitals.py's; here is the clock, and who is told. Must not know sockets.
+
+Use: `watch = Watch(); watch.run(on_gone, on_stall)`; `begin(look)`, `end()` for each connection.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from bridge.link.peer_liveness import EACH, STALLED, Judge, Vitals
+from bridge.timer import Alarm
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """Of one link. `stalled`: for how many seconds the server has not read, 0 while it does, or nobody could tell."""
+
+    def __init__(self) -> None:
+        self._alarm = Alarm(self._look, "bridge-watch")
+        self._vitals: Callable[[], Vitals | None] | None = None
+        self._judge = Judge()
+        self._tell_at = STALLED
+        self.stalled = 0.0
+
+    def run(self, on_gone: Callable[[str], None], on_stall: Callable[[bool], None]) -> None:
+        """From now on `on_gone` is called with the reason when the other machine is gone; `on_stall` when its program
+        does not read, which is told with True at first and with False each time that has lasted twice as long, and
+        when it reads again."""
+        self._on_gone, self._on_stall = on_gone, on_stall
+
+    def begin(self, vitals: Callable[[], Vitals | None]) -> None:
+        """There is a connection. `vitals`: looks at it; None where the system does not tell."""
+        self._judge, self._vitals, self.stalled, self._tell_at = Judge(), vitals, 0.0, STALLED
+        self._alarm.set(time.monotonic() + EACH)
+
+    def end(self) -> None:
+        """The connection is over."""
+        self._vitals, self.stalled = None, 0.0
+        self._alarm.off()
+
+    def given_up(self) -> str:
+        """Why the kernel has given up the last connection."""
+        return self._judge.given_up()
+
+    def _look(self) -> float | None:
+        look, judge = self._vitals, self._judge
+        vitals = None if look is None else look()
+        if vitals is None or self._vitals is not look:  # over meanwhile
+            return None
+        verdict = judge.look(vitals)
+        before, self.stalled = self.stalled, verdict.stalled
+        if verdict.gone:
+            self._on_gone(verdict.gone)
+            return None
+        if self.stalled >= self._tell_at:
+            self._tell_at = 2 * self.stalled
+            self._on_stall(not before)
+        elif before and not self.stalled:
+            self._tell_at = STALLED
+            self._on_stall(False)
+        return time.monotonic() + EACH

@@ -1,0 +1,58 @@
+"""Whether a server that closes every connection without a word speaks TLS: it is asked in TLS, once.
+
+OpenSSL closes without an alert what does not begin as TLS does, as it might not be understood. Any answer to a
+ClientHello, a refusal included, says that it is TLS. Must not know what follows from that.
+
+Use: `answer = probe(dialer.dial)`, the first bytes of the answer, or b"".
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+from bridge.errors import LinkError
+from bridge.timer import Alarm
+
+__all__ = ["probe"]
+
+PATIENCE = 1.0  # seconds for an answer
+_CIPHERS = (0xC02F, 0xC030, 0xC02B, 0x009C, 0x002F)
+_ENOUGH = 64  # bytes of an answer
+
+
+def probe(dial: Callable[[], socket.socket]) -> bytes:
+    """What a connection of its own is answered to a ClientHello. Takes as long as `dial`, and a second."""
+    try:
+        sock = dial()
+    except LinkError:
+        return b""
+    alarm = Alarm(lambda: _end(sock), "bridge-probe-ends")  # the link's sockets wait without a timeout
+    alarm.set(time.monotonic() + PATIENCE)
+    try:
+        sock.sendall(_client_hello())
+        return sock.recv(_ENOUGH)
+    except OSError:
+        return b""
+    finally:
+        alarm.off()
+        sock.close()
+
+
+def _end(sock: socket.socket) -> None:
+    """Wake who waits for it."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # it has been closed
+
+
+def _client_hello() -> bytes:
+    """A ClientHello of TLS 1.2 without extensions (RFC 5246, section 7.4.1.2)."""
+    ciphers = struct.pack(f">{len(_CIPHERS)}H", *_CIPHERS)
+    body = b"\x03\x03" + os.urandom(32) + b"\0" + struct.pack(">H", len(ciphers)) + ciphers + b"\1\0"
+    message = b"\x01" + len(body).to_bytes(3, "big") + body
+    return b"\x16\x03\x01" + struct.pack(">H", len(message)) + message

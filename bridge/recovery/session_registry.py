@@ -1,0 +1,145 @@
+"""Sessions: what outlives a client's connections, and whether one that comes back can be given what it missed.
+
+A session is known by the pid that its client shows. It is remembered while its client is connected, and
+for the window after that. Sans-IO. Must not know outboxes, users or Socket.IO's packets.
+
+Use: `greeting = sessions.greet({"pid": …, "offset": …})`; `sessions.joined(greeting, sid)`; `sessions.left(sid)`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bridge.delivery.history import History
+from bridge.recovery.session_token import Tokens
+from bridge.wire.offsets import Offsets
+
+__all__ = ["Greeting", "Sessions"]
+
+_NO = frozenset(("false", "no", "off", "0"))  # as the settings have it, and `off`, as --recovery has
+MOST_AWAY = 50_000  # sessions without a client that are remembered; 15 MB
+
+
+@dataclass(slots=True)
+class _Session:
+    """`since`: the last number before its client connected. `lost`: it was cut off for being slow, and has gaps."""
+
+    name: str
+    since: int
+    lost: bool = False
+    left_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a client that connects is answered. `sid`: the one it had, or None for a new one; `after`: it has
+    recovered, and is sent what came after this number, else None; `plain`: it can't have offsets."""
+
+    session: str
+    sid: str | None = None
+    pid: str | None = None
+    after: int | None = None
+    plain: bool = False
+
+
+class Sessions:
+    """Those of one process, by the Socket.IO ids of their clients. `window`: seconds."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        offsets: Offsets,
+        history: History,
+        window: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tokens, self._offsets, self._history = tokens, offsets, history
+        self._window, self._clock = window, clock
+        self._here: dict[str, _Session] = {}
+        self._away: dict[str, _Session] = {}  # in the order of leaving
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one that could miss something."""
+        self._forget()
+        return bool(self._here or self._away)
+
+    @property
+    def away(self) -> int:
+        """How many are remembered whose client has gone."""
+        return len(self._away)
+
+    def sid_of(self, auth: object) -> str | None:
+        """Whose connection this client says it had: there may be no two."""
+        token = self._tokens.read(auth.get("pid")) if isinstance(auth, Mapping) else None
+        return token.sid if token else None
+
+    def greet(self, auth: object) -> Greeting:
+        """`auth`: what came with the client's CONNECT; whatever is in it, it is answered."""
+        asked: Mapping[object, object] = auth if isinstance(auth, Mapping) else {}
+        if _declined(asked.get("recovery")):
+            return Greeting("", plain=True)
+        token = self._tokens.read(asked.get("pid"))
+        if token is None or token.sid in self._here:
+            return Greeting(_new_name())
+        after = self._after(self._away.get(token.sid), token.session, asked.get("offset"))
+        return Greeting(token.session, token.sid, None if after is None else str(asked["pid"]), after)
+
+    def _after(self, session: _Session | None, name: str, offset: object) -> int | None:
+        """Up to which number it has had everything, if all that came then is still here."""
+        self._forget()
+        if session is None or session.name != name or session.lost or session.left_at < self._clock() - self._window:
+            return None
+        number = session.since if offset is None else self._offsets.number(offset)
+        if number is None:
+            return None
+        number = max(number, session.since)
+        return number if self._history.holds(number) else None
+
+    def joined(self, greeting: Greeting, sid: str) -> str | None:
+        """The client is there; its pid."""
+        if greeting.plain:
+            return None
+        old = self._away.pop(sid, None)
+        since = old.since if old is not None and greeting.after is not None else self._offsets.next - 1
+        self._here[sid] = _Session(greeting.session, since)
+        return greeting.pid or self._tokens.make(greeting.session, sid)
+
+    def cut_off(self, sid: str) -> None:
+        """It has gaps now, and would be slow again: it does not recover."""
+        if sid in self._here:
+            self._here[sid].lost = True
+
+    def left(self, sid: str, for_good: bool) -> None:
+        """The client has gone."""
+        session = self._here.pop(sid, None)
+        if session is not None and not for_good:
+            session.left_at = self._clock()
+            self._away[sid] = session
+            if len(self._away) > MOST_AWAY:
+                del self._away[next(iter(self._away))]
+        self._forget()
+
+    def _forget(self) -> None:
+        before = self._clock() - self._window
+        while self._away:
+            sid, session = next(iter(self._away.items()))
+            if session.left_at >= before:
+                break
+            del self._away[sid]
+        if not self._here and not self._away:
+            self._history.clear()
+
+
+def _declined(recovery: object) -> bool:
+    """Whether a client says that it can't have offsets: false, or the same in text, as Java's auth has strings only."""
+    if isinstance(recovery, str):
+        return recovery.strip().lower() in _NO
+    return isinstance(recovery, int) and not recovery
+
+
+def _new_name() -> str:
+    return secrets.token_urlsafe(9)

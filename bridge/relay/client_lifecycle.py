@@ -1,0 +1,256 @@
+"""Clients that come, come back and go, and who they become.
+
+Puts users, presence and waiting together. Everything that says who is there is done under the relay's lock. Must not
+know events, the link, sockets or Socket.IO.
+
+Use: `comings = Comings(rules, parts, presence, bursts, lock, tally); comings.run(wires)`; `comings.connected(sid, …)`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.counters import Tally
+from bridge.errors import Refused
+from bridge.messages import Delivery, Payload, Texts
+from bridge.names import MAX_NAME, clean_user, has_control
+from bridge.relay.dependencies import Parts, Rules, Wires
+from bridge.relay.downstream import Bursts
+from bridge.relay.expiry_queue import Waiting
+from bridge.relay.hook_calls import Made
+from bridge.relay.presence_notices import Arrival, Presence
+from bridge.relay.users import Client
+
+__all__ = ["Comings"]
+
+MOST_AWAY = 50_000  # clients that may come back; beyond, the first to have gone are given up early
+
+
+@dataclass(frozen=True, slots=True)
+class _Arriving:
+    """A client that may connect, and what its hook would have others told."""
+
+    client: Client
+    arrival: Arrival
+    emitted: list[Delivery | Texts]
+    told: Made
+
+
+class Comings:
+    """The clients of one relay. Its methods may be called from any thread."""
+
+    def __init__(
+        self, rules: Rules, parts: Parts, presence: Presence, bursts: Bursts, lock: threading.RLock, *, tally: Tally
+    ) -> None:
+        self._rules, self._users, self._tally = rules, parts.users, tally
+        self._presence, self._bursts, self._lock = presence, bursts, lock
+        self._grace = Waiting(rules.grace, self._grace_over, MOST_AWAY)
+        self._window = Waiting(rules.window, self._forgotten, MOST_AWAY)
+        self._connecting: set[str] = set()
+        self._arriving: dict[str, _Arriving] = {}  # those who may connect, and have not yet
+
+    def run(
+        self, wires: Wires, register: Callable[[Client, object], None], disconnect: Callable[[Client, str], None]
+    ) -> None:
+        """From now on the others may be called. `register`, `disconnect`: what a client is given for its handlers."""
+        self._wires = wires
+        self._given: dict[str, Any] = {"_register": register, "_disconnect": disconnect}
+
+    def connecting(self, sid: str, address: str, session: str = "") -> None:
+        """A client would like to connect: whether it may, its hook says. Raises Refused, and then it has never been
+        here. What the hook would have others told of it waits until it has `connected`."""
+        with self._lock:
+            if self._users.is_away(sid):
+                return  # it has not gone for whoever would be asked
+            client, changes = self._users.back(sid)
+            self._window.discard(sid)
+            client = client or self._add(sid, address, session)
+            client.address = address
+            self._visits(client)
+            self._connecting.add(sid)
+            try:
+                with self._bursts.kept() as emitted, self._presence.collected() as told:
+                    if changes:
+                        arrival = self._presence.arrival(changes[0])
+                    else:
+                        arrival = self._presence.come(client, sid, registered=False)
+                if self._users.get(sid) is not client:
+                    raise Refused("gone", "a handler has disconnected this client")
+                self._arriving[sid] = _Arriving(client, arrival, emitted, told)
+            except Refused as error:
+                self._users.remove(sid)
+                self._tally.refuse(error.code, f"client {sid}", error.message)
+                raise
+            finally:
+                self._connecting.discard(sid)
+
+    def _arrived(self, arriving: _Arriving, recovered: bool) -> None:
+        client = arriving.client
+        self._own("bridge:link", self._wires.link(), client)
+        if arriving.emitted:
+            self._wires.publish(arriving.emitted)
+        self._presence.say(arriving.told)
+        self._presence.arrived(client, arriving.arrival)
+        if self._users.get(client.sid) is not client:  # refused, or disconnected, since it may connect
+            self._wires.close(client.sid, "gone")
+        elif client.user is not None:
+            self._welcome(client, client.user, late=not recovered)
+
+    def _visits(self, client: Client) -> None:
+        """It comes, or comes back, with a request of its own."""
+        if self._wires.visit is not None:
+            client._visit = self._wires.visit(client.sid)
+
+    def _add(self, sid: str, address: str, session: str) -> Client:
+        client = Client(sid, address, **self._given, _session=session)
+        self._visits(client)
+        self._users.add(client)
+        return client
+
+    def connected(self, sid: str, address: str, session: str = "", recovered: bool = False) -> None:
+        """A client has connected; `session`: what it may come back as, "" for none; `recovered`: it has missed
+        nothing."""
+        with self._lock:  # or a change of the link could overtake what it replaces
+            if sid in self._arriving:
+                self._arrived(self._arriving.pop(sid), recovered)
+                return
+            if self._is_back(sid, address, recovered):
+                return
+            client = self._add(sid, address, session)
+            self._own("bridge:link", self._wires.link(), client)
+        name = sid if self._rules.identity == "sid" else self._recalled(session)
+        if name is not None:
+            try:
+                self._become(client, name, registered=self._rules.identity != "sid")
+            except Refused as error:
+                self._refused(client, error)
+
+    def _refused(self, client: Client, error: Refused) -> None:
+        """A client that has come already may not be who it is."""
+        if error.code == "gone":
+            return  # nobody was told that it came
+        self._tally.refuse(error.code, f"client {client.sid}", error.message)
+        if client._session:
+            self._wires.remember(client._session, None)
+        if self._rules.identity == "sid":
+            with self._lock:
+                self._users.remove(client.sid)
+            self._wires.close(client.sid, error.code)
+
+    def _is_back(self, sid: str, address: str, recovered: bool) -> bool:
+        """Whether it is a client that was away or absent."""
+        client, changes = self._users.back(sid)
+        self._grace.discard(sid)
+        self._window.discard(sid)
+        if client is None:
+            return False
+        client.address = address
+        self._visits(client)
+        self._own("bridge:link", self._wires.link(), client)
+        try:
+            for change in changes:
+                self._presence.arrived(client, self._presence.arrival(change))
+        except Refused as error:
+            self._users.release(client)
+            client._user = None
+            self._refused(client, error)
+        if client.user is not None:
+            self._welcome(client, client.user, late=not recovered)
+        return True
+
+    def _welcome(self, client: Client, user: str, late: bool = True) -> None:
+        """Tell a client who it is, and if it is `late` what was last for that user."""
+        if client.sid in self._connecting:
+            return  # it is told when it has connected
+        self._own("bridge:user", {"user": user}, client)
+        if late:
+            self._wires.catch_up(client.sid, user)
+
+    def _recalled(self, session: str) -> str | None:
+        """Who this session was before the bridge was restarted."""
+        return self._wires.recall(session) if session and self._rules.identity == "register" else None
+
+    def disconnected(self, sid: str, for_good: bool = True) -> None:
+        """A client has gone; it may come back if it was not `for_good`."""
+        with self._lock:
+            if sid in self._arriving:  # it has gone before it had an answer
+                self._arrived(self._arriving.pop(sid), recovered=False)
+            client = self._users.get(sid)
+            if client is None:
+                return
+            if for_good:
+                if client._session:
+                    self._wires.remember(client._session, None)
+                for change in self._users.remove(sid):
+                    self._presence.gone(change)
+                return
+            if client._session and client._user is not None and client._user.registered:
+                self._wires.remember(client._session, client._user.name)  # it was here until now
+            self._users.leave(sid)
+            if self._rules.grace:
+                self._grace.add(sid)
+            else:
+                self._give_up(sid)
+
+    def _grace_over(self, sid: str) -> None:
+        with self._lock:
+            if sid not in self._grace:  # else it has come back and gone again meanwhile
+                self._give_up(sid)
+
+    def _give_up(self, sid: str) -> None:
+        for change in self._users.give_up(sid):
+            self._presence.gone(change)
+        self._window.add(sid)
+
+    def _forgotten(self, sid: str) -> None:
+        with self._lock:
+            if sid not in self._window:
+                self._users.forget(sid)
+
+    def stop(self) -> None:
+        """The bridge stops: everybody leaves, whoever may have come back too."""
+        with self._lock:
+            self._grace.close()
+            self._window.close()
+            for change in self._users.present():
+                self._presence.gone(change)
+
+    # Who they are.
+
+    def register(self, client: Client, name: object) -> None:
+        """Make the client this user's, as the event `register` does. Raises Refused."""
+        clean = clean_user(name)
+        if client.user != clean:
+            self._become(client, clean, registered=True)
+
+    def _become(self, client: Client, name: str, registered: bool) -> None:
+        with self._lock:
+            if self._users.get(client.sid) is not client:
+                raise Refused("gone", "this client has disconnected")
+            self._presence.become(client, name, registered)
+            if self._users.get(client.sid) is not client:
+                raise Refused("gone", "a handler has disconnected this client")
+            if registered and client._session and client.user == name:
+                self._wires.remember(client._session, name)
+            if client.user == name:  # unless a hook has made it somebody else
+                self._welcome(client, name)
+
+    def dismiss(self, client: Client, error: Refused) -> None:
+        """A client may not be here any more, as a hook said when the link came up."""
+        self._grace.discard(client.sid)
+        if client._session:
+            self._wires.remember(client._session, None)
+        self._wires.close(client.sid, error.code)
+
+    def disconnect(self, client: Client, reason: str) -> None:
+        """End a client's connection, as its handlers wish: it goes for good, at once."""
+        if not isinstance(reason, str) or not 1 <= len(reason) <= MAX_NAME or has_control(reason):
+            raise ValueError(f"the reason is a text of 1 to {MAX_NAME} characters, none of them a control character")
+        self.disconnected(client.sid)
+        self._wires.close(client.sid, reason)
+
+    def _own(self, event: str, payload: dict[str, object], client: Client) -> None:
+        self._wires.own(Delivery(event, Payload.of(payload), (client.sid,)))

@@ -1,0 +1,120 @@
+"""The server's messages on their way to the clients: by the settings, or by a handler's on_message.
+
+Owns no table and no I/O: routing decides, what it was given publishes. Must not know presence,
+events of clients or the link.
+
+Use: `bursts = Bursts(outbound, hooks, users, tally, undelivered); bursts.run(publish); bursts.take(frames)`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from bridge.counters import Tally
+from bridge.messages import Delivery, Texts
+from bridge.relay.handlers import Hooks
+from bridge.relay.hook_results import Default, Emit, report
+from bridge.relay.routing import Outbound
+from bridge.relay.routing_keys import Decoded
+from bridge.relay.undelivered import Undelivered
+from bridge.relay.users import Client, Users
+
+__all__ = ["Bursts", "Publish"]
+
+
+class Publish(Protocol):
+    """fanout.publish"""
+
+    def __call__(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None: ...
+
+
+class Bursts:
+    """Publishes what the server says and what handlers emit. Its methods may be called from any thread."""
+
+    def __init__(self, outbound: Outbound, hooks: Hooks, users: Users, tally: Tally, undelivered: Undelivered) -> None:
+        self._outbound, self._hooks, self._users, self._tally = outbound, hooks, users, tally
+        self._undelivered = undelivered
+        self._here = threading.local()  # .deliveries: those of the burst that this thread is in
+
+    def run(self, publish: Publish) -> None:
+        """From now on the others may be called."""
+        self._publish = publish
+
+    def take(self, frames: Sequence[bytes]) -> None:
+        """What one read of the link completed, published in one piece."""
+        deliveries: list[Delivery | Texts] = []
+        if self._hooks.message is None:
+            deliveries = self._outbound.burst(frames)
+        else:
+            self._here.deliveries = deliveries  # what a handler emits meanwhile keeps its place
+            try:
+                for frame in frames:
+                    self._handle(self._hooks.message, frame, deliveries)
+            finally:
+                self._here.deliveries = None
+        if deliveries:
+            self._publish(deliveries, paced=True)
+
+    @contextmanager
+    def kept(self) -> Iterator[list[Delivery | Texts]]:
+        """What this thread emits inside, which whoever asks publishes later."""
+        before = getattr(self._here, "deliveries", None)
+        self._here.deliveries = kept = list[Delivery | Texts]()
+        try:
+            yield kept
+        finally:
+            self._here.deliveries = before
+
+    def emit(self, emit: Emit) -> None:
+        """Publish what a handler emits. Raises Refused("not-json")."""
+        deliveries = self._of_emit(emit)
+        burst: list[Delivery | Texts] | None = getattr(self._here, "deliveries", None)
+        if burst is not None:
+            burst += deliveries
+        else:
+            self._publish(deliveries)
+
+    def _handle(self, hook: Callable[..., object], frame: bytes, deliveries: list[Delivery | Texts]) -> None:
+        decoded = self._outbound.decode_or_none(frame)
+        if decoded is None:
+            return
+        try:
+            made = self._made(hook(decoded[0]), decoded)
+        except (Exception, SystemExit):  # sys.exit() in a handler would else end the link's thread
+            report(hook, self._tally)
+        else:
+            deliveries += made
+
+    def _made(self, result: object, decoded: Decoded) -> list[Delivery]:
+        if isinstance(result, (list, tuple)):
+            return [delivery for one in result for delivery in self._made(one, decoded)]
+        if result is None:
+            return []
+        if isinstance(result, Default):
+            return self._outbound.default(*decoded)
+        if isinstance(result, Emit):
+            return self._of_emit(result)
+        raise TypeError(f"on_message returns None, Emit, DEFAULT or a list of these, not {type(result).__name__}")
+
+    def _of_emit(self, emit: Emit) -> list[Delivery]:
+        delivery, missing = emit.delivery(self._users)
+        if missing or delivery.to is not None:
+            self._tell_missing(emit, delivery, missing)
+        return [] if delivery.to == () else [delivery]
+
+    def _tell_missing(self, emit: Emit, delivery: Delivery, missing: int) -> None:
+        """Tell whom a handler names that is not there."""
+        for name in delivery.users if missing else ():
+            if self._users.sids([name])[1]:
+                self._tally.count("unknown_users")
+                self._undelivered.add("unknown-user", (name,), f"a handler emits {emit.event!r}; no such user is there")
+        to = [emit.to] if isinstance(emit.to, Client) else emit.to
+        for one in to or ():
+            if isinstance(one, Client) and not self._users.known(one.sid):
+                whom = one.user or one.sid
+                self._undelivered.add("gone-client", (whom,), f"a handler emits {emit.event!r}; this client has gone")
+        if delivery.to == () and not missing:
+            self._undelivered.add("empty-list", (), f"a handler emits {emit.event!r} to an empty list")

@@ -1,0 +1,62 @@
+"""Which event of a client is which message for the server.
+
+A table without state. Must not know sockets, clients' connections or the queue; who a client is, is given.
+
+Use: `inbound.message("ann", "move", [{"x": 1}])` -> {"username": "ann", "action": "move", "x": 1}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bridge.counters import Tally
+
+__all__ = ["Inbound"]
+
+
+class Inbound:
+    """Events of clients as messages for the server."""
+
+    def __init__(self, user_key: str | None, action_key: str, reserved: Iterable[str], tally: Tally) -> None:
+        """`user_key` None: no user key is written. `reserved`: keys that no client may set."""
+        self._user_key, self._action_key = user_key, action_key
+        self._reserved, self._tally = frozenset(reserved), tally
+
+    def message(self, user: str | None, name: str, args: Sequence[object]) -> dict[str, object]:
+        """The message of one event; its keys in the order in which they are written."""
+        message: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
+        message[self._action_key] = name
+        if len(args) > 1:
+            message["args"] = list(args)
+        elif args:
+            only = args[0]
+            if isinstance(only, dict):
+                self._merge(message, only)
+            else:
+                message["data"] = only
+        return message
+
+    def messages(self, user: str | None, events: Iterable[Sequence[Any]]) -> list[dict[str, object]]:
+        """The messages of events [name, *arguments]."""
+        head: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
+        action, free = self._action_key, self._reserved.isdisjoint
+        return [
+            {**head, action: event[0], **event[1]}
+            if len(event) == 2 and type(event[1]) is dict and free(event[1])
+            else self.message(user, event[0], event[1:])
+            for event in events
+        ]
+
+    def presence(self, user: str, action: str) -> dict[str, object]:
+        """The notice that a user came or went."""
+        message: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
+        message[self._action_key] = action
+        return message
+
+    def _merge(self, message: dict[str, object], payload: dict[str, object]) -> None:
+        for key, value in payload.items():
+            if key in self._reserved:
+                self._tally.count("keys_stripped")
+            else:
+                message[key] = value

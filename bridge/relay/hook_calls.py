@@ -1,0 +1,93 @@
+"""Calling users' functions: whatever they raise is the trouble of the one event or notice that they were called for.
+
+Must not know what they are called for, nor what becomes of what they return.
+
+Use: `made = Calls(encode, limit, tally).made(handler, client, 1)`; `made.payloads`; `made.told(tally)(None)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bridge.counters import Tally
+from bridge.errors import Refused
+from bridge.relay.hook_results import Default, Done, finished, frames_of, report
+from bridge.relay.users import Client
+
+__all__ = ["Calls", "Fate", "Made"]
+
+#: Called once: None for well, else why not.
+Fate = Callable[[Refused | None], None]
+
+
+def nobody(_: Refused | None) -> None:
+    """Is to be told."""
+
+
+@dataclass(slots=True)
+class Made:
+    """Frames of a hook's, as payloads, and who is to be told what becomes of them. `usual`: it wants the bridge's own
+    notice in its place."""
+
+    payloads: list[bytes] = field(default_factory=list)
+    dones: list[Done] = field(default_factory=list)
+    usual: bool = False
+
+    def add(self, other: Made) -> None:
+        """These, too, after those that are in it."""
+        self.payloads += other.payloads
+        self.dones += other.dones
+
+    def told(self, tally: Tally, last: Fate = nobody) -> Fate:
+        """What to call when their fate is known: it tells their own functions, then `last`."""
+        if not self.dones:
+            return last
+        dones = self.dones
+
+        def tell(error: Refused | None) -> None:
+            finished(dones, error, tally)
+            last(error)
+
+        return tell
+
+    def refused(self, error: Refused, tally: Tally) -> None:
+        """None of them is sent."""
+        finished(self.dones, error, tally)
+        self.dones = []
+
+
+class Calls:
+    """`encode`: makes JSON of a value; `limit`: bytes that one function's answer may have in all."""
+
+    def __init__(self, encode: Callable[[object], bytes], limit: int, tally: Tally) -> None:
+        self._encode, self._limit, self._tally = encode, limit, tally
+
+    def made(self, hook: Callable[..., object], client: Client, *args: object, usual: bool = False) -> Made:
+        """What this hook makes of it; `usual`: it may return bridge.DEFAULT. Raises Refused."""
+        made = Made()
+        visit = client._visit
+        token = None if visit is None else visit.enter()
+        try:
+            result = hook(client, *args)
+            if usual and isinstance(result, Default):
+                made.usual = True
+            else:
+                self.read(result, made)
+        except Refused as error:
+            made.refused(error, self._tally)
+            raise
+        except BaseException as error:  # SystemExit and eventlet.Timeout are no Exception
+            report(hook, self._tally)
+            refused = Refused("handler-error", f"the handler failed: {type(error).__name__}")
+            made.refused(refused, self._tally)
+            raise refused from None
+        finally:
+            if visit is not None:
+                visit.leave(token)
+        return made
+
+    def read(self, result: object, made: Made) -> Made:
+        """Add what a function returned. Raises TypeError, Refused."""
+        made.payloads += frames_of(result, self._encode, self._limit, made.dones)
+        return made

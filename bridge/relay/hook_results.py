@@ -1,0 +1,186 @@
+"""What hooks return: for the server, as payloads; for clients, as deliveries.
+
+Reads it and says in words what can't be sent. Must not know who calls the hooks, nor sockets or the queue.
+
+Use: `frames_of({"x": 1}, encode, limit)` -> [b'{"x":1}']; `Emit("chat", "hi", to="ann").delivery(users)`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.counters import Tally
+from bridge.errors import Refused
+from bridge.messages import AsIs, Delivery, Payload
+from bridge.names import event_problem
+from bridge.relay.users import Client, Users
+
+__all__ = [
+    "ASYNC",
+    "Content",
+    "Default",
+    "Done",
+    "Emit",
+    "Frame",
+    "ToClients",
+    "ToServer",
+    "finished",
+    "frames_of",
+    "report",
+]
+
+#: Called once, when the fact is known: None for handed over, else why not.
+Done = Callable[[Refused | None], object]
+#: One frame: JSON, or text or bytes as they are.
+Content = dict[Any, Any] | list[Any] | str | bytes | bytearray | memoryview
+
+#: To whoever wrote an `async def`.
+ASYNC = (
+    "the bridge calls hooks as plain functions, and nothing here would run a coroutine: "
+    "write def in place of async def, without await"
+)
+
+
+class Default:
+    """The type of `bridge.DEFAULT`: route this message as if there were no handler."""
+
+    def __repr__(self) -> str:
+        return "bridge.DEFAULT"
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame for the server, and a function that is told what became of it.
+
+    `content`: a dict or list (as JSON, nothing added), str or bytes (as they are), or None (nothing).
+    `done`: called once, with None when the frame was handed to the server's connection (with `confirm`: when
+    the server has confirmed it), with a Refused when it was not. Of several frames in the order of sending.
+    It must not wait: other frames are held up by it.
+    """
+
+    content: Content | None
+    done: Done | None = None
+
+
+@dataclass(frozen=True)
+class Emit:
+    """One event for clients. `to`: None for all, a user's name, a Client, or a list of these.
+
+    `payload` is one argument: JSON values, or bytes anywhere in them.
+    Raises ValueError for an event name that can't be used.
+    """
+
+    event: str
+    payload: object = None
+    to: str | Client | Sequence[str | Client] | None = None
+
+    def __post_init__(self) -> None:
+        problem = event_problem(self.event)
+        if problem:
+            raise ValueError(problem)
+
+    def delivery(self, users: Users) -> tuple[Delivery, int]:
+        """The delivery, and how many of the users named are not there. Raises Refused("not-json")."""
+        payload = Payload.of(self.payload)
+        if self.to is None:
+            return Delivery(self.event, payload), 0
+        to = [self.to] if isinstance(self.to, (str, Client)) else list(self.to)
+        if not all(isinstance(one, (str, Client)) for one in to):
+            raise TypeError("Emit(to=…) is None, a user's name, a client, or a list of these")
+        sids: dict[str, None] = {}
+        missing = 0
+        for one in to:
+            found, absent = ((one.sid,), 0) if isinstance(one, Client) else users.sids([one])
+            sids.update(dict.fromkeys(found))
+            missing += absent
+        return Delivery(self.event, payload, tuple(sids), tuple(one for one in to if isinstance(one, str))), missing
+
+
+#: What a hook may return for the server.
+ToServer = Content | Frame | Iterator[Content | Frame | None] | None
+#: What on_message may return for clients.
+ToClients = Emit | Default | Sequence[Emit | Default | None] | None
+
+
+def report(hook: Callable[..., object], tally: Tally) -> None:
+    """Log the exception that a user's function raised just now, with its traceback, and count it."""
+    error = sys.exc_info()[1]
+    name = getattr(hook, "__qualname__", hook)
+    # One traceback of a kind is news, the same again for each event of a careless page is not.
+    kind = f"{name} {type(error).__name__}"
+    tally.note("handler_errors", "! the handler %s failed: %r", name, error, kind=kind, traceback=True)
+
+
+def finished(dones: Sequence[Done], error: Refused | None, tally: Tally) -> None:
+    """Tell these functions of a user's what became of their frames."""
+    for done in dones:
+        try:
+            done(error)
+        except BaseException:  # SystemExit and eventlet.Timeout are no Exception, and others wait for the caller
+            report(done, tally)
+
+
+def frames_of(
+    result: object, encode: Callable[[object], bytes], limit: int, dones: list[Done] | None = None
+) -> list[bytes]:
+    """What a handler returned, as payloads for the server.
+
+    `limit`: bytes in all, and messages, which may be empty; a handler that makes more (or never
+    ends) is Refused("too-big"). `dones`: to this those are added who are to be told, also if it raises.
+    Raises TypeError for what can't be sent, Refused for what can't be encoded.
+    """
+    if isinstance(result, Iterator):
+        return _all_of(result, encode, limit, dones)
+    if isinstance(result, Frame):
+        if result.done is not None and dones is not None:
+            dones.append(result.done)
+        result = result.content
+        if isinstance(result, (Iterator, Frame)):
+            raise TypeError("a Frame has the content of one frame: return an iterator of Frames for several")
+    if result is None:
+        return []
+    if isinstance(result, (dict, list)):
+        return [encode(result)]
+    if isinstance(result, str):
+        return [AsIs(_utf8(result))]
+    if isinstance(result, (bytes, bytearray, memoryview)):
+        return [AsIs(result)]
+    raise TypeError(_no_frame(result))
+
+
+def _all_of(
+    results: Iterator[object], encode: Callable[[object], bytes], limit: int, dones: list[Done] | None
+) -> list[bytes]:
+    frames: list[bytes] = []
+    size = 0
+    for count, item in enumerate(results):
+        if isinstance(item, Iterator):
+            raise TypeError("a handler's iterator gives messages, not iterators")
+        for frame in frames_of(item, encode, limit, dones):
+            frames.append(frame)
+            size += len(frame)
+        if max(size, count) > limit:
+            raise Refused("too-big", f"the handler makes more than {limit} bytes for one event")
+    return frames
+
+
+def _no_frame(result: object) -> str:
+    if isinstance(result, Coroutine):
+        result.close()  # or Python would say that it was never awaited
+        return ASYNC
+    if isinstance(result, (Awaitable, AsyncIterator)):
+        return ASYNC
+    return (
+        "a handler returns None, a dict, a list, str, bytes, a Frame or an iterator of these, "
+        f"not {type(result).__name__}"
+    )
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Refused("not-json", "this text has half a surrogate pair and can't be written as UTF-8") from None

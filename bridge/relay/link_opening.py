@@ -1,0 +1,114 @@
+"""What a connection to the server begins with: greetings, and what `on_link_up` says and asks.
+
+It is said before presence and everything else, and before the link counts as up. Must not know sockets, nor what is
+sent after it.
+
+Use: `opening = Opening(greetings, hooks, calls, message, announcing, tally)`; `opening.begin(exchange)`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from bridge.counters import Tally
+from bridge.errors import LinkError, Refused
+from bridge.relay.handlers import Ask, Hooks
+from bridge.relay.hook_calls import Calls, Made
+from bridge.relay.hook_results import ToServer, report
+
+__all__ = ["Exchange", "Opening"]
+
+PATIENCE = 5.0  # seconds for an answer, if the hook gives none
+
+
+class Exchange(Protocol):
+    """link/first_exchange.py's."""
+
+    def send(self, payloads: Sequence[bytes]) -> None: ...
+
+    def next(self, seconds: float) -> bytes: ...
+
+
+class Opening:
+    """`message`: what a frame is for a handler, None if it is refused; `announcing`: what the hook sends elsewhere
+    meanwhile goes to the function that it is given."""
+
+    def __init__(
+        self,
+        greetings: Sequence[bytes],
+        hooks: Hooks,
+        calls: Calls,
+        message: Callable[[bytes], tuple[Any, ...] | None],
+        announcing: Callable[[Callable[[Made], None]], AbstractContextManager[None]],
+        *,
+        tally: Tally,
+    ) -> None:
+        self._greetings, self._hooks, self._calls = greetings, hooks, calls
+        self._message, self._announcing, self._tally = message, announcing, tally
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to say."""
+        return bool(self._greetings) or self._hooks.link_up is not None
+
+    def begin(self, exchange: Exchange) -> None:
+        """Say it. Raises LinkError if it fails: then the connection is to be made anew."""
+        exchange.send(self._greetings)
+        hook = self._hooks.link_up
+        if hook is None:
+            return
+        try:
+            with self._announcing(lambda made: _send(exchange, made, self._tally)):
+                self._say(exchange, hook(self._asking(exchange)) if _takes_ask(hook) else hook())
+        except LinkError:
+            raise
+        except (TimeoutError, Refused) as error:  # what the server did, or the hook wanted
+            words = error.message if isinstance(error, Refused) else error
+            raise LinkError("opening", f"on_link_up: {words}") from None
+        except BaseException as error:  # SystemExit is no Exception
+            report(hook, self._tally)
+            raise LinkError("opening", f"on_link_up failed: {type(error).__name__}: {error}") from None
+
+    def _asking(self, exchange: Exchange) -> Ask:
+        def ask(frame: ToServer, seconds: float = PATIENCE) -> Any:
+            self._say(exchange, frame)
+            while True:
+                found = self._message(exchange.next(seconds))
+                if found is not None:
+                    return found[0]
+
+        return ask
+
+    def _say(self, exchange: Exchange, result: object) -> None:
+        """Send what a hook returned, one by one as it makes it: what it asks next comes after that."""
+        for item in result if isinstance(result, Iterator) else (result,):
+            made = Made()
+            try:
+                self._calls.read(item, made)
+            except BaseException as error:
+                refused = error if isinstance(error, Refused) else Refused("handler-error", str(error))
+                made.refused(refused, self._tally)
+                raise
+            _send(exchange, made, self._tally)
+
+
+def _send(exchange: Exchange, made: Made, tally: Tally) -> None:
+    try:
+        exchange.send(made.payloads)
+    except LinkError:
+        made.refused(Refused("link-down"), tally)
+        raise
+    except Refused as error:
+        made.refused(error, tally)
+        raise
+    made.told(tally)(None)
+
+
+def _takes_ask(hook: Callable[..., object]) -> bool:
+    try:
+        return bool(inspect.signature(hook).parameters)
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,199 @@
+"""Of whose coming and going the server is told: by the usual notices, or by what hooks have in their place.
+
+A hook for the coming may refuse it: then nobody has come, and everything is as it was before. The server is told that
+somebody went only if it was told that they came. Everything here is done under the relay's lock. Must not know events,
+clients' connections or the queue.
+
+Use: `presence.become(client, "ann", registered=True)` raises Refused; `presence.gone(change)`; `presence.announce()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from bridge.counters import Tally
+from bridge.errors import Refused
+from bridge.relay.handlers import Hooks
+from bridge.relay.hook_calls import Calls, Made
+from bridge.relay.users import Change, Client, Told, User, Users
+
+__all__ = ["Arrival", "Presence", "PresenceWires", "Tell"]
+
+
+class Tell(Protocol):
+    """uplink.tell, and uplink.up"""
+
+    def __call__(self, payloads: Sequence[bytes], done: Callable[[Refused | None], None] | None = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceWires:
+    """`tell`: a notice to the server; `fits`: raises Refused if one can't be sent; `dismiss`: this client may not be
+    here any more."""
+
+    tell: Tell
+    fits: Callable[[Sequence[bytes]], None]
+    dismiss: Callable[[Client, Refused], None]
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A user that may come, and what the server is told of it; None if it was there already."""
+
+    user: User
+    made: Made | None
+    told: Told
+
+
+class Presence:
+    """`usual`: the payload of the bridge's own notice, of a user and whether it came; None if it has none."""
+
+    def __init__(
+        self, users: Users, hooks: Hooks, calls: Calls, usual: Callable[[str, bool], bytes] | None, tally: Tally
+    ) -> None:
+        self._users, self._hooks, self._calls = users, hooks, calls
+        self._usual, self._tally = usual, tally
+        self._collected: Made | None = None  # in place of telling it at once
+
+    def run(self, wires: PresenceWires) -> None:
+        """From now on the others may be called."""
+        self._wires = wires
+
+    def become(self, client: Client, name: str, registered: bool) -> None:
+        """Make the client this user's; who it was leaves. Raises Refused, and then nothing has changed."""
+        before = client._user
+        arrival = self.come(client, name, registered)
+        if before is not None and before is not arrival.user:
+            self._leave(client, before)
+        self.arrived(client, arrival)
+
+    def come(self, client: Client, name: str, registered: bool) -> Arrival:
+        """The client is this user's, which the server is to be told by `arrived`. Raises Refused."""
+        before = client._user
+        changes = self._users.join(client, name, registered)
+        user = client._user
+        assert user is not None  # it has just been given it
+        try:
+            return self.arrival(changes[0]) if changes else Arrival(user, None, Told.NOT)
+        except Refused as error:
+            self._users.part(client, user)
+            if client._user is user:
+                client._user = before
+            self._dismiss(user, error)  # others that the hook has made the same user
+            raise
+
+    def arrival(self, change: Change) -> Arrival:
+        """What the server is to be told of a user that may come. Raises Refused if its hook does not let it."""
+        user = change.user
+        hook = self._hooks.register if user.registered else self._hooks.connect
+        made = Made(usual=True) if hook is None else self._fitting(hook, change.client)
+        if made.usual:
+            own = self._own(user, came=True)
+            return Arrival(user, own, Told.USUAL if own.payloads else Told.NOTHING)
+        return Arrival(user, made, Told.OWN if made.payloads else Told.NOTHING)
+
+    def _fitting(self, hook: Callable[..., object], client: Client) -> Made:
+        """What a hook has the server told. Raises Refused if it does not let it be, or that can't be sent."""
+        made = self._calls.made(hook, client, usual=True)
+        try:
+            self._wires.fits(made.payloads)
+        except Refused as error:
+            made.refused(error, self._tally)
+            raise
+        return made
+
+    def arrived(self, client: Client, arrival: Arrival) -> None:
+        """Tell the server, unless it was told meanwhile. What a hook returned that made its client somebody else is
+        told as well, but it is nobody's notice then."""
+        user, made = arrival.user, arrival.made
+        if made is None:
+            return
+        told_meanwhile = user.here and user.told is not Told.NOT
+        if told_meanwhile or not (user.here or self._users.get(client.sid) is client):
+            made.refused(Refused("gone", "the server was told otherwise meanwhile"), self._tally)
+            return
+        if user.here:
+            user.told = arrival.told
+        self.say(made)
+
+    def _leave(self, client: Client, before: User) -> None:
+        """A client that has another user already leaves the one that it had."""
+        now = client._user
+        for change in self._users.part(client, before):
+            client._user = before  # for whoever is told
+            self.gone(change)
+        if client._user is before:
+            client._user = now
+        elif now is not None and client._user is not now:  # its leaving hook has made it somebody else
+            self._users.part(client, now)
+
+    def gone(self, change: Change) -> None:
+        """Tell the server that a user went, if it was told that it came."""
+        user = change.user
+        if user.told is Told.NOT:
+            return
+        made = self._farewell(change)
+        user.told = Told.NOT
+        self.say(made)
+
+    def _farewell(self, change: Change) -> Made:
+        user, hook = change.user, self._hooks.disconnect
+        known = user.told in (Told.USUAL, Told.OWN)
+        try:
+            made = Made(usual=True) if hook is None else self._fitting(hook, change.client)
+        except Refused as error:
+            self._tally.refuse(error.code, "on_disconnect", error.message)
+            known = user.told is Told.USUAL  # then it gets the other one, too
+            made = Made(usual=True)
+        if not made.usual:
+            return made
+        return self._own(user, came=False) if known else Made()
+
+    def _own(self, user: User, came: bool) -> Made:
+        return Made() if self._usual is None else Made([self._usual(user.name, came)])
+
+    def announce(self) -> Made:
+        """Everybody who is there, anew: for a new connection. Who is refused now is dismissed."""
+        for change in self._users.present():
+            change.user.told = Told.NOT
+        with self.collected() as collected:
+            for change in self._users.present():
+                self._announce(change)
+        return collected
+
+    def _announce(self, change: Change) -> None:
+        try:
+            arrival = self.arrival(change)
+        except Refused as error:
+            self._tally.refuse(error.code, "presence", f"{change.user.name}: {error.message}")
+            self._dismiss(change.user, error)
+        else:
+            self.arrived(change.client, arrival)
+
+    def _dismiss(self, user: User, error: Refused) -> None:
+        """Of whom the server was not told, and will not be."""
+        for client in (*user.clients.values(), *user.away.values()):
+            self._users.remove(client.sid)
+            self._wires.dismiss(client, error)
+
+    @contextmanager
+    def collected(self) -> Iterator[Made]:
+        """What the server would be told inside, which whoever asks tells it later."""
+        before, self._collected = self._collected, Made()
+        try:
+            yield self._collected
+        finally:
+            self._collected = before
+
+    def say(self, made: Made) -> None:
+        """Tell the server now, or whoever collects it."""
+        if self._collected is not None:
+            self._collected.add(made)
+            return
+        if made.payloads:
+            self._wires.tell(made.payloads, made.told(self._tally) if made.dones else None)
+        else:
+            made.told(self._tally)(None)

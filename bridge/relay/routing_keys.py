@@ -1,0 +1,207 @@
+"""What one frame of the server says of its way: the keys that matter, read only where they can be.
+
+What looks like an object and can't be read may be meant for one user, whom it does not tell any more. Must not know
+who is there, nor what becomes of a message.
+
+Use: `reader.decode(b'{"username":"ann"}')` -> (what handlers are given, the payload for clients, its keys).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bridge.counters import Tally, shorten
+from bridge.errors import BridgeError
+from bridge.messages import Payload
+from bridge.relay.json_lookalike import looks_like_object, worth_a_look
+from bridge.relay.undelivered import Undelivered
+
+__all__ = ["Decode", "Decoded", "Dropped", "Keys", "Message", "Reader", "ReaderRules", "Unreadable"]
+
+#: What a handler's on_message is given: str, a JSON value, or bytes, by the setting `payload`.
+Message = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """codec.py's functions, as routing needs them, and keyed.py's: `keyed(key)` tells of many frames at once what each
+    has there, `missing` if nothing; a ValueError if one can't be read so. `all_whole`: whether each is one JSON value;
+    `exact`: as `lenient`, with numbers as Decimals; `fault`: what is wrong with a frame that `lenient` can't read."""
+
+    keyed: Callable[[str], Callable[[Sequence[bytes]], list[object]]]
+    missing: object
+    all_whole: Callable[[Sequence[bytes]], bool]
+    to_text: Callable[[bytes], tuple[str, bool]]
+    without_bom: Callable[[bytes], bytes]
+    bare: Callable[[bytes], bytes]
+    strict: Callable[[bytes], object]
+    lenient: Callable[[str], object]
+    exact: Callable[[str], object]
+    fault: Callable[[bytes], str]
+    not_json: type[BridgeError]
+    too_deep: type[BridgeError]
+
+
+class Keys(NamedTuple):
+    """What an object has under the keys that matter, None if nothing, and the frame that it was read from."""
+
+    users: object
+    event: object
+    frame: bytes
+
+
+class Unreadable(NamedTuple):
+    """A frame that looks like an object and can't be read."""
+
+    frame: bytes
+
+
+#: A message for handlers, the payload for clients, and what it says of its way: None if nothing.
+Decoded = tuple[Message, Payload, Keys | Unreadable | None]
+
+
+class Dropped(Exception):
+    """This frame goes to nobody, and that has been told."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderRules:
+    """`refuse`: what looks like an object and can't be read is for nobody."""
+
+    payload: str
+    event_key: str | None
+    user_key: str | None
+    refuse: bool
+
+
+class Reader:
+    """Reads frames one by one, and tells which need not be read."""
+
+    def __init__(self, rules: ReaderRules, decode: Decode, tally: Tally, undelivered: Undelivered) -> None:
+        self._rules, self._decode, self._tally, self._undelivered = rules, decode, tally, undelivered
+        keys = [key for key in (rules.user_key, rules.event_key) if key is not None]
+        self._refuse = rules.refuse and rules.user_key is not None
+        #: The keys as they are written; the first is the user's, if there is one.
+        self.marks = [f'"{key}"'.encode() for key in keys]
+        # A key can hide behind an escape: any letter as \uXXXX, and / " \ behind a backslash.
+        self._escape = b"\\u" if all(key.isalnum() for key in "".join(keys).replace("_", "a")) else b"\\"
+
+    def escaped(self, data: bytes) -> bool:
+        """Whether there is an escape behind which a key could hide."""
+        return b"\\" in data and self._escape in data  # one byte is found far sooner than several
+
+    def named(self, data: bytes) -> bool:
+        """Whether one of the keys is in there, as far as it is not escaped."""
+        return b'"' in data and any(mark in data for mark in self.marks)
+
+    def harmless(self, frames: Sequence[bytes], joined: bytes) -> bool:
+        """Whether none of these, which are UTF-8, looks like an object and can't be read."""
+        if not self._refuse or not worth_a_look(joined) or self._decode.all_whole(frames):
+            return True
+        return self._decode.all_whole([frame for frame in frames if worth_a_look(frame) and looks_like_object(frame)])
+
+    def decode(self, frame: bytes) -> Decoded:
+        """Raises Dropped for what no handler can be given either."""
+        if self._rules.payload == "json":
+            value, frame = self._json(frame)
+            return value, Payload.verbatim(frame), self._keys_of(value, frame)
+        if self._rules.payload == "bytes":  # which need not be UTF-8, and are passed on as they are
+            text, replaced = self._decode.to_text(frame)
+            return frame, Payload.binary(frame), self._read(frame, text, replaced)
+        frame = self._decode.without_bom(frame)
+        text, replaced = self._decode.to_text(frame)
+        if replaced:
+            self._tally.note("not_utf8", "! a frame is not UTF-8: %s", shorten(frame))
+        return text, Payload.text(text), self._read(frame, text, replaced)
+
+    def refuse(self, unreadable: Unreadable) -> None:
+        """Tell that it goes to nobody."""
+        frame = unreadable.frame
+        self._tally.count("unreadable")
+        self._undelivered.add(
+            "unreadable", None, lambda: f"it can't be read: {self._decode.fault(frame)}: {shorten(frame)}"
+        )
+
+    def exact(self, key: str, frame: bytes) -> object:
+        """What an object that was read has under a key, each number as a Decimal."""
+        value = self._decode.exact(self._decode.to_text(frame)[0])
+        return value.get(key) if isinstance(value, dict) else None
+
+    def _json(self, frame: bytes) -> tuple[object, bytes]:
+        """The value, and its text without NULs and byte order marks, which no JSON has around it."""
+        try:
+            return self._decode.strict(frame), frame
+        except self._decode.not_json as error:
+            why = error
+        bare = self._decode.bare(frame)
+        if bare != frame:
+            try:
+                return self._decode.strict(bare), bare
+            except self._decode.not_json:
+                pass
+        self._refused(frame, str(why))
+        raise Dropped
+
+    def _refused(self, frame: bytes, why: str) -> None:
+        if self._decode.to_text(frame)[1]:
+            self._tally.count("not_utf8")
+            self._undelivered.add("not-utf8", None, f"it is not UTF-8: {shorten(frame)}")
+        elif self._refuse and looks_like_object(frame) and not self._is_lenient(frame):
+            self._tally.count("not_json")
+            self.refuse(Unreadable(frame))
+        else:
+            self._tally.count("not_json")
+            self._undelivered.add("not-json", None, f"it is not JSON: {why}: {shorten(frame)}")
+
+    def _is_lenient(self, frame: bytes) -> bool:
+        try:
+            self._decode.lenient(self._decode.to_text(frame)[0])
+        except self._decode.not_json:
+            return False
+        return True
+
+    def _read(self, frame: bytes, text: str, replaced: bool) -> Keys | Unreadable | None:
+        """The keys of a frame, if it may have any; reading is the dear part."""
+        if not self._may_matter(frame, replaced):
+            return None
+        try:
+            value = self._decode.lenient(text)
+        except self._decode.not_json as error:
+            if not self._refuse or not looks_like_object(frame):
+                return None
+            if isinstance(error, self._decode.too_deep):
+                self._tally.count("not_json")
+            return Unreadable(frame)
+        if replaced and self._refuse and self._is_doubtful(value):
+            return Unreadable(frame)
+        return self._keys_of(value, frame)
+
+    def _may_matter(self, frame: bytes, replaced: bool) -> bool:
+        if not self.marks:
+            return False
+        if self.escaped(frame) or self.named(frame):
+            return True
+        if not self._refuse or not worth_a_look(frame):
+            return False
+        return replaced or not self._decode.all_whole((frame,))
+
+    def _is_doubtful(self, value: object) -> bool:
+        """Whether its user can't be told, as bytes were replaced that may be of the key or of a name."""
+        key = self._rules.user_key
+        if not isinstance(value, dict) or key is None:
+            return False
+        if key not in value:
+            return not key.isascii() and any("\ufffd" in other for other in value)
+        users = value[key] if isinstance(value[key], list) else [value[key]]
+        return any(isinstance(user, str) and "\ufffd" in user for user in users)
+
+    def _keys_of(self, value: object, frame: bytes) -> Keys | None:
+        if not isinstance(value, dict) or not self.marks:
+            return None
+        user_key, event_key = self._rules.user_key, self._rules.event_key
+        users = None if user_key is None else value.get(user_key)
+        if isinstance(users, list):
+            users = list(users)  # a handler may change its own
+        return Keys(users, None if event_key is None else value.get(event_key), frame)

@@ -1,0 +1,42 @@
+"""Acks of one client, as packets of our own making; and a limit on what the server answers one that does not read.
+
+Must not know what is acked, nor why.
+
+Use: `answer = Acking(sid, outbox, limits)`; `answer([7, 8], {"ok": True})`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.delivery.limits import Limits
+from bridge.delivery.outbox import Outbox
+from bridge.delivery.write_buffer import Answer
+from bridge.wire.socketio_packets import encode_acks
+
+__all__ = ["Acking"]
+
+LONG = 4096  # bytes of an ack: no other than what the server has answered is as long
+
+
+class Acking:
+    """`outbox`: None if the client has gone."""
+
+    __slots__ = ("_limits", "_outbox", "_sid")
+
+    def __init__(self, sid: str, outbox: Outbox | None, limits: Limits) -> None:
+        self._sid, self._outbox, self._limits = sid, outbox, limits
+
+    def __call__(self, ids: Sequence[int], answer: dict[str, object]) -> None:
+        if self._outbox is None or not ids:
+            return
+        data = encode_acks(ids, answer)
+        if len(data) > LONG and len(ids) == 1 and self._outbox.answers > self._limits.size:
+            data = encode_acks(ids, self._too_much())
+        self._outbox.put(Answer(data))
+
+    def _too_much(self) -> dict[str, object]:
+        """What is answered in place of what would be too much for one that has asked and does not read."""
+        why = f"the answer was thrown away: more than {self._limits.size} bytes of answers wait for this client"
+        self._limits.tally.refuse("no-reply", f"client {self._sid}", why)
+        return {"ok": False, "error": "no-reply", "message": why}

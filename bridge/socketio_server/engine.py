@@ -1,0 +1,294 @@
+"""Clients in and out, through Flask-SocketIO, on sessions of ours.
+
+Knows python-socketio and Engine.IO so that nobody else has to. Must not know what events mean.
+
+Use: `engine = Engine(app, options, tally); engine.run(on_connected=…, on_events=…, on_disconnected=…)`.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import eventlet
+from flask import Flask
+from flask_socketio import SocketIO
+from socketio.exceptions import ConnectionRefusedError
+
+from bridge.counters import Tally, shorten
+from bridge.delivery.backpressure import Pressure
+from bridge.delivery.client_registry import Audience
+from bridge.delivery.fanout import Recording
+from bridge.delivery.limits import Limits
+from bridge.engineio.http_server import serve
+from bridge.engineio.io_uring import send_many
+from bridge.engineio.origins import Origins
+from bridge.engineio.session import Session
+from bridge.errors import Refused
+from bridge.hub.vital_threads import vital
+from bridge.messages import Payload
+from bridge.recovery.greeting import Recovery, RecoveryOptions
+from bridge.socketio_server.ack_sender import Acking
+from bridge.socketio_server.connect_handler import Arrivals
+from bridge.socketio_server.install import take_over
+from bridge.socketio_server.library_logs import quiet_logger
+from bridge.socketio_server.manager import Manager
+from bridge.socketio_server.packet import EVENT, event_packet
+from bridge.socketio_server.private_api_check import check_seams
+from bridge.socketio_server.request_view import Visit
+from bridge.wire.socketio_packets import Event, encode_event
+
+__all__ = ["Engine", "EngineOptions", "OnAnswer", "OnEvents"]
+
+log = logging.getLogger("bridge.clients")
+
+#: Answers the events with these ack ids, all alike.
+OnAnswer = Callable[[Sequence[int], dict[str, object]], None]
+#: (sid, events, answer, may wait): how many were taken, all of them if it may wait. Names and arguments
+#: are as the client sent them: unchecked.
+OnEvents = Callable[[str, Sequence[Event], OnAnswer, bool], int]
+
+GOODBYE = 1.0  # seconds that closing may take in all; a client that does not read is not waited for
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """`max_event`: bytes of one packet of a client; `ping_interval`, `ping_timeout`, `connect_timeout`: seconds;
+    `outbox`: bytes that may wait for a client; `slow`: what becomes of one that is over it, see outbox.Limits;
+    `recovery`: None if no client recovers; `io_uring`: whether many are sent to at once, where the system can."""
+
+    allowed_origins: tuple[str, ...]
+    ping_interval: float
+    ping_timeout: float
+    connect_timeout: float
+    max_event: int
+    outbox: int
+    slow: str
+    recovery: RecoveryOptions | None = None
+    io_uring: bool = True
+
+
+class Engine:
+    """The clients of one process, by sid. Raises ServeError if its libraries are not those that it knows."""
+
+    def __init__(self, app: Flask, options: EngineOptions, tally: Tally) -> None:
+        check_seams()
+        self._app, self._tally = app, tally
+        self._origins = Origins(options.allowed_origins, tally)
+        self._clients: dict[str, Session] = {}
+        self._recovery = Recovery(options.recovery, tally)
+        self._leaving: dict[str, Session] = {}  # those whose end python-socketio has not done with
+        self._arrivals = Arrivals(
+            self._recovery,
+            lambda sid: self._clients.get(sid) or self._leaving.get(sid),
+            self._session,
+        )
+        self._limits = Limits(options.outbox, options.slow, tally)
+        #: For the fan-out; None if each client is sent to by itself.
+        self.send_many = send_many() if options.io_uring else None
+        self._server = SocketIO(
+            app,
+            async_mode="eventlet",
+            async_handlers=False,  # True is a green thread an event, and no order
+            client_manager=Manager(self._connected, self._arrivals.sid),
+            serializer=event_packet(options.max_event, self._arrivals.connect_data),
+            cors_allowed_origins="*" if "*" in options.allowed_origins else self._origins.allows,
+            ping_interval=options.ping_interval,
+            ping_timeout=options.ping_timeout,
+            max_http_buffer_size=options.max_event,
+            logger=quiet_logger("socketio", tally),
+            engineio_logger=quiet_logger("engineio", tally),
+        ).server
+        self._eio = take_over(
+            self._server,
+            connect_timeout=options.connect_timeout,
+            limits=self._limits,
+            arrives=self._arrivals.arrives,
+        )
+        shared = self._eio.shared
+        shared.slow, shared.behind, shared.silent, shared.who = self._too_slow, self._behind, self._silent, self._who
+        self._eio.on_foreign_origin = self._origins.refuse
+
+    def run(
+        self,
+        *,
+        on_late: Callable[[str], None],
+        on_connecting: Callable[[str, str, str], None] | None = None,
+        on_connected: Callable[[str, str, str, bool], None],
+        on_events: OnEvents,
+        on_disconnected: Callable[[str, bool], None],
+        on_failure: Callable[[], object],
+        user_of: Callable[[str], str | None],
+    ) -> None:
+        """From now on clients are served. `on_late` gets the sid of one that is to be told the last values;
+        `on_connecting` the sid, the address and the session of one that has asked to connect, and raises Refused if
+        it may not; None: all may.
+        `on_connected` the sid, the browser's address, the session, "" without one, and whether it has recovered;
+        `on_disconnected` the sid, and whether it has gone for good; `on_failure` is called when clients can't be
+        served any more, because of a bug. `user_of`: who a client is, for the log."""
+        self._on_late, self._on_connected = on_late, on_connected
+        self._on_events, self._on_disconnected, self._user_of = on_events, on_disconnected, user_of
+        self._eio.on_failure = on_failure
+        self._server.on(EVENT, self._event)
+        if on_connecting is not None:
+            self._server.on("connect", partial(self._connecting, on_connecting))
+        self._server.on("disconnect", self._disconnected)
+        self._eio.on_events(self._events)
+
+    @property
+    def audience(self) -> Audience:
+        """Who gets what is published."""
+        return self._recovery.audience
+
+    @property
+    def recording(self) -> Recording | None:
+        """What is kept of it for those who come back; None if recovery is off."""
+        return self._recovery.recording
+
+    @property
+    def at_once(self) -> int:
+        """Bytes that a client is to be sent at once: of more, one that is not behind could be over its limit."""
+        return self._limits.behind
+
+    @property
+    def pressure(self) -> Pressure:
+        """Whether the link has to wait for the clients."""
+        return self._limits.pressure
+
+    def now(self) -> dict[str, int]:
+        """What waits for clients and is kept for them just now."""
+        waiting = [outbox.size for outbox in self.audience.everybody()]
+        return {
+            "connections": len(self._eio.sockets),
+            "bytes_for_clients": sum(waiting),
+            "bytes_for_slowest": max(waiting, default=0),
+            **self._recovery.now(),
+        }
+
+    def refused_origins(self) -> list[dict[str, object]]:
+        """Pages that may not connect, and tried to last: see origins.py."""
+        return self._origins.refused()
+
+    def serve(self, listener: socket.socket, app: Any) -> None:
+        """Serve a WSGI app that has this engine in it, in a green thread."""
+        vital("web server", lambda: serve(listener, app, self._tally, self._eio), self._eio.on_failure)
+
+    def refuse_newcomers(self) -> None:
+        """From now on nobody new is let in: the bridge stops."""
+        self._eio.stops = True
+
+    def stop(self) -> None:
+        """Close every client's transport, with no Socket.IO DISCONNECT: stock clients then come
+        back by themselves, which after a DISCONNECT they don't."""
+        for session in list(self._eio.sockets.values()):
+            session.close()
+        ends = time.monotonic() + GOODBYE
+        while self._eio.sockets and time.monotonic() < ends:
+            eventlet.sleep(0.01)
+        for sid in list(self._clients):  # whose handler takes its time: that they leave is told all the same
+            self._disconnected(sid, "server disconnect")
+
+    def _connecting(self, ask: Callable[[str, str, str], None], sid: str, environ: object, auth: object = None) -> None:
+        """Implements python-socketio's connect handler."""
+        session = self._eio.sockets.get(self._server.manager.eio_sid_from_sid(sid, "/"))
+        if session is None:
+            raise ConnectionRefusedError("it has gone already")
+        try:
+            ask(sid, session.address, self._arrivals.session(sid))
+        except Refused as error:
+            raise ConnectionRefusedError(error.message, {"error": error.code}) from None
+
+    def visit(self, sid: str) -> Visit | None:
+        """What a client that is connecting came with; None if it has gone already."""
+        eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
+        whole = self._server.environ.of(eio_sid)
+        return None if whole is None else Visit(self._app, whole, self._arrivals.auth(eio_sid))
+
+    def close(self, sid: str, code: str) -> None:
+        """End a client's connection for good, telling it why. One that is not there is no error."""
+        session = self._clients.get(sid)
+        if session is not None:
+            self._recovery.cut_off(sid)
+            session.left = True
+            session.part(encode_event("bridge:closing", Payload.of({"code": code})))
+
+    def _connected(self, sid: str, eio_sid: str) -> None:
+        greeting, session = self._arrivals.greeting(sid), self._eio.sockets.get(eio_sid)
+        if session is None:
+            self._recovery.left(sid, for_good=False)
+            self._on_disconnected(sid, False)
+            return  # it has gone between its CONNECT and the answer
+        self._clients[sid] = session
+        session.outbox.press()
+        session.left = False
+        self._recovery.joined(greeting, sid, session.outbox)
+        recovered = greeting.after is not None
+        if not recovered:
+            self._on_late(sid)
+        self._on_connected(sid, session.address, greeting.session, recovered)
+        if sid in self._clients:  # unless what was told of it has closed it
+            session.client = sid
+
+    def _disconnected(self, sid: str, _reason: str) -> None:
+        session = self._clients.pop(sid, None)
+        if session is not None:
+            # A transport that is open still: it, or a handler, has ended the Socket.IO connection alone.
+            for_good = session.left or not session.closed
+            self._leaving[sid] = session
+            session.later(self._left, sid)
+            self._recovery.left(sid, for_good)
+            session.outbox.unpress()
+            session.client = None
+            self._on_disconnected(sid, for_good)
+
+    def _session(self, eio_sid: str) -> Session | None:
+        session: Session | None = self._eio.sockets.get(eio_sid)
+        return session
+
+    def _left(self, sid: str) -> None:
+        del self._leaving[sid]
+
+    def _who(self, session: Session) -> str:
+        """What the log calls it: its Socket.IO id, as with that of Engine.IO one could poll in its place."""
+        if session.client is None:
+            return f"a client at {session.address}"
+        user = self._user_of(session.client)
+        named = f" of user {shorten(user)}" if user not in (None, session.client) else ""
+        return f"client {session.client}{named} at {session.address}"
+
+    def _silent(self, session: Session) -> None:
+        self._tally.note("clients_silent", "! %s is disconnected: it has not answered a ping", session)
+
+    def _behind(self, session: Session) -> None:
+        log.info(
+            "= %s begins to lose messages, the oldest first: %d bytes wait for it, the first for %.1f s",
+            session, session.outbox.size, session.outbox.age,
+        )  # fmt: skip
+
+    def _too_slow(self, session: Session) -> None:
+        outbox = session.outbox
+        if outbox.size:
+            reason = f"{outbox.size} bytes wait for it, the first for {outbox.age:.1f} s"
+        else:
+            reason = "it takes what it has missed more slowly than the history forgets it"
+        self._tally.note(
+            "clients_slow", "! %s is disconnected as slow: %s (--outbox %d)", session, reason, self._limits.size
+        )
+        if session.client is not None:
+            self._recovery.cut_off(session.client)
+        session.part(encode_event("bridge:closing", Payload.of({"code": "slow"})))
+
+    def _events(self, sid: str, events: Sequence[Event], may_wait: bool) -> int:
+        if log.isEnabledFor(logging.DEBUG):
+            for _, data in events:
+                log.debug("< %s %s", sid, shorten(data))
+        return self._on_events(sid, events, Acking(sid, self.audience.get(sid), self._limits), may_wait)
+
+    def _event(self, sid: str, ack_id: int | None, data: object) -> None:
+        """One event as EventPacket renamed it: of a client that polls, or with attachments."""
+        self._events(sid, [(ack_id, data if isinstance(data, list) and data else [None])], True)

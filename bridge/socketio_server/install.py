@@ -1,0 +1,109 @@
+"""A Socket.IO server of python-socketio's, on sessions of ours.
+
+What is replaced are attributes without an underscore: `server.eio`, `server.environ`, `server.packet_class` and
+the handler of messages.
+Rooms, namespaces, callbacks and Flask-SocketIO's handlers go on as they were. Must not know the
+bridge.
+
+Use: `eio = take_over(socketio.server)`, before it serves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import socketio
+
+from bridge.counters import Tally
+from bridge.delivery.limits import Limits
+from bridge.engineio.environ_store import Environs
+from bridge.engineio.intake import Unreadable
+from bridge.engineio.server import EngineServer, ServerOptions
+from bridge.socketio_server.packet import readable
+
+__all__ = ["CONNECT_TIMEOUT", "OUTBOX", "take_over"]
+
+CONNECT_TIMEOUT = 45.0  # seconds; Node's socket.io has it
+OUTBOX = 1024 * 1024  # bytes; Centrifugo's queue of one client
+MAX_SESSIONS = 15_000  # of 20,000 open files that a process commonly may have
+
+_Arrives = Callable[[str, str], AbstractContextManager[None]]
+
+_CONNECT = re.compile(r"0(?:(/[^,?]*)[^,]*,?)?")
+
+
+def take_over(
+    server: socketio.Server,
+    *,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    max_sessions: int = MAX_SESSIONS,
+    limits: Limits | None = None,
+    arrives: _Arrives | None = None,
+) -> EngineServer:
+    """The Engine.IO server that `server` has from now on.
+
+    `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see outbox.py; `arrives`: gets
+    the session's id and the packet of each CONNECT to the default namespace, which is answered inside.
+    """
+    options = ServerOptions(connect_timeout, max_sessions, limits or Limits(OUTBOX, "disconnect", Tally()))
+    server.eio = eio = EngineServer(server.eio, options)
+    server.environ = Environs()
+    server.packet_class = readable(server.packet_class)
+    eio.handlers = {**eio.handlers, "message": _Messages(server, eio, eio.handlers["message"], arrives)}
+    return eio
+
+
+class _Messages:
+    """The handler of messages, around python-socketio's: Socket.IO protocol 5, where that departs from it."""
+
+    def __init__(self, server: socketio.Server, eio: EngineServer, inner: Any, arrives: _Arrives | None) -> None:
+        self._server, self._eio, self._inner, self._arrives = server, eio, inner, arrives
+
+    def __call__(self, sid: str, data: str | bytes) -> None:
+        connect = _CONNECT.match(data) if isinstance(data, str) else None
+        if connect is None or not isinstance(data, str):
+            self._inner(sid, data)
+        elif self._is_served(connect[1] or "/"):
+            self._connect(sid, connect[1] or "/", data)
+        else:
+            self._refuse(sid, connect[1] or "/", "Invalid namespace")
+
+    def _connect(self, sid: str, namespace: str, data: str) -> None:
+        arrives = self._arrives(sid, data) if self._arrives is not None and namespace == "/" else nullcontext()
+        try:
+            with arrives:
+                self._inner(sid, data)
+        except Unreadable:
+            raise
+        except Exception:
+            # A client that is told nothing waits for ever.
+            client = self._server.manager.sid_from_eio_sid(sid, namespace)
+            if client is not None:
+                self._server.manager.disconnect(client, namespace)
+            self._refuse(sid, namespace, "Connection refused by server")
+            raise
+        self._connected(sid)
+
+    def _refuse(self, sid: str, namespace: str, message: str) -> None:
+        error = json.dumps({"message": message}, separators=(",", ":"))
+        self._eio.send(sid, f"4{namespace},{error}" if namespace != "/" else f"4{error}")
+
+    def _is_served(self, namespace: str) -> bool:
+        server = self._server
+        found: bool = (
+            namespace in server.handlers
+            or namespace in server.namespace_handlers
+            or server.namespaces == "*"
+            or namespace in server.namespaces
+        )
+        return found
+
+    def _connected(self, sid: str) -> None:
+        session, manager = self._eio.sockets.get(sid), self._server.manager
+        if session is not None and not session.joined:
+            session.joined = any(manager.sid_from_eio_sid(sid, name) for name in list(manager.get_namespaces()))
+        self._server.environ.pack(sid)

@@ -1,0 +1,49 @@
+"""The libraries' logs, as the bridge has them: short, seldom, counted.
+
+Use: `SocketIO(app, logger=quiet_logger("socketio", tally))`.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from bridge.counters import Tally, shorten
+
+__all__ = ["quiet_logger"]
+
+log = logging.getLogger("bridge.clients")
+
+
+class _OneLine(logging.Filter):
+    """The libraries log a traceback for each packet that is none, and a line for each that is out of
+    place; one line in a while, shortened, and a count are enough."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__()
+        self._tally = tally
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.exc_info and record.levelno == logging.WARNING:
+            self._tally.note("bad_packets", "! %s", shorten(record.getMessage(), 200))
+            return False
+        if not record.exc_info:
+            return record.levelno < logging.WARNING or self._is_news(record)
+        error = record.exc_info[1]
+        what = f"{type(error).__name__}: {error}"  # not repr(): that of a UnicodeDecodeError has the whole text in it
+        client = getattr(record, "client", "a client")
+        self._tally.note("bad_packets", "! a packet of %s could not be read: %s", client, shorten(what, 200))
+        log.debug("! %s", record.getMessage(), exc_info=record.exc_info)
+        return False
+
+    def _is_news(self, record: logging.LogRecord) -> bool:
+        record.msg = f"! {record.msg}"
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
+def quiet_logger(name: str, tally: Tally) -> logging.Logger:
+    """For the library of this name."""
+    logger = logging.getLogger(f"bridge.clients.{name}")
+    logger.setLevel(logging.WARNING)
+    logger.addFilter(_OneLine(tally))
+    return logger

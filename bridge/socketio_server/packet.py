@@ -1,0 +1,146 @@
+"""Socket.IO packets as the bridge wants them decoded.
+
+python-socketio acks with what a handler returns and never shows it the ack's id, and it runs
+its own lifecycle handlers for an event that a client has named `connect` or `disconnect`. So
+each event of a client is renamed on the way in: `["move", {…}]` with ack id 3 becomes one
+event of our own with the arguments 3 and ["move", {…}], and nothing else sees its name.
+
+An event whose JSON or attachments can't be read is an event without data, which is refused like
+any other bad event, with its ack.
+
+Use: `SocketIO(serializer=event_packet(1 << 20))`; `server.on(EVENT, handler)`, `handler(sid, ack_id, data)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from socketio import packet
+
+from bridge.engineio.intake import Unreadable
+
+__all__ = ["EVENT", "EventPacket", "event_packet", "readable"]
+
+#: The one event that clients' events arrive as. No client can send it: theirs are its arguments.
+EVENT = "bridge:event"
+
+MOST_ATTACHMENTS = 1000  # of one event: empty ones would go on for ever
+
+_TYPES = frozenset("0123456")
+_PLAIN = {packet.BINARY_EVENT: packet.EVENT, packet.BINARY_ACK: packet.ACK}
+
+
+class EventPacket(packet.Packet):  # type: ignore[misc]
+    """A packet whose events, on the default namespace, are arguments of EVENT.
+
+    `max_attached`: bytes that all attachments of one packet may have together; `connect_data`: makes what a
+    CONNECT is answered with.
+    """
+
+    max_attached = 1 << 20
+    packet_type: int
+    data: Any
+
+    @staticmethod
+    def connect_data(data: dict[str, object]) -> dict[str, object]:
+        """As it is."""
+        return data
+
+    def encode(self) -> Any:
+        """The packet as text, or as a list with its attachments."""
+        if self.packet_type == packet.CONNECT and self.namespace in (None, "/") and "sid" in (self.data or ()):
+            return "0" + orjson.dumps(self.connect_data(self.data)).decode()
+        return super().encode()
+
+    def decode(self, encoded_packet: Any) -> int:
+        """Decode; the number of attachments still to come. Raises ValueError for what is no packet."""
+        if not isinstance(encoded_packet, str) or encoded_packet[:1] not in _TYPES:
+            raise ValueError("this is no Socket.IO packet")
+        try:
+            count: int = super().decode(encoded_packet)
+        except (ValueError, RecursionError):
+            if self.packet_type != packet.EVENT:
+                raise
+            count, self.data = 0, None
+        if count > MOST_ATTACHMENTS:
+            raise ValueError(f"{count} attachments are more than {MOST_ATTACHMENTS}")
+        if not count and self.packet_type in _PLAIN:
+            # python-socketio would wait for an attachment all the same, and take whatever comes next for it
+            self.packet_type = _PLAIN[self.packet_type]
+        if self.packet_type in (packet.EVENT, packet.BINARY_EVENT) and self.namespace in (None, "/"):
+            self.data = [EVENT, self.id, self.data]
+            self.id: int | None = None
+        return count
+
+    def add_attachment(self, attachment: Any) -> bool:
+        """Take the next attachment; whether it was the last.
+
+        A packet whose attachments are text, too many bytes, or not those that its JSON refers to
+        is over at once: python-socketio keeps one that raises, and with it all that follows.
+        """
+        size = sum(map(len, self.attachments)) + len(attachment)
+        try:
+            if isinstance(attachment, bytes) and size <= self.max_attached:
+                return bool(super().add_attachment(attachment))
+        except (IndexError, TypeError, RecursionError):
+            pass
+        self.data = [EVENT, self.data[1], None] if self.data and self.data[0] == EVENT else []
+        return True
+
+
+def readable(packet_class: type[packet.Packet]) -> type[packet.Packet]:
+    """The class, but what is no packet of Socket.IO protocol 5 raises Unreadable, whatever it is.
+
+    python-socketio takes some of that, and of the rest keeps half.
+    """
+
+    class Readable(packet_class):  # type: ignore[misc]
+        def __init__(self, *args: Any, encoded_packet: Any = None, **kwargs: Any) -> None:
+            super().__init__(*args, encoded_packet=encoded_packet, **kwargs)
+            if encoded_packet is not None and not encoded_packet:  # which is not decoded at all
+                raise Unreadable("an empty message")
+
+        def decode(self, encoded_packet: Any) -> int:
+            try:
+                if not isinstance(encoded_packet, str):
+                    raise ValueError("an attachment that was not announced")
+                count: int = super().decode(encoded_packet)
+            except Exception as error:
+                raise Unreadable(f"{type(error).__name__}: {error}") from None
+            if not _is_valid(self.packet_type, self.data):
+                raise Unreadable(f"this is no packet of Socket.IO's: {encoded_packet[:75]!r}")
+            return count
+
+        def add_attachment(self, attachment: Any) -> bool:
+            try:
+                complete = bool(super().add_attachment(attachment))
+            except (ValueError, IndexError, TypeError, KeyError, RecursionError) as error:
+                raise Unreadable(f"an attachment is out of place: {error}") from None
+            if not all(isinstance(each, bytes) for each in self.attachments):
+                raise Unreadable("an attachment is text")
+            return complete
+
+    return Readable
+
+
+def _is_valid(packet_type: int, data: object) -> bool:
+    """What a client may send (Socket.IO protocol 5, "Packet types")."""
+    if packet_type in (packet.EVENT, packet.BINARY_EVENT):
+        return isinstance(data, list) and bool(data) and isinstance(data[0], str)
+    if packet_type in (packet.ACK, packet.BINARY_ACK):
+        return isinstance(data, list)
+    if packet_type == packet.CONNECT:
+        return data is None or isinstance(data, dict)
+    return packet_type == packet.DISCONNECT and data is None
+
+
+def event_packet(
+    max_attached: int,
+    connect_data: Callable[[dict[str, object]], dict[str, object]] = dict,
+) -> type[EventPacket]:
+    """The class of packets with this limit, in bytes, and this answer to a CONNECT."""
+    return type(
+        "EventPacket", (EventPacket,), {"max_attached": max_attached, "connect_data": staticmethod(connect_data)}
+    )

@@ -1,0 +1,99 @@
+"""What a client came with: its request and its auth, for handlers, made when somebody asks for it.
+
+Of the request the few strings are kept that python-socketio keeps anyway (environs.py). `flask.request` and
+`flask.session` are there while a hook runs, and cost nothing until one of them is touched. Must not know users.
+
+Use: `visit = Visit(app, whole, auth)`; `visit.headers["User-Agent"]`; `token = visit.enter()`; `visit.leave(token)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import Token
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qs
+
+from flask import Flask
+from flask.ctx import RequestContext
+from flask.globals import _cv_request
+from werkzeug.http import parse_cookie
+
+__all__ = ["Headers", "Visit"]
+
+_TRANSPORTS = frozenset(("EIO", "transport", "sid", "t", "b64"))  # Engine.IO's own part of a query
+
+
+class Headers(Mapping[str, str]):
+    """A request's headers; their names in any case. Iterated over as browsers write them: `User-Agent`."""
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._values = {_name(key): str(value) for key, value in environ.items() if key.startswith("HTTP_")}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.title()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class Visit:
+    """One connection's. `whole`: makes the WSGI environ of its first request; `auth`: the object that came with its
+    CONNECT, without what is the bridge's own."""
+
+    __slots__ = ("_app", "_whole", "auth")
+
+    def __init__(self, app: Flask, whole: Callable[[], dict[str, Any]], auth: Mapping[str, Any]) -> None:
+        self._app, self._whole, self.auth = app, whole, auth
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The request's."""
+        return Headers(self._whole())
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The request's."""
+        return dict(parse_cookie(self._whole()).items())
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """What the page gave as `query`; of a name with several values the first."""
+        values = parse_qs(self._whole().get("QUERY_STRING", ""), keep_blank_values=True)
+        return {name: value[0] for name, value in values.items() if name not in _TRANSPORTS}
+
+    def enter(self) -> Token[RequestContext]:
+        """From now on, in this thread, flask.request and flask.session are this client's."""
+        return _cv_request.set(_Context(self._app, self._whole))  # type: ignore[arg-type]
+
+    def leave(self, token: Token[RequestContext]) -> None:
+        """No longer."""
+        _cv_request.reset(token)
+
+
+class _Context:
+    """In the place of Flask's RequestContext, which is made when it is needed."""
+
+    def __init__(self, app: Flask, whole: Callable[[], dict[str, Any]]) -> None:
+        self._app, self._whole = app, whole
+
+    @cached_property
+    def _made(self) -> RequestContext:
+        return self._app.request_context(self._whole())
+
+    @cached_property
+    def session(self) -> Any:
+        """As a route finds it; what is written there is in no cookie."""
+        interface = self._app.session_interface
+        session = interface.open_session(self._app, self._made.request)
+        return interface.make_null_session(self._app) if session is None else session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made, name)
+
+
+def _name(key: str) -> str:
+    return key.removeprefix("HTTP_").replace("_", "-").title()

@@ -1,0 +1,42 @@
+"""lane.py in a process of its own, as eventlet is nothing for this one: each job once, one at a time, in order."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.process import ROOT
+
+START = """
+import warnings
+warnings.simplefilter("ignore")
+import eventlet
+from bridge.engineio import client_task_queue as module
+ran = []
+lane = module.Lane(lambda error: ran.append(repr(error)), lambda: ran.append("empty"))
+
+def job(name):
+    ran.append(name)
+    eventlet.sleep(0)
+    ran.append(name + " is done")
+
+"""
+
+
+def ran(code: str) -> list[str]:
+    """What was done, in order."""
+    code = f"{START}{code}\nwhile 'empty' not in ran: eventlet.sleep(0)\nprint(*ran, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=30, check=True
+    )
+    assert not done.stderr, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_jobs_are_done_in_order_one_at_a_time() -> None:
+    assert ran('lane.add(job, "a"); lane.add(job, "b")') == ["a", "a is done", "b", "b is done", "empty"]
+
+
+def test_a_job_that_comes_while_the_turn_is_given_away_is_done_once() -> None:
+    late = 'module.LONGEST_TURN = -1; lane.add(ran.append, "long"); eventlet.spawn(lane.add, job, "late")'
+    assert ran(late) == ["long", "late", "late is done", "empty"]

@@ -1,0 +1,73 @@
+"""waiting.py: what is due in time, in order, and not if it was taken back."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from bridge.relay.expiry_queue import Waiting
+from tests.waiting import Log
+
+
+def test_what_waits_is_due_in_the_order_of_adding() -> None:
+    due: Log[str] = Log()
+    line = Waiting(0.01, due.add, 100)
+    for key in "abc":
+        line.add(key)
+    assert due.wait_count(3) == ["a", "b", "c"]
+    line.add("d")
+    assert due.wait_count(4)[-1] == "d"
+
+
+def test_what_was_taken_back_is_not_due_and_what_is_added_again_waits_anew() -> None:
+    due: Log[str] = Log()
+    line = Waiting(0.05, due.add, 100)
+    line.add("a")
+    line.add("b")
+    line.discard("a")
+    line.discard("nobody")
+    line.add("c")
+    line.add("b")
+    assert "b" in line
+    assert due.wait_count(2) == ["c", "b"]
+    assert len(line) == 0
+
+
+def test_beyond_the_limit_the_oldest_is_due_early() -> None:
+    due: Log[str] = Log()
+    line = Waiting(3600, due.add, 2)
+    for key in "abcd":
+        line.add(key)
+    assert due.wait_count(2) == ["a", "b"]
+    assert len(line) == 2
+    line.close()
+
+
+def test_no_thread_is_left_when_nothing_waits() -> None:
+    before = set(threading.enumerate())
+    line = Waiting(3600, lambda _: None, 100)
+    line.add("a")
+    (thread,) = set(threading.enumerate()) - before
+    line.discard("a")
+    thread.join(15)
+    assert not thread.is_alive()
+    line.add("b")
+    line.close()
+    line.add("c")
+    assert len(line) == 0
+
+
+def test_what_fails_does_not_keep_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    due: Log[str] = Log()
+
+    def call(key: str) -> None:
+        due.add(key)
+        if key == "a":
+            raise ValueError("a bug")
+
+    line = Waiting(0.01, call, 100)
+    line.add("a")
+    line.add("b")
+    assert due.wait_count(2) == ["a", "b"]
+    assert "a bug" in caplog.text
