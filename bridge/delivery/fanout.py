@@ -1,6 +1,6 @@
 """A burst to its clients: each gets its share in one piece, and nobody waits for a slow one.
 
-What is for all is the same bytes for all; see shares.py. With a history, messages have offsets and are stored
+What is for all is the same bytes for all; see burst_encoder.py. With a history, messages have offsets and are stored
 before they are sent, so that who comes back meanwhile misses none and gets none twice. Must not know how a
 client is written to, nor where deliveries come from.
 

@@ -1,6 +1,6 @@
 """The embedded demo server: a real TCP server inside the process, for a first look without one's own.
 
-What it does: listens on a free port of 127.0.0.1, moves a small world (`demo_world.py`) 30 times a second and
+What it does: listens on a free port of 127.0.0.1, moves a small world (`world.py`) 30 times a second and
 speaks the default wire: JSON, each frame ended by `~`, both ways. It uses every route: to all, to one user, to a list.
 It must not know of the bridge beyond framing and codec: it is the other end of the link, like anybody's server.
 It runs on plain threads as well as on green ones.

@@ -19,7 +19,7 @@ from eventlet.patcher import original
 
 __all__ = ["VERSION", "VISITOR", "answer", "asks_for_websocket", "hears_close_frames", "refusal", "take_socket"]
 
-#: In the environ of a request that eventlet has not seen: who has its socket, see door.py.
+#: In the environ of a request that eventlet has not seen: who has its socket, see acceptor.py.
 VISITOR = "bridge.visitor"
 
 _socket: Any = original("socket")

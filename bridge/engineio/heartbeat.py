@@ -2,7 +2,7 @@
 
 Must not know how a session ends.
 
-Use: a session is Pinged; `session.ping()`, `session.pong_overdue()` by deadlines.py.
+Use: a session is Pinged; `session.ping()`, `session.pong_overdue()` by timeouts.py.
 """
 
 from __future__ import annotations

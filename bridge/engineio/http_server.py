@@ -62,7 +62,7 @@ def make_room() -> None:
 
 def serve(listener: socket.socket, app: Any, tally: Tally, engine: EngineServer | None = None) -> None:
     """Serve until the calling green thread is killed. `engine`: what is in the app, if it is ours; WebSocket requests
-    then are served without eventlet's WSGI server, see door.py."""
+    then are served without eventlet's WSGI server, see acceptor.py."""
     front: Any = listener
     if engine is not None:
         engine.run()

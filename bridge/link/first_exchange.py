@@ -24,7 +24,7 @@ MOST = 1024 * 1024  # bytes of frames that wait to be asked for; then the server
 
 
 class Framing(Protocol):
-    """An encoder as framing.py makes them."""
+    """An encoder as registry.py makes them."""
 
     def frame(self, payload: bytes) -> bytes: ...
 

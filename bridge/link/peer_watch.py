@@ -1,6 +1,6 @@
 """Looks each second whether the machine at the other end of the link is there, and whether its program reads.
 
-The judgement is vitals.py's; here is the clock, and who is told. Must not know sockets.
+The judgement is peer_liveness.py's; here is the clock, and who is told. Must not know sockets.
 
 Use: `watch = Watch(); watch.run(on_gone, on_stall)`; `begin(look)`, `end()` for each connection.
 """

@@ -27,7 +27,7 @@ READ_SIZE = 256 * 1024  # one read is one burst; measured: 41 M deliveries/s at 
 
 
 class Decoding(Protocol):
-    """A decoder as framing.py makes them; see there."""
+    """A decoder as registry.py makes them; see there."""
 
     skipped: list[FrameTooBig]
 

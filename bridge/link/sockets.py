@@ -24,7 +24,7 @@ __all__ = [
     "takes", "unanswered_for", "vitals_of",
 ]  # fmt: skip
 
-KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s; vitals.py looks for it where keepalive is silent
+KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s; peer_liveness.py looks for it where keepalive is silent
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),

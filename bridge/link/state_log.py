@@ -17,7 +17,7 @@ from bridge.timer import Alarm
 
 __all__ = ["QUIET", "REMIND", "SETTLED", "Changes"]
 
-QUIET = 10.0  # seconds in which a line is no news; as in tally.py
+QUIET = 10.0  # seconds in which a line is no news; as in counters.py
 SETTLED = 1.0  # seconds after which a change that was no news is said, if it has lasted
 REMIND = 60.0  # seconds until what has not changed is said again
 

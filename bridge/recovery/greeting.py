@@ -23,7 +23,7 @@ __all__ = ["Recovery", "RecoveryOptions"]
 
 @dataclass(frozen=True, slots=True)
 class RecoveryOptions:
-    """`window`: seconds; `size`: bytes that are kept for those who come back; `key`: see tokens.py."""
+    """`window`: seconds; `size`: bytes that are kept for those who come back; `key`: see session_token.py."""
 
     window: float
     size: int

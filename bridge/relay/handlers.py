@@ -1,6 +1,6 @@
 """What a user's own Python file can hook into: the object given to `setup(bridge)`.
 
-Keeps the hooks; answers.py reads what they return. Must not know sockets, Flask or the queue;
+Keeps the hooks; hook_results.py reads what they return. Must not know sockets, Flask or the queue;
 sending and emitting are given with `run()`, and before that are refused in words.
 
 Use, in a handlers file:

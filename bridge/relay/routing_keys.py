@@ -26,7 +26,7 @@ Message = Any
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """codec.py's functions, as routing needs them, and keyed.py's: `keyed(key)` tells of many frames at once what each
+    """codec.py's functions, as routing needs them, and key_reader.py's: `keyed(key)` tells of many frames at once what each
     has there, `missing` if nothing; a ValueError if one can't be read so. `all_whole`: whether each is one JSON value;
     `exact`: as `lenient`, with numbers as Decimals; `fault`: what is wrong with a frame that `lenient` can't read."""
 

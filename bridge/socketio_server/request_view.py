@@ -1,6 +1,6 @@
 """What a client came with: its request and its auth, for handlers, made when somebody asks for it.
 
-Of the request the few strings are kept that python-socketio keeps anyway (environs.py). `flask.request` and
+Of the request the few strings are kept that python-socketio keeps anyway (environ_store.py). `flask.request` and
 `flask.session` are there while a hook runs, and cost nothing until one of them is touched. Must not know users.
 
 Use: `visit = Visit(app, whole, auth)`; `visit.headers["User-Agent"]`; `token = visit.enter()`; `visit.leave(token)`.

@@ -20,7 +20,7 @@ __all__ = ["ENGINES", "OURS", "SETTINGS", "Site", "Sites"]
 
 ENGINES = ("plain", "ours")
 #: Whether there is an engine of ours to compare.
-OURS = (ROOT / "bridge" / "clients" / "engine" / "takeover.py").exists()
+OURS = (ROOT / "bridge" / "socketio_server" / "install.py").exists()
 
 #: Flags by name. No ping comes in between unless a test is about pings.
 SETTINGS: dict[str, tuple[str, ...]] = {

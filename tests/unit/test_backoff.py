@@ -1,4 +1,4 @@
-"""delays.py: soon after a refusal, for a while and as long as somebody waits; growing after all else."""
+"""backoff.py: soon after a refusal, for a while and as long as somebody waits; growing after all else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pressure.py: the link waits while every client is behind, and no longer than two seconds if none takes anything."""
+"""backpressure.py: the link waits while every client is behind, and no longer than two seconds if none takes anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""audience.py and fanout.py with a history: who comes back gets what it missed, all of it, once, before what is new."""
+"""client_registry.py and fanout.py with a history: who comes back gets what it missed, all of it, once, before what is new."""
 
 from __future__ import annotations
 

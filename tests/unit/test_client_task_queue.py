@@ -1,4 +1,4 @@
-"""lane.py in a process of its own, as eventlet is nothing for this one: each job once, one at a time, in order."""
+"""client_task_queue.py in a process of its own, as eventlet is nothing for this one: each job once, one at a time, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tally.py: counters by name, and log lines that don't repeat themselves."""
+"""counters.py: counters by name, and log lines that don't repeat themselves."""
 
 from __future__ import annotations
 

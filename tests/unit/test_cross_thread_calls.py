@@ -1,4 +1,4 @@
-"""crossing.py: a thread that waits for the bridge is told when it stops, also if what it asked for has begun.
+"""cross_thread_calls.py: a thread that waits for the bridge is told when it stops, also if what it asked for has begun.
 
 In a process of its own, as eventlet is nothing for this one.
 """

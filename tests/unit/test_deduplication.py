@@ -1,4 +1,4 @@
-"""once.py and --once-key: of one user's events with the same value in a field, the server gets one."""
+"""deduplication.py and --once-key: of one user's events with the same value in a field, the server gets one."""
 
 from __future__ import annotations
 

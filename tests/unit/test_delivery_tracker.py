@@ -1,4 +1,4 @@
-"""confirming.py: numbers that rise without gaps, and what of it the server has not confirmed."""
+"""delivery_tracker.py: numbers that rise without gaps, and what of it the server has not confirmed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""patterns.py: what the ends of connections and silence tell, and that one of them tells nothing."""
+"""ending_patterns.py: what the ends of connections and silence tell, and that one of them tells nothing."""
 
 from __future__ import annotations
 

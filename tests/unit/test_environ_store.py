@@ -1,4 +1,4 @@
-"""environs.py: small while nobody looks, and what a user changed stays changed."""
+"""environ_store.py: small while nobody looks, and what a user changed stays changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""waiting.py: what is due in time, in order, and not if it was taken back."""
+"""expiry_queue.py: what is due in time, in order, and not if it was taken back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hints.py: when something is said of what the server sends, and until when."""
+"""hint_tracker.py: when something is said of what the server sends, and until when."""
 
 from __future__ import annotations
 

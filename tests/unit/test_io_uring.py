@@ -1,4 +1,4 @@
-"""uring.py: the same to many sockets at once, and the truth about who took how much. All on real sockets."""
+"""io_uring.py: the same to many sockets at once, and the truth about who took how much. All on real sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""opening.py and exchange.py: what became of first words, and what may still be said when a connection has ended."""
+"""link_opening.py and first_exchange.py: what became of first words, and what may still be said when a connection has ended."""
 
 from __future__ import annotations
 

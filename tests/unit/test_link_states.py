@@ -1,4 +1,4 @@
-"""states.py and delays.py: the table of transitions, the page of the documents that shows it, the waits."""
+"""states.py and backoff.py: the table of transitions, the page of the documents that shows it, the waits."""
 
 from __future__ import annotations
 

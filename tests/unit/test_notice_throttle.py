@@ -1,4 +1,4 @@
-"""pace.py: what changes often is told now and then, and at the end as it is."""
+"""notice_throttle.py: what changes often is told now and then, and at the end as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""holding.py: what is held is bounded in time, for each client and in all, and given back in order."""
+"""offline_buffer.py: what is held is bounded in time, for each client and in all, and given back in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""uplink.py: what waits for the link, in order, and what became of it, told once."""
+"""queue.py: what waits for the link, in order, and what became of it, told once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""handed.py and sockets.py: how many frames a connection that broke may have taken with it."""
+"""sent_ledger.py and sockets.py: how many frames a connection that broke may have taken with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""sessions.py: who comes back is who it was, and recovers only if nothing that it missed has gone."""
+"""session_registry.py: who comes back is who it was, and recovers only if nothing that it missed has gone."""
 
 from __future__ import annotations
 

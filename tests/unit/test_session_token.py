@@ -1,4 +1,4 @@
-"""tokens.py: a pid is read by whom it was made by, and by nobody else."""
+"""session_token.py: a pid is read by whom it was made by, and by nobody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""packets.py: events as Socket.IO packets in WebSocket frames, read back by python-socketio's own parser."""
+"""socketio_packets.py: events as Socket.IO packets in WebSocket frames, read back by python-socketio's own parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""changes.py: what is news is a line at once, what is none is one line with a number, and the last one is true."""
+"""state_log.py: what is news is a line at once, what is none is one line with a number, and the last one is true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""state.py: the key and who is who outlive the process, are nobody else's, and a disk that is full ends nothing."""
+"""state_store.py: the key and who is who outlive the process, are nobody else's, and a disk that is full ends nothing."""
 
 from __future__ import annotations
 

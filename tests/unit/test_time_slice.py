@@ -1,4 +1,4 @@
-"""turns.py: a reader that is flooded lets others run, and one that waits anyway is not held up."""
+"""time_slice.py: a reader that is flooded lets others run, and one that waits anyway is not held up."""
 
 from __future__ import annotations
 

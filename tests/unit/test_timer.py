@@ -1,4 +1,4 @@
-"""alarm.py: what is to happen in time happens, once, on a thread that is there only while it is needed."""
+"""timer.py: what is to happen in time happens, once, on a thread that is there only while it is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""uplink.py with confirm: each frame has its number, and is sent again until the server confirms it."""
+"""queue.py with confirm: each frame has its number, and is sent again until the server confirms it."""
 
 from __future__ import annotations
 

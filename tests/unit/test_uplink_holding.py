@@ -1,4 +1,4 @@
-"""uplink.py while the link is down: what is sent is held, in order, and told its fate once."""
+"""queue.py while the link is down: what is sent is held, in order, and told its fate once."""
 
 from __future__ import annotations
 

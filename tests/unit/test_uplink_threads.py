@@ -1,4 +1,4 @@
-"""uplink.py between threads: each event has one fate, whoever is quicker."""
+"""queue.py between threads: each event has one fate, whoever is quicker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""backlog.py: whatever is sent of it in whatever pieces, what was put in comes out, whole and in order."""
+"""write_buffer.py: whatever is sent of it in whatever pieces, what was put in comes out, whole and in order."""
 
 from __future__ import annotations
 

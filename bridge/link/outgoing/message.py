@@ -40,7 +40,7 @@ class Sender(Protocol):
 
 
 class Framing(Protocol):
-    """An encoder as framing.py makes them."""
+    """An encoder as registry.py makes them."""
 
     separate: bool
 
@@ -56,7 +56,7 @@ class Entry:
 
     `by` None: on nobody's behalf. `presence`: a notice, which nobody waits for. `size`: its bytes.
     `until`: how long it is held, 0 if it has not been: a link that comes back for a moment gives it no more time.
-    With confirm, see confirming.py: `payloads`: what the pieces were made from; `first`, `last`: the numbers of
+    With confirm, see delivery_tracker.py: `payloads`: what the pieces were made from; `first`, `last`: the numbers of
     its frames, 0 while or if they have none; `unconfirmed`: a connection has had some of it; `again`: once more.
     """
 

@@ -1,8 +1,8 @@
 """What waits for the link: the bounded queue in front of its one writer, and what became of it.
 
 Takes payloads, frames them, and tells whoever sent one, exactly once, whether it was handed
-whole to the link's socket; with confirming.py, whether the server has confirmed it. While the link is
-down, what is sent is held, see holding.py. Presence goes the same way as the rest, in order, but is
+whole to the link's socket; with delivery_tracker.py, whether the server has confirmed it. While the link is
+down, what is sent is held, see offline_buffer.py. Presence goes the same way as the rest, in order, but is
 not refused for want of room, held, or sent again. Must not know sockets, users or Socket.IO.
 
 Use: `uplink.send([b'{"action":"x"}'], done)`; `done(None)` means sent, `done(Refused)` not.

@@ -1,6 +1,6 @@
 """What is kept from one connection for the next: what was held, and what the server has not confirmed.
 
-Puts holding.py and confirming.py together, either of which may be missing. State only: its owner has the
+Puts offline_buffer.py and delivery_tracker.py together, either of which may be missing. State only: its owner has the
 lock, the queue and the clock. Must not know sockets, users or who waits for room.
 
 Use: `keeping.frame(entry)`; `fates = keeping.broken(queue, now)`; `entries, fates = keeping.back()`.

@@ -1,4 +1,4 @@
-"""What the link's writer is fed from, as the writer sees it. uplink.py is one.
+"""What the link's writer is fed from, as the writer sees it. queue.py is one.
 
 Use: `class Uplink: …`, which need not name it.
 """
