@@ -190,3 +190,4 @@ def test_axe_finds_nothing_wrong_in_a_notice_or_the_form_for_a_name(
         expect(tab.page.locator("#notice")).to_be_visible()
         expect(tab.page.locator("#register")).to_be_visible()
         assert axe(tab) == []
+        tab.close()

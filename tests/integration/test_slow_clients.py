@@ -340,8 +340,9 @@ def test_a_stalled_client_costs_at_most_its_limit_the_kernels_share_included() -
 def test_what_is_for_one_stalled_client_alone_costs_no_more_either() -> None:
     with site("--slow", "drop-oldest") as at:
         reader = at.viewer()
-        stalled = [at.viewer(stalled=True) for _ in range(CLIENTS)]
+        reader.got(at.feed.send(FULL, 6000), 30)  # the history is full
         before = memory(at.bridge)
+        stalled = [at.viewer(stalled=True) for _ in range(CLIENTS)]
         for _ in range(400):  # 3.2 MB for each
             at.peer.send_json(*({"username": viewer.sid, "pad": "x" * 8000} for viewer in stalled))
         last = at.feed.send(1)
