@@ -38,7 +38,7 @@ from functools import partial
 from pathlib import Path
 
 from bridge import wiring
-from bridge.hub.cross_thread_calls import Crossing
+from bridge.hub.cross_thread_calls import CrossThreadCalls
 from bridge.hub.system_threads import end_after, lock_logging
 from bridge.hub.name_cache import forget_names
 from bridge.engineio.http_server import addresses, listen, make_room
@@ -46,15 +46,15 @@ from bridge.socketio_server.engine import Engine
 from bridge.hub.steady_wait import steadily
 from bridge.hub.vital_threads import vital
 from bridge.hub.watchdog import Watchdog
-from bridge.hub.worker_pool import Workers
+from bridge.hub.worker_pool import WorkerPool
 from bridge.config import Settings, describe, load, problems_block
 from bridge.demo.server import DemoServer
 from bridge.errors import HandlersError, LinkError, ServeError, SettingsError
 from bridge.link import codec
-from bridge.link.connection import Link, LinkState, LinkStatus
+from bridge.link.connection import Connection, LinkState, LinkStatus
 from bridge.link.dial import Dialer
 from bridge.link.outgoing.message import fits
-from bridge.link.first_exchange import Opening
+from bridge.link.first_exchange import FirstWordsRules
 from bridge.link.framing.registry import framing_in, framing_out
 from bridge.link.heartbeat import Heartbeat
 from bridge.logs import configure
@@ -62,13 +62,13 @@ from bridge.messages import Delivery, Payload
 from bridge.output import say
 from bridge.relay import handlers_file
 from bridge.relay.handlers import Bridge, Hooks
-from bridge.relay.notice_throttle import Pace
-from bridge.relay.relay import Relay, Wires
+from bridge.relay.notice_throttle import NoticeThrottle
+from bridge.relay.relay import Relay, RelayCallbacks
 from bridge.relay.users import Users
-from bridge.state_store import State
-from bridge.counters import Tally
+from bridge.state_store import StateStore
+from bridge.counters import Counters
 from bridge.version import VERSION
-from bridge.web import Outside, Sources, add_folder, add_index, add_status, create_app
+from bridge.web import OuterLayer, StatusSources, add_folder, add_index, add_status, create_app
 
 log = logging.getLogger("bridge")
 
@@ -81,22 +81,22 @@ class Process:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.tally = Tally()
+        self.counters = Counters()
         # A pipe, because a signal does not wake the hub from its poll, and a byte in a pipe does.
         self.ends, self.end = os.pipe()
         os.set_blocking(self.end, False)
-        self.crossing = Crossing()
-        self.watchdog = Watchdog(self.crossing, self.tally)
+        self.crossing = CrossThreadCalls()
+        self.watchdog = Watchdog(self.crossing, self.counters)
         self.ending = False
         self.exit_code = 0
         self.up = False  # the link
         self.demo = DemoServer() if settings.link.demo else None
         self.server = settings.link.server
-        self.state = State(Path(settings.recovery.state_dir))
+        self.state = StateStore(Path(settings.recovery.state_dir))
         self.users = Users()
         self.hooks = Hooks()
         self.app = create_app(Path(__file__).resolve().parent, wiring.page(settings), wiring.private(settings))
-        run = Workers(self.crossing).run
+        run = WorkerPool(self.crossing).run
         self.bridge = Bridge(self.app, self.hooks, self.users, wiring.reserved_events(settings), run)
 
     def load_handlers(self) -> None:
@@ -122,7 +122,7 @@ class Process:
             signal.signal(number, lambda *_: self._signalled())
         vital("way in for other threads", self.crossing.serve, self._failed)
         self.watchdog.run()
-        self.engine.serve(listener, Outside(self.app.wsgi_app, self.flask_app, self.tally))
+        self.engine.serve(listener, OuterLayer(self.app.wsgi_app, self.flask_app, self.counters))
         if self.settings.link.heartbeat:
             self.heartbeat.run()
         threading.Thread(target=self._run_link, name="bridge-link", daemon=True).start()
@@ -138,25 +138,25 @@ class Process:
         json = codec.JsonEncoder(encoder.escape)
         self.fits = partial(fits, encoder)
         hello = json.encode({relay.action_key: "hello", "epoch": secrets.token_hex(8)})
-        self.uplink = wiring.uplink(self.settings, encoder, hello, self._presence_overflow, self.tally)
+        self.uplink = wiring.uplink(self.settings, encoder, hello, self._presence_overflow, self.counters)
         self.heartbeat = Heartbeat((link.heartbeat or "").encode(), link.heartbeat_interval, self.uplink.tell)
-        self.link = Link(
+        self.link = Connection(
             steadily(Dialer(host, port, forget=forget_names).dial),
             partial(framing_in, link.framing_in, link.max_frame),
             wiring.link_options(self.settings, f"{host}:{port}", encoder.separate, own),
-            self.tally,
+            self.counters,
         )
-        parts = wiring.relay_parts(self.settings, self.users, self.hooks, json, self.tally)
+        parts = wiring.relay_parts(self.settings, self.users, self.hooks, json, self.counters)
         self.undelivered = parts.undelivered
-        self.relay = Relay(wiring.relay_rules(self.settings), parts, self.tally)
-        self.link_news = Pace(self.relay.link_changed, "bridge-link-news")
+        self.relay = Relay(wiring.relay_rules(self.settings), parts, self.counters)
+        self.link_news = NoticeThrottle(self.relay.link_changed, "bridge-link-news")
         opening = self.relay.opening(wiring.greetings(self.settings))
-        self.opening = None if opening is None else Opening(opening.begin, encoder)
+        self.opening = None if opening is None else FirstWordsRules(opening.begin, encoder)
 
     def _wire_web(self, host: str, port: int) -> None:
         self.flask_app = self.app.wsgi_app
-        self.engine = Engine(self.app, wiring.engine_options(self.settings, self.state), self.tally)
-        self.fanout = wiring.fanout(self.settings, self.engine, self.tally)
+        self.engine = Engine(self.app, wiring.engine_options(self.settings, self.state), self.counters)
+        self.fanout = wiring.fanout(self.settings, self.engine, self.counters)
         self.engine.run(
             on_late=lambda sid: self.fanout.catch_up(sid, None),
             on_connecting=self.relay.connecting if self.relay.asks_who_connects else None,
@@ -166,7 +166,7 @@ class Process:
             on_failure=self._failed,
             user_of=lambda sid: client.user if (client := self.users.get(sid)) else None,
         )
-        wires = Wires(
+        wires = RelayCallbacks(
             self.uplink.send, self.uplink.room, self.uplink.tell, self.uplink.up, self.fits,
             self.fanout.publish, self.fanout.tell, self.fanout.catch_up, self._link_json,
             self.state.remember, self.state.recall, self.engine.close, self.crossing.call,
@@ -175,9 +175,9 @@ class Process:
         self.relay.run(wires, self.bridge)
         add_status(
             self.app,
-            Sources(
+            StatusSources(
                 f"{host}:{port}", VERSION, self._link_json,
-                lambda: len(self.users.clients), lambda: len(self.users.names), self.tally.snapshot, self._now,
+                lambda: len(self.users.clients), lambda: len(self.users.names), self.counters.snapshot, self._now,
                 self.undelivered.rows,
                 self.engine.refused_origins,
                 lambda: self.watchdog.status,
@@ -220,7 +220,7 @@ class Process:
         return {"bytes_for_link": self.uplink.waiting, "bytes_held": self.uplink.held, **self.engine.now()}
 
     def _presence_overflow(self) -> None:
-        self.tally.note("presence_overflow", "! the server leaves presence unread; the link is made anew")
+        self.counters.note("presence_overflow", "! the server leaves presence unread; the link is made anew")
         self.link.drop(LinkError("busy", "the server does not read; presence piled up"))
 
     def _signalled(self) -> None:

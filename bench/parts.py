@@ -14,18 +14,18 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.decoding import DECODE
-from bridge.delivery.burst_encoder import Shares
-from bridge.delivery.client_registry import Audience
+from bridge.delivery.burst_encoder import BurstEncoder
+from bridge.delivery.client_registry import ClientRegistry
 from bridge.delivery.fanout import Fanout, Recording
 from bridge.delivery.history import History
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
 from bridge.link.framing.registry import framing_in
-from bridge.link.key_reader import Keyed
+from bridge.link.key_reader import KeyReader
 from bridge.messages import Delivery, Texts
-from bridge.relay.routing import Outbound, OutboundRules
+from bridge.relay.routing import Routing, RoutingRules
 from bridge.wire.offsets import Offsets
 from bridge.wire.socketio_packets import escape
 
@@ -67,28 +67,28 @@ class Parts:
     """All that a message passes, for one kind of work."""
 
     def __init__(self, work: _Work) -> None:
-        tally, self.users = Tally(), [secrets.token_urlsafe(15) for _ in range(CLIENTS)]
+        counters, self.users = Counters(), [secrets.token_urlsafe(15) for _ in range(CLIENTS)]
         sids = {user: (secrets.token_urlsafe(15),) for user in self.users}
         self.decoder = framing_in("~", 1 << 20)
-        rules = OutboundRules("text", "message", None, "username")
-        self.outbound = Outbound(rules, DECODE, lambda names: (sids[names[0]], 0), tally)
+        rules = RoutingRules("text", "message", None, "username")
+        self.outbound = Routing(rules, DECODE, lambda names: (sids[names[0]], 0), counters)
         self.offsets = Offsets() if work.recovery else None
-        self.fanout = self._fanout(tally, [sid for (sid,) in sids.values()])
+        self.fanout = self._fanout(counters, [sid for (sid,) in sids.values()])
         self.read = b"".join(frame + b"~" for frame in work.frames(self.users))
 
-    def _fanout(self, tally: Tally, sids: Iterable[str]) -> Fanout:
-        history, limits = History(120, 16 << 20), Limits(1 << 20, "disconnect", tally)
-        audience = Audience(history, tally)
+    def _fanout(self, counters: Counters, sids: Iterable[str]) -> Fanout:
+        history, limits = History(120, 16 << 20), Limits(1 << 20, "disconnect", counters)
+        audience = ClientRegistry(history, counters)
         there = audience.plain if self.offsets is None else audience.live
         for sid in sids:
             there[sid] = outbox = Outbox(_Port(), limits)
             outbox.connect(_Wire())
         recording = None if self.offsets is None else Recording(self.offsets, history, lambda: True)
-        return Fanout(audience, limits.pressure, tally, recording=recording)
+        return Fanout(audience, limits.pressure, counters, recording=recording)
 
     def encoded(self, deliveries: Iterable[Delivery | Texts]) -> None:
         """Into frames, as far as they are the same for all, and of each client's own."""
-        shares = Shares(None, self.offsets)
+        shares = BurstEncoder(None, self.offsets)
         for delivery in deliveries:
             shares.add(delivery)
         list(shares.common())
@@ -98,7 +98,7 @@ class Parts:
         frames = self.decoder.feed(self.read)
         deliveries = self.outbound.burst(frames)
         texts = [each for each in deliveries if isinstance(each, Texts)]
-        users = Keyed("username")
+        users = KeyReader("username")
         figures = {
             "cut into frames": _best(lambda: self.decoder.feed(self.read)),
             "whom they are for": _best(lambda: self.outbound.burst(frames)),

@@ -13,7 +13,7 @@ from bench.contestants import CONTESTANTS
 from bench.figures import SHOWN, Shown, digits
 from bench.outcome import Cell, Spread
 from bench.results import Results
-from bench.targets import OURS, TARGETS, Target, tally
+from bench.targets import OURS, TARGETS, Target, counters
 
 __all__ = ["BUSY", "ORDER", "Row", "as_markdown", "as_text", "rows"]
 
@@ -124,7 +124,7 @@ class _Writer:
         """What marks and numbers in the cells mean, and how many targets were reached."""
         legend = [f"{mark} {words}" for mark, words in LEGEND.items() if mark in self.marks]
         problems = [f"[{number}] {problem}" for number, problem in enumerate(self.problems, 1)]
-        return [*legend, *problems, *([tally(self.results)] if OURS in self.columns else [])]
+        return [*legend, *problems, *([counters(self.results)] if OURS in self.columns else [])]
 
     def _note(self, problem: str) -> str:
         if problem not in self.problems:

@@ -14,7 +14,7 @@ from functools import partial
 
 from bench.results import Results
 
-__all__ = ["OURS", "TARGETS", "Target", "tally"]
+__all__ = ["OURS", "TARGETS", "Target", "counters"]
 
 OURS = "ours"
 LEVEL = 0.95  # of another's figure: level with it
@@ -67,7 +67,7 @@ class Target:
         return "reached, the aim too" if aim else "reached, the aim not"
 
 
-def tally(results: Results) -> str:
+def counters(results: Results) -> str:
     """`Targets: 12 reached, 1 not reached, 3 not measured. Aims: …`"""
     musts = [target.reached(results, target.must) for target in TARGETS if target.must is not None]
     aims = [target.reached(results, target.aim) for target in TARGETS if target.aim is not None]

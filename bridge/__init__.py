@@ -2,7 +2,7 @@
 
 The way of a message, and the layers; imports go one way, upwards in this list:
 
-    errors names tally messages alarm output  the words that everybody uses
+    errors names counters messages alarm output  the words that everybody uses
     config                          the settings
     state                           what outlives a restart: the key, who has registered
     link/    framing codec          bytes <-> frames <-> messages

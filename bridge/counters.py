@@ -4,7 +4,7 @@ What is refused, dropped or replaced is always both counted and said, so the two
 A line of one kind is logged at most once in `quiet` seconds, with how many were left out.
 Must not know what the names stand for beyond the catalogue below.
 
-Use: `tally.count("frames_in", 12)`; `tally.note("not_utf8", "frame %r is not UTF-8", head)`.
+Use: `counters.count("frames_in", 12)`; `counters.note("not_utf8", "frame %r is not UTF-8", head)`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-__all__ = ["COUNTERS", "Tally", "shorten"]
+__all__ = ["COUNTERS", "Counters", "shorten"]
 
 log = logging.getLogger("bridge")
 
@@ -112,7 +112,7 @@ def _repr_parts(data: object, limit: int) -> Iterator[str]:
         yield repr(data)
 
 
-class Tally:
+class Counters:
     """The counters of one process. Not for per-message log lines above DEBUG."""
 
     def __init__(self, quiet: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:

@@ -2,19 +2,19 @@
 
 Not in wiring.py, as tests and benchmarks of the relay are given the same, without eventlet. It starts nothing.
 
-Use: `Outbound(rules, DECODE, sids, tally)`.
+Use: `Outbound(rules, DECODE, sids, counters)`.
 """
 
 from __future__ import annotations
 
 from bridge.link import codec
-from bridge.link.key_reader import MISSING, Keyed, all_whole
+from bridge.link.key_reader import MISSING, KeyReader, all_whole
 from bridge.relay.routing_keys import Decode
 
 __all__ = ["DECODE"]
 
 DECODE = Decode(
-    keyed=Keyed, missing=MISSING, all_whole=all_whole,
+    keyed=KeyReader, missing=MISSING, all_whole=all_whole,
     to_text=codec.to_text, without_bom=codec.without_bom, bare=codec.bare,
     strict=codec.parse, lenient=codec.parse_lenient, exact=codec.parse_exact, fault=codec.fault,
     not_json=codec.NotJson, too_deep=codec.TooDeep,

@@ -3,7 +3,7 @@
 A folder that nobody else may look into, with a file for each. If it can't be written, that is said once,
 and both live as long as the process. Must not know what a session is for.
 
-Use: `state = State(Path(".bridge")); state.key(); state.remember("session", "ann"); state.recall("session")`.
+Use: `state = StateStore(Path(".bridge")); state.key(); state.remember("session", "ann"); state.recall("session")`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 
-__all__ = ["State"]
+__all__ = ["StateStore"]
 
 log = logging.getLogger("bridge")
 
@@ -25,7 +25,7 @@ MOST = 100_000  # sessions; those that were heard of last, 10 MB
 KEPT = 30 * 86_400  # seconds after a session was heard of last: as it registers, and when its connection is cut
 
 
-class State:
+class StateStore:
     """`folder`: is made when its first file is. Its methods may be called from any thread."""
 
     def __init__(self, folder: Path) -> None:

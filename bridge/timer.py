@@ -3,7 +3,7 @@
 One thread waits for the time, and lives only while there is one to wait for. It runs on plain threads
 as on eventlet's green ones. Must not know what is to happen.
 
-Use: `alarm = Alarm(expire, "bridge-expiry"); alarm.set(time.monotonic() + 10)`; `expire()` returns when
+Use: `timer = Timer(expire, "bridge-expiry"); timer.set(time.monotonic() + 10)`; `expire()` returns when
 it is to be called next, or None.
 """
 
@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
-__all__ = ["Alarm"]
+__all__ = ["Timer"]
 
 log = logging.getLogger("bridge")
 
@@ -22,7 +22,7 @@ AGAIN = 1.0  # seconds after which what failed is tried again; twice as long eac
 LONGEST = 60.0
 
 
-class Alarm:
+class Timer:
     """Calls `ring` when it is time. Its methods may be called from any thread, and from `ring`."""
 
     def __init__(self, ring: Callable[[], float | None], name: str) -> None:

@@ -2,7 +2,7 @@
 
 The one module besides app.py that sees more than one side. It starts nothing.
 
-Use: `fanout = fanout(settings, engine, tally)`.
+Use: `fanout = fanout(settings, engine, counters)`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bridge.config import Settings
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.decoding import DECODE
-from bridge.delivery.conflation_key import KeysOf
+from bridge.delivery.conflation_key import ConflationKeys
 from bridge.delivery.fanout import Fanout
 from bridge.delivery.snapshots import Snapshots
 from bridge.errors import Refused, SettingsError
@@ -21,21 +21,21 @@ from bridge.link import codec
 from bridge.link.connection import LinkOptions
 from bridge.link.framing.registry import Encoder, FramingSpecError, framing_out, unescape
 from bridge.link.hint import Reading
-from bridge.link.outgoing.delivery_tracker import Confirming
-from bridge.link.outgoing.offline_buffer import Holding
-from bridge.link.outgoing.queue import Uplink
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
+from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.recovery.greeting import RecoveryOptions
 from bridge.relay.acks import Acks
-from bridge.relay.deduplication import Once
-from bridge.relay.event_message import Inbound
+from bridge.relay.deduplication import Deduplication
+from bridge.relay.event_message import EventMessages
 from bridge.relay.handlers import Hooks
-from bridge.relay.relay import Parts, Rules
+from bridge.relay.relay import RelayParts, RelayRules
 from bridge.relay.replies import Replies, RepliesRules
-from bridge.relay.routing import Outbound, OutboundRules
+from bridge.relay.routing import Routing, RoutingRules
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
 from bridge.socketio_server.engine import Engine, EngineOptions
-from bridge.state_store import State
+from bridge.state_store import StateStore
 from bridge.version import VERSION
 from bridge.web import PageSettings
 
@@ -47,12 +47,14 @@ __all__ = [
 _BEAT = '{"action":"heartbeat"}'
 
 
-def uplink(settings: Settings, encoder: Encoder, hello: bytes, on_overflow: Callable[[], None], tally: Tally) -> Uplink:
+def uplink(
+    settings: Settings, encoder: Encoder, hello: bytes, on_overflow: Callable[[], None], counters: Counters
+) -> OutgoingQueue:
     """What waits for the link. `hello`: what each connection opens with, if the server confirms."""
     link = settings.link
-    holding = Holding(link.hold, link.hold_size, link.hold_client) if link.when_down == "hold" else None
-    confirming = Confirming(hello) if link.confirm else None
-    return Uplink(encoder, link.link_queue, on_overflow, tally, holding=holding, confirming=confirming)
+    holding = OfflineBuffer(link.hold, link.hold_size, link.hold_client) if link.when_down == "hold" else None
+    confirming = DeliveryTracker(hello) if link.confirm else None
+    return OutgoingQueue(encoder, link.link_queue, on_overflow, counters, holding=holding, confirming=confirming)
 
 
 def link_options(settings: Settings, server: str, separate: bool, own: tuple[str, int]) -> LinkOptions:
@@ -64,45 +66,47 @@ def link_options(settings: Settings, server: str, separate: bool, own: tuple[str
     )
 
 
-def relay_rules(settings: Settings) -> Rules:
+def relay_rules(settings: Settings) -> RelayRules:
     """What decides in the relay."""
     link, relay, recovery = settings.link, settings.relay, settings.recovery
     window = recovery.recovery_window if recovery.recovery == "on" else 0.0
     presence = (relay.connected, relay.disconnected)
-    return Rules(
+    return RelayRules(
         relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue,
         link.confirm, recovery.grace, window,
     )  # fmt: skip
 
 
-def relay_parts(settings: Settings, users: Users, hooks: Hooks, json: codec.JsonEncoder, tally: Tally) -> Parts:
+def relay_parts(
+    settings: Settings, users: Users, hooks: Hooks, json: codec.JsonEncoder, counters: Counters
+) -> RelayParts:
     """What the relay puts together."""
     link, relay = settings.link, settings.relay
     user_key = None if relay.identity == "none" else relay.user_key
     named = bool(settings.recovery.snapshot)
     refuse = relay.unreadable == "refuse"
-    rules = OutboundRules(relay.payload, relay.event, relay.event_key, user_key, named, refuse)
-    undelivered = Undelivered(tally, users.some)
-    return Parts(
+    rules = RoutingRules(relay.payload, relay.event, relay.event_key, user_key, named, refuse)
+    undelivered = Undelivered(counters, users.some)
+    return RelayParts(
         users=users,
-        inbound=Inbound(user_key, relay.action_key, _own_keys(settings), tally),
-        outbound=Outbound(rules, DECODE, users.sids, tally, undelivered),
+        inbound=EventMessages(user_key, relay.action_key, _own_keys(settings), counters),
+        outbound=Routing(rules, DECODE, users.sids, counters, undelivered),
         hooks=hooks,
         encode=json.encode,
         encode_many=json.encode_many,
         undelivered=undelivered,
-        replies=_replies(settings, tally, undelivered) if link.replies else None,
-        once=Once(relay.once_key, settings.recovery.recovery_window) if relay.once_key is not None else None,
+        replies=_replies(settings, counters, undelivered) if link.replies else None,
+        once=Deduplication(relay.once_key, settings.recovery.recovery_window) if relay.once_key is not None else None,
     )
 
 
-def _replies(settings: Settings, tally: Tally, undelivered: Undelivered) -> Replies:
+def _replies(settings: Settings, counters: Counters, undelivered: Undelivered) -> Replies:
     link = settings.link
     rules = RepliesRules(link.reply_timeout, link.reply_key, link.reply_id == "number")
-    return Replies(rules, DECODE, Acks(tally), tally, undelivered)
+    return Replies(rules, DECODE, Acks(counters), counters, undelivered)
 
 
-def engine_options(settings: Settings, state: State) -> EngineOptions:
+def engine_options(settings: Settings, state: StateStore) -> EngineOptions:
     """What the clients' engine is told."""
     web, clients, largest = settings.web, settings.clients, 2 * settings.link.max_frame + 65536
     return EngineOptions(
@@ -111,7 +115,7 @@ def engine_options(settings: Settings, state: State) -> EngineOptions:
     )  # fmt: skip
 
 
-def _recovery(settings: Settings, state: State) -> RecoveryOptions | None:
+def _recovery(settings: Settings, state: StateStore) -> RecoveryOptions | None:
     recovery = settings.recovery
     if recovery.recovery == "off":
         return None
@@ -120,15 +124,17 @@ def _recovery(settings: Settings, state: State) -> RecoveryOptions | None:
     return RecoveryOptions(recovery.recovery_window, recovery.recovery_size, key)
 
 
-def fanout(settings: Settings, engine: Engine, tally: Tally) -> Fanout:
+def fanout(settings: Settings, engine: Engine, counters: Counters) -> Fanout:
     """What publishes to the engine's clients."""
     clients, recovery = settings.clients, settings.recovery
-    keys_of = KeysOf(clients.latest_key) if clients.slow == "latest" else None
+    keys_of = ConflationKeys(clients.latest_key) if clients.slow == "latest" else None
     snapshots = None
     if recovery.snapshot:
-        snapshots = Snapshots(recovery.snapshot, KeysOf(recovery.snapshot_key), recovery.snapshot_size, tally)
+        snapshots = Snapshots(
+            recovery.snapshot, ConflationKeys(recovery.snapshot_key), recovery.snapshot_size, counters
+        )
     return Fanout(
-        engine.audience, engine.pressure, tally,
+        engine.audience, engine.pressure, counters,
         recording=engine.recording, keys_of=keys_of, snapshots=snapshots, largest=engine.at_once,
         send_many=engine.send_many,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from typing import TypeVar, get_args
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from bridge.config.values import Hint, Kind
+from bridge.config.values import Kind, UnitHint
 
 __all__ = ["PREFIX", "Group", "Setting", "setting", "settings_of"]
 
@@ -72,7 +72,7 @@ class Setting:
             cause = found.get("ctx", {}).get("error")
             bad = value[item] if isinstance(item, int) and isinstance(value, list) else value
             needs = f"needs {self.kind.wants}"
-            yield bad, f"{cause}; {needs}" if isinstance(cause, Hint) else str(cause or "") or needs
+            yield bad, f"{cause}; {needs}" if isinstance(cause, UnitHint) else str(cause or "") or needs
 
 
 def settings_of(group: type[Group]) -> Iterator[Setting]:

@@ -1,6 +1,6 @@
 """The settings of the link, one line each, as tree.py has them of the others.
 
-Use: `Link().server`.
+Use: `LinkSettings().server`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from bridge.config import values as kinds
 from bridge.config.addresses import Address
 from bridge.config.fields import Group, setting
 
-__all__ = ["Link"]
+__all__ = ["LinkSettings"]
 
 
-class Link(Group, frozen=True):
+class LinkSettings(Group, frozen=True):
     """The link, towards the server"""
 
     server: kinds.ServerAddress = setting(
@@ -22,16 +22,16 @@ class Link(Group, frozen=True):
     demo: kinds.Switch = setting(
         False, "start the embedded demo server and connect to it", "it takes the place of one's own server"
     )
-    framing: kinds.Framing = setting(
+    framing: kinds.FramingText = setting(
         "~", "both of the next two, where they are not given themselves", "the delimiter that the Scala example uses"
     )
-    framing_in: kinds.Framing = setting(
+    framing_in: kinds.FramingText = setting(
         "~",
         "where frames from the server end: a delimiter such as ~ or \\n, several with a space between, or newline, "
         "crlf, nul, tab, json, length:4be, netstring, varint",
         "the delimiter that the Scala example uses",
     )
-    framing_out: kinds.Framing = setting(
+    framing_out: kinds.FramingText = setting(
         "~",
         "the same for frames to the server: one delimiter, newline, crlf, nul, tab, json, length:4be, netstring, "
         "varint, or none",

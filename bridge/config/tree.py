@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, PlainSerializer
 
 from bridge.config import values as kinds
 from bridge.config.fields import Group, Setting, setting, settings_of
-from bridge.config.link_settings import Link
+from bridge.config.link_settings import LinkSettings
 
 __all__ = [
     "BOTH",
@@ -29,17 +29,17 @@ __all__ = [
     "NO_REPLY_KEY",
     "OWN",
     "SETTINGS",
-    "Clients",
-    "Link",
-    "Log",
-    "Recovery",
-    "Relay",
+    "ClientSettings",
+    "LinkSettings",
+    "LogSettings",
+    "RecoverySettings",
+    "RelaySettings",
     "Settings",
-    "Web",
+    "WebSettings",
 ]
 
 
-class Relay(Group, frozen=True):
+class RelaySettings(Group, frozen=True):
     """The relay: what goes to whom, and as what"""
 
     identity: kinds.Identity = setting(
@@ -47,7 +47,7 @@ class Relay(Group, frozen=True):
         "who a client is to the server: its id, the name it registers, or nobody",
         "asks nothing of the page",
     )
-    payload: kinds.Payload = setting(
+    payload: kinds.PayloadChoice = setting(
         "text",
         "what a page is given of a message: its text, its JSON value, or its bytes",
         "passes every message on as the server wrote it",
@@ -72,7 +72,7 @@ class Relay(Group, frozen=True):
         "the action that tells the server that a user has gone",
         "what the Scala example expects",
     )
-    unreadable: kinds.Unreadable = setting(
+    unreadable: kinds.UnreadableChoice = setting(
         "refuse",
         "what becomes of a message that looks like a JSON object and can't be read: it goes to nobody, or to all",
         "it may be for one user alone, whom it does not tell any more",
@@ -83,7 +83,7 @@ class Relay(Group, frozen=True):
         "gets one, and the others are acked as it was",
         "only the author of a page knows which of its events may come twice",
     )
-    unhandled: kinds.Unhandled = setting(
+    unhandled: kinds.UnhandledChoice = setting(
         "relay", "what becomes of an event that no handler takes", "works without any handlers"
     )
     handlers: kinds.HandlerFiles = setting(
@@ -91,7 +91,7 @@ class Relay(Group, frozen=True):
     )
 
 
-class Web(Group, frozen=True):
+class WebSettings(Group, frozen=True):
     """The web, towards the browsers"""
 
     host: kinds.ListenHost = setting(
@@ -105,7 +105,7 @@ class Web(Group, frozen=True):
     site: kinds.OptionalFolder = setting(
         None, "a folder of one's own pages, served at /", "the bridge's own page works at once"
     )
-    allowed_origins: kinds.Origins = setting(
+    allowed_origins: kinds.OriginList = setting(
         (),
         "an origin besides the bridge's own whose pages may connect; several are allowed",
         "no other page may",
@@ -119,7 +119,7 @@ class Web(Group, frozen=True):
     )
 
 
-class Clients(Group, frozen=True):
+class ClientSettings(Group, frozen=True):
     """The clients: what waits for one that is slow"""
 
     outbox: kinds.Size = setting(
@@ -127,7 +127,7 @@ class Clients(Group, frozen=True):
         "how many bytes may wait for one client, which an empty outbox takes in any case",
         "1 MiB, Centrifugo's queue of one client",
     )
-    slow: kinds.Slow = setting(
+    slow: kinds.SlowChoice = setting(
         "disconnect",
         "what becomes of a client for which more has to wait: it is disconnected, or what waits is cut, or only "
         "the newest of what supersedes itself is kept",
@@ -146,7 +146,7 @@ class Clients(Group, frozen=True):
     )
 
 
-class Recovery(Group, frozen=True):
+class RecoverySettings(Group, frozen=True):
     """Recovery: clients that come back after a cut"""
 
     recovery: kinds.OnOff = setting(
@@ -192,7 +192,7 @@ class Recovery(Group, frozen=True):
     )
 
 
-class Log(Group, frozen=True):
+class LogSettings(Group, frozen=True):
     """The log"""
 
     log_level: kinds.LogLevel = setting("info", "the least level that is logged", "at debug each message is a line")
@@ -203,12 +203,12 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Everything that can be set. `origins`: setting -> where its value came from, in words; `file`: the one that was
     read, if any was."""
 
-    link: Link = Link()
-    relay: Relay = Relay()
-    web: Web = Web()
-    clients: Clients = Clients()
-    recovery: Recovery = Recovery()
-    log: Log = Log()
+    link: LinkSettings = LinkSettings()
+    relay: RelaySettings = RelaySettings()
+    web: WebSettings = WebSettings()
+    clients: ClientSettings = ClientSettings()
+    recovery: RecoverySettings = RecoverySettings()
+    log: LogSettings = LogSettings()
     check: bool = False
     file: Path | None = None
     origins: Annotated[Mapping[str, str], AfterValidator(MappingProxyType), PlainSerializer(dict)] = MappingProxyType(
@@ -218,12 +218,12 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
 #: The tree's branches, in the order of the help.
 GROUPS: Mapping[str, type[Group]] = {
-    "link": Link,
-    "relay": Relay,
-    "web": Web,
-    "clients": Clients,
-    "recovery": Recovery,
-    "log": Log,
+    "link": LinkSettings,
+    "relay": RelaySettings,
+    "web": WebSettings,
+    "clients": ClientSettings,
+    "recovery": RecoverySettings,
+    "log": LogSettings,
 }
 
 #: Every setting by its name, in the order of the help.

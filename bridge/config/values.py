@@ -28,10 +28,9 @@ __all__ = [
     "EventName",
     "EventNames",
     "FieldName",
-    "Framing",
+    "FramingText",
     "Grace",
     "HandlerFiles",
-    "Hint",
     "Identity",
     "Interval",
     "Kind",
@@ -43,17 +42,18 @@ __all__ = [
     "OnOff",
     "OptionalFolder",
     "OptionalName",
-    "Origins",
+    "OriginList",
     "Pause",
-    "Payload",
+    "PayloadChoice",
     "Secret",
     "ServerAddress",
     "Size",
-    "Slow",
+    "SlowChoice",
     "StateFolder",
     "Switch",
-    "Unhandled",
-    "Unreadable",
+    "UnhandledChoice",
+    "UnitHint",
+    "UnreadableChoice",
 ]
 
 _SIZE = re.compile(r"(\d{1,18}) ?(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
@@ -76,7 +76,7 @@ class Kind:
     secret: bool = False
 
 
-class Hint(ValueError):
+class UnitHint(ValueError):
     """What a value would be in the setting's unit; what the setting needs is said after it."""
 
 
@@ -104,7 +104,7 @@ def _without_unit(text: str) -> ValueError:
     if found is None:
         return ValueError()
     unit = found[2] if found[2] == "ms" else found[2][0]
-    return Hint(f"is {float(found[1]) * _UNITS[unit]:.12g} in seconds")
+    return UnitHint(f"is {float(found[1]) * _UNITS[unit]:.12g} in seconds")
 
 
 def _size(value: object) -> int:
@@ -113,7 +113,7 @@ def _size(value: object) -> int:
     odd = _ODD_SIZE.fullmatch(value) if isinstance(value, str) and match is None else None
     if odd is not None:
         size = float(odd[1]) * (1 << 10 * " kmg".index((odd[2] or " ").lower()))
-        raise Hint(f"is {size:.0f} in bytes")
+        raise UnitHint(f"is {size:.0f} in bytes")
     if match is None:
         return _whole(value)
     return int(match[1]) << 10 * " kmg".index((match[2] or " ").lower())
@@ -208,10 +208,10 @@ _AbsolutePath = Annotated[Path, BeforeValidator(_path)]
 _NAMES = f"a name of 1 to {MAX_NAME} characters, none of them a control character"
 
 Identity = Literal["sid", "register", "none"]
-Payload = Literal["text", "json", "bytes"]
-Unhandled = Literal["relay", "drop"]
-Unreadable = Literal["refuse", "broadcast"]
-Slow = Literal["disconnect", "drop-oldest", "latest"]
+PayloadChoice = Literal["text", "json", "bytes"]
+UnhandledChoice = Literal["relay", "drop"]
+UnreadableChoice = Literal["refuse", "broadcast"]
+SlowChoice = Literal["disconnect", "drop-oldest", "latest"]
 OnOff = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
@@ -228,7 +228,7 @@ ListenPort = Annotated[
     int, BeforeValidator(_whole), Field(ge=0, le=65535), Kind("PORT", "a whole number from 0 to 65535")
 ]
 Switch = Annotated[bool, BeforeValidator(_switch), Kind("YES", "true or false", switch=True)]
-Framing = Annotated[_Text, Kind("FRAMING", "a framing, such as ~, newline, json or length:4be")]
+FramingText = Annotated[_Text, Kind("FRAMING", "a framing, such as ~, newline, json or length:4be")]
 Size = Annotated[
     int,
     BeforeValidator(_size),
@@ -275,7 +275,7 @@ HandlerFiles = Annotated[
     tuple[Annotated[_AbsolutePath, AfterValidator(_file)], ...],
     Kind("FILE", "a Python file that exists", many=True),
 ]
-Origins = Annotated[
+OriginList = Annotated[
     tuple[Annotated[_Text, AfterValidator(_origin)], ...],
     Kind("ORIGIN", "an origin, such as http://localhost:5173, or *", many=True),
 ]

@@ -1,0 +1,1 @@
+"""A burst to its clients: encoded once, kept in the history, put into outboxes, within every limit."""

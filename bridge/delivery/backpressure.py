@@ -14,13 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 
-__all__ = ["Pressure"]
+__all__ = ["Backpressure"]
 
 NO_PROGRESS = 2.0  # seconds that the link waits for clients of which none takes anything
 MOMENT = 0.1  # seconds for a client that fell behind just now, or that a wait for all has left behind
 
 
-class Pressure:
+class Backpressure:
     """All clients that count, and those that are behind."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -2,7 +2,7 @@
 
 With offsets, what was encoded is also there to be stored. Sans-IO. Must not know outboxes.
 
-Use: `shares = Shares(keys_of, offsets); shares.add(delivery); shares.common(); shares.alone(); shares.stored`.
+Use: `shares = BurstEncoder(keys_of, offsets); shares.add(delivery); shares.common(); shares.alone(); shares.stored`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from bridge.messages import Delivery, Texts
 from bridge.wire.offsets import Offsets
 from bridge.wire.socketio_packets import Encoded, encode_escaped, encode_event, encode_texts, escape
 
-__all__ = ["KeysOf", "Shares"]
+__all__ = ["BurstEncoder", "KeysOfDelivery"]
 
 OVERHEAD = 96  # bytes that a short text's frame is longer than the text, about, without what escapes add
 
 #: For each message of a delivery, what a newer one supersedes.
-KeysOf = Callable[[Delivery | Texts], Sequence[Hashable]]
+KeysOfDelivery = Callable[[Delivery | Texts], Sequence[Hashable]]
 
 _Own = tuple[int, int, bytes, int, Sequence[Hashable]]
 
@@ -39,12 +39,12 @@ class _Group:
         self.own: list[_Own] = []
 
 
-class Shares:
+class BurstEncoder:
     """One burst's. `keys_of`: None if no policy asks for keys; `offsets`: None for clients that can't have them;
     `largest`: bytes of a segment."""
 
     def __init__(
-        self, keys_of: KeysOf | None = None, offsets: Offsets | None = None, largest: int = LARGEST_SEGMENT
+        self, keys_of: KeysOfDelivery | None = None, offsets: Offsets | None = None, largest: int = LARGEST_SEGMENT
     ) -> None:
         self._keys_of, self._offsets, self._largest = keys_of, offsets, largest
         #: What was encoded, in order, with whom it is for; nothing without offsets.

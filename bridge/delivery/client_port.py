@@ -2,7 +2,7 @@
 
 Types only. Must not know what is sent.
 
-Use: `class Client: …` with the methods of `Port`; `outbox = Outbox(client, limits)`.
+Use: `class Client: …` with the methods of `ClientPort`; `outbox = Outbox(client, limits)`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-__all__ = ["NO_LINE", "Line", "Port", "SendMany", "Wire", "Write"]
+__all__ = ["NO_LINE", "ClientPort", "DirectWrite", "SendMany", "Transport", "Write"]
 
 #: What `socket.send` does, without waiting: how many bytes were taken; raises OSError, too, when it is full.
 Write = Callable[[bytes | memoryview], int]
 #: What reaches a client without a way round: the Write of its socket, and that socket's descriptor.
-Line = tuple[Write, int]
+DirectWrite = tuple[Write, int]
 #: Sends the same to the sockets with these descriptors, without waiting; -1 is none. Of those that did not take all:
 #: (which of them, how many bytes it took).
 SendMany = Callable[[Sequence[int], bytes | memoryview], Iterable[tuple[int, int]]]
@@ -26,18 +26,18 @@ def _nothing(data: bytes | memoryview) -> int:
     return 0
 
 
-NO_LINE: Line = (_nothing, -1)
+NO_LINE: DirectWrite = (_nothing, -1)
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """What a client is reached by directly."""
 
     @property
-    def line(self) -> Line:
+    def line(self) -> DirectWrite:
         """As it is now. The outbox is closed before the socket is: a descriptor may be another one's after that."""
 
 
-class Port(Protocol):
+class ClientPort(Protocol):
     """The client's side of an outbox."""
 
     def send_parts(self, parts: list[bytes | memoryview]) -> int:

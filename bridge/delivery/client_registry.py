@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.delivery.history import History
 from bridge.delivery.outbox import Outbox
 from bridge.delivery.write_buffer import Segment
 
-__all__ = ["Audience"]
+__all__ = ["ClientRegistry"]
 
 PIECE = 64 * 1024  # bytes of what was missed that go into an outbox at a time, when it is empty
 TURN = 4  # pieces; then others have theirs
 
 
-class Audience:
+class ClientRegistry:
     """`live`: those whose events have offsets; `plain`: those that can't have them."""
 
-    def __init__(self, history: History, tally: Tally) -> None:
-        self._history, self.tally = history, tally
+    def __init__(self, history: History, counters: Counters) -> None:
+        self._history, self.counters = history, counters
         self.live: dict[str, Outbox] = {}
         self.plain: dict[str, Outbox] = {}
         self._late: dict[str, CatchingUp] = {}
@@ -86,7 +86,7 @@ class CatchingUp:
 
     __slots__ = ("_audience", "_history", "_sid", "after", "outbox")
 
-    def __init__(self, audience: Audience, history: History, sid: str, outbox: Outbox, after: int) -> None:
+    def __init__(self, audience: ClientRegistry, history: History, sid: str, outbox: Outbox, after: int) -> None:
         self._audience, self._history, self._sid = audience, history, sid
         self.after, self.outbox = after, outbox
 
@@ -98,7 +98,7 @@ class CatchingUp:
                 return False
             data, count, self.after = self._history.read(self.after, self._sid, PIECE)
             if data:
-                self._audience.tally.count("replayed", count)
+                self._audience.counters.count("replayed", count)
                 self.outbox.put(Segment(data))  # as the bridge's own, of which no policy drops a part
                 if self.outbox.size:
                     return False

@@ -3,7 +3,7 @@
 A message is superseded by a newer one of the same event, and with a key field of the same value in
 it; one for all never by one for some. Must not know outboxes.
 
-Use: `KeysOf("id")(delivery)` -> [("message", "ball-1", None)].
+Use: `ConflationKeys("id")(delivery)` -> [("message", "ball-1", None)].
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import orjson
 
 from bridge.messages import Delivery, Texts
 
-__all__ = ["KeysOf"]
+__all__ = ["ConflationKeys"]
 
 
-class KeysOf:
+class ConflationKeys:
     """`field`: the field of a message that tells one state from another, or None."""
 
     def __init__(self, field: str | None) -> None:

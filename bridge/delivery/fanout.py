@@ -14,16 +14,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bridge.counters import Tally
-from bridge.delivery.backpressure import Pressure
+from bridge.counters import Counters
+from bridge.delivery.backpressure import Backpressure
 from bridge.delivery.batch import LARGEST_SEGMENT
-from bridge.delivery.burst_encoder import KeysOf, Shares
+from bridge.delivery.burst_encoder import BurstEncoder, KeysOfDelivery
 from bridge.delivery.client_port import SendMany
-from bridge.delivery.client_registry import Audience
+from bridge.delivery.client_registry import ClientRegistry
 from bridge.delivery.history import History
 from bridge.delivery.outbox import Outbox, put_all, put_at_once
 from bridge.delivery.snapshots import Snapshots
-from bridge.delivery.write_buffer import Answer, Segment
+from bridge.delivery.write_buffer import AnswerSegment, Segment
 from bridge.messages import Delivery, Texts
 from bridge.wire.offsets import Offsets
 from bridge.wire.socketio_packets import encode_event
@@ -53,17 +53,17 @@ class Fanout:
 
     def __init__(
         self,
-        audience: Audience,
-        pressure: Pressure,
-        tally: Tally,
+        audience: ClientRegistry,
+        pressure: Backpressure,
+        counters: Counters,
         *,
         recording: Recording | None = None,
-        keys_of: KeysOf | None = None,
+        keys_of: KeysOfDelivery | None = None,
         snapshots: Snapshots | None = None,
         largest: int = LARGEST_SEGMENT,
         send_many: SendMany | None = None,
     ) -> None:
-        self._audience, self._pressure, self._tally = audience, pressure, tally
+        self._audience, self._pressure, self._counters = audience, pressure, counters
         self._recording, self._keys_of, self._snapshots, self._largest = recording, keys_of, snapshots, largest
         self._send_many = send_many
         self._lock = threading.Lock()  # one at a time: a client has messages in the order of their offsets
@@ -94,7 +94,7 @@ class Fanout:
             put_all(self._audience.everybody(), Segment(data))
         else:
             some = [outbox for sid in delivery.to if (outbox := self._audience.get(sid)) is not None]
-            put_all(some, Answer(data))
+            put_all(some, AnswerSegment(data))
 
     def catch_up(self, sid: str, user: str | None) -> None:
         """Send a client that came just now the last value of what is kept for all, or for this user, who it is.
@@ -124,15 +124,15 @@ class Fanout:
             offset = offsets.text(offsets.next - 1 if after is None else after)
         for event, payload in self._snapshots.of(user):
             outbox.put(Segment(encode_event(event, payload, offset)))  # as the bridge's own: it is newest
-            self._tally.count("deliveries")
+            self._counters.count("deliveries")
 
-    def _shares(self, deliveries: Sequence[Delivery | Texts], offsets: Offsets | None) -> Shares:
-        shares = Shares(self._keys_of, offsets, self._largest)
+    def _shares(self, deliveries: Sequence[Delivery | Texts], offsets: Offsets | None) -> BurstEncoder:
+        shares = BurstEncoder(self._keys_of, offsets, self._largest)
         for delivery in deliveries:
             shares.add(delivery)
         return shares
 
-    def _send_all(self, shares: Shares, outboxes: Mapping[str, Outbox], paced: bool) -> None:
+    def _send_all(self, shares: BurstEncoder, outboxes: Mapping[str, Outbox], paced: bool) -> None:
         others: Iterable[Outbox] = outboxes.values()
         if shares.has_alone:
             there = dict(outboxes)  # who is there now: some may come and go between two turns
@@ -157,6 +157,6 @@ class Fanout:
                 if time.monotonic() > self._turn_ends:
                     time.sleep(0)
                     self._turn_ends = time.monotonic() + LONGEST_TURN
-            self._tally.count("deliveries", segment.count * len(outboxes))
+            self._counters.count("deliveries", segment.count * len(outboxes))
             if paced and self._pressure.wait():
-                self._tally.count("link_pauses")
+                self._counters.count("link_pauses")

@@ -2,16 +2,16 @@
 
 Must not know what is sent, nor to whom.
 
-Use: `limits = Limits(1 << 20, "disconnect", tally)`; `limits.waiting`; `limits.backlog()`.
+Use: `limits = Limits(1 << 20, "disconnect", counters)`; `limits.waiting`; `limits.backlog()`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bridge.counters import Tally
-from bridge.delivery.backpressure import Pressure
-from bridge.delivery.write_buffer import Backlog, LatestBacklog
+from bridge.counters import Counters
+from bridge.delivery.backpressure import Backpressure
+from bridge.delivery.write_buffer import LatestWriteBuffer, WriteBuffer
 
 __all__ = ["BEHIND", "Limits"]
 
@@ -26,8 +26,8 @@ class Limits:
 
     size: int
     policy: str
-    tally: Tally
-    pressure: Pressure = field(default_factory=Pressure)
+    counters: Counters
+    pressure: Backpressure = field(default_factory=Backpressure)
 
     @property
     def unsent(self) -> int:
@@ -50,6 +50,6 @@ class Limits:
         """Bytes of answers, beside what the limit is for, that may wait for a client that is read."""
         return self.behind
 
-    def backlog(self) -> Backlog | LatestBacklog:
+    def backlog(self) -> WriteBuffer | LatestWriteBuffer:
         """An empty one, for a client that is behind."""
-        return LatestBacklog() if self.policy == "latest" else Backlog()
+        return LatestWriteBuffer() if self.policy == "latest" else WriteBuffer()

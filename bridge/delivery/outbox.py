@@ -13,10 +13,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from bridge.delivery.client_port import NO_LINE, Port, SendMany, Wire
+from bridge.delivery.client_port import NO_LINE, ClientPort, SendMany, Transport
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox_states import TRANSITIONS, OutboxState
-from bridge.delivery.write_buffer import Backlog, LatestBacklog, Segment
+from bridge.delivery.write_buffer import LatestWriteBuffer, Segment, WriteBuffer
 
 __all__ = ["Outbox", "put_all", "put_at_once"]
 
@@ -33,10 +33,10 @@ class Outbox:
         "_wire", "_write", "moved", "refill",
     )  # fmt: skip
 
-    def __init__(self, port: Port, limits: Limits) -> None:
+    def __init__(self, port: ClientPort, limits: Limits) -> None:
         self._port, self._limits = port, limits
-        self._backlog: Backlog | LatestBacklog | None = None
-        self._wire: Wire | None = None
+        self._backlog: WriteBuffer | LatestWriteBuffer | None = None
+        self._wire: Transport | None = None
         self._write, self._fd = NO_LINE  # the wire's, but while what is put has to wait
         self._state = OutboxState.TAKING
         self._since = 0.0  # when something began to wait
@@ -73,7 +73,7 @@ class Outbox:
         """What becomes of what is put."""
         return self._state
 
-    def connect(self, wire: Wire) -> None:
+    def connect(self, wire: Transport) -> None:
         """From now on the client is reached by this; what waits still goes by the port."""
         self._wire = wire
         self._restore()
@@ -114,7 +114,7 @@ class Outbox:
         was = self._limited
         dropped = self._backlog.add(segment, sent)
         if dropped:
-            self._limits.tally.count("dropped_superseded", dropped)
+            self._limits.counters.count("dropped_superseded", dropped)
         self._sized()
         return was
 
@@ -134,7 +134,7 @@ class Outbox:
         self._emptied()
         return True
 
-    def _advance(self, backlog: Backlog | LatestBacklog, sent: int) -> None:
+    def _advance(self, backlog: WriteBuffer | LatestWriteBuffer, sent: int) -> None:
         backlog.advance(sent)
         self.moved = True
         self._sized()
@@ -234,7 +234,7 @@ class Outbox:
         limit = self._limits.waiting
         dropped = self._backlog.cut(self._limited - limit)
         if dropped:
-            self._limits.tally.count("dropped_oldest", dropped)
+            self._limits.counters.count("dropped_oldest", dropped)
             if not self._dropped:
                 self._dropped = True
                 self._port.behind()

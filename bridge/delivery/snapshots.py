@@ -2,15 +2,16 @@
 
 Bounded in bytes; what has been without news for longest goes first. Sans-IO. Must not know outboxes.
 
-Use: `snapshots = Snapshots(["message"], keys_of, 1 << 20, tally)`; `snapshots.note(deliveries)`; `snapshots.of("ann")`.
+Use: `snapshots = Snapshots(["message"], keys_of, 1 << 20, counters)`; `snapshots.note(deliveries)`;
+`snapshots.of("ann")`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 
-from bridge.counters import Tally
-from bridge.delivery.conflation_key import KeysOf
+from bridge.counters import Counters
+from bridge.delivery.conflation_key import ConflationKeys
 from bridge.messages import Delivery, Payload, Texts
 
 __all__ = ["Snapshots"]
@@ -23,8 +24,8 @@ ENTRY = 300  # bytes that one costs beside its payload
 class Snapshots:
     """`events`: those that are kept; `keys`: tells one value from another; `limit`: bytes in all."""
 
-    def __init__(self, events: Sequence[str], keys: KeysOf, limit: int, tally: Tally) -> None:
-        self._events, self._keys, self._limit, self._tally = frozenset(events), keys, limit, tally
+    def __init__(self, events: Sequence[str], keys: ConflationKeys, limit: int, counters: Counters) -> None:
+        self._events, self._keys, self._limit, self._counters = frozenset(events), keys, limit, counters
         self._last: dict[_Key, Payload] = {}  # in the order of their news
         self.size = 0
 
@@ -64,7 +65,7 @@ class Snapshots:
         self.size += _cost(payload)
         while self.size > self._limit:
             self.size -= _cost(self._last.pop(next(iter(self._last))))
-            self._tally.count("snapshot_dropped")
+            self._counters.count("snapshot_dropped")
 
 
 def _cost(payload: Payload) -> int:

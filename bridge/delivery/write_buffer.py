@@ -3,7 +3,7 @@
 A segment is shared by all clients that it waits for: what is kept here are references, and the
 place in the first one up to which it was sent. Sans-IO. Must not know sockets or sessions.
 
-Use: `backlog = Backlog(); backlog.add(segment, sent); backlog.parts(); backlog.advance(n)`.
+Use: `backlog = WriteBuffer(); backlog.add(segment, sent); backlog.parts(); backlog.advance(n)`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import groupby
 
 from bridge.wire.websocket_frames import messages_in
 
-__all__ = ["Answer", "Backlog", "LatestBacklog", "Segment"]
+__all__ = ["AnswerSegment", "LatestWriteBuffer", "Segment", "WriteBuffer"]
 
 MOST_PARTS = 64  # in one system call
 
@@ -31,7 +31,7 @@ class Segment:
         self.data, self.count, self.keys = data, count, keys
 
 
-class Answer(Segment):
+class AnswerSegment(Segment):
     """Frames that the client itself has asked for, such as acks and pongs, or that it has to answer before there is
     another one, as pings are. There is no more of it than the client sends, so who does not read it is not read."""
 
@@ -39,7 +39,7 @@ class Answer(Segment):
     answers = True
 
 
-class Backlog:
+class WriteBuffer:
     """Segments in order. `size`: bytes that wait; `answers`: how many of them are answers'."""
 
     __slots__ = ("_at", "_queue", "answers", "size")
@@ -165,7 +165,7 @@ def _message_at(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
     return len(data), len(data), 0
 
 
-class LatestBacklog:
+class LatestWriteBuffer:
     """Of each key the newest message, and the bridge's own packets; for state that supersedes itself.
 
     What waits is in the order of its newest state. `size`: bytes that wait; `answers`: how many of them are answers'.
@@ -175,7 +175,7 @@ class LatestBacklog:
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, bytes] = {}
-        self._sending = Backlog()  # what has begun to go out, and can't be superseded any more
+        self._sending = WriteBuffer()  # what has begun to go out, and can't be superseded any more
         self.size = self.answers = 0
 
     @property

@@ -4,7 +4,7 @@ A connection gets a green thread, buffers and Python's HTTP parser only when it 
 than a plain request for a WebSocket; one that says nothing costs a socket. What is odd in any way is
 left to eventlet too, so there is one place that says what is wrong with it. Must not know Engine.IO.
 
-Use: `door = Door(listener, poller, app, tally); door.open(); eventlet.wsgi.server(door, app)`.
+Use: `door = Acceptor(listener, poller, app, counters); door.open(); eventlet.wsgi.server(door, app)`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import Any
 import eventlet
 from eventlet.queue import LightQueue
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.engineio.handshake import VISITOR, asks_for_websocket
 from bridge.engineio.poller import READ, Poller
-from bridge.engineio.slow_request_guard import PatientSocket
-from bridge.engineio.timeouts import Deadlines, until_due
+from bridge.engineio.slow_request_guard import GuardedSocket
+from bridge.engineio.timeouts import Timeouts, until_due
 from bridge.hub.vital_threads import vital
 
-__all__ = ["Door", "websocket_request"]
+__all__ = ["Acceptor", "websocket_request"]
 
 log = logging.getLogger("bridge.web")
 
@@ -55,7 +55,7 @@ _STATIC = {
 }
 
 
-class Door:
+class Acceptor:
     """A listening socket to eventlet's WSGI server, which is given what is not served here."""
 
     def __init__(
@@ -63,13 +63,13 @@ class Door:
         listener: Any,
         poller: Poller,
         app: Callable[..., Any],
-        tally: Tally,
+        counters: Counters,
         on_failure: Callable[[], object] = lambda: None,
     ) -> None:
-        self._listener, self._poller, self._app, self._tally = listener, poller, app, tally
+        self._listener, self._poller, self._app, self._counters = listener, poller, app, counters
         self._on_failure = on_failure
         self._left: LightQueue = LightQueue()  # bounded by the descriptors that a process may have
-        self._silent: Deadlines[_Visitor] = Deadlines(SILENCE, _Visitor.leave)
+        self._silent: Timeouts[_Visitor] = Timeouts(SILENCE, _Visitor.leave)
         host, port = listener.getsockname()[:2]
         self.environ = {**_STATIC, "SERVER_NAME": host, "SERVER_PORT": str(port)}
 
@@ -104,7 +104,7 @@ class Door:
 
     def leave_to_eventlet(self, sock: Any, address: Any) -> None:
         """This is no plain request for a WebSocket."""
-        self._left.put((PatientSocket(sock), address))
+        self._left.put((GuardedSocket(sock), address))
 
     @property
     def poller(self) -> Poller:
@@ -141,7 +141,7 @@ class Door:
         """Not to be asked again and again, as the listening socket stays readable."""
         if self.fileno() < 0:
             return
-        self._tally.note("unaccepted", "! a connection could not be accepted: %s", error.strerror)
+        self._counters.note("unaccepted", "! a connection could not be accepted: %s", error.strerror)
         fd = self.fileno()
         self._poller.change(fd, 0)
         eventlet.spawn_after(NO_FILES, self._accept_again, fd)
@@ -161,7 +161,7 @@ class _Visitor:
 
     __slots__ = ("__weakref__", "_address", "_door", "sock")
 
-    def __init__(self, door: Door, sock: Any, address: Any) -> None:
+    def __init__(self, door: Acceptor, sock: Any, address: Any) -> None:
         self._door, self.sock, self._address = door, sock, address
         door.poller.add(sock.fileno(), self, READ)
 

@@ -3,7 +3,7 @@
 A green thread lives as long as there is something in the lane, and none while there is not. Must
 not know what is done.
 
-Use: `lane = Lane(log_it, when_empty); lane.add(function, argument)`.
+Use: `lane = ClientTaskQueue(log_it, when_empty); lane.add(function, argument)`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 import eventlet
 
-__all__ = ["Lane"]
+__all__ = ["ClientTaskQueue"]
 
 
 LONGEST_TURN = 0.002  # seconds; then others have theirs
 NOTHING = 0.05  # seconds; the turns of other green threads alone may take as long
 
 
-class Lane:
+class ClientTaskQueue:
     """Jobs in order. `failed` is called with what one raised; `empty` after the last one."""
 
     __slots__ = ("_empty", "_failed", "_jobs", "_since", "_works")

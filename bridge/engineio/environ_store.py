@@ -4,7 +4,7 @@ python-socketio keeps the WSGI environ of every session for `request.headers`, c
 session of Flask. Whole, it is three to six kilobytes and holds the connection's buffers alive.
 Here it is two tuples, of which the first, and most of the second's items, are shared.
 
-Use: `server.environ = Environs()`; `server.environ[sid]["HTTP_USER_AGENT"]`.
+Use: `server.environ = EnvironStore()`; `server.environ[sid]["HTTP_USER_AGENT"]`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from bridge.engineio.browser_address import browser_address
 
-__all__ = ["Environs"]
+__all__ = ["EnvironStore"]
 
 _Kept = tuple[tuple[str, ...], tuple[Any, ...]]
 
@@ -32,7 +32,7 @@ _SHARED_LENGTH = 256  # longer values are seldom the same
 _MOST_KEYS = 1024  # sets of headers that are remembered
 
 
-class Environs(MutableMapping[str, Any]):
+class EnvironStore(MutableMapping[str, Any]):
     """Environs by sid. One that is asked for is made anew, and then kept, as it may be written to,
     until `pack` is called."""
 

@@ -7,22 +7,22 @@ Use: a session is Pinged; `session.ping()`, `session.pong_overdue()` by timeouts
 
 from __future__ import annotations
 
-from bridge.delivery.write_buffer import Answer
+from bridge.delivery.write_buffer import AnswerSegment
 from bridge.engineio.intake import REASONS, Intake
-from bridge.engineio.session_context import Shared
+from bridge.engineio.session_context import SessionContext
 from bridge.wire.websocket_frames import frame
 
-__all__ = ["Pinged"]
+__all__ = ["HeartbeatMixin"]
 
 _SERVER, _, _PING, _, _ = REASONS
 
 
-class Pinged(Intake):
+class HeartbeatMixin(Intake):
     """What a session does about time."""
 
     __slots__ = ("_shared",)
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: SessionContext) -> None:
         super().__init__(shared.intake)
         self._shared = shared
 
@@ -33,7 +33,7 @@ class Pinged(Intake):
     def ping(self) -> None:
         """It is time."""
         self._await_pong()
-        self.outbox.put(Answer(frame(b"2")))
+        self.outbox.put(AnswerSegment(frame(b"2")))
 
     def pong_overdue(self) -> None:
         """No answer came; but a client that was not read has its time anew, if it reads itself."""

@@ -3,7 +3,7 @@
 Where a body ends is said by one Content-Length or one `Transfer-Encoding: chunked`, and by nothing else, so that a
 server in front can't take a different part of it for the next request. Must not know what is asked for.
 
-Use: `eventlet.wsgi.server(sock, app, protocol=protocol(tally))`.
+Use: `eventlet.wsgi.server(sock, app, protocol=protocol(counters))`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import eventlet
 import eventlet.wsgi
 
-from bridge.counters import Tally, shorten
+from bridge.counters import Counters, shorten
 from bridge.engineio.chunked_body import ChunkedInput
 
 __all__ = ["protocol"]
@@ -65,7 +65,7 @@ class _Head:
 
 
 class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
-    tally: Tally
+    counters: Counters
     rfile: Any
 
     def log_error(self, text: str, *args: object) -> None:
@@ -132,11 +132,11 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
 
     def _bad(self, reason: str) -> None:
         client = self.client_address[0]
-        self.tally.note("bad_requests", "! a request from %s could not be read: %s", client, shorten(reason, 200))
+        self.counters.note("bad_requests", "! a request from %s could not be read: %s", client, shorten(reason, 200))
 
     def _too_large(self, status: HTTPStatus, reason: str) -> None:
         client = self.client_address[0]
-        self.tally.note("requests_too_large", "! a request from %s was answered %d: %s", client, status, reason)
+        self.counters.note("requests_too_large", "! a request from %s was answered %d: %s", client, status, reason)
         self._refuse(status, reason)
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
@@ -156,6 +156,6 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
                     left -= len(data)
 
 
-def protocol(tally: Tally) -> type:
+def protocol(counters: Counters) -> type:
     """For one server."""
-    return type("Protocol", (_Protocol,), {"tally": tally})
+    return type("Protocol", (_Protocol,), {"counters": counters})

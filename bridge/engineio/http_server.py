@@ -2,7 +2,7 @@
 
 Must not know the app. gunicorn no longer has an eventlet worker, so this is how it is served.
 
-Use: `listener = listen("127.0.0.1", 8080); serve(listener, app, tally)`.
+Use: `listener = listen("127.0.0.1", 8080); serve(listener, app, counters)`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 import eventlet
 import eventlet.wsgi
 
-from bridge.counters import Tally
-from bridge.engineio.acceptor import Door
+from bridge.counters import Counters
+from bridge.engineio.acceptor import Acceptor
 from bridge.engineio.http_protocol import protocol
 from bridge.engineio.server import EngineServer
 from bridge.errors import ServeError
@@ -60,16 +60,16 @@ def make_room() -> None:
     gc.set_threshold(*COLLECT)
 
 
-def serve(listener: socket.socket, app: Any, tally: Tally, engine: EngineServer | None = None) -> None:
+def serve(listener: socket.socket, app: Any, counters: Counters, engine: EngineServer | None = None) -> None:
     """Serve until the calling green thread is killed. `engine`: what is in the app, if it is ours; WebSocket requests
     then are served without eventlet's WSGI server, see acceptor.py."""
     front: Any = listener
     if engine is not None:
         engine.run()
-        front = Door(listener, engine.poller, app, tally, engine.on_failure)
+        front = Acceptor(listener, engine.poller, app, counters, engine.on_failure)
         front.open()
     eventlet.wsgi.server(
-        front, app, protocol=protocol(tally), max_size=MAX_CONNECTIONS,
+        front, app, protocol=protocol(counters), max_size=MAX_CONNECTIONS,
         log=log, log_output=False, debug=False, keepalive=75, socket_timeout=SOCKET_TIMEOUT,
     )  # fmt: skip
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.delivery.outbox import Outbox
-from bridge.delivery.write_buffer import Answer
-from bridge.engineio.client_task_queue import Lane
-from bridge.wire.socketio_packets import Event, decode_events
+from bridge.delivery.write_buffer import AnswerSegment
+from bridge.engineio.client_task_queue import ClientTaskQueue
+from bridge.wire.socketio_packets import ReceivedEvent, decode_events
 from bridge.wire.websocket_frames import CLOSE, NOT_UTF8, PING, POLICY_VIOLATION, PONG, TEXT, close_answer, frame
 
-__all__ = ["REASONS", "Intake", "IntakeWires", "Unreadable"]
+__all__ = ["REASONS", "Intake", "IntakeCallbacks", "UnreadablePacket"]
 
 #: Why a session ended, in python-engineio's words, which handlers are given.
 REASONS = ("server disconnect", "client disconnect", "ping timeout", "transport close", "transport error")
@@ -32,18 +32,18 @@ _LEAVES = ("1", "1/,", "1/")
 _PACKET = re.compile(rb"4[0-6]|[12356](?:probe)?\Z")
 
 
-class Unreadable(Exception):
+class UnreadablePacket(Exception):
     """A message that is no packet of Socket.IO's."""
 
 
 @dataclass(slots=True)
-class IntakeWires:
+class IntakeCallbacks:
     """Where to, for all clients. `events`: takes events of the default namespace, and returns how many it took,
     all of them if it may wait; `message`: takes any other message of a session, or raises Unreadable; `failed`: is told
     what else one of them raised."""
 
     message: Callable[[Any, str | bytes], None]
-    events: Callable[[str, Sequence[Event], bool], int]
+    events: Callable[[str, Sequence[ReceivedEvent], bool], int]
     junk: Callable[[Any, str], None]
     failed: Callable[[Any, BaseException], None]
 
@@ -58,11 +58,11 @@ class Intake:
 
     outbox: Outbox
 
-    def __init__(self, wires: IntakeWires) -> None:
+    def __init__(self, wires: IntakeCallbacks) -> None:
         self._wires = wires
         self.client: str | None = None
         self.joined = self.left = self._attachments = False
-        self._lane: Lane | None = None
+        self._lane: ClientTaskQueue | None = None
         self._unread = 0.0  # since when it leaves its answers unread, by time.monotonic(); 0: it does not
         self.paused = 0.0
 
@@ -110,7 +110,7 @@ class Intake:
             self._take_events(packets)
 
     def _take_events(self, packets: list[bytes]) -> None:
-        events: list[Event] = []
+        events: list[ReceivedEvent] = []
         for packet, event in zip(packets, decode_events(packets), strict=True):
             if event is not None:
                 events.append(event)
@@ -120,7 +120,7 @@ class Intake:
             self._take_other(TEXT, packet)
         self._take_run(events)
 
-    def _take_run(self, events: list[Event]) -> None:
+    def _take_run(self, events: list[ReceivedEvent]) -> None:
         client = self.client
         if client is None or not events:
             return
@@ -130,9 +130,9 @@ class Intake:
 
     def _take_other(self, opcode: int, data: bytes) -> None:
         if opcode == PING:
-            self.outbox.put(Answer(frame(data, PONG)))
+            self.outbox.put(AnswerSegment(frame(data, PONG)))
         elif opcode == CLOSE:
-            self.outbox.put(Answer(close_answer(data)))
+            self.outbox.put(AnswerSegment(close_answer(data)))
             self.finish(_CLOSE)
         elif opcode == TEXT:
             self._take_packet(data)
@@ -205,12 +205,12 @@ class Intake:
     def later(self, job: Callable[..., object], *args: object) -> None:
         """In the lane; until it is empty the client is not read."""
         if self._lane is None:
-            self._lane = Lane(self._failed, self._lane_empty)
+            self._lane = ClientTaskQueue(self._failed, self._lane_empty)
             self.pause()
         self._lane.add(job, *args)
 
     def _failed(self, error: BaseException) -> None:
-        if isinstance(error, Unreadable):
+        if isinstance(error, UnreadablePacket):
             self._junk(str(error))
         else:
             self._wires.failed(self, error)

@@ -3,7 +3,7 @@
 Browsers do not ask for WebSockets as CORS has them ask for other things, so the Origin header is looked at for these
 too. Must not know Engine.IO.
 
-Use: `origins = Origins(allowed, tally)`; `origins.allows(origin, environ)`; `origins.refuse(origin)`.
+Use: `origins = Origins(allowed, counters)`; `origins.allows(origin, environ)`; `origins.refuse(origin)`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from bridge.counters import Tally, shorten
+from bridge.counters import Counters, shorten
 
 __all__ = ["MOST", "Origins", "canonical"]
 
@@ -32,8 +32,8 @@ _FILE = "it is a file or in a sandboxed frame: have it served, by the bridge's -
 class Origins:
     """`allowed`: besides the bridge's own, as browsers write them; `*` is all."""
 
-    def __init__(self, allowed: tuple[str, ...], tally: Tally, clock: Callable[[], float] = time.time) -> None:
-        self._allowed, self._tally, self._clock = frozenset(map(canonical, allowed)), tally, clock
+    def __init__(self, allowed: tuple[str, ...], counters: Counters, clock: Callable[[], float] = time.time) -> None:
+        self._allowed, self._counters, self._clock = frozenset(map(canonical, allowed)), counters, clock
         self._flags, self._everybody = allowed, "*" in allowed
         self._refused: dict[str, tuple[int, float]] = {}  # how often, and when last; the newest at the end
 
@@ -57,7 +57,9 @@ class Origins:
         self._refused[shown] = (count + 1, self._clock())
         if len(self._refused) > MOST:
             del self._refused[next(iter(self._refused))]
-        self._tally.note("origins_refused", "! a page of the origin %s may not connect%s", shown, said and f"; {said}")
+        self._counters.note(
+            "origins_refused", "! a page of the origin %s may not connect%s", shown, said and f"; {said}"
+        )
         return advice
 
     def refused(self) -> list[dict[str, object]]:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import eventlet
 from eventlet.patcher import original
 
-from bridge.hub.steady_wait import Steady
+from bridge.hub.steady_wait import SteadyWait
 
 __all__ = ["HANG_UP", "READ", "WRITE", "Poller", "Watched"]
 
@@ -67,7 +67,7 @@ class Poller:
 
     def run(self) -> None:
         """For ever."""
-        steady = Steady(self._epoll.fileno(), IN_VAIN)
+        steady = SteadyWait(self._epoll.fileno(), IN_VAIN)
         while True:
             steady.wait()
             self._turn()

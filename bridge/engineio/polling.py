@@ -17,14 +17,14 @@ from bridge.delivery.outbox import Outbox
 from bridge.engineio.poller import HANG_UP, Poller
 from bridge.wire.socketio_packets import polled
 
-__all__ = ["CLOSED", "NOOP", "Polled", "Polling"]
+__all__ = ["CLOSED", "NOOP", "PolledMixin", "Polling"]
 
 NOOP, CLOSED = "6", "1"
 AT_ONCE = 1000  # packets of a POST; then others have their turn
 RESPONSE = 256 * 1024  # bytes of one response, about
 
 
-class Polled(Protocol):
+class PolledMixin(Protocol):
     """A session."""
 
     outbox: Outbox
@@ -59,7 +59,7 @@ class Polling:
 
     __slots__ = ("_goes_on", "_poller", "_posting", "_session", "_waits")
 
-    def __init__(self, session: Polled, poller: Poller) -> None:
+    def __init__(self, session: PolledMixin, poller: Poller) -> None:
         self._session, self._poller = session, poller
         self._waits: Event | None = None
         self._goes_on: Event | None = None  # what a POST waits for whose answers are to be fetched first

@@ -19,7 +19,7 @@ from werkzeug.exceptions import BadRequest
 
 from bridge.counters import shorten
 from bridge.delivery.limits import Limits
-from bridge.engineio.environ_store import Environs
+from bridge.engineio.environ_store import EnvironStore
 from bridge.engineio.handshake import (
     VERSION,
     answer,
@@ -28,19 +28,19 @@ from bridge.engineio.handshake import (
     refusal,
     take_socket,
 )
-from bridge.engineio.intake import IntakeWires
+from bridge.engineio.intake import IntakeCallbacks
 from bridge.engineio.poller import Poller
 from bridge.engineio.polling import Polling
 from bridge.engineio.post_body import TooLarge, body_of, packets_of
 from bridge.engineio.request import JSON, PLAIN_TEXT, Request, parameters
 from bridge.engineio.session import Session
-from bridge.engineio.session_context import Shared
+from bridge.engineio.session_context import SessionContext
 from bridge.engineio.states import SessionState
-from bridge.engineio.timeouts import Deadlines, Queues
+from bridge.engineio.timeouts import TimeoutQueues, Timeouts
 from bridge.engineio.upgrade import Upgrade
 from bridge.engineio.websocket import WebSocket
 from bridge.hub.vital_threads import vital
-from bridge.wire.socketio_packets import Event
+from bridge.wire.socketio_packets import ReceivedEvent
 from bridge.wire.websocket_frames import TEXT, frame
 
 __all__ = ["EngineServer", "ServerOptions"]
@@ -75,15 +75,15 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self.start_service_task = False  # its monitor; the ticker does that here
         self._max_sessions = options.max_sessions
         self.poller = Poller()
-        self._queues: Queues[Session] = Queues(
-            pings=Deadlines(self.ping_interval, Session.ping),
-            pongs=Deadlines(self.ping_timeout, Session.pong_overdue),
-            joins=Deadlines(options.connect_timeout, Session.join_overdue),
-            upgrades=Deadlines(UPGRADE_TIMEOUT, Session.upgrade_overdue),
-            farewells=Deadlines(FAREWELL, Session.finish),
+        self._queues: TimeoutQueues[Session] = TimeoutQueues(
+            pings=Timeouts(self.ping_interval, Session.ping),
+            pongs=Timeouts(self.ping_timeout, Session.pong_overdue),
+            joins=Timeouts(options.connect_timeout, Session.join_overdue),
+            upgrades=Timeouts(UPGRADE_TIMEOUT, Session.upgrade_overdue),
+            farewells=Timeouts(FAREWELL, Session.finish),
         )
-        intake = IntakeWires(self._message, _no_events, self._junk, self._failed)
-        self.shared = Shared(options.limits, intake, self._queues, self._gone, self._ended, Session.close)
+        intake = IntakeCallbacks(self._message, _no_events, self._junk, self._failed)
+        self.shared = SessionContext(options.limits, intake, self._queues, self._gone, self._ended, Session.close)
         self._running = False
         self.on_failure: Callable[[], object] = lambda: None  # one of the green threads without which it is none ended
         self.stops = False  # nobody new is let in
@@ -97,7 +97,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             vital("poller of clients", self.poller.run, self.on_failure)
             vital("clock of clients", self._queues.run, self.on_failure)
 
-    def on_events(self, take: Callable[[str, Sequence[Event], bool], int]) -> None:
+    def on_events(self, take: Callable[[str, Sequence[ReceivedEvent], bool], int]) -> None:
         """Events of the default namespace go to `take`, many at a time; see intake.IntakeWires."""
         self.shared.intake.events = take
 
@@ -178,7 +178,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if by_websocket and (refused := self._refused(request)):
             return refused
         sid = self.generate_id()
-        session = Session(sid, Environs.address(request.environ), self.shared)
+        session = Session(sid, EnvironStore.address(request.environ), self.shared)
         self.sockets[sid] = session
         accepted = self.handlers["connect"](sid, request.environ)
         if accepted is not None and accepted is not True:
@@ -283,5 +283,5 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self.logger.error("message handler error", exc_info=error, extra={"client": str(session)})
 
 
-def _no_events(client: str, events: Sequence[Event], may_wait: bool) -> int:
+def _no_events(client: str, events: Sequence[ReceivedEvent], may_wait: bool) -> int:
     raise AssertionError("no client has an id here without on_events()")

@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.delivery.outbox import Outbox
-from bridge.delivery.write_buffer import Answer, Segment
-from bridge.engineio.heartbeat import Pinged
+from bridge.delivery.write_buffer import AnswerSegment, Segment
+from bridge.engineio.heartbeat import HeartbeatMixin
 from bridge.engineio.intake import REASONS
 from bridge.engineio.poller import Poller
 from bridge.engineio.polling import NOOP, Polling
-from bridge.engineio.session_context import Shared
+from bridge.engineio.session_context import SessionContext
 from bridge.engineio.states import TRANSITIONS, SessionState
 from bridge.engineio.upgrade import Upgrade
 from bridge.engineio.websocket import WebSocket
@@ -30,12 +30,12 @@ _NOTHING = frame(NOOP.encode())
 _EVENTS = ("42", "45")  # which nobody has asked for
 
 
-class Session(Pinged):
+class Session(HeartbeatMixin):
     """One client's connection, as python-engineio's Socket: `sid` is its id there, `address` the browser's."""
 
     __slots__ = ("__weakref__", "_data", "_upgrade", "_websocket", "address", "polling", "sid", "state")
 
-    def __init__(self, sid: str, address: str, shared: Shared) -> None:
+    def __init__(self, sid: str, address: str, shared: SessionContext) -> None:
         super().__init__(shared)
         self.sid, self.address = sid, address
         self.state = SessionState.POLLING
@@ -78,7 +78,7 @@ class Session(Pinged):
         if isinstance(encoded, bytes):
             self.outbox.put(Segment(frame(encoded, BINARY)))
         else:
-            kind = Segment if encoded.startswith(_EVENTS) else Answer
+            kind = Segment if encoded.startswith(_EVENTS) else AnswerSegment
             self.outbox.put(kind(frame(encoded.encode())))
 
     # By WebSocket. It is an Owner.

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.delivery.limits import Limits
-from bridge.engineio.intake import IntakeWires
-from bridge.engineio.timeouts import Queues
+from bridge.engineio.intake import IntakeCallbacks
+from bridge.engineio.timeouts import TimeoutQueues
 
-__all__ = ["Shared"]
+__all__ = ["SessionContext"]
 
 
 def _nothing(session: Any) -> None:
@@ -27,14 +27,14 @@ def _who(session: Any) -> str:
 
 
 @dataclass(slots=True)
-class Shared:
+class SessionContext:
     """What all sessions have in common. `gone`: a handler is to be told; `ended`: it can be forgotten; `slow`: it can't
     keep up, and is to be ended; `behind`: it has begun to lose messages; `silent`: it has not answered a ping;
     `who`: what the log calls it."""
 
     limits: Limits
-    intake: IntakeWires
-    queues: Queues[Any]
+    intake: IntakeCallbacks
+    queues: TimeoutQueues[Any]
     gone: Callable[[Any, str], None]
     ended: Callable[[Any], None]
     slow: Callable[[Any], None]

@@ -3,7 +3,7 @@
 A time limit on each read, as eventlet has it, lets a client that sends a byte now and then keep its
 connection for days, and so as many as are served at a time. Must not know HTTP.
 
-Use: `sock = PatientSocket(accepted)`; eventlet calls `sock.settimeout(75)` before a request, `settimeout(30)` after
+Use: `sock = GuardedSocket(accepted)`; eventlet calls `sock.settimeout(75)` before a request, `settimeout(30)` after
 its first line.
 """
 
@@ -14,12 +14,12 @@ from typing import Any
 
 from eventlet.greenio import GreenSocket
 
-__all__ = ["PatientSocket"]
+__all__ = ["GuardedSocket"]
 
 SLOWEST = 1024  # bytes a second, over the time that was allowed to begin with
 
 
-class PatientSocket(GreenSocket):  # type: ignore[misc]
+class GuardedSocket(GreenSocket):  # type: ignore[misc]
     """`settimeout` allows so many seconds of waiting anew; what is received meanwhile takes some off again.
 
     What passes while nobody reads, as during a poll, is not counted.

@@ -4,7 +4,7 @@ All that wait in one queue wait equally long, so the queue is in order by itself
 costs no timer and no green thread. The clock is the monotonic one: a wall clock that jumps ends
 nobody. Must not know what becomes due.
 
-Use: `pings = Deadlines(25.0, Session.ping); pings.add(session)`; `Queues(pings, …).run()`, in a green thread.
+Use: `pings = Timeouts(25.0, Session.ping); pings.add(session)`; `TimeoutQueues(pings, …).run()`, in a green thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 
 import eventlet
 
-__all__ = ["Deadlines", "Queues", "until_due"]
+__all__ = ["TimeoutQueues", "Timeouts", "until_due"]
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ LONGEST_TURN = 0.002  # seconds; then others have theirs
 log = logging.getLogger("bridge.clients")
 
 
-class Deadlines(Generic[T]):
+class Timeouts(Generic[T]):
     """What is due `interval` seconds after it was added, unless it was removed before."""
 
     def __init__(self, interval: float, due: Callable[[T], None]) -> None:
@@ -86,7 +86,7 @@ class Deadlines(Generic[T]):
             log.exception("! what was due for %s failed because of a bug", item)
 
 
-def until_due(*queues: Deadlines[T]) -> float:
+def until_due(*queues: Timeouts[T]) -> float:
     """Seconds to sleep before these are to be run."""
     now = time.monotonic()
     # What is added meanwhile is not due before its interval is over.
@@ -94,14 +94,14 @@ def until_due(*queues: Deadlines[T]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Queues(Generic[T]):
+class TimeoutQueues(Generic[T]):
     """What a session may have to do in time."""
 
-    pings: Deadlines[T]
-    pongs: Deadlines[T]
-    joins: Deadlines[T]
-    upgrades: Deadlines[T]
-    farewells: Deadlines[T]
+    pings: Timeouts[T]
+    pongs: Timeouts[T]
+    joins: Timeouts[T]
+    upgrades: Timeouts[T]
+    farewells: Timeouts[T]
 
     def discard(self, item: T) -> None:
         """It has nothing more to do."""
@@ -120,5 +120,5 @@ class Queues(Generic[T]):
                 if len(queue):
                     queue.run()
 
-    def _all(self) -> tuple[Deadlines[T], ...]:
+    def _all(self) -> tuple[Timeouts[T], ...]:
         return self.pings, self.pongs, self.joins, self.upgrades, self.farewells

@@ -13,12 +13,12 @@ from typing import Protocol
 from bridge.engineio.websocket import WebSocket
 from bridge.wire.websocket_frames import PING, PONG, TEXT, frame
 
-__all__ = ["Upgradable", "Upgrade"]
+__all__ = ["UpgradableMixin", "Upgrade"]
 
 _PROBED = frame(b"3probe")
 
 
-class Upgradable(Protocol):
+class UpgradableMixin(Protocol):
     """A session."""
 
     def probed(self) -> None:
@@ -34,7 +34,7 @@ class Upgradable(Protocol):
 class Upgrade:
     """The owner of a WebSocket that is tried."""
 
-    def __init__(self, session: Upgradable, websocket: WebSocket) -> None:
+    def __init__(self, session: UpgradableMixin, websocket: WebSocket) -> None:
         self._session, self._websocket = session, websocket
         self._probed = False
 

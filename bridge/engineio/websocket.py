@@ -15,7 +15,7 @@ import sys
 import termios
 from typing import Any, Protocol
 
-from bridge.delivery.client_port import NO_LINE, Line
+from bridge.delivery.client_port import NO_LINE, DirectWrite
 from bridge.engineio.poller import READ, WRITE, Poller
 from bridge.wire.websocket_frames import FrameReader, WebSocketError, close_frame
 
@@ -75,7 +75,7 @@ class WebSocket:
         return self._sock is not None
 
     @property
-    def line(self) -> Line:
+    def line(self) -> DirectWrite:
         """Implements outbox.Wire."""
         return NO_LINE if self._sock is None else (self._sock.send, self._sock.fileno())
 

@@ -4,7 +4,7 @@ eventlet's locks, and whoever waits on them, belong to the hub's thread: who wai
 woken, and who is woken from there never runs. So what another thread asks for is put in a line, a byte in a pipe wakes
 the hub, and the caller waits, on a real lock, for what came of it. Must not know what is called.
 
-Use: `crossing = Crossing()` in the hub's thread, `crossing.serve()` in a green thread of its own; then from anywhere
+Use: `crossing = CrossThreadCalls()` in the hub's thread, `crossing.serve()` in a green thread; then from anywhere
 `crossing.call(uplink.send, [b"x"])`.
 """
 
@@ -19,7 +19,7 @@ import eventlet
 from eventlet.hubs import trampoline
 from eventlet.patcher import original
 
-__all__ = ["Crossing"]
+__all__ = ["CrossThreadCalls"]
 
 _os: Any = original("os")  # eventlet's own write waits in a hub, which each thread would have one of
 _threading: Any = original("threading")
@@ -61,7 +61,7 @@ class _Call:
         return self.value
 
 
-class Crossing:
+class CrossThreadCalls:
     """`turns`: how often the hub has come round to it; `turned`: when it did last, by time.monotonic()."""
 
     def __init__(self) -> None:

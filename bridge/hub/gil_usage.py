@@ -3,7 +3,7 @@
 Not counted is when it could not run: when the process was stopped, the machine slept, or others had the processor.
 Linux tells that in /proc; elsewhere all time counts. Must not know what the thread does.
 
-Use: `hub = Thread(threading.get_native_id())`; each 0.05 s `held(0.051, 0.05, hub.took(), own.took())`.
+Use: `hub = ThreadUsage(threading.get_native_id())`; each 0.05 s `held(0.051, 0.05, hub.took(), own.took())`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-__all__ = ["LATE", "Thread", "Took", "held"]
+__all__ = ["LATE", "ThreadUsage", "TimeTaken", "held"]
 
 LATE = 0.1  # seconds that a look may be late; else the process did not run, or somebody kept the interpreter
 
 _ASLEEP = frozenset(b"SDI")
 
 
-class Took(NamedTuple):
+class TimeTaken(NamedTuple):
     """Seconds in which a thread `ran`, and in which it was ready and others ran; whether it waits for something now."""
 
     ran: float
@@ -26,7 +26,7 @@ class Took(NamedTuple):
     asleep: bool
 
 
-def held(passed: float, wanted: float, its: Took | None, own: Took | None) -> float:
+def held(passed: float, wanted: float, its: TimeTaken | None, own: TimeTaken | None) -> float:
     """Of the `passed` seconds since the last look, those in which it ran or waited for something. `wanted`: seconds
     that the one who looks meant to wait; `own`: what that one did."""
     if its is None or own is None:
@@ -39,7 +39,7 @@ def held(passed: float, wanted: float, its: Took | None, own: Took | None) -> fl
     return min(passed, its.ran)  # of one that is ready, the system does not say yet for how long it has not run
 
 
-class Thread:
+class ThreadUsage:
     """The one with this id, the system's."""
 
     def __init__(self, thread: int) -> None:
@@ -47,13 +47,13 @@ class Thread:
         self._ran = self._queued = 0.0
         self.took()
 
-    def took(self) -> Took | None:
+    def took(self) -> TimeTaken | None:
         """What it did since the last look; None where the system does not tell."""
         look = self._look()
         if look is None:
             return None
         ran, queued, asleep = look
-        took = Took(ran - self._ran, queued - self._queued, asleep)
+        took = TimeTaken(ran - self._ran, queued - self._queued, asleep)
         self._ran, self._queued = ran, queued
         return took
 

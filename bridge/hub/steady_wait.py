@@ -4,7 +4,7 @@ eventlet adds a listener before each wait and removes it after: two system calls
 is a fifth of what it costs that a message comes alone. And where nobody else has anything to do, the wait is done
 here, on what the hub waits on, without the way through it and back. Must not know what is read.
 
-Use: `steady = Steady(fd)`; `steady.wait()`; or `Link(steadily(dialer.dial), …)`.
+Use: `steady = SteadyWait(fd)`; `steady.wait()`; or `Link(steadily(dialer.dial), …)`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import eventlet
 from eventlet.hubs import get_hub
 from eventlet.patcher import original
 
-__all__ = ["Steady", "SteadySocket", "steadily"]
+__all__ = ["SteadySocket", "SteadyWait", "steadily"]
 
 _select: Any = original("select")  # eventlet's own has no poll
 
 
-class Steady:
+class SteadyWait:
     """A descriptor that one green thread at a time waits for. `in_vain`: how often the hub may be woken while nobody
     waits, before it is told to forget the descriptor."""
 
@@ -78,7 +78,7 @@ class SteadySocket:
 
     def __init__(self, sock: Any) -> None:
         self._sock, self._receive = sock, sock.fd.recv
-        self._steady = Steady(sock.fileno())
+        self._steady = SteadyWait(sock.fileno())
         self._drained = False  # whether the last look took all there was: most looks after it would be for nothing
 
     def __getattr__(self, name: str) -> Any:

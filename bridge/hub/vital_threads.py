@@ -13,12 +13,12 @@ from typing import Any
 
 import eventlet
 
-__all__ = ["Vital", "vital"]
+__all__ = ["VitalThread", "vital"]
 
 log = logging.getLogger("bridge")
 
 
-class Vital:
+class VitalThread:
     """One of them. `name`: in the log; `thread`: eventlet's."""
 
     def __init__(self, name: str, work: Callable[[], object], on_end: Callable[[], object]) -> None:
@@ -35,6 +35,6 @@ class Vital:
         self._on_end()
 
 
-def vital(name: str, work: Callable[[], object], on_end: Callable[[], object]) -> Vital:
+def vital(name: str, work: Callable[[], object], on_end: Callable[[], object]) -> VitalThread:
     """Start it. `on_end` is called when it ends, however it does."""
-    return Vital(name, work, on_end)
+    return VitalThread(name, work, on_end)

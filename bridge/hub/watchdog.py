@@ -3,7 +3,7 @@
 Nothing is done for it while the hub waits, and next to nothing while it works: it is asked, some twenty times a second,
 to come round. Must not know what it does.
 
-Use: `watchdog = Watchdog(crossing, tally); watchdog.run()`; `watchdog.status`.
+Use: `watchdog = Watchdog(crossing, counters); watchdog.run()`; `watchdog.status`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 from eventlet.hubs import get_hub
 from eventlet.patcher import original
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.hub.blamed_line import Place, place
-from bridge.hub.cross_thread_calls import Crossing
-from bridge.hub.gil_usage import Thread, held
+from bridge.hub.cross_thread_calls import CrossThreadCalls
+from bridge.hub.gil_usage import ThreadUsage, held
 
 __all__ = ["LONGEST", "Watchdog"]
 
@@ -38,10 +38,10 @@ class Watchdog:
     """Of the thread in which it is made, which is the hub's. `status`: the last one that held all others up, None if
     there was none: where, for how many seconds, when (epoch seconds)."""
 
-    def __init__(self, crossing: Crossing, tally: Tally) -> None:
-        self._crossing, self._tally = crossing, tally
+    def __init__(self, crossing: CrossThreadCalls, counters: Counters) -> None:
+        self._crossing, self._counters = crossing, counters
         self._poll = getattr(getattr(get_hub(), "do_poll", None), "__code__", None)
-        self._hub = Thread(_threading.get_native_id())
+        self._hub = ThreadUsage(_threading.get_native_id())
         self._over = _threading.Event()
         self._asked: int | None = None  # how often it had come round when it was asked to
         self._since = 0.0  # when that was
@@ -60,7 +60,7 @@ class Watchdog:
         self._over.set()
 
     def _run(self) -> None:
-        own = Thread(_threading.get_native_id())
+        own = ThreadUsage(_threading.get_native_id())
         try:
             while not self._over.wait(LOOK):
                 # First of all: who kept the interpreter goes on as soon as this thread reads a file.
@@ -107,7 +107,9 @@ class Watchdog:
     def _report(self, where: Place | None, seconds: float) -> None:
         """In the hub's thread."""
         self.status = {"where": str(where), "seconds": round(seconds, 2), "t": time.time()}
-        self._tally.note("hub_blocked", "! all others had to wait for %.1f s for %s", seconds, where, kind=_kind(where))
+        self._counters.note(
+            "hub_blocked", "! all others had to wait for %.1f s for %s", seconds, where, kind=_kind(where)
+        )
 
 
 def _kind(where: Place | None) -> str:

@@ -3,7 +3,7 @@
 eventlet's own pool is for whoever uses it, its threads end with a SystemExit, and it waits for them when the process
 ends. Must not know what is called.
 
-Use: `workers = Workers(crossing)`; `workers.run(function, 1)` in a green thread, which waits, and others run.
+Use: `workers = WorkerPool(crossing)`; `workers.run(function, 1)` in a green thread, which waits, and others run.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 from eventlet.event import Event
 from eventlet.patcher import original
 
-from bridge.hub.cross_thread_calls import Crossing
+from bridge.hub.cross_thread_calls import CrossThreadCalls
 
-__all__ = ["MOST", "Workers"]
+__all__ = ["MOST", "WorkerPool"]
 
 _threading: Any = original("threading")
 
@@ -51,10 +51,10 @@ class _Job:
         return self.value
 
 
-class Workers:
+class WorkerPool:
     """At most `most` threads. What waits for one is in order, and one for each green thread that calls."""
 
-    def __init__(self, crossing: Crossing, most: int = MOST) -> None:
+    def __init__(self, crossing: CrossThreadCalls, most: int = MOST) -> None:
         self._crossing, self._most = crossing, most
         self._changed = _threading.Condition()  # a real one, which is held for moments
         self._jobs: deque[_Job] = deque()

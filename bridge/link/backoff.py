@@ -4,7 +4,7 @@ Exponential, with jitter so that many bridges do not come back to a server all a
 next to nothing, and says that the machine is there and its program may be back in a moment: so the next attempt
 comes soon, for a while, and as long as somebody waits. Must not know what is attempted.
 
-Use: `delays = Delays(10.0)`; `wait(delays.next())` after a failure, `delays.reset()` after a success.
+Use: `delays = Backoff(10.0)`; `wait(delays.next())` after a failure, `delays.reset()` after a success.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import random
 import time
 from collections.abc import Callable
 
-__all__ = ["FIRST_DELAY", "LAST_DELAY", "REFUSED_DELAY", "WHILE", "Delays"]
+__all__ = ["FIRST_DELAY", "LAST_DELAY", "REFUSED_DELAY", "WHILE", "Backoff"]
 
 FIRST_DELAY, LAST_DELAY = 0.2, 10.0  # seconds; Node-RED's TCP node waits 10
 REFUSED_DELAY = 1.0  # seconds at most after an attempt that was refused, for so long:
 WHILE = 120.0  # seconds, in which most servers that are started again are back
 
 
-class Delays:
+class Backoff:
     """The seconds before each attempt, from FIRST_DELAY doubling to `last`, give or take a quarter."""
 
     def __init__(self, last: float = LAST_DELAY, clock: Callable[[], float] = time.monotonic) -> None:

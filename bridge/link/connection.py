@@ -6,7 +6,7 @@ plain threads as on eventlet's green ones.
 The reader is the thread that calls `run()`. The writer is a thread that lives as long as one
 connection, so that no frame of an old connection can reach a new one.
 
-Use: `Link(dialer.dial, decoder, options, tally).run(on_burst=…, on_state=…, outgoing=uplink)`.
+Use: `Connection(dialer.dial, decoder, options, counters).run(on_burst=…, on_state=…, outgoing=uplink)`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import LinkError
-from bridge.link.backoff import LAST_DELAY, Delays
-from bridge.link.first_exchange import FirstWords, Opening
+from bridge.link.backoff import LAST_DELAY, Backoff
+from bridge.link.first_exchange import FirstWords, FirstWordsRules
 from bridge.link.hint import DEFAULT_READING, Reading
-from bridge.link.hint_tracker import Hints
-from bridge.link.outgoing.source import Outgoing
-from bridge.link.peer_watch import Watch
+from bridge.link.hint_tracker import HintTracker
+from bridge.link.outgoing.source import OutgoingSource
+from bridge.link.peer_watch import PeerWatch
 from bridge.link.reader import Decoding, Reader
 from bridge.link.silence import Silence
 from bridge.link.sockets import (
@@ -39,14 +39,14 @@ from bridge.link.sockets import (
     unanswered_for,
     vitals_of,
 )  # fmt: skip
-from bridge.link.state_machine import Standing
+from bridge.link.state_machine import StateMachine
 from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, stalled_for
 from bridge.link.tls_probe import probe
-from bridge.link.writer import Pace, Writer
-from bridge.link.writer_watch import EACH, Progress
-from bridge.timer import Alarm
+from bridge.link.writer import Writer, WriterOptions
+from bridge.link.writer_watch import EACH, WriterWatch
+from bridge.timer import Timer
 
-__all__ = ["TRANSITIONS", "Link", "LinkOptions", "LinkState", "LinkStatus", "Outgoing"]
+__all__ = ["TRANSITIONS", "Connection", "LinkOptions", "LinkState", "LinkStatus", "OutgoingSource"]
 
 log = logging.getLogger("bridge.link")
 
@@ -73,7 +73,7 @@ class LinkOptions:
     retry_max: float = LAST_DELAY
 
 
-class Link:
+class Connection:
     """One link, made anew for ever until `close()`. Every method may be called from any thread."""
 
     def __init__(
@@ -81,15 +81,15 @@ class Link:
         dial: Callable[[], socket.socket],
         decoder: Callable[[], Decoding],
         options: LinkOptions,
-        tally: Tally,
+        counters: Counters,
     ) -> None:
-        self._dial, self._options, self._tally = dial, options, tally
-        self._standing = Standing(options.server)
+        self._dial, self._options, self._counters = dial, options, counters
+        self._standing = StateMachine(options.server)
         self._silence = Silence(options.idle_warn, options.idle_reconnect)
-        self._watch = Watch()
-        self._hints = Hints(options.reading, tally, partial(probe, dial))
-        self._progress = Progress(self._writer_stuck, max(EACH, options.send_gap * options.separate))
-        self._reader = Reader(options.server, decoder, self._silence, self._hints, tally)
+        self._watch = PeerWatch()
+        self._hints = HintTracker(options.reading, counters, partial(probe, dial))
+        self._progress = WriterWatch(self._writer_stuck, max(EACH, options.send_gap * options.separate))
+        self._reader = Reader(options.server, decoder, self._silence, self._hints, counters)
         self._sock: socket.socket | None = None
         self._cause: LinkError | None = None
         self._closing = threading.Event()
@@ -106,9 +106,9 @@ class Link:
         *,
         on_burst: Callable[[list[bytes]], None],
         on_state: Callable[[LinkStatus], None],
-        outgoing: Outgoing,
+        outgoing: OutgoingSource,
         on_change: Callable[[], None] = lambda: None,
-        opening: Opening | None = None,
+        opening: FirstWordsRules | None = None,
     ) -> None:
         """Connect, read, and connect again, until `close()`. Blocks.
 
@@ -120,13 +120,13 @@ class Link:
         self._standing.run(lambda: self.status, on_state, on_change)
         self._reader.run(on_burst if opening is None else self._first.take)
         self._look_after(on_change)
-        delays = Delays(self._options.retry_max)
+        delays = Backoff(self._options.retry_max)
         while not self._closing.is_set():
             self._standing.attempt()
             try:
                 sock = self._dialled()
             except LinkError as error:
-                self._tally.count("link_failures")
+                self._counters.count("link_failures")
                 self._pause(error, delays)
                 continue
             if self._closing.is_set():  # it is too late to tell the server anything
@@ -142,7 +142,7 @@ class Link:
 
     def _look_after(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
-        self._telling = Alarm(on_change, "bridge-telling")  # whoever is told may wait, and the watch must not
+        self._telling = Timer(on_change, "bridge-telling")  # whoever is told may wait, and the watch must not
         self._silence.run(self._silence_changed, self._too_silent)
         self._watch.run(self._gone, self._stall_changed)
         self._hints.run(on_change)
@@ -194,8 +194,8 @@ class Link:
         self._opened = False
         if not self._first.needed:
             self._connected()
-        pace = Pace(self._options.separate, self._options.send_gap, self._closing)
-        writer = Writer(sock, self._outgoing, pace, self._tally, self._broken)
+        pace = WriterOptions(self._options.separate, self._options.send_gap, self._closing)
+        writer = Writer(sock, self._outgoing, pace, self._counters, self._broken)
         say = self._first.begin(writer.hand, self._connected)
         writer.start(partial(self._sent_all, sock), self._hints.first_sent, say)
         if self._closing.is_set():  # close() may have come before there was a socket to break
@@ -220,15 +220,15 @@ class Link:
         if not self._closing.is_set():
             self._hints.between()
         if self._opened:
-            self._tally.count("link_drops")
+            self._counters.count("link_drops")
         else:
-            self._tally.count("link_failures")
+            self._counters.count("link_failures")
         return self._cause
 
     def _connected(self) -> None:
         """From now on anything may be sent."""
         self._opened = True
-        self._tally.count("link_connects")
+        self._counters.count("link_connects")
         self._standing.enter(LinkState.CONNECTED)
 
     def _break(self, sock: socket.socket, cause: LinkError) -> None:
@@ -251,7 +251,7 @@ class Link:
 
     def _silence_changed(self) -> None:
         if self._silence.silent:
-            self._tally.count("link_silences")
+            self._counters.count("link_silences")
             log.warning("= %s has said nothing for %g s", self._options.server, self._options.idle_warn)
             if not self._watch.stalled:  # it is known why it does not answer
                 self._hints.silent(time.monotonic() - self._options.idle_warn)
@@ -269,7 +269,7 @@ class Link:
 
     def _stall_changed(self, begins: bool) -> None:
         if begins:
-            self._tally.count("link_stalls")
+            self._counters.count("link_stalls")
         if self._watch.stalled:
             log.warning("= %s: %s", self._options.server, stalled_for(self._watch.stalled))
         else:
@@ -286,10 +286,10 @@ class Link:
 
     def _writer_stuck(self, seconds: float) -> None:
         words = f"the bridge's own writer did not run for {seconds:g} s, though {self._options.server} reads"
-        self._tally.note("writer_stalls", "! %s; the link is made anew", words)
+        self._counters.note("writer_stalls", "! %s; the link is made anew", words)
         self.drop(LinkError("stuck", words))
 
-    def _pause(self, error: LinkError, delays: Delays) -> None:
+    def _pause(self, error: LinkError, delays: Backoff) -> None:
         """Wait for the next attempt, saying why and how long."""
         if not self._closing.is_set():
             outgoing = self._outgoing

@@ -3,7 +3,8 @@
 One connection that ends is chance; two in a row that end alike are a pattern. Must not know sockets, the time, nor
 what was read.
 
-Use: `patterns = Patterns("~", "~"); hint = patterns.ended(lasted=1.0, sent=True, heard=False, answer_missed=0.1)`.
+Use: `patterns = EndingPatterns("~", "~")`;
+`hint = patterns.ended(lasted=1.0, sent=True, heard=False, answer_missed=0.1)`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from bridge.link.hint import Hint
 from bridge.link.recogniser.guess import flag
 
-__all__ = ["CODES_OF_PATTERNS", "WELL", "Patterns"]
+__all__ = ["CODES_OF_PATTERNS", "WELL", "EndingPatterns"]
 
 CODES_OF_PATTERNS = ("silent-after-event", "closes-after-event", "expects-first")
 
@@ -26,7 +27,7 @@ ANSWERED = 1.0  # seconds after our first frame in which something may come that
 UNHEARD = 3  # frames that a server which has never said anything may leave without an answer
 
 
-class Patterns:
+class EndingPatterns:
     """Of the connections of one link. `framing_in`, `framing_out`: as they are set."""
 
     def __init__(self, framing_in: str, framing_out: str) -> None:

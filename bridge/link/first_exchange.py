@@ -18,28 +18,28 @@ from typing import NamedTuple, Protocol
 
 from bridge.errors import LinkError
 
-__all__ = ["Exchange", "FirstWords", "Framing", "Opening"]
+__all__ = ["FirstExchange", "FirstWords", "FirstWordsRules", "PayloadFraming"]
 
 MOST = 1024 * 1024  # bytes of frames that wait to be asked for; then the server is not read, as with READ_SIZE a burst
 
 
-class Framing(Protocol):
+class PayloadFraming(Protocol):
     """An encoder as registry.py makes them."""
 
     def frame(self, payload: bytes) -> bytes: ...
 
 
-class Opening(NamedTuple):
+class FirstWordsRules(NamedTuple):
     """`begin`: says the first words of a connection; raises LinkError if it is to be made anew."""
 
-    begin: Callable[[Exchange], None]
-    framing: Framing
+    begin: Callable[[FirstExchange], None]
+    framing: PayloadFraming
 
 
-class Exchange:
+class FirstExchange:
     """Of one connection. `hand`: sends a frame on it; raises LinkError. `size`: bytes that were sent."""
 
-    def __init__(self, framing: Framing, hand: Callable[[bytes], None]) -> None:
+    def __init__(self, framing: PayloadFraming, hand: Callable[[bytes], None]) -> None:
         self._framing, self._hand = framing, hand
         self.size = 0
         self._changed = threading.Condition()
@@ -109,9 +109,9 @@ class FirstWords:
     """Those of one connection after the other. `opening` None: there are none. `on_burst`: gets what is read after
     them, or was not asked for."""
 
-    def __init__(self, opening: Opening | None, on_burst: Callable[[list[bytes]], None]) -> None:
+    def __init__(self, opening: FirstWordsRules | None, on_burst: Callable[[list[bytes]], None]) -> None:
         self._opening, self._on_burst = opening, on_burst
-        self._exchange: Exchange | None = None
+        self._exchange: FirstExchange | None = None
 
     @property
     def needed(self) -> bool:
@@ -133,10 +133,10 @@ class FirstWords:
         calls `done`; it raises LinkError."""
         if self._opening is None:
             return lambda: None
-        self._exchange = Exchange(self._opening.framing, hand)
+        self._exchange = FirstExchange(self._opening.framing, hand)
         return partial(self._say, self._opening, self._exchange, done)
 
-    def _say(self, opening: Opening, exchange: Exchange, done: Callable[[], None]) -> None:
+    def _say(self, opening: FirstWordsRules, exchange: FirstExchange, done: Callable[[], None]) -> None:
         opening.begin(exchange)
         exchange.release(done, self._on_burst)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from bridge.timer import Alarm
+from bridge.timer import Timer
 
 __all__ = ["Heartbeat"]
 
@@ -20,17 +20,17 @@ class Heartbeat:
 
     def __init__(self, payload: bytes, interval: float, tell: Callable[[Sequence[bytes]], None]) -> None:
         self._payload, self._interval, self._tell = payload, interval, tell
-        self._alarm = Alarm(self._beat, "bridge-heartbeat")
+        self._timer = Timer(self._beat, "bridge-heartbeat")
         self._over = False
 
     def run(self) -> None:
         """The first one comes after one interval."""
-        self._alarm.set(time.monotonic() + self._interval)
+        self._timer.set(time.monotonic() + self._interval)
 
     def close(self) -> None:
         """No more. May be called twice."""
         self._over = True
-        self._alarm.off()
+        self._timer.off()
 
     def _beat(self) -> float | None:
         if self._over:

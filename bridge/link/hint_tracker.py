@@ -4,7 +4,8 @@ It keeps the first 64 KiB of a connection until its frames were found to be good
 From then on nothing is looked at any more until the next connection. While there is a hint, it goes on looking.
 A hint stays, over connections too, until there is evidence that it holds no more. Must not know sockets.
 
-Use: `hints = Hints(reading, tally); hints.run(on_change)`; `begin()`, `read(data, frames)`, `ended(…)`; `hints.hint`.
+Use: `hints = HintTracker(reading, counters); hints.run(on_change)`;
+`begin()`, `read(data, frames)`, `ended(…)`; `hints.hint`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from bridge.counters import Tally
-from bridge.link.ending_patterns import CODES_OF_PATTERNS, WELL, Patterns
+from bridge.counters import Counters
+from bridge.link.ending_patterns import CODES_OF_PATTERNS, WELL, EndingPatterns
 from bridge.link.hint import Hint, Reading, no_frame, of_protocol, still_holds, with_frames
 from bridge.link.recogniser.recognise import LOOKED_AT
-from bridge.timer import Alarm
+from bridge.timer import Timer
 
-__all__ = ["Hints"]
+__all__ = ["HintTracker"]
 
 log = logging.getLogger("bridge.link")
 
@@ -43,15 +44,15 @@ class _Sample:
         self.frames += frames
 
 
-class Hints:
+class HintTracker:
     """Of one link. `awake`: `read` is to be called for each read; `hint`: what seems wrong now."""
 
-    def __init__(self, reading: Reading, tally: Tally, probe: Callable[[], bytes] = bytes) -> None:
+    def __init__(self, reading: Reading, counters: Counters, probe: Callable[[], bytes] = bytes) -> None:
         """`probe()`: what the server answers when it is asked in TLS; takes its time."""
-        self._reading, self._tally, self._probe, self._probed = reading, tally, probe, False
-        self._patterns = Patterns(reading.framing_in, reading.framing_out)
+        self._reading, self._counters, self._probe, self._probed = reading, counters, probe, False
+        self._patterns = EndingPatterns(reading.framing_in, reading.framing_out)
         self._lock = threading.RLock()
-        self._alarm = Alarm(self._ring, "bridge-hints")
+        self._timer = Timer(self._ring, "bridge-hints")
         self._sample = _Sample(whole=True)
         self._began = 0.0
         self._first_sent: float | None = None
@@ -68,7 +69,7 @@ class Hints:
         """There is a connection, and it is not to the bridge itself."""
         with self._lock:
             self._sample, self._began, self._first_sent = _Sample(whole=True), time.monotonic(), None
-            self._heard, self._sent_before = self._tally["bytes_in"], self._tally["frames_out"]
+            self._heard, self._sent_before = self._counters["bytes_in"], self._counters["frames_out"]
             self.awake = True
         if self.hint is not None and self.hint.code == "itself":
             self._say(None)
@@ -76,7 +77,7 @@ class Hints:
     @property
     def heard(self) -> bool:
         """Whether the server has said anything on this connection."""
-        return self._tally["bytes_in"] > self._heard
+        return self._counters["bytes_in"] > self._heard
 
     def itself(self) -> None:
         """The bridge has connected to itself."""
@@ -87,7 +88,7 @@ class Hints:
         with self._lock:
             self._first_sent = now = time.monotonic()
             if self.hint is not None and self.hint.code in CODES_OF_PATTERNS:
-                self._alarm.set(now + WELL)
+                self._timer.set(now + WELL)
 
     def read(self, data: bytes, frames: int) -> None:
         """Bytes have come, and completed so many frames. To be called while `awake`."""
@@ -100,7 +101,7 @@ class Hints:
             if sample.began is None or first:
                 now = time.monotonic()
                 sample.began = sample.began or now
-                self._alarm.set(now + LOOK)
+                self._timer.set(now + LOOK)
         if first and self.hint is not None:
             self._look(sure=True)
 
@@ -113,7 +114,7 @@ class Hints:
     def silent(self, heard: float) -> None:
         """The server has said nothing since `heard` (by time.monotonic()), or since the connection began."""
         with self._lock:
-            first, frames = self._first_sent, self._tally["frames_out"] - self._sent_before
+            first, frames = self._first_sent, self._counters["frames_out"] - self._sent_before
             spoke = self.heard
         if self.hint is None and first is not None:
             self._say(self._patterns.silent(spoke=spoke, heard=heard, first_sent=first, frames=frames))
@@ -129,7 +130,7 @@ class Hints:
             self._look(sure=False)
         with self._lock:
             self.awake = False
-            self._alarm.off()
+            self._timer.off()
             lasted, sent = time.monotonic() - self._began, self._first_sent is not None
             heard = self.heard
         if by_server:
@@ -140,7 +141,7 @@ class Hints:
     def between(self) -> None:
         """There is no connection now, so one can be made to ask in TLS a server that has never said a word, and closes
         each connection at once: a server that speaks otherwise is not sent what it can't understand."""
-        if self._probed or self._tally["bytes_in"] or not self._patterns.refuses_the_first_bytes:
+        if self._probed or self._counters["bytes_in"] or not self._patterns.refuses_the_first_bytes:
             return
         self._probed = True
         log.info("= the server closes each connection without a word; it is asked whether it speaks TLS")
@@ -200,7 +201,7 @@ class Hints:
             fix = f"; try {hint.fix}" if hint.fix else ""
             quiet = None if (hint.code, hint.fix) == self._logged else 0.0
             self._logged = (hint.code, hint.fix)
-            self._tally.note("link_hints", "! %s%s", hint.text, fix, kind=hint.code, quiet=quiet)
+            self._counters.note("link_hints", "! %s%s", hint.text, fix, kind=hint.code, quiet=quiet)
         elif before is not None:
             self._probed = False
             log.info("= what seemed wrong with the server (%s) seems so no more", before.code)

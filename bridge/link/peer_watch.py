@@ -2,7 +2,7 @@
 
 The judgement is peer_liveness.py's; here is the clock, and who is told. Must not know sockets.
 
-Use: `watch = Watch(); watch.run(on_gone, on_stall)`; `begin(look)`, `end()` for each connection.
+Use: `watch = PeerWatch(); watch.run(on_gone, on_stall)`; `begin(look)`, `end()` for each connection.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable
 
 from bridge.link.peer_liveness import EACH, STALLED, Judge, Vitals
-from bridge.timer import Alarm
+from bridge.timer import Timer
 
-__all__ = ["Watch"]
+__all__ = ["PeerWatch"]
 
 
-class Watch:
+class PeerWatch:
     """Of one link. `stalled`: for how many seconds the server has not read, 0 while it does, or nobody could tell."""
 
     def __init__(self) -> None:
-        self._alarm = Alarm(self._look, "bridge-watch")
+        self._timer = Timer(self._look, "bridge-watch")
         self._vitals: Callable[[], Vitals | None] | None = None
         self._judge = Judge()
         self._tell_at = STALLED
@@ -35,12 +35,12 @@ class Watch:
     def begin(self, vitals: Callable[[], Vitals | None]) -> None:
         """There is a connection. `vitals`: looks at it; None where the system does not tell."""
         self._judge, self._vitals, self.stalled, self._tell_at = Judge(), vitals, 0.0, STALLED
-        self._alarm.set(time.monotonic() + EACH)
+        self._timer.set(time.monotonic() + EACH)
 
     def end(self) -> None:
         """The connection is over."""
         self._vitals, self.stalled = None, 0.0
-        self._alarm.off()
+        self._timer.off()
 
     def given_up(self) -> str:
         """Why the kernel has given up the last connection."""

@@ -2,7 +2,7 @@
 
 Must not know what frames mean, nor who is given them.
 
-Use: `reader = Reader("localhost:8000", decoder, silence, hints, tally); reader.run(on_burst); reader.read(sock)`.
+Use: `reader = Reader("localhost:8000", decoder, silence, hints, counters); reader.run(on_burst); reader.read(sock)`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.counters import Tally, shorten
+from bridge.counters import Counters, shorten
 from bridge.errors import FrameTooBig, FramingError, LinkError, TruncatedFrame
-from bridge.link.hint_tracker import Hints
+from bridge.link.hint_tracker import HintTracker
 from bridge.link.silence import Silence
 from bridge.link.sockets import how_it_ended
-from bridge.link.time_slice import Turn
+from bridge.link.time_slice import TimeSlice
 
 __all__ = ["READ_SIZE", "Decoding", "Reader"]
 
@@ -40,9 +40,15 @@ class Reader:
     """Of one link; `decoder()` makes one for each connection. `silence` and `hints` are told what is heard."""
 
     def __init__(
-        self, server: str, decoder: Callable[[], Decoding], silence: Silence, hints: Hints, tally: Tally
+        self, server: str, decoder: Callable[[], Decoding], silence: Silence, hints: HintTracker, counters: Counters
     ) -> None:
-        self._server, self._decoder, self._silence, self._hints, self._tally = server, decoder, silence, hints, tally
+        self._server, self._decoder, self._silence, self._hints, self._counters = (
+            server,
+            decoder,
+            silence,
+            hints,
+            counters,
+        )
 
     def run(self, on_burst: Callable[[list[bytes]], None]) -> None:
         """From now on `on_burst` gets the frames that one read completed."""
@@ -50,11 +56,11 @@ class Reader:
 
     def read(self, sock: socket.socket) -> LinkError:
         """Read until the connection is over; why it is. Raises OSError."""
-        decoder, turn, hints, data = self._decoder(), Turn(), self._hints, b""
+        decoder, turn, hints, data = self._decoder(), TimeSlice(), self._hints, b""
         try:
             while data := turn.read(sock, READ_SIZE):
                 self._silence.heard()
-                self._tally.count("bytes_in", len(data))
+                self._counters.count("bytes_in", len(data))
                 frames = decoder.feed(data)
                 if hints.awake:  # for the first seconds of a connection, or until it makes sense
                     hints.read(data, len(frames))
@@ -66,19 +72,19 @@ class Reader:
             self._burst(decoder.eof())
         except TruncatedFrame as error:
             self._burst(error.frames)
-            self._tally.note("frames_truncated", "! %s", error.reason)
+            self._counters.note("frames_truncated", "! %s", error.reason)
             return LinkError(gone.code, f"{gone.reason} inside a frame")
         except FramingError as error:
             hints.failed(data, len(error.frames))
             self._burst(error.frames)
-            self._tally.note("framing_errors", "! %s: %s; the link is made anew", error.code, error.reason)
+            self._counters.note("framing_errors", "! %s: %s; the link is made anew", error.code, error.reason)
             return LinkError(error.code, f"{self._server} sent what is no frame: {error.reason}")
         return gone
 
     def _burst(self, frames: list[bytes]) -> None:
         if not frames:
             return
-        self._tally.count("frames_in", len(frames))
+        self._counters.count("frames_in", len(frames))
         if log.isEnabledFor(logging.DEBUG):
             for frame in frames:
                 log.debug("< %s", shorten(frame))
@@ -87,4 +93,4 @@ class Reader:
     def _report_skipped(self, decoder: Decoding) -> None:
         skipped, decoder.skipped = decoder.skipped, []
         for error in skipped:
-            self._tally.note("frames_skipped", "! %s; it is skipped (--max-frame sets the limit)", error.reason)
+            self._counters.note("frames_skipped", "! %s; it is skipped (--max-frame sets the limit)", error.reason)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from bridge.timer import Alarm
+from bridge.timer import Timer
 
 __all__ = ["Silence"]
 
@@ -24,7 +24,7 @@ class Silence:
     def __init__(self, warn: float, limit: float) -> None:
         self._warn, self._limit = warn, limit
         self._lock = threading.Lock()
-        self._alarm = Alarm(self._look, "bridge-silence")
+        self._timer = Timer(self._look, "bridge-silence")
         self._heard: float | None = None  # when, by time.monotonic(); None while there is no connection
         self._listens = True
         self.silent = False
@@ -59,12 +59,12 @@ class Silence:
         """The connection is over."""
         with self._lock:
             self._heard, self.silent = None, False
-        self._alarm.off()
+        self._timer.off()
 
     def _set(self, heard: float) -> None:
         times = [seconds for seconds in (self._warn, self._limit) if seconds]
         if times:
-            self._alarm.set(heard + min(times))
+            self._timer.set(heard + min(times))
 
     def _look(self) -> float | None:
         """Whether it is time for something; when to look again."""

@@ -3,7 +3,7 @@
 A server that closes each connection at once, or one that is away for an hour, would else fill the log with the same
 two lines. What the log says last is true within a second. Must not know which states there are.
 
-Use: `changes = Changes(log)`; `changes.say(logging.INFO, "connected", "connected to localhost:8000")`.
+Use: `changes = StateLog(log)`; `changes.say(logging.INFO, "connected", "connected to localhost:8000")`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import threading
 import time
 from dataclasses import dataclass
 
-from bridge.timer import Alarm
+from bridge.timer import Timer
 
-__all__ = ["QUIET", "REMIND", "SETTLED", "Changes"]
+__all__ = ["QUIET", "REMIND", "SETTLED", "StateLog"]
 
 QUIET = 10.0  # seconds in which a line is no news; as in counters.py
 SETTLED = 1.0  # seconds after which a change that was no news is said, if it has lasted
@@ -29,12 +29,12 @@ class _Line:
     text: str
 
 
-class Changes:
+class StateLog:
     """Of one thing that has states. `say` may be called from any thread."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
-        self._alarm = Alarm(self._look, "bridge-changes")
+        self._timer = Timer(self._look, "bridge-changes")
         self._lock = threading.Lock()
         self._said: dict[str, float] = {}  # kind -> when; of the last QUIET seconds, and the last one
         self._last = ""  # the kind of what was said last
@@ -62,7 +62,7 @@ class Changes:
             if self._pending is not None and self._pending.kind != self._last:
                 self._write(self._pending, time.monotonic())
             self._pending = None
-        self._alarm.off()
+        self._timer.off()
 
     def _reminder(self, kind: str) -> float:
         """When the line that was said last is to be said again, with what has happened since."""
@@ -76,7 +76,7 @@ class Changes:
         if due <= now:
             self._write(line, now)
         else:
-            self._alarm.set(due)
+            self._timer.set(due)
 
     def _write(self, line: _Line, now: float) -> None:
         more = f" ({self._unsaid} more changes since the line before)" if self._unsaid else ""

@@ -2,7 +2,8 @@
 
 Must not know sockets, nor why a state is entered.
 
-Use: `standing = Standing(server); standing.run(status, on_state, on_change)`; `standing.enter(LinkState.CONNECTED)`.
+Use: `standing = StateMachine(server); standing.run(status, on_state, on_change)`;
+`standing.enter(LinkState.CONNECTED)`.
 """
 
 from __future__ import annotations
@@ -13,24 +14,24 @@ import time
 from collections.abc import Callable
 
 from bridge.errors import LinkError
-from bridge.link.backoff import REFUSED_DELAY, Delays
-from bridge.link.state_log import Changes
+from bridge.link.backoff import REFUSED_DELAY, Backoff
+from bridge.link.state_log import StateLog
 from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, Now, sentence
 
-__all__ = ["Standing"]
+__all__ = ["StateMachine"]
 
 log = logging.getLogger("bridge.link")
 
 LOOK = 0.25  # seconds between two looks whether something waits for a server that refuses connections
 
 
-class Standing:
+class StateMachine:
     """Of one link. `server`: for the log. Its state is changed by the link's own thread alone."""
 
     def __init__(self, server: str) -> None:
         self._server = server
         self._now = Now(LinkState.CLOSED, "not started yet", time.time(), None)
-        self._changes = Changes(log)
+        self._changes = StateLog(log)
 
     def run(
         self,
@@ -65,7 +66,7 @@ class Standing:
             self._changes.say(level, f"{state.value} {reason}", line)
         self._on_state(status)
 
-    def pause(self, error: LinkError, delays: Delays, over: threading.Event, waited_for: Callable[[], bool]) -> None:
+    def pause(self, error: LinkError, delays: Backoff, over: threading.Event, waited_for: Callable[[], bool]) -> None:
         """Wait for the next attempt, or until it is `over`; less long if the last one was refused and something waits
         for the connection, also if that begins meanwhile."""
         began, refused = time.monotonic(), error.code == "refused"

@@ -2,7 +2,7 @@
 
 One whose reads wait lets them run anyway. Must not know what is read.
 
-Use: `turn = Turn()`; `while data := turn.read(sock, size): …`.
+Use: `turn = TimeSlice()`; `while data := turn.read(sock, size): …`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-__all__ = ["Turn"]
+__all__ = ["TimeSlice"]
 
 LONGEST_TURN = 0.0005  # seconds of reading without waiting; what a burst's fan-out takes has its own limit
 AT_ONCE = 0.0003  # seconds that a read takes at most that had not to wait
@@ -22,7 +22,7 @@ class Readable(Protocol):
     def recv(self, size: int, /) -> bytes: ...
 
 
-class Turn:
+class TimeSlice:
     """One reader's."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from bridge.errors import LinkError
-from bridge.timer import Alarm
+from bridge.timer import Timer
 
 __all__ = ["probe"]
 
@@ -30,15 +30,15 @@ def probe(dial: Callable[[], socket.socket]) -> bytes:
         sock = dial()
     except LinkError:
         return b""
-    alarm = Alarm(lambda: _end(sock), "bridge-probe-ends")  # the link's sockets wait without a timeout
-    alarm.set(time.monotonic() + PATIENCE)
+    timer = Timer(lambda: _end(sock), "bridge-probe-ends")  # the link's sockets wait without a timeout
+    timer.set(time.monotonic() + PATIENCE)
     try:
         sock.sendall(_client_hello())
         return sock.recv(_ENOUGH)
     except OSError:
         return b""
     finally:
-        alarm.off()
+        timer.off()
         sock.close()
 
 

@@ -4,7 +4,7 @@ It is a thread that lives as long as the connection, so that no frame of an old 
 does not come to its end in time is given up: it finds that out when it goes on, and touches nothing any more. Must not
 know what frames mean, nor what follows from how it ended.
 
-Use: `writer = Writer(sock, outgoing, pace, tally, broken); writer.start(on_end, on_first)`; `writer.join()`.
+Use: `writer = Writer(sock, outgoing, pace, counters, broken); writer.start(on_end, on_first)`; `writer.join()`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from bridge.counters import Tally, shorten
+from bridge.counters import Counters, shorten
 from bridge.errors import LinkError
-from bridge.link.outgoing.source import Outgoing
+from bridge.link.outgoing.source import OutgoingSource
 
-__all__ = ["JOIN_SIZE", "PATIENCE", "Pace", "Writer"]
+__all__ = ["JOIN_SIZE", "PATIENCE", "Writer", "WriterOptions"]
 
 log = logging.getLogger("bridge.link")
 
@@ -34,7 +34,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class WriterOptions:
     """`separate`: one send a message, `gap` seconds between; `closing`: is set when there is no more time."""
 
     separate: bool
@@ -48,12 +48,12 @@ class Writer:
     def __init__(
         self,
         sock: Sink,
-        outgoing: Outgoing,
-        pace: Pace,
-        tally: Tally,
+        outgoing: OutgoingSource,
+        pace: WriterOptions,
+        counters: Counters,
         broken: Callable[[OSError], LinkError],
     ) -> None:
-        self._sock, self._outgoing, self._pace, self._tally, self._broken = sock, outgoing, pace, tally, broken
+        self._sock, self._outgoing, self._pace, self._counters, self._broken = sock, outgoing, pace, counters, broken
         self._given_up = False
 
     def start(
@@ -95,8 +95,8 @@ class Writer:
             self._sock.sendall(frame)
         except OSError as error:
             raise self._broken(error) from None
-        self._tally.count("bytes_out", len(frame))
-        self._tally.count("frames_out")
+        self._counters.count("bytes_out", len(frame))
+        self._counters.count("frames_out")
         log.debug("> %s", shorten(frame))
         if self._pace.separate:
             self._pace.closing.wait(self._pace.gap)
@@ -112,7 +112,7 @@ class Writer:
                 return self._broken(error)
             if self._given_up:
                 break
-            self._tally.count("bytes_out", len(data))
+            self._counters.count("bytes_out", len(data))
             if log.isEnabledFor(logging.DEBUG):
                 for frame in frames:
                     log.debug("> %s", shorten(frame))

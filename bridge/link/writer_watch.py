@@ -2,7 +2,7 @@
 
 What counts is looks, not time: a process that stood still has not looked. Must not know what is written, nor sockets.
 
-Use: `progress = Progress(on_stuck)`; `begin(mark)`, `end()` for each connection.
+Use: `progress = WriterWatch(on_stuck)`; `begin(mark)`, `end()` for each connection.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from bridge.timer import Alarm
+from bridge.timer import Timer
 
-__all__ = ["EACH", "LOOKS", "Progress"]
+__all__ = ["EACH", "LOOKS", "WriterWatch"]
 
 EACH = 1.0  # seconds between two looks
 LOOKS = 5  # at the same place, one after the other, until it is stuck
 
 
-class Progress:
+class WriterWatch:
     """Of one link. `on_stuck` is called with for how many seconds its writer has not run, and could have, when it
     was at the same place at LOOKS looks, one each `each` seconds."""
 
     def __init__(self, on_stuck: Callable[[float], None], each: float = EACH) -> None:
         self._on_stuck, self._each = on_stuck, each
-        self._alarm = Alarm(self._look, "bridge-writer-watch")
+        self._timer = Timer(self._look, "bridge-writer-watch")
         self._mark: Callable[[], object | None] | None = None
         self._last: object | None = None
         self._same = 0
@@ -32,12 +32,12 @@ class Progress:
     def begin(self, mark: Callable[[], object | None]) -> None:
         """There is a connection. `mark`: how far its writer is; None while it has nothing to do or has to wait."""
         self._mark, self._last, self._same = mark, None, 0
-        self._alarm.set(time.monotonic() + self._each)
+        self._timer.set(time.monotonic() + self._each)
 
     def end(self) -> None:
         """The connection is over."""
         self._mark = None
-        self._alarm.off()
+        self._timer.off()
 
     def _look(self) -> float | None:
         look = self._mark

@@ -1,0 +1,1 @@
+"""Who comes back, as whom, and from which message on."""

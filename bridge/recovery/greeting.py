@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.counters import Tally
-from bridge.delivery.client_registry import Audience
+from bridge.counters import Counters
+from bridge.delivery.client_registry import ClientRegistry
 from bridge.delivery.fanout import Recording
 from bridge.delivery.history import History
 from bridge.delivery.outbox import Outbox
-from bridge.recovery.session_registry import Greeting, Sessions
-from bridge.recovery.session_token import Tokens
+from bridge.recovery.session_registry import Greeting, SessionRegistry
+from bridge.recovery.session_token import TokenSigner
 from bridge.wire.offsets import Offsets
 
-__all__ = ["Recovery", "RecoveryOptions"]
+__all__ = ["Greeter", "RecoveryOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,18 @@ class RecoveryOptions:
     key: bytes
 
 
-class Recovery:
+class Greeter:
     """`options`: None if it is off; then everybody is plain."""
 
-    def __init__(self, options: RecoveryOptions | None, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, options: RecoveryOptions | None, counters: Counters) -> None:
+        self._counters = counters
         history = History(options.window, options.size) if options else History(0, 0)
-        self.audience = Audience(history, tally)
-        self._sessions: Sessions | None = None
+        self.audience = ClientRegistry(history, counters)
+        self._sessions: SessionRegistry | None = None
         self.recording: Recording | None = None
         if options is not None:
             offsets = Offsets()
-            self._sessions = Sessions(Tokens(options.key), offsets, history, options.window)
+            self._sessions = SessionRegistry(TokenSigner(options.key), offsets, history, options.window)
             self.recording = Recording(offsets, history, lambda: sessions.any)
             sessions = self._sessions
 
@@ -63,12 +63,12 @@ class Recovery:
             self.audience.plain[sid] = outbox
         elif greeting.after is None:
             if greeting.sid is None:
-                self._tally.count("sessions_new")
+                self._counters.count("sessions_new")
             else:
-                self._tally.count("sessions_lost")
+                self._counters.count("sessions_lost")
             self.audience.live[sid] = outbox
         else:
-            self._tally.count("sessions_recovered")
+            self._counters.count("sessions_recovered")
             self.audience.catch_up(sid, outbox, greeting.after)
 
     def now(self) -> dict[str, int]:

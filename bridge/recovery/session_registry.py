@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bridge.delivery.history import History
-from bridge.recovery.session_token import Tokens
+from bridge.recovery.session_token import TokenSigner
 from bridge.wire.offsets import Offsets
 
-__all__ = ["Greeting", "Sessions"]
+__all__ = ["Greeting", "SessionRegistry"]
 
 _NO = frozenset(("false", "no", "off", "0"))  # as the settings have it, and `off`, as --recovery has
 MOST_AWAY = 50_000  # sessions without a client that are remembered; 15 MB
@@ -45,12 +45,12 @@ class Greeting:
     plain: bool = False
 
 
-class Sessions:
+class SessionRegistry:
     """Those of one process, by the Socket.IO ids of their clients. `window`: seconds."""
 
     def __init__(
         self,
-        tokens: Tokens,
+        tokens: TokenSigner,
         offsets: Offsets,
         history: History,
         window: float,

@@ -3,7 +3,7 @@
 Signed with HMAC-SHA256 by itsdangerous, so nobody makes one for somebody else's session. It is not
 encrypted and not logged. Must not know what sessions are there.
 
-Use: `tokens = Tokens(key); tokens.read(tokens.make("s1", "sid1"))` -> Token("s1", "sid1").
+Use: `tokens = TokenSigner(key); tokens.read(tokens.make("s1", "sid1"))` -> Token("s1", "sid1").
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from dataclasses import dataclass
 
 from itsdangerous import BadSignature, Signer
 
-__all__ = ["Token", "Tokens"]
+__all__ = ["SessionToken", "TokenSigner"]
 
 _PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class SessionToken:
     """Which session, and which Socket.IO id it had."""
 
     session: str
     sid: str
 
 
-class Tokens:
+class TokenSigner:
     """`key`: a secret of 16 bytes or more; the same after a restart, or all pages are new ones."""
 
     def __init__(self, key: bytes) -> None:
@@ -41,7 +41,7 @@ class Tokens:
         """A pid. No two are the same: a client takes the same one for a recovered connection."""
         return self._signer.sign(f"{session}.{sid}.{secrets.token_urlsafe(6)}").decode()
 
-    def read(self, text: object) -> Token | None:
+    def read(self, text: object) -> SessionToken | None:
         """What a client shows; None if it is no pid that was made with this key."""
         if not isinstance(text, str) or len(text) > _LONGEST or not text.isascii():
             return None
@@ -49,4 +49,4 @@ class Tokens:
             session, sid, _ = self._signer.unsign(text).decode().split(".")
         except (BadSignature, ValueError):
             return None
-        return Token(session, sid) if _PART.fullmatch(session) and _PART.fullmatch(sid) else None
+        return SessionToken(session, sid) if _PART.fullmatch(session) and _PART.fullmatch(sid) else None

@@ -1,0 +1,1 @@
+"""The middle: users, routing, hooks, acks and replies. No I/O of its own, and no eventlet."""

@@ -10,26 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bridge.counters import Tally, shorten
+from bridge.counters import Counters, shorten
 from bridge.errors import Refused
 
-__all__ = ["Acks", "Answer", "Done", "Event", "refusal"]
+__all__ = ["AckedEvent", "Acks", "AnswerAcks", "OnFate", "refusal"]
 
 #: An event of a client: its ack id, if it asks for an ack, and [name, *arguments].
-Event = tuple[int | None, Sequence[Any]]
+AckedEvent = tuple[int | None, Sequence[Any]]
 #: Answers the events with these ack ids: {"ok": true, …} or {"ok": false, "error": code, "message": text}.
-Answer = Callable[[Sequence[int], dict[str, object]], None]
+AnswerAcks = Callable[[Sequence[int], dict[str, object]], None]
 #: Called once, when the fact is known: None for well, else why not.
-Done = Callable[[Refused | None], None]
+OnFate = Callable[[Refused | None], None]
 
 
 class Acks:
     """Counts and words what is told."""
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
 
-    def sent(self, sid: str, events: Sequence[Event], answer: Answer) -> Done:
+    def sent(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks) -> OnFate:
         """What to call when the fate of all of them is known. It keeps no arguments."""
         ids = [number for number, _ in events if number is not None]
         names = [data[0] for _, data in events]
@@ -42,24 +42,26 @@ class Acks:
 
         return done
 
-    def ok(self, events: int, ids: Sequence[int], answer: Answer, **more: object) -> None:
+    def ok(self, events: int, ids: Sequence[int], answer: AnswerAcks, **more: object) -> None:
         """So many went well; those with these ack ids are told."""
-        self._tally.count("events_ok", events)
+        self._counters.count("events_ok", events)
         answer(ids, {"ok": True, **more})
 
-    def again(self, sid: str, name: object, ids: Sequence[int], answer: Answer, told: dict[str, object]) -> None:
+    def again(self, sid: str, name: object, ids: Sequence[int], answer: AnswerAcks, told: dict[str, object]) -> None:
         """One more event is answered as another was."""
         if told.get("ok") is True:
-            self._tally.count("events_ok")
+            self._counters.count("events_ok")
         else:
             error = Refused(str(told["error"]), str(told["message"]))
-            self._tally.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
+            self._counters.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
         answer(ids, told)
 
-    def refused(self, sid: str, error: Refused, names: Sequence[object], ids: Sequence[int], answer: Answer) -> None:
+    def refused(
+        self, sid: str, error: Refused, names: Sequence[object], ids: Sequence[int], answer: AnswerAcks
+    ) -> None:
         """The events of these names were refused."""
         for name in names:
-            self._tally.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
+            self._counters.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
         answer(ids, refusal(error))
 
 

@@ -3,7 +3,8 @@
 Puts users, presence and waiting together. Everything that says who is there is done under the relay's lock. Must not
 know events, the link, sockets or Socket.IO.
 
-Use: `comings = Comings(rules, parts, presence, bursts, lock, tally); comings.run(wires)`; `comings.connected(sid, …)`.
+Use: `comings = ClientLifecycle(rules, parts, presence, bursts, lock, counters); comings.run(wires)`;
+`comings.connected(sid, …)`.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.messages import Delivery, Payload, Texts
 from bridge.names import MAX_NAME, clean_user, has_control
-from bridge.relay.dependencies import Parts, Rules, Wires
-from bridge.relay.downstream import Bursts
-from bridge.relay.expiry_queue import Waiting
+from bridge.relay.dependencies import RelayCallbacks, RelayParts, RelayRules
+from bridge.relay.downstream import Downstream
+from bridge.relay.expiry_queue import ExpiryQueue
 from bridge.relay.hook_calls import Made
-from bridge.relay.presence_notices import Arrival, Presence
+from bridge.relay.presence_notices import Arrival, PresenceNotices
 from bridge.relay.users import Client
 
-__all__ = ["Comings"]
+__all__ = ["ClientLifecycle"]
 
 MOST_AWAY = 50_000  # clients that may come back; beyond, the first to have gone are given up early
 
@@ -39,21 +40,31 @@ class _Arriving:
     told: Made
 
 
-class Comings:
+class ClientLifecycle:
     """The clients of one relay. Its methods may be called from any thread."""
 
     def __init__(
-        self, rules: Rules, parts: Parts, presence: Presence, bursts: Bursts, lock: threading.RLock, *, tally: Tally
+        self,
+        rules: RelayRules,
+        parts: RelayParts,
+        presence: PresenceNotices,
+        bursts: Downstream,
+        lock: threading.RLock,
+        *,
+        counters: Counters,
     ) -> None:
-        self._rules, self._users, self._tally = rules, parts.users, tally
+        self._rules, self._users, self._counters = rules, parts.users, counters
         self._presence, self._bursts, self._lock = presence, bursts, lock
-        self._grace = Waiting(rules.grace, self._grace_over, MOST_AWAY)
-        self._window = Waiting(rules.window, self._forgotten, MOST_AWAY)
+        self._grace = ExpiryQueue(rules.grace, self._grace_over, MOST_AWAY)
+        self._window = ExpiryQueue(rules.window, self._forgotten, MOST_AWAY)
         self._connecting: set[str] = set()
         self._arriving: dict[str, _Arriving] = {}  # those who may connect, and have not yet
 
     def run(
-        self, wires: Wires, register: Callable[[Client, object], None], disconnect: Callable[[Client, str], None]
+        self,
+        wires: RelayCallbacks,
+        register: Callable[[Client, object], None],
+        disconnect: Callable[[Client, str], None],
     ) -> None:
         """From now on the others may be called. `register`, `disconnect`: what a client is given for its handlers."""
         self._wires = wires
@@ -82,7 +93,7 @@ class Comings:
                 self._arriving[sid] = _Arriving(client, arrival, emitted, told)
             except Refused as error:
                 self._users.remove(sid)
-                self._tally.refuse(error.code, f"client {sid}", error.message)
+                self._counters.refuse(error.code, f"client {sid}", error.message)
                 raise
             finally:
                 self._connecting.discard(sid)
@@ -132,7 +143,7 @@ class Comings:
         """A client that has come already may not be who it is."""
         if error.code == "gone":
             return  # nobody was told that it came
-        self._tally.refuse(error.code, f"client {client.sid}", error.message)
+        self._counters.refuse(error.code, f"client {client.sid}", error.message)
         if client._session:
             self._wires.remember(client._session, None)
         if self._rules.identity == "sid":

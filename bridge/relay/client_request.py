@@ -1,6 +1,6 @@
 """What a client came with, as hooks are shown it; socketio_server/request_view.py has it.
 
-Use: `def _visits(visit: Visit) -> str: return visit.headers["User-Agent"]`.
+Use: `def _visits(visit: ClientRequest) -> str: return visit.headers["User-Agent"]`.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-__all__ = ["Visit"]
+__all__ = ["ClientRequest"]
 
 
-class Visit(Protocol):
+class ClientRequest(Protocol):
     """Of one client. `enter`, `leave`: around what may ask Flask for it."""
 
     @property

@@ -19,9 +19,9 @@ from hashlib import blake2b
 import orjson
 
 from bridge.errors import Refused
-from bridge.relay.acks import Answer, Done, refusal
+from bridge.relay.acks import AnswerAcks, OnFate, refusal
 
-__all__ = ["MOST", "MOST_OF_USER", "First", "OnDone", "Once"]
+__all__ = ["MOST", "MOST_OF_USER", "Deduplication", "First", "WrapOnFate"]
 
 MOST_OF_USER = 10_000  # values of one user: 80 a second for two minutes
 MOST = 500_000  # values in all, some 150 MB
@@ -31,17 +31,17 @@ SIZE_OF_USER, SIZE = 1 << 20, 64 << 20  # bytes of answers that are more than ok
 _LONGEST = 31  # bytes of a value that is kept as it is; of a longer one there is a digest, of 32
 
 #: An answer as the client is given it.
-Told = dict[str, object]
-OnTold = Callable[[Told], None]
+AckAnswer = dict[str, object]
+OnTold = Callable[[AckAnswer], None]
 #: Makes of what is called when the fate of an event is known what else is called then.
-OnDone = Callable[[Done], Done]
+WrapOnFate = Callable[[OnFate], OnFate]
 
 
 @dataclass(slots=True, eq=False)
 class _Event:
     """`answer` None: it is under way, and `waiting` are to be told."""
 
-    answer: Told | None = None
+    answer: AckAnswer | None = None
     size: int = 0
     until: float = 0.0
     waiting: list[OnTold] = field(default_factory=list)
@@ -57,33 +57,33 @@ class _User:
 class First:
     """The one event of several that is sent."""
 
-    def __init__(self, once: Once, user: str, value: bytes, event: _Event) -> None:
+    def __init__(self, once: Deduplication, user: str, value: bytes, event: _Event) -> None:
         self._once, self._user, self._value, self._event = once, user, value, event
 
-    def settle(self, answer: Told) -> None:
+    def settle(self, answer: AckAnswer) -> None:
         """What became of it; to be called once."""
         for told in self._once._settle(self._user, self._value, self._event, answer):
             told(answer)
 
-    def told_by(self, number: int | None, answer: Answer) -> tuple[Answer, OnDone | None]:
+    def told_by(self, number: int | None, answer: AnswerAcks) -> tuple[AnswerAcks, WrapOnFate | None]:
         """How it is settled: by its ack, which may come later than it is sent, or without one by that it is sent."""
         return (answer, _settling(self)) if number is None else (_answering(self, answer), None)
 
 
-def _answering(first: First, answer: Answer) -> Answer:
+def _answering(first: First, answer: AnswerAcks) -> AnswerAcks:
     """The same answer, which is the fate of the event, too."""
 
-    def answered(ids: Sequence[int], told: Told) -> None:
+    def answered(ids: Sequence[int], told: AckAnswer) -> None:
         answer(ids, told)
         first.settle(told)
 
     return answered
 
 
-def _settling(first: First) -> OnDone:
+def _settling(first: First) -> WrapOnFate:
     """Makes of what is called when the event is with the server what settles its fate, too."""
 
-    def both(done: Done) -> Done:
+    def both(done: OnFate) -> OnFate:
         def told(error: Refused | None) -> None:
             done(error)
             first.settle({"ok": True} if error is None else refusal(error))
@@ -93,7 +93,7 @@ def _settling(first: First) -> OnDone:
     return both
 
 
-class Once:
+class Deduplication:
     """The values of the field of this name. `window`: seconds for which one is known. Its methods may be called from
     any thread."""
 
@@ -148,7 +148,7 @@ class Once:
         self._count += 1
         return First(self, user, value, event)
 
-    def _settle(self, user: str, value: bytes, event: _Event, answer: Told) -> list[OnTold]:
+    def _settle(self, user: str, value: bytes, event: _Event, answer: AckAnswer) -> list[OnTold]:
         """Who has waited for it."""
         ok = answer.get("ok") is True
         size = len(orjson.dumps(answer)) if len(answer) > 1 and ok else 0

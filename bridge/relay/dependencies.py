@@ -1,6 +1,6 @@
 """What the relay is given: the settings that decide, what it puts together, and where to.
 
-Use: `Relay(Rules(…), Parts(…), tally).run(Wires(…), bridge)`.
+Use: `Relay(RelayRules(…), RelayParts(…), counters).run(RelayCallbacks(…), bridge)`.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.messages import Delivery
-from bridge.relay.client_request import Visit
-from bridge.relay.deduplication import Once
+from bridge.relay.client_request import ClientRequest
+from bridge.relay.deduplication import Deduplication
 from bridge.relay.downstream import Publish
-from bridge.relay.event_message import Inbound
+from bridge.relay.event_message import EventMessages
 from bridge.relay.handlers import Hooks
 from bridge.relay.presence_notices import Tell
 from bridge.relay.replies import Replies
-from bridge.relay.routing import Outbound
+from bridge.relay.routing import Routing
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.upstream import Send
 from bridge.relay.users import Users
 
-__all__ = ["Across", "Parts", "Rules", "Wires", "directly"]
+__all__ = ["Across", "RelayCallbacks", "RelayParts", "RelayRules", "directly"]
 
 #: Makes a call, from whatever thread, in the one that may make it; returns and raises what that does.
 Across = Callable[..., Any]
@@ -35,7 +35,7 @@ def directly(function: Callable[..., Any], *args: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RelayRules:
     """The settings that decide here. `presence`: the actions for came and went; `grace`: seconds until a user
     whose connection was cut has gone; `window`: seconds in which its client may come back, 0 if none can."""
 
@@ -50,22 +50,22 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class RelayParts:
     """What the relay puts together. `replies` None: the server answers no events; `once` None: each is its own."""
 
     users: Users
-    inbound: Inbound
-    outbound: Outbound
+    inbound: EventMessages
+    outbound: Routing
     hooks: Hooks
     encode: Callable[[object], bytes]
     encode_many: Callable[[Sequence[object]], list[bytes]]
     undelivered: Undelivered
     replies: Replies | None = None
-    once: Once | None = None
+    once: Deduplication | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Wires:
+class RelayCallbacks:
     """Where to: the queue before the link, and the clients. `own`: for the bridge's own events; `catch_up`: for
     a client that is late, what was last for a user; `remember` and
     `recall`: which user a session is, also after a restart; `fits`: raises Refused if one of these can't be sent;
@@ -85,4 +85,4 @@ class Wires:
     recall: Callable[[str], str | None]
     close: Callable[[str, str], None]
     across: Across = directly
-    visit: Callable[[str], Visit | None] | None = None
+    visit: Callable[[str], ClientRequest | None] | None = None

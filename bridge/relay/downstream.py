@@ -3,7 +3,7 @@
 Owns no table and no I/O: routing decides, what it was given publishes. Must not know presence,
 events of clients or the link.
 
-Use: `bursts = Bursts(outbound, hooks, users, tally, undelivered); bursts.run(publish); bursts.take(frames)`.
+Use: `bursts = Downstream(outbound, hooks, users, counters, undelivered); bursts.run(publish); bursts.take(frames)`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.messages import Delivery, Texts
 from bridge.relay.handlers import Hooks
 from bridge.relay.hook_results import Default, Emit, report
-from bridge.relay.routing import Outbound
+from bridge.relay.routing import Routing
 from bridge.relay.routing_keys import Decoded
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Client, Users
 
-__all__ = ["Bursts", "Publish"]
+__all__ = ["Downstream", "Publish"]
 
 
 class Publish(Protocol):
@@ -31,11 +31,13 @@ class Publish(Protocol):
     def __call__(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None: ...
 
 
-class Bursts:
+class Downstream:
     """Publishes what the server says and what handlers emit. Its methods may be called from any thread."""
 
-    def __init__(self, outbound: Outbound, hooks: Hooks, users: Users, tally: Tally, undelivered: Undelivered) -> None:
-        self._outbound, self._hooks, self._users, self._tally = outbound, hooks, users, tally
+    def __init__(
+        self, outbound: Routing, hooks: Hooks, users: Users, counters: Counters, undelivered: Undelivered
+    ) -> None:
+        self._outbound, self._hooks, self._users, self._counters = outbound, hooks, users, counters
         self._undelivered = undelivered
         self._here = threading.local()  # .deliveries: those of the burst that this thread is in
 
@@ -84,7 +86,7 @@ class Bursts:
         try:
             made = self._made(hook(decoded[0]), decoded)
         except (Exception, SystemExit):  # sys.exit() in a handler would else end the link's thread
-            report(hook, self._tally)
+            report(hook, self._counters)
         else:
             deliveries += made
 
@@ -109,7 +111,7 @@ class Bursts:
         """Tell whom a handler names that is not there."""
         for name in delivery.users if missing else ():
             if self._users.sids([name])[1]:
-                self._tally.count("unknown_users")
+                self._counters.count("unknown_users")
                 self._undelivered.add("unknown-user", (name,), f"a handler emits {emit.event!r}; no such user is there")
         to = [emit.to] if isinstance(emit.to, Client) else emit.to
         for one in to or ():

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 
-__all__ = ["Inbound"]
+__all__ = ["EventMessages"]
 
 
-class Inbound:
+class EventMessages:
     """Events of clients as messages for the server."""
 
-    def __init__(self, user_key: str | None, action_key: str, reserved: Iterable[str], tally: Tally) -> None:
+    def __init__(self, user_key: str | None, action_key: str, reserved: Iterable[str], counters: Counters) -> None:
         """`user_key` None: no user key is written. `reserved`: keys that no client may set."""
         self._user_key, self._action_key = user_key, action_key
-        self._reserved, self._tally = frozenset(reserved), tally
+        self._reserved, self._counters = frozenset(reserved), counters
 
     def message(self, user: str | None, name: str, args: Sequence[object]) -> dict[str, object]:
         """The message of one event; its keys in the order in which they are written."""
@@ -57,6 +57,6 @@ class Inbound:
     def _merge(self, message: dict[str, object], payload: dict[str, object]) -> None:
         for key, value in payload.items():
             if key in self._reserved:
-                self._tally.count("keys_stripped")
+                self._counters.count("keys_stripped")
             else:
                 message[key] = value

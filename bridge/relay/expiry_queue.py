@@ -3,7 +3,7 @@
 All that wait in one line wait equally long, so the line is in order by itself. One thread lives while
 somebody waits. Must not know what becomes due.
 
-Use: `line = Waiting(5.0, gone, most=50_000); line.add(sid); line.discard(sid)`.
+Use: `line = ExpiryQueue(5.0, gone, most=50_000); line.add(sid); line.discard(sid)`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 
-__all__ = ["Waiting"]
+__all__ = ["ExpiryQueue"]
 
 log = logging.getLogger("bridge")
 
 
-class Waiting:
+class ExpiryQueue:
     """`interval`: seconds; `most`: beyond so many the oldest are due before their time. `due` is called in the
     thread of this line's own."""
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, Protocol, T
 from bridge.errors import Refused
 from bridge.names import event_problem
 from bridge.relay.hook_checks import Arguments, bare, check, named
-from bridge.relay.hook_results import Default, Done, Emit, Frame, ToClients, ToServer
-from bridge.relay.threaded_hook import Run, beside, here
+from bridge.relay.hook_results import Default, Emit, Frame, Done, ToClients, ToServer
+from bridge.relay.threaded_hook import RunInThread, beside, here
 from bridge.relay.users import Client, Users
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ class Bridge:
     Frame: ClassVar = Frame
     Refused: ClassVar = Refused
 
-    def __init__(self, app: Any, hooks: Hooks, users: Users, reserved: Collection[str] = (), run: Run = here) -> None:
+    def __init__(
+        self, app: Any, hooks: Hooks, users: Users, reserved: Collection[str] = (), run: RunInThread = here
+    ) -> None:
         """`reserved`: event names that never get as far as a handler, besides those reserved anyway; `run`: makes a
         call in a thread of the system."""
         self.app: Flask = app

@@ -2,7 +2,7 @@
 
 Must not know what they are called for, nor what becomes of what they return.
 
-Use: `made = Calls(encode, limit, tally).made(handler, client, 1)`; `made.payloads`; `made.told(tally)(None)`.
+Use: `made = HookCalls(encode, limit, counters).made(handler, client, 1)`; `made.payloads`; `made.told(counters)(None)`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.relay.hook_results import Default, Done, finished, frames_of, report
 from bridge.relay.users import Client
 
-__all__ = ["Calls", "Fate", "Made"]
+__all__ = ["Fate", "HookCalls", "Made"]
 
 #: Called once: None for well, else why not.
 Fate = Callable[[Refused | None], None]
@@ -39,29 +39,29 @@ class Made:
         self.payloads += other.payloads
         self.dones += other.dones
 
-    def told(self, tally: Tally, last: Fate = nobody) -> Fate:
+    def told(self, counters: Counters, last: Fate = nobody) -> Fate:
         """What to call when their fate is known: it tells their own functions, then `last`."""
         if not self.dones:
             return last
         dones = self.dones
 
         def tell(error: Refused | None) -> None:
-            finished(dones, error, tally)
+            finished(dones, error, counters)
             last(error)
 
         return tell
 
-    def refused(self, error: Refused, tally: Tally) -> None:
+    def refused(self, error: Refused, counters: Counters) -> None:
         """None of them is sent."""
-        finished(self.dones, error, tally)
+        finished(self.dones, error, counters)
         self.dones = []
 
 
-class Calls:
+class HookCalls:
     """`encode`: makes JSON of a value; `limit`: bytes that one function's answer may have in all."""
 
-    def __init__(self, encode: Callable[[object], bytes], limit: int, tally: Tally) -> None:
-        self._encode, self._limit, self._tally = encode, limit, tally
+    def __init__(self, encode: Callable[[object], bytes], limit: int, counters: Counters) -> None:
+        self._encode, self._limit, self._counters = encode, limit, counters
 
     def made(self, hook: Callable[..., object], client: Client, *args: object, usual: bool = False) -> Made:
         """What this hook makes of it; `usual`: it may return bridge.DEFAULT. Raises Refused."""
@@ -75,12 +75,12 @@ class Calls:
             else:
                 self.read(result, made)
         except Refused as error:
-            made.refused(error, self._tally)
+            made.refused(error, self._counters)
             raise
         except BaseException as error:  # SystemExit and eventlet.Timeout are no Exception
-            report(hook, self._tally)
+            report(hook, self._counters)
             refused = Refused("handler-error", f"the handler failed: {type(error).__name__}")
-            made.refused(refused, self._tally)
+            made.refused(refused, self._counters)
             raise refused from None
         finally:
             if visit is not None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.messages import AsIs, Delivery, Payload
 from bridge.names import event_problem
@@ -22,9 +22,9 @@ __all__ = [
     "ASYNC",
     "Content",
     "Default",
-    "Done",
     "Emit",
     "Frame",
+    "Done",
     "ToClients",
     "ToServer",
     "finished",
@@ -105,22 +105,22 @@ ToServer = Content | Frame | Iterator[Content | Frame | None] | None
 ToClients = Emit | Default | Sequence[Emit | Default | None] | None
 
 
-def report(hook: Callable[..., object], tally: Tally) -> None:
+def report(hook: Callable[..., object], counters: Counters) -> None:
     """Log the exception that a user's function raised just now, with its traceback, and count it."""
     error = sys.exc_info()[1]
     name = getattr(hook, "__qualname__", hook)
     # One traceback of a kind is news, the same again for each event of a careless page is not.
     kind = f"{name} {type(error).__name__}"
-    tally.note("handler_errors", "! the handler %s failed: %r", name, error, kind=kind, traceback=True)
+    counters.note("handler_errors", "! the handler %s failed: %r", name, error, kind=kind, traceback=True)
 
 
-def finished(dones: Sequence[Done], error: Refused | None, tally: Tally) -> None:
+def finished(dones: Sequence[Done], error: Refused | None, counters: Counters) -> None:
     """Tell these functions of a user's what became of their frames."""
     for done in dones:
         try:
             done(error)
         except BaseException:  # SystemExit and eventlet.Timeout are no Exception, and others wait for the caller
-            report(done, tally)
+            report(done, counters)
 
 
 def frames_of(

@@ -3,7 +3,7 @@
 It is said before presence and everything else, and before the link counts as up. Must not know sockets, nor what is
 sent after it.
 
-Use: `opening = Opening(greetings, hooks, calls, message, announcing, tally)`; `opening.begin(exchange)`.
+Use: `opening = LinkOpening(greetings, hooks, calls, message, announcing, counters)`; `opening.begin(exchange)`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import LinkError, Refused
 from bridge.relay.handlers import Ask, Hooks
-from bridge.relay.hook_calls import Calls, Made
+from bridge.relay.hook_calls import HookCalls, Made
 from bridge.relay.hook_results import ToServer, report
 
-__all__ = ["Exchange", "Opening"]
+__all__ = ["LinkOpening", "ServerExchange"]
 
 PATIENCE = 5.0  # seconds for an answer, if the hook gives none
 
 
-class Exchange(Protocol):
+class ServerExchange(Protocol):
     """link/first_exchange.py's."""
 
     def send(self, payloads: Sequence[bytes]) -> None: ...
@@ -32,7 +32,7 @@ class Exchange(Protocol):
     def next(self, seconds: float) -> bytes: ...
 
 
-class Opening:
+class LinkOpening:
     """`message`: what a frame is for a handler, None if it is refused; `announcing`: what the hook sends elsewhere
     meanwhile goes to the function that it is given."""
 
@@ -40,28 +40,28 @@ class Opening:
         self,
         greetings: Sequence[bytes],
         hooks: Hooks,
-        calls: Calls,
+        calls: HookCalls,
         message: Callable[[bytes], tuple[Any, ...] | None],
         announcing: Callable[[Callable[[Made], None]], AbstractContextManager[None]],
         *,
-        tally: Tally,
+        counters: Counters,
     ) -> None:
         self._greetings, self._hooks, self._calls = greetings, hooks, calls
-        self._message, self._announcing, self._tally = message, announcing, tally
+        self._message, self._announcing, self._counters = message, announcing, counters
 
     @property
     def needed(self) -> bool:
         """Whether there is anything to say."""
         return bool(self._greetings) or self._hooks.link_up is not None
 
-    def begin(self, exchange: Exchange) -> None:
+    def begin(self, exchange: ServerExchange) -> None:
         """Say it. Raises LinkError if it fails: then the connection is to be made anew."""
         exchange.send(self._greetings)
         hook = self._hooks.link_up
         if hook is None:
             return
         try:
-            with self._announcing(lambda made: _send(exchange, made, self._tally)):
+            with self._announcing(lambda made: _send(exchange, made, self._counters)):
                 self._say(exchange, hook(self._asking(exchange)) if _takes_ask(hook) else hook())
         except LinkError:
             raise
@@ -69,10 +69,10 @@ class Opening:
             words = error.message if isinstance(error, Refused) else error
             raise LinkError("opening", f"on_link_up: {words}") from None
         except BaseException as error:  # SystemExit is no Exception
-            report(hook, self._tally)
+            report(hook, self._counters)
             raise LinkError("opening", f"on_link_up failed: {type(error).__name__}: {error}") from None
 
-    def _asking(self, exchange: Exchange) -> Ask:
+    def _asking(self, exchange: ServerExchange) -> Ask:
         def ask(frame: ToServer, seconds: float = PATIENCE) -> Any:
             self._say(exchange, frame)
             while True:
@@ -82,7 +82,7 @@ class Opening:
 
         return ask
 
-    def _say(self, exchange: Exchange, result: object) -> None:
+    def _say(self, exchange: ServerExchange, result: object) -> None:
         """Send what a hook returned, one by one as it makes it: what it asks next comes after that."""
         for item in result if isinstance(result, Iterator) else (result,):
             made = Made()
@@ -90,21 +90,21 @@ class Opening:
                 self._calls.read(item, made)
             except BaseException as error:
                 refused = error if isinstance(error, Refused) else Refused("handler-error", str(error))
-                made.refused(refused, self._tally)
+                made.refused(refused, self._counters)
                 raise
-            _send(exchange, made, self._tally)
+            _send(exchange, made, self._counters)
 
 
-def _send(exchange: Exchange, made: Made, tally: Tally) -> None:
+def _send(exchange: ServerExchange, made: Made, counters: Counters) -> None:
     try:
         exchange.send(made.payloads)
     except LinkError:
-        made.refused(Refused("link-down"), tally)
+        made.refused(Refused("link-down"), counters)
         raise
     except Refused as error:
-        made.refused(error, tally)
+        made.refused(error, counters)
         raise
-    made.told(tally)(None)
+    made.told(counters)(None)
 
 
 def _takes_ask(hook: Callable[..., object]) -> bool:

@@ -2,7 +2,7 @@
 
 What was passed over is not lost: the last state is told as soon as the next telling is due. Must not know what is told.
 
-Use: `pace = Pace(tell, name); pace.changed()` calls `tell()` now or, if that has been often, a little later.
+Use: `pace = NoticeThrottle(tell, name); pace.changed()` calls `tell()` now or, if that has been often, a little later.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import threading
 import time
 from collections.abc import Callable
 
-from bridge.timer import Alarm
+from bridge.timer import Timer
 
-__all__ = ["AT_ONCE", "EVERY", "Pace"]
+__all__ = ["AT_ONCE", "EVERY", "NoticeThrottle"]
 
 AT_ONCE = 6  # a link that breaks and is back, twice: three changes each
 EVERY = 1.0  # seconds until one more may be told; a page shows no more than that to people
 
 
-class Pace:
+class NoticeThrottle:
     """Calls `tell` at once up to AT_ONCE times, then every EVERY seconds. `changed` may be called from any thread."""
 
     def __init__(self, tell: Callable[[], None], name: str) -> None:
         self._tell = tell
-        self._alarm = Alarm(self._due, name)
+        self._timer = Timer(self._due, name)
         self._lock = threading.Lock()
         self._left, self._since = float(AT_ONCE), time.monotonic()
         self._pending = False
@@ -39,7 +39,7 @@ class Pace:
             self._since = now
             self._pending = self._left < 1
             if self._pending:
-                self._alarm.set(now + (1 - self._left) * EVERY)
+                self._timer.set(now + (1 - self._left) * EVERY)
                 return
             self._left -= 1
         self._tell()

@@ -3,7 +3,7 @@
 It is done in the one thread that may do it, and waits for no lock that a hook may have which waits for the caller.
 Must not know what is sent.
 
-Use: `anywhere = Anywhere(calls, lock, comings, tally); anywhere.run(wires, emit)`; `anywhere.send({"x": 1})`.
+Use: `anywhere = OutsideCalls(calls, lock, comings, counters); anywhere.run(wires, emit)`; `anywhere.send({"x": 1})`.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
-from bridge.relay.client_lifecycle import Comings
-from bridge.relay.dependencies import Wires
-from bridge.relay.hook_calls import Calls, Made
+from bridge.relay.client_lifecycle import ClientLifecycle
+from bridge.relay.dependencies import RelayCallbacks
+from bridge.relay.hook_calls import HookCalls, Made
 from bridge.relay.hook_results import Done
 from bridge.relay.users import Client
 
-__all__ = ["PATIENCE", "Anywhere"]
+__all__ = ["PATIENCE", "OutsideCalls"]
 
 PATIENCE = 5.0  # seconds that a handler's register waits for a hook: one that waits for it in turn would for ever
 
 
-class Anywhere:
+class OutsideCalls:
     """`calls`: reads what a handler sends; `comings`: who registers and is disconnected, under this lock."""
 
-    def __init__(self, calls: Calls, lock: threading.RLock, comings: Comings, tally: Tally) -> None:
-        self._calls, self._lock, self._comings, self._tally = calls, lock, comings, tally
+    def __init__(self, calls: HookCalls, lock: threading.RLock, comings: ClientLifecycle, counters: Counters) -> None:
+        self._calls, self._lock, self._comings, self._counters = calls, lock, comings, counters
         self._first: dict[int, Callable[[Made], None]] = {}  # thread -> takes what it sends: a link comes up in it
 
-    def run(self, wires: Wires, emit: Callable[[Any], None]) -> None:
+    def run(self, wires: RelayCallbacks, emit: Callable[[Any], None]) -> None:
         """From now on everything may be called."""
         self._send, self._fits, self._emit, self._across = wires.send, wires.fits, emit, wires.across
 
@@ -55,11 +55,11 @@ class Anywhere:
             if made.payloads:
                 self._across(self._send_now, made)
             else:
-                made.told(self._tally)(None)
+                made.told(self._counters)(None)
         except Refused as error:
             if not made.dones:
                 raise
-            made.refused(error, self._tally)
+            made.refused(error, self._counters)
 
     def _send_now(self, made: Made) -> None:
         """Without the lock: a hook, which has it, may wait for another thread that sends."""
@@ -68,7 +68,7 @@ class Anywhere:
             self._fits(made.payloads)
             first(made)  # the link is as good as up
         else:
-            self._send(made.payloads, made.told(self._tally) if made.dones else None)
+            self._send(made.payloads, made.told(self._counters) if made.dones else None)
 
     def emit(self, emit: Any) -> None:
         """Raises Refused."""

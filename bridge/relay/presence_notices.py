@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.relay.handlers import Hooks
-from bridge.relay.hook_calls import Calls, Made
-from bridge.relay.users import Change, Client, Told, User, Users
+from bridge.relay.hook_calls import HookCalls, Made
+from bridge.relay.users import Announced, Change, Client, User, Users
 
-__all__ = ["Arrival", "Presence", "PresenceWires", "Tell"]
+__all__ = ["Arrival", "PresenceCallbacks", "PresenceNotices", "Tell"]
 
 
 class Tell(Protocol):
@@ -30,7 +30,7 @@ class Tell(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PresenceWires:
+class PresenceCallbacks:
     """`tell`: a notice to the server; `fits`: raises Refused if one can't be sent; `dismiss`: this client may not be
     here any more."""
 
@@ -45,20 +45,25 @@ class Arrival:
 
     user: User
     made: Made | None
-    told: Told
+    told: Announced
 
 
-class Presence:
+class PresenceNotices:
     """`usual`: the payload of the bridge's own notice, of a user and whether it came; None if it has none."""
 
     def __init__(
-        self, users: Users, hooks: Hooks, calls: Calls, usual: Callable[[str, bool], bytes] | None, tally: Tally
+        self,
+        users: Users,
+        hooks: Hooks,
+        calls: HookCalls,
+        usual: Callable[[str, bool], bytes] | None,
+        counters: Counters,
     ) -> None:
         self._users, self._hooks, self._calls = users, hooks, calls
-        self._usual, self._tally = usual, tally
+        self._usual, self._counters = usual, counters
         self._collected: Made | None = None  # in place of telling it at once
 
-    def run(self, wires: PresenceWires) -> None:
+    def run(self, wires: PresenceCallbacks) -> None:
         """From now on the others may be called."""
         self._wires = wires
 
@@ -77,7 +82,7 @@ class Presence:
         user = client._user
         assert user is not None  # it has just been given it
         try:
-            return self.arrival(changes[0]) if changes else Arrival(user, None, Told.NOT)
+            return self.arrival(changes[0]) if changes else Arrival(user, None, Announced.NOT)
         except Refused as error:
             self._users.part(client, user)
             if client._user is user:
@@ -92,8 +97,8 @@ class Presence:
         made = Made(usual=True) if hook is None else self._fitting(hook, change.client)
         if made.usual:
             own = self._own(user, came=True)
-            return Arrival(user, own, Told.USUAL if own.payloads else Told.NOTHING)
-        return Arrival(user, made, Told.OWN if made.payloads else Told.NOTHING)
+            return Arrival(user, own, Announced.USUAL if own.payloads else Announced.NOTHING)
+        return Arrival(user, made, Announced.OWN if made.payloads else Announced.NOTHING)
 
     def _fitting(self, hook: Callable[..., object], client: Client) -> Made:
         """What a hook has the server told. Raises Refused if it does not let it be, or that can't be sent."""
@@ -101,7 +106,7 @@ class Presence:
         try:
             self._wires.fits(made.payloads)
         except Refused as error:
-            made.refused(error, self._tally)
+            made.refused(error, self._counters)
             raise
         return made
 
@@ -111,9 +116,9 @@ class Presence:
         user, made = arrival.user, arrival.made
         if made is None:
             return
-        told_meanwhile = user.here and user.told is not Told.NOT
+        told_meanwhile = user.here and user.told is not Announced.NOT
         if told_meanwhile or not (user.here or self._users.get(client.sid) is client):
-            made.refused(Refused("gone", "the server was told otherwise meanwhile"), self._tally)
+            made.refused(Refused("gone", "the server was told otherwise meanwhile"), self._counters)
             return
         if user.here:
             user.told = arrival.told
@@ -133,20 +138,20 @@ class Presence:
     def gone(self, change: Change) -> None:
         """Tell the server that a user went, if it was told that it came."""
         user = change.user
-        if user.told is Told.NOT:
+        if user.told is Announced.NOT:
             return
         made = self._farewell(change)
-        user.told = Told.NOT
+        user.told = Announced.NOT
         self.say(made)
 
     def _farewell(self, change: Change) -> Made:
         user, hook = change.user, self._hooks.disconnect
-        known = user.told in (Told.USUAL, Told.OWN)
+        known = user.told in (Announced.USUAL, Announced.OWN)
         try:
             made = Made(usual=True) if hook is None else self._fitting(hook, change.client)
         except Refused as error:
-            self._tally.refuse(error.code, "on_disconnect", error.message)
-            known = user.told is Told.USUAL  # then it gets the other one, too
+            self._counters.refuse(error.code, "on_disconnect", error.message)
+            known = user.told is Announced.USUAL  # then it gets the other one, too
             made = Made(usual=True)
         if not made.usual:
             return made
@@ -158,7 +163,7 @@ class Presence:
     def announce(self) -> Made:
         """Everybody who is there, anew: for a new connection. Who is refused now is dismissed."""
         for change in self._users.present():
-            change.user.told = Told.NOT
+            change.user.told = Announced.NOT
         with self.collected() as collected:
             for change in self._users.present():
                 self._announce(change)
@@ -168,7 +173,7 @@ class Presence:
         try:
             arrival = self.arrival(change)
         except Refused as error:
-            self._tally.refuse(error.code, "presence", f"{change.user.name}: {error.message}")
+            self._counters.refuse(error.code, "presence", f"{change.user.name}: {error.message}")
             self._dismiss(change.user, error)
         else:
             self.arrived(change.client, arrival)
@@ -194,6 +199,6 @@ class Presence:
             self._collected.add(made)
             return
         if made.payloads:
-            self._wires.tell(made.payloads, made.told(self._tally) if made.dones else None)
+            self._wires.tell(made.payloads, made.told(self._counters) if made.dones else None)
         else:
-            made.told(self._tally)(None)
+            made.told(self._counters)(None)

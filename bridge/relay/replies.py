@@ -19,13 +19,13 @@ from dataclasses import dataclass
 
 import orjson
 
-from bridge.counters import Tally, shorten
+from bridge.counters import Counters, shorten
 from bridge.errors import Refused, TooMany
 from bridge.messages import Payload
-from bridge.relay.acks import Acks, Answer, Event
+from bridge.relay.acks import AckedEvent, Acks, AnswerAcks
 from bridge.relay.routing_keys import Decode
 from bridge.relay.undelivered import Undelivered
-from bridge.timer import Alarm
+from bridge.timer import Timer
 
 __all__ = ["Awaited", "Replies", "RepliesRules"]
 
@@ -54,14 +54,16 @@ class _Asked:
     sid: str
     number: int
     name: object
-    answer: Answer
+    answer: AnswerAcks
     until: float = 0.0
 
 
 class Awaited:
     """What to call when the fate of events is known of which some wait for answers: see acks.Done."""
 
-    def __init__(self, replies: Replies, acks: Acks, sid: str, events: Sequence[Event], keys: Sequence[int]) -> None:
+    def __init__(
+        self, replies: Replies, acks: Acks, sid: str, events: Sequence[AckedEvent], keys: Sequence[int]
+    ) -> None:
         self._replies, self._acks, self._sid, self._keys = replies, acks, sid, keys
         self._others = [data[0] for number, data in events if number is None]  # nobody waits for these
 
@@ -84,8 +86,10 @@ class Awaited:
 class Replies:
     """The answers that are waited for, each for so long from when its event is with the server."""
 
-    def __init__(self, rules: RepliesRules, decode: Decode, acks: Acks, tally: Tally, undelivered: Undelivered) -> None:
-        self._rules, self._decode, self._acks, self._tally = rules, decode, acks, tally
+    def __init__(
+        self, rules: RepliesRules, decode: Decode, acks: Acks, counters: Counters, undelivered: Undelivered
+    ) -> None:
+        self._rules, self._decode, self._acks, self._counters = rules, decode, acks, counters
         self._undelivered = undelivered
         self._quoted, self._escaped = f'"{rules.key}"'.encode(), _escapes_of(rules.key)
         self._lock = threading.Lock()
@@ -93,10 +97,10 @@ class Replies:
         self._begun: OrderedDict[int, _Asked] = OrderedDict()  # with it, the first ones first
         self._of_client: Counter[str] = Counter()
         self._first = self._next = _FIRST + secrets.randbelow(_SPREAD)
-        self._alarm = Alarm(self._expire, "bridge-replies")
+        self._timer = Timer(self._expire, "bridge-replies")
 
     def expect(
-        self, sid: str, events: Sequence[Event], messages: Sequence[dict[str, object]], answer: Answer
+        self, sid: str, events: Sequence[AckedEvent], messages: Sequence[dict[str, object]], answer: AnswerAcks
     ) -> Awaited:
         """Give the message of each event that asks for an ack its id. Raises TooMany."""
         asking = [(event, message) for event, message in zip(events, messages, strict=True) if event[0] is not None]
@@ -118,11 +122,11 @@ class Replies:
                 keys.append(key)
         return Awaited(self, self._acks, sid, events, keys)
 
-    def _strip(self, event: Event, message: dict[str, object]) -> None:
+    def _strip(self, event: AckedEvent, message: dict[str, object]) -> None:
         """Take out what the page has where an id goes, or what could pass for one that it was not given."""
         own = message.get(self._rules.key)
         if own is not None and (event[0] is not None or self._number(own)):
-            self._tally.count("keys_stripped")
+            self._counters.count("keys_stripped")
             del message[self._rules.key]
 
     def begin(self, keys: Iterable[int]) -> None:
@@ -135,7 +139,7 @@ class Replies:
                     asked.until = until
                     self._begun[key] = asked
             if self._begun:
-                self._alarm.set(until)
+                self._timer.set(until)
 
     def forget(self, keys: Iterable[int]) -> list[_Asked]:
         """Those that were waited for still, and are no more."""
@@ -233,7 +237,7 @@ class Replies:
             self._acks.ok(1, [asked.number], asked.answer, reply=reply)
 
     def _unknown(self, why: str, number: int) -> None:
-        self._tally.count("replies_unknown")
+        self._counters.count("replies_unknown")
         self._undelivered.add("late-reply", None, f"{why}: {shorten(number)}")
 
 

@@ -1,6 +1,6 @@
 """Which message of the server goes to whom, as what.
 
-`Outbound` is a table without state that turns frames into deliveries. Must not know sockets, clients' connections
+`Routing` is a table without state that turns frames into deliveries. Must not know sockets, clients' connections
 or the queue; decoding and the users are given.
 
 Use: `outbound.route(frame)` -> [Delivery, …].
@@ -13,18 +13,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from bridge.counters import Tally, shorten
+from bridge.counters import Counters, shorten
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.names import event_problem
 from bridge.relay.addressees import BadKey, names_in
-from bridge.relay.routing_keys import Decode, Decoded, Dropped, Keys, Message, Reader, ReaderRules, Unreadable
+from bridge.relay.routing_keys import (
+    Decode,
+    Decoded,
+    Dropped,
+    Message,
+    RoutingKeyReader,
+    RoutingKeyRules,
+    RoutingKeys,
+    UnreadableFrame,
+)
 from bridge.relay.undelivered import MOST, Undelivered
 
-__all__ = ["Outbound", "OutboundRules"]
+__all__ = ["Routing", "RoutingRules"]
 
 
 @dataclass(frozen=True, slots=True)
-class OutboundRules:
+class RoutingRules:
     """The settings that decide about the server's messages. `user_key` None: everything to all; `named`: deliveries
     say which users they are for; `refuse`: what looks like an object and can't be read is for nobody."""
 
@@ -69,22 +78,22 @@ class _Drop(Exception):
     """This burst has to be looked at frame by frame."""
 
 
-class Outbound:
+class Routing:
     """The server's frames as deliveries."""
 
     def __init__(
         self,
-        rules: OutboundRules,
+        rules: RoutingRules,
         decode: Decode,
         sids: _Sids,
-        tally: Tally,
+        counters: Counters,
         undelivered: Undelivered | None = None,
     ) -> None:
         """`undelivered`: where what reaches nobody is told; without one, nobody but the log asks."""
-        self._rules, self._decode, self._sids, self._tally = rules, decode, sids, tally
-        self._undelivered = undelivered or Undelivered(tally, lambda most: ())
-        reading = ReaderRules(rules.payload, rules.event_key, rules.user_key, rules.refuse)
-        self._reader = Reader(reading, decode, tally, self._undelivered)
+        self._rules, self._decode, self._sids, self._counters = rules, decode, sids, counters
+        self._undelivered = undelivered or Undelivered(counters, lambda most: ())
+        reading = RoutingKeyRules(rules.payload, rules.event_key, rules.user_key, rules.refuse)
+        self._reader = RoutingKeyReader(reading, decode, counters, self._undelivered)
         self._users_in = decode.keyed(rules.user_key or "")
 
     def burst(self, frames: Sequence[bytes]) -> list[Delivery | Texts]:
@@ -159,19 +168,19 @@ class Outbound:
             return None
 
     def default(
-        self, message: Message, payload: Payload, read: Keys | Unreadable | None, sids: _Sids | None = None
+        self, message: Message, payload: Payload, read: RoutingKeys | UnreadableFrame | None, sids: _Sids | None = None
     ) -> list[Delivery]:
         """The delivery by the settings alone. `sids`: looks up users; None: as it is just now."""
         if read is None:
             return [Delivery(self._rules.event, payload)]
-        if isinstance(read, Unreadable):
+        if isinstance(read, UnreadableFrame):
             self._reader.refuse(read)
             return []
         try:
             users = self._users(read)
         except BadKey:
             key, what = self._rules.user_key, shorten(read.users)
-            self._tally.count("bad_user_key")
+            self._counters.count("bad_user_key")
             self._undelivered.add("bad-user-key", None, f"its {key!r} is neither a name nor a list of names: {what}")
             return []
         event = self._event(read.event, users)
@@ -185,13 +194,13 @@ class Outbound:
             self._undelivered.add("empty-list", (), "its list of users is empty")
         return [Delivery(event, payload, to, users)] if to or (users and self._rules.named) else []
 
-    def _users(self, read: Keys) -> tuple[str, ...] | None:
+    def _users(self, read: RoutingKeys) -> tuple[str, ...] | None:
         key = self._rules.user_key
         return None if key is None else names_in(read.users, lambda: self._reader.exact(key, read.frame))
 
     def _unknown(self, names: Mapping[str, int]) -> None:
         """So often was something for these, who are not there."""
-        self._tally.count("unknown_users", sum(names.values()))
+        self._counters.count("unknown_users", sum(names.values()))
         for name in list(names)[-MOST:]:
             self._undelivered.add("unknown-user", (name,), "no such user is there", names[name])
 
@@ -202,6 +211,6 @@ class Outbound:
         if problem is None:
             return str(name)
         came = f"its {self._rules.event_key!r} can't be used, so it came as {self._rules.event!r}: {problem}"
-        self._tally.count("event_names_refused")
+        self._counters.count("event_names_refused")
         self._undelivered.add("event-name", users, came)
         return self._rules.event

@@ -12,13 +12,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from bridge.counters import Tally, shorten
+from bridge.counters import Counters, shorten
 from bridge.errors import BridgeError
 from bridge.messages import Payload
 from bridge.relay.json_lookalike import looks_like_object, worth_a_look
 from bridge.relay.undelivered import Undelivered
 
-__all__ = ["Decode", "Decoded", "Dropped", "Keys", "Message", "Reader", "ReaderRules", "Unreadable"]
+__all__ = [
+    "Decode",
+    "Decoded",
+    "Dropped",
+    "Message",
+    "RoutingKeyReader",
+    "RoutingKeyRules",
+    "RoutingKeys",
+    "UnreadableFrame",
+]
 
 #: What a handler's on_message is given: str, a JSON value, or bytes, by the setting `payload`.
 Message = Any
@@ -26,9 +35,9 @@ Message = Any
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """codec.py's functions, as routing needs them, and key_reader.py's: `keyed(key)` tells of many frames at once what each
-    has there, `missing` if nothing; a ValueError if one can't be read so. `all_whole`: whether each is one JSON value;
-    `exact`: as `lenient`, with numbers as Decimals; `fault`: what is wrong with a frame that `lenient` can't read."""
+    """codec.py's functions, as routing needs them, and key_reader.py's: `keyed(key)` tells of many frames at once what
+    each has there, `missing` if nothing; a ValueError if one can't be read so. `all_whole`: whether each is one JSON
+    value; `exact`: as `lenient`, with numbers as Decimals; `fault`: what is wrong with one that `lenient` can't read."""
 
     keyed: Callable[[str], Callable[[Sequence[bytes]], list[object]]]
     missing: object
@@ -44,7 +53,7 @@ class Decode:
     too_deep: type[BridgeError]
 
 
-class Keys(NamedTuple):
+class RoutingKeys(NamedTuple):
     """What an object has under the keys that matter, None if nothing, and the frame that it was read from."""
 
     users: object
@@ -52,14 +61,14 @@ class Keys(NamedTuple):
     frame: bytes
 
 
-class Unreadable(NamedTuple):
+class UnreadableFrame(NamedTuple):
     """A frame that looks like an object and can't be read."""
 
     frame: bytes
 
 
 #: A message for handlers, the payload for clients, and what it says of its way: None if nothing.
-Decoded = tuple[Message, Payload, Keys | Unreadable | None]
+Decoded = tuple[Message, Payload, RoutingKeys | UnreadableFrame | None]
 
 
 class Dropped(Exception):
@@ -67,7 +76,7 @@ class Dropped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ReaderRules:
+class RoutingKeyRules:
     """`refuse`: what looks like an object and can't be read is for nobody."""
 
     payload: str
@@ -76,11 +85,11 @@ class ReaderRules:
     refuse: bool
 
 
-class Reader:
+class RoutingKeyReader:
     """Reads frames one by one, and tells which need not be read."""
 
-    def __init__(self, rules: ReaderRules, decode: Decode, tally: Tally, undelivered: Undelivered) -> None:
-        self._rules, self._decode, self._tally, self._undelivered = rules, decode, tally, undelivered
+    def __init__(self, rules: RoutingKeyRules, decode: Decode, counters: Counters, undelivered: Undelivered) -> None:
+        self._rules, self._decode, self._counters, self._undelivered = rules, decode, counters, undelivered
         keys = [key for key in (rules.user_key, rules.event_key) if key is not None]
         self._refuse = rules.refuse and rules.user_key is not None
         #: The keys as they are written; the first is the user's, if there is one.
@@ -113,13 +122,13 @@ class Reader:
         frame = self._decode.without_bom(frame)
         text, replaced = self._decode.to_text(frame)
         if replaced:
-            self._tally.note("not_utf8", "! a frame is not UTF-8: %s", shorten(frame))
+            self._counters.note("not_utf8", "! a frame is not UTF-8: %s", shorten(frame))
         return text, Payload.text(text), self._read(frame, text, replaced)
 
-    def refuse(self, unreadable: Unreadable) -> None:
+    def refuse(self, unreadable: UnreadableFrame) -> None:
         """Tell that it goes to nobody."""
         frame = unreadable.frame
-        self._tally.count("unreadable")
+        self._counters.count("unreadable")
         self._undelivered.add(
             "unreadable", None, lambda: f"it can't be read: {self._decode.fault(frame)}: {shorten(frame)}"
         )
@@ -146,13 +155,13 @@ class Reader:
 
     def _refused(self, frame: bytes, why: str) -> None:
         if self._decode.to_text(frame)[1]:
-            self._tally.count("not_utf8")
+            self._counters.count("not_utf8")
             self._undelivered.add("not-utf8", None, f"it is not UTF-8: {shorten(frame)}")
         elif self._refuse and looks_like_object(frame) and not self._is_lenient(frame):
-            self._tally.count("not_json")
-            self.refuse(Unreadable(frame))
+            self._counters.count("not_json")
+            self.refuse(UnreadableFrame(frame))
         else:
-            self._tally.count("not_json")
+            self._counters.count("not_json")
             self._undelivered.add("not-json", None, f"it is not JSON: {why}: {shorten(frame)}")
 
     def _is_lenient(self, frame: bytes) -> bool:
@@ -162,7 +171,7 @@ class Reader:
             return False
         return True
 
-    def _read(self, frame: bytes, text: str, replaced: bool) -> Keys | Unreadable | None:
+    def _read(self, frame: bytes, text: str, replaced: bool) -> RoutingKeys | UnreadableFrame | None:
         """The keys of a frame, if it may have any; reading is the dear part."""
         if not self._may_matter(frame, replaced):
             return None
@@ -172,10 +181,10 @@ class Reader:
             if not self._refuse or not looks_like_object(frame):
                 return None
             if isinstance(error, self._decode.too_deep):
-                self._tally.count("not_json")
-            return Unreadable(frame)
+                self._counters.count("not_json")
+            return UnreadableFrame(frame)
         if replaced and self._refuse and self._is_doubtful(value):
-            return Unreadable(frame)
+            return UnreadableFrame(frame)
         return self._keys_of(value, frame)
 
     def _may_matter(self, frame: bytes, replaced: bool) -> bool:
@@ -197,11 +206,11 @@ class Reader:
         users = value[key] if isinstance(value[key], list) else [value[key]]
         return any(isinstance(user, str) and "\ufffd" in user for user in users)
 
-    def _keys_of(self, value: object, frame: bytes) -> Keys | None:
+    def _keys_of(self, value: object, frame: bytes) -> RoutingKeys | None:
         if not isinstance(value, dict) or not self.marks:
             return None
         user_key, event_key = self._rules.user_key, self._rules.event_key
         users = None if user_key is None else value.get(user_key)
         if isinstance(users, list):
             users = list(users)  # a handler may change its own
-        return Keys(users, None if event_key is None else value.get(event_key), frame)
+        return RoutingKeys(users, None if event_key is None else value.get(event_key), frame)

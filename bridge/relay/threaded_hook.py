@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
-__all__ = ["Run", "beside", "here"]
+__all__ = ["RunInThread", "beside", "here"]
 
 #: Makes a call somewhere else, waits for it, and returns or raises what it does.
-Run = Callable[..., Any]
+RunInThread = Callable[..., Any]
 
 _END = object()
 
@@ -25,7 +25,7 @@ def here(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
 
 
-def beside(function: Callable[..., Any], run: Run) -> Callable[..., Any]:
+def beside(function: Callable[..., Any], run: RunInThread) -> Callable[..., Any]:
     """The same, made by `run`; if it gives an iterator, so is each of its steps."""
 
     @wraps(function)
@@ -36,6 +36,6 @@ def beside(function: Callable[..., Any], run: Run) -> Callable[..., Any]:
     return hook
 
 
-def _steps(iterator: Iterator[Any], run: Run) -> Iterator[Any]:
+def _steps(iterator: Iterator[Any], run: RunInThread) -> Iterator[Any]:
     while (item := run(next, iterator, _END)) is not _END:
         yield item

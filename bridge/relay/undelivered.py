@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 
 __all__ = ["KINDS", "MOST", "Undelivered"]
 
@@ -47,9 +47,9 @@ class _Row:
 class Undelivered:
     """Those of one process. Its methods may be called from any thread."""
 
-    def __init__(self, tally: Tally, users: Callable[[int], Sequence[str]]) -> None:
+    def __init__(self, counters: Counters, users: Callable[[int], Sequence[str]]) -> None:
         """`users(n)`: the first n names of who is there."""
-        self._tally, self._users = tally, users
+        self._counters, self._users = counters, users
         self._rows: OrderedDict[tuple[str, To], _Row] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -62,7 +62,7 @@ class Undelivered:
             row = self._row(kind, names, why)
             row.count += n
             line, args = self._line(row)
-        self._tally.say(f"undelivered {kind}", line, *args)
+        self._counters.say(f"undelivered {kind}", line, *args)
 
     def rows(self) -> list[dict[str, object]]:
         """The last of them, the newest one last, as /bridge/status has them."""

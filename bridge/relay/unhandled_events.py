@@ -2,7 +2,7 @@
 
 Must not know what becomes of them.
 
-Use: `unheard = Unheard(hooks); unheard.heard("message")`.
+Use: `unheard = UnhandledEvents(hooks); unheard.heard("message")`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import logging
 from bridge.counters import shorten
 from bridge.relay.handlers import Hooks
 
-__all__ = ["Unheard"]
+__all__ = ["UnhandledEvents"]
 
 log = logging.getLogger("bridge")
 
 MOST = 100  # names: beyond, somebody makes them up
 
 
-class Unheard:
+class UnhandledEvents:
     """The names that were told."""
 
     def __init__(self, hooks: Hooks) -> None:

@@ -4,7 +4,7 @@ Whichever way an event goes, its name is checked first, its user is put in under
 and its ack is called exactly once, when the fact is known. Must not know who comes and goes, nor
 sockets.
 
-Use: `events = Events(rules, parts, lock, tally); events.run(wires, register)`;
+Use: `events = Upstream(rules, parts, lock, counters); events.run(wires, register)`;
 `events.take(sid, [(7, ["move", {"x": 1}])], answer, may_wait=True)` -> 1.
 """
 
@@ -18,19 +18,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused, TooMany
 from bridge.names import check_event
-from bridge.relay.acks import Acks, Answer, Done, Event
-from bridge.relay.deduplication import Once, OnDone
-from bridge.relay.event_message import Inbound
+from bridge.relay.acks import AckedEvent, Acks, AnswerAcks, OnFate
+from bridge.relay.deduplication import Deduplication, WrapOnFate
+from bridge.relay.event_message import EventMessages
 from bridge.relay.handlers import Hooks
-from bridge.relay.hook_calls import Calls, Made
+from bridge.relay.hook_calls import HookCalls, Made
 from bridge.relay.replies import Replies
-from bridge.relay.unhandled_events import Unheard
+from bridge.relay.unhandled_events import UnhandledEvents
 from bridge.relay.users import Client, Sender, Users
 
-__all__ = ["Answer", "Event", "Events", "EventsParts", "EventsRules", "Send"]
+__all__ = ["AckedEvent", "AnswerAcks", "Send", "Upstream", "UpstreamParts", "UpstreamRules"]
 
 PATIENCE = 5.0  # seconds that a client is not read because the link is slower; then its events are refused
 LONGEST_TURN = 0.002  # seconds; then others have theirs
@@ -43,7 +43,7 @@ class Send(Protocol):
     def __call__(
         self,
         payloads: Sequence[bytes],
-        done: Done | None = None,
+        done: OnFate | None = None,
         *,
         has_room: bool = False,
         by: Sender | None = None,
@@ -51,7 +51,7 @@ class Send(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class EventsRules:
+class UpstreamRules:
     """The settings that decide here. `singly`: each event has a fate of its own."""
 
     identity: str
@@ -62,26 +62,26 @@ class EventsRules:
 
 
 @dataclass(frozen=True, slots=True)
-class EventsParts:
+class UpstreamParts:
     """What events need of the relay's. `replies` None: the server answers no events; `once` None: each is its own."""
 
     users: Users
-    inbound: Inbound
+    inbound: EventMessages
     hooks: Hooks
-    calls: Calls
+    calls: HookCalls
     encode_many: Callable[[Sequence[object]], list[bytes]]
     replies: Replies | None = None
-    once: Once | None = None
+    once: Deduplication | None = None
 
 
-class Events:
+class Upstream:
     """The events of all clients. Its methods may be called from any thread."""
 
-    def __init__(self, rules: EventsRules, parts: EventsParts, lock: threading.RLock, tally: Tally) -> None:
-        self._rules, self._parts, self._lock, self._tally = rules, parts, lock, tally
+    def __init__(self, rules: UpstreamRules, parts: UpstreamParts, lock: threading.RLock, counters: Counters) -> None:
+        self._rules, self._parts, self._lock, self._counters = rules, parts, lock, counters
         self._users, self._hooks, self._replies = parts.users, parts.hooks, parts.replies
-        self._acks = Acks(tally)
-        self._unheard = Unheard(parts.hooks)
+        self._acks = Acks(counters)
+        self._unheard = UnhandledEvents(parts.hooks)
         self._plain: set[str] = set()  # names that are good and have no handler
         self._turn_ends = 0.0
 
@@ -94,7 +94,7 @@ class Events:
         """From now on events are taken."""
         self._send, self._room, self._register = send, room, register
 
-    def take(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
+    def take(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, may_wait: bool) -> int:
         """Take a client's events, in order; how many were taken: all, if it may wait for handlers and for room.
 
         `answer` is called for each that asks for an ack exactly once, now or when the fact is known.
@@ -111,7 +111,7 @@ class Events:
             at += taken
             if may_wait:
                 self._maybe_yield()
-        self._tally.count("events_in", at)
+        self._counters.count("events_in", at)
         return at
 
     def _maybe_yield(self) -> None:
@@ -120,7 +120,7 @@ class Events:
             time.sleep(0)
             self._turn_ends = time.monotonic() + LONGEST_TURN
 
-    def _end_of_plain(self, sid: str, events: Sequence[Event], at: int) -> int:
+    def _end_of_plain(self, sid: str, events: Sequence[AckedEvent], at: int) -> int:
         """Up to which event there are none but those that are relayed as they are."""
         if self._rules.identity == "register":
             client = self._users.get(sid)
@@ -152,7 +152,7 @@ class Events:
 
     # Many at a time.
 
-    def _relay(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
+    def _relay(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, may_wait: bool) -> int:
         """Relay plain events in one piece; one by one if there is something wrong with one of them."""
         try:
             taken = self._relayed(sid, events, answer, may_wait)
@@ -170,7 +170,7 @@ class Events:
             return len(events)
         return 0
 
-    def _relayed(self, sid: str, events: Sequence[Event], answer: Answer, may_wait: bool) -> int:
+    def _relayed(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, may_wait: bool) -> int:
         """How many there was room for. Raises Refused if there was none for the first."""
         if not may_wait:
             if not self._lock.acquire(blocking=False):
@@ -182,7 +182,7 @@ class Events:
         with self._room(PATIENCE), self._lock:
             return self._send_plain(sid, events, answer, has_room=True)
 
-    def _send_plain(self, sid: str, events: Sequence[Event], answer: Answer, has_room: bool) -> int:
+    def _send_plain(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, has_room: bool) -> int:
         """Under the lock, where the user can't change any more."""
         client = self._users.get(sid)
         if client is None:
@@ -204,7 +204,12 @@ class Events:
         return len(events)
 
     def _send_together(
-        self, client: Client, events: Sequence[Event], answer: Answer, has_room: bool, also: OnDone | None = None
+        self,
+        client: Client,
+        events: Sequence[AckedEvent],
+        answer: AnswerAcks,
+        has_room: bool,
+        also: WrapOnFate | None = None,
     ) -> None:
         """`also`: makes of what is called when they are with the server what else is called then."""
         messages = self._parts.inbound.messages(client.user, [data for _, data in events])
@@ -223,7 +228,7 @@ class Events:
 
     # One by one.
 
-    def _one(self, sid: str, event: Event, answer: Answer) -> int:
+    def _one(self, sid: str, event: AckedEvent, answer: AnswerAcks) -> int:
         """Take one event, whatever it is."""
         number, (name, *args) = event
         done = self._acks.sent(sid, [event], answer)
@@ -243,14 +248,16 @@ class Events:
             done(error)
         return 1
 
-    def _only_once(self, once: Once, value: bytes, client: Client, event: Event, answer: Answer) -> None:
+    def _only_once(
+        self, once: Deduplication, value: bytes, client: Client, event: AckedEvent, answer: AnswerAcks
+    ) -> None:
         """Pass an event on if there was none of this user with the same value; else it is acked as that one."""
         number, (name, *_) = event
         ids = () if number is None else (number,)
         user = client.sid if client.user is None else client.user
         first = once.take(user, value, partial(self._acks.again, client.sid, name, ids, answer))
         if first is None:
-            self._tally.count("events_repeated")
+            self._counters.count("events_repeated")
             return
         answer, also = first.told_by(number, answer)
         done = self._acks.sent(client.sid, [event], answer)
@@ -260,7 +267,9 @@ class Events:
         except Refused as error:
             done(error)
 
-    def _pass_on(self, client: Client, event: Event, answer: Answer, done: Done, also: OnDone | None = None) -> None:
+    def _pass_on(
+        self, client: Client, event: AckedEvent, answer: AnswerAcks, done: OnFate, also: WrapOnFate | None = None
+    ) -> None:
         if self._rules.identity == "register" and client.user is None:
             raise Refused("not-registered")
         name, *args = event[1]
@@ -275,9 +284,9 @@ class Events:
             self._check(client)
             self._send_together(client, [event], answer, has_room=True, also=also)
 
-    def _send_made(self, client: Client, made: Made, done: Done) -> None:
+    def _send_made(self, client: Client, made: Made, done: OnFate) -> None:
         """What its handler made of a client's event."""
-        told = made.told(self._tally, done)
+        told = made.told(self._counters, done)
         if not made.payloads:
             told(None)
             return
@@ -286,7 +295,7 @@ class Events:
                 self._check(client)
                 self._send(made.payloads, told, has_room=True, by=client._sender)
         except Refused as error:
-            made.refused(error, self._tally)
+            made.refused(error, self._counters)
             raise
 
     def _check(self, client: Client) -> None:

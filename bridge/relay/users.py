@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from bridge.relay.client_request import Visit
+from bridge.relay.client_request import ClientRequest
 
-__all__ = ["Change", "Client", "Sender", "Told", "User", "Users"]
+__all__ = ["Announced", "Change", "Client", "Sender", "User", "Users"]
 
 
-class Told(enum.Enum):
+class Announced(enum.Enum):
     """What the server was told of a user's coming: not yet anything; nothing, as a hook would have it; the bridge's
     notice; what a hook returned in its place."""
 
@@ -43,7 +43,7 @@ class User:
     registered: bool
     clients: dict[str, Client] = field(default_factory=dict)
     away: dict[str, Client] = field(default_factory=dict)
-    told: Told = Told.NOT
+    told: Announced = Announced.NOT
 
     @property
     def here(self) -> bool:
@@ -80,7 +80,7 @@ class Client:
     sid: str
     address: str
     state: dict[str, Any] = field(default_factory=dict)
-    _visit: Visit | None = field(default=None, repr=False)
+    _visit: ClientRequest | None = field(default=None, repr=False)
     _user: User | None = field(default=None, repr=False)
     _register: Any = field(default=None, repr=False)
     _disconnect: Any = field(default=None, repr=False)

@@ -2,7 +2,7 @@
 
 Must not know what a greeting is made of, nor events.
 
-Use: `arrivals = Arrivals(recovery, connection)`; `take_over(server, arrives=arrivals.arrives)`.
+Use: `arrivals = ConnectHandler(recovery, connection)`; `take_over(server, arrives=arrivals.arrives)`.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from contextlib import contextmanager
 from eventlet.event import Event
 
 from bridge.engineio.session import Session
-from bridge.recovery.greeting import Recovery
+from bridge.recovery.greeting import Greeter
 from bridge.recovery.session_registry import Greeting
 
-__all__ = ["Arrivals"]
+__all__ = ["ConnectHandler"]
 
 MOST_AUTH = 16 * 1024  # characters of a CONNECT whose auth is kept for handlers: a token has some 2,000
 PATIENCE = 15.0  # seconds for the handlers of the connection before this one, and when thousands come back at once
 
 
-class Arrivals:
+class ConnectHandler:
     """`connection`: the one that a Socket.IO id has now, until python-socketio has forgotten it; `session`: by its own
     id, None if it has gone."""
 
     def __init__(
         self,
-        recovery: Recovery,
+        recovery: Greeter,
         connection: Callable[[str], Session | None],
         session: Callable[[str], Session | None],
     ) -> None:

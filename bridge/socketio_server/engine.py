@@ -2,7 +2,7 @@
 
 Knows python-socketio and Engine.IO so that nobody else has to. Must not know what events mean.
 
-Use: `engine = Engine(app, options, tally); engine.run(on_connected=…, on_events=…, on_disconnected=…)`.
+Use: `engine = Engine(app, options, counters); engine.run(on_connected=…, on_events=…, on_disconnected=…)`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from flask import Flask
 from flask_socketio import SocketIO
 from socketio.exceptions import ConnectionRefusedError
 
-from bridge.counters import Tally, shorten
-from bridge.delivery.backpressure import Pressure
-from bridge.delivery.client_registry import Audience
+from bridge.counters import Counters, shorten
+from bridge.delivery.backpressure import Backpressure
+from bridge.delivery.client_registry import ClientRegistry
 from bridge.delivery.fanout import Recording
 from bridge.delivery.limits import Limits
 from bridge.engineio.http_server import serve
@@ -32,16 +32,16 @@ from bridge.engineio.session import Session
 from bridge.errors import Refused
 from bridge.hub.vital_threads import vital
 from bridge.messages import Payload
-from bridge.recovery.greeting import Recovery, RecoveryOptions
-from bridge.socketio_server.ack_sender import Acking
-from bridge.socketio_server.connect_handler import Arrivals
+from bridge.recovery.greeting import Greeter, RecoveryOptions
+from bridge.socketio_server.ack_sender import AckSender
+from bridge.socketio_server.connect_handler import ConnectHandler
 from bridge.socketio_server.install import take_over
 from bridge.socketio_server.library_logs import quiet_logger
 from bridge.socketio_server.manager import Manager
 from bridge.socketio_server.packet import EVENT, event_packet
 from bridge.socketio_server.private_api_check import check_seams
-from bridge.socketio_server.request_view import Visit
-from bridge.wire.socketio_packets import Event, encode_event
+from bridge.socketio_server.request_view import RequestView
+from bridge.wire.socketio_packets import ReceivedEvent, encode_event
 
 __all__ = ["Engine", "EngineOptions", "OnAnswer", "OnEvents"]
 
@@ -51,7 +51,7 @@ log = logging.getLogger("bridge.clients")
 OnAnswer = Callable[[Sequence[int], dict[str, object]], None]
 #: (sid, events, answer, may wait): how many were taken, all of them if it may wait. Names and arguments
 #: are as the client sent them: unchecked.
-OnEvents = Callable[[str, Sequence[Event], OnAnswer, bool], int]
+OnEvents = Callable[[str, Sequence[ReceivedEvent], OnAnswer, bool], int]
 
 GOODBYE = 1.0  # seconds that closing may take in all; a client that does not read is not waited for
 
@@ -76,19 +76,19 @@ class EngineOptions:
 class Engine:
     """The clients of one process, by sid. Raises ServeError if its libraries are not those that it knows."""
 
-    def __init__(self, app: Flask, options: EngineOptions, tally: Tally) -> None:
+    def __init__(self, app: Flask, options: EngineOptions, counters: Counters) -> None:
         check_seams()
-        self._app, self._tally = app, tally
-        self._origins = Origins(options.allowed_origins, tally)
+        self._app, self._counters = app, counters
+        self._origins = Origins(options.allowed_origins, counters)
         self._clients: dict[str, Session] = {}
-        self._recovery = Recovery(options.recovery, tally)
+        self._recovery = Greeter(options.recovery, counters)
         self._leaving: dict[str, Session] = {}  # those whose end python-socketio has not done with
-        self._arrivals = Arrivals(
+        self._arrivals = ConnectHandler(
             self._recovery,
             lambda sid: self._clients.get(sid) or self._leaving.get(sid),
             self._session,
         )
-        self._limits = Limits(options.outbox, options.slow, tally)
+        self._limits = Limits(options.outbox, options.slow, counters)
         #: For the fan-out; None if each client is sent to by itself.
         self.send_many = send_many() if options.io_uring else None
         self._server = SocketIO(
@@ -101,8 +101,8 @@ class Engine:
             ping_interval=options.ping_interval,
             ping_timeout=options.ping_timeout,
             max_http_buffer_size=options.max_event,
-            logger=quiet_logger("socketio", tally),
-            engineio_logger=quiet_logger("engineio", tally),
+            logger=quiet_logger("socketio", counters),
+            engineio_logger=quiet_logger("engineio", counters),
         ).server
         self._eio = take_over(
             self._server,
@@ -141,7 +141,7 @@ class Engine:
         self._eio.on_events(self._events)
 
     @property
-    def audience(self) -> Audience:
+    def audience(self) -> ClientRegistry:
         """Who gets what is published."""
         return self._recovery.audience
 
@@ -156,7 +156,7 @@ class Engine:
         return self._limits.behind
 
     @property
-    def pressure(self) -> Pressure:
+    def pressure(self) -> Backpressure:
         """Whether the link has to wait for the clients."""
         return self._limits.pressure
 
@@ -176,7 +176,7 @@ class Engine:
 
     def serve(self, listener: socket.socket, app: Any) -> None:
         """Serve a WSGI app that has this engine in it, in a green thread."""
-        vital("web server", lambda: serve(listener, app, self._tally, self._eio), self._eio.on_failure)
+        vital("web server", lambda: serve(listener, app, self._counters, self._eio), self._eio.on_failure)
 
     def refuse_newcomers(self) -> None:
         """From now on nobody new is let in: the bridge stops."""
@@ -203,11 +203,11 @@ class Engine:
         except Refused as error:
             raise ConnectionRefusedError(error.message, {"error": error.code}) from None
 
-    def visit(self, sid: str) -> Visit | None:
+    def visit(self, sid: str) -> RequestView | None:
         """What a client that is connecting came with; None if it has gone already."""
         eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
         whole = self._server.environ.of(eio_sid)
-        return None if whole is None else Visit(self._app, whole, self._arrivals.auth(eio_sid))
+        return None if whole is None else RequestView(self._app, whole, self._arrivals.auth(eio_sid))
 
     def close(self, sid: str, code: str) -> None:
         """End a client's connection for good, telling it why. One that is not there is no error."""
@@ -262,7 +262,7 @@ class Engine:
         return f"client {session.client}{named} at {session.address}"
 
     def _silent(self, session: Session) -> None:
-        self._tally.note("clients_silent", "! %s is disconnected: it has not answered a ping", session)
+        self._counters.note("clients_silent", "! %s is disconnected: it has not answered a ping", session)
 
     def _behind(self, session: Session) -> None:
         log.info(
@@ -276,18 +276,18 @@ class Engine:
             reason = f"{outbox.size} bytes wait for it, the first for {outbox.age:.1f} s"
         else:
             reason = "it takes what it has missed more slowly than the history forgets it"
-        self._tally.note(
+        self._counters.note(
             "clients_slow", "! %s is disconnected as slow: %s (--outbox %d)", session, reason, self._limits.size
         )
         if session.client is not None:
             self._recovery.cut_off(session.client)
         session.part(encode_event("bridge:closing", Payload.of({"code": "slow"})))
 
-    def _events(self, sid: str, events: Sequence[Event], may_wait: bool) -> int:
+    def _events(self, sid: str, events: Sequence[ReceivedEvent], may_wait: bool) -> int:
         if log.isEnabledFor(logging.DEBUG):
             for _, data in events:
                 log.debug("< %s %s", sid, shorten(data))
-        return self._on_events(sid, events, Acking(sid, self.audience.get(sid), self._limits), may_wait)
+        return self._on_events(sid, events, AckSender(sid, self.audience.get(sid), self._limits), may_wait)
 
     def _event(self, sid: str, ack_id: int | None, data: object) -> None:
         """One event as EventPacket renamed it: of a client that polls, or with attachments."""

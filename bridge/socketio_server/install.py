@@ -18,10 +18,10 @@ from typing import Any
 
 import socketio
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.delivery.limits import Limits
-from bridge.engineio.environ_store import Environs
-from bridge.engineio.intake import Unreadable
+from bridge.engineio.environ_store import EnvironStore
+from bridge.engineio.intake import UnreadablePacket
 from bridge.engineio.server import EngineServer, ServerOptions
 from bridge.socketio_server.packet import readable
 
@@ -49,9 +49,9 @@ def take_over(
     `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see outbox.py; `arrives`: gets
     the session's id and the packet of each CONNECT to the default namespace, which is answered inside.
     """
-    options = ServerOptions(connect_timeout, max_sessions, limits or Limits(OUTBOX, "disconnect", Tally()))
+    options = ServerOptions(connect_timeout, max_sessions, limits or Limits(OUTBOX, "disconnect", Counters()))
     server.eio = eio = EngineServer(server.eio, options)
-    server.environ = Environs()
+    server.environ = EnvironStore()
     server.packet_class = readable(server.packet_class)
     eio.handlers = {**eio.handlers, "message": _Messages(server, eio, eio.handlers["message"], arrives)}
     return eio
@@ -77,7 +77,7 @@ class _Messages:
         try:
             with arrives:
                 self._inner(sid, data)
-        except Unreadable:
+        except UnreadablePacket:
             raise
         except Exception:
             # A client that is told nothing waits for ever.

@@ -1,13 +1,13 @@
 """The libraries' logs, as the bridge has them: short, seldom, counted.
 
-Use: `SocketIO(app, logger=quiet_logger("socketio", tally))`.
+Use: `SocketIO(app, logger=quiet_logger("socketio", counters))`.
 """
 
 from __future__ import annotations
 
 import logging
 
-from bridge.counters import Tally, shorten
+from bridge.counters import Counters, shorten
 
 __all__ = ["quiet_logger"]
 
@@ -18,20 +18,20 @@ class _OneLine(logging.Filter):
     """The libraries log a traceback for each packet that is none, and a line for each that is out of
     place; one line in a while, shortened, and a count are enough."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, counters: Counters) -> None:
         super().__init__()
-        self._tally = tally
+        self._counters = counters
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.exc_info and record.levelno == logging.WARNING:
-            self._tally.note("bad_packets", "! %s", shorten(record.getMessage(), 200))
+            self._counters.note("bad_packets", "! %s", shorten(record.getMessage(), 200))
             return False
         if not record.exc_info:
             return record.levelno < logging.WARNING or self._is_news(record)
         error = record.exc_info[1]
         what = f"{type(error).__name__}: {error}"  # not repr(): that of a UnicodeDecodeError has the whole text in it
         client = getattr(record, "client", "a client")
-        self._tally.note("bad_packets", "! a packet of %s could not be read: %s", client, shorten(what, 200))
+        self._counters.note("bad_packets", "! a packet of %s could not be read: %s", client, shorten(what, 200))
         log.debug("! %s", record.getMessage(), exc_info=record.exc_info)
         return False
 
@@ -41,9 +41,9 @@ class _OneLine(logging.Filter):
         return True
 
 
-def quiet_logger(name: str, tally: Tally) -> logging.Logger:
+def quiet_logger(name: str, counters: Counters) -> logging.Logger:
     """For the library of this name."""
     logger = logging.getLogger(f"bridge.clients.{name}")
     logger.setLevel(logging.WARNING)
-    logger.addFilter(_OneLine(tally))
+    logger.addFilter(_OneLine(counters))
     return logger

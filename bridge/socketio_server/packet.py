@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 from socketio import packet
 
-from bridge.engineio.intake import Unreadable
+from bridge.engineio.intake import UnreadablePacket
 
 __all__ = ["EVENT", "EventPacket", "event_packet", "readable"]
 
@@ -100,7 +100,7 @@ def readable(packet_class: type[packet.Packet]) -> type[packet.Packet]:
         def __init__(self, *args: Any, encoded_packet: Any = None, **kwargs: Any) -> None:
             super().__init__(*args, encoded_packet=encoded_packet, **kwargs)
             if encoded_packet is not None and not encoded_packet:  # which is not decoded at all
-                raise Unreadable("an empty message")
+                raise UnreadablePacket("an empty message")
 
         def decode(self, encoded_packet: Any) -> int:
             try:
@@ -108,18 +108,18 @@ def readable(packet_class: type[packet.Packet]) -> type[packet.Packet]:
                     raise ValueError("an attachment that was not announced")
                 count: int = super().decode(encoded_packet)
             except Exception as error:
-                raise Unreadable(f"{type(error).__name__}: {error}") from None
+                raise UnreadablePacket(f"{type(error).__name__}: {error}") from None
             if not _is_valid(self.packet_type, self.data):
-                raise Unreadable(f"this is no packet of Socket.IO's: {encoded_packet[:75]!r}")
+                raise UnreadablePacket(f"this is no packet of Socket.IO's: {encoded_packet[:75]!r}")
             return count
 
         def add_attachment(self, attachment: Any) -> bool:
             try:
                 complete = bool(super().add_attachment(attachment))
             except (ValueError, IndexError, TypeError, KeyError, RecursionError) as error:
-                raise Unreadable(f"an attachment is out of place: {error}") from None
+                raise UnreadablePacket(f"an attachment is out of place: {error}") from None
             if not all(isinstance(each, bytes) for each in self.attachments):
-                raise Unreadable("an attachment is text")
+                raise UnreadablePacket("an attachment is text")
             return complete
 
     return Readable

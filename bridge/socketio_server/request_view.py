@@ -3,7 +3,8 @@
 Of the request the few strings are kept that python-socketio keeps anyway (environ_store.py). `flask.request` and
 `flask.session` are there while a hook runs, and cost nothing until one of them is touched. Must not know users.
 
-Use: `visit = Visit(app, whole, auth)`; `visit.headers["User-Agent"]`; `token = visit.enter()`; `visit.leave(token)`.
+Use: `visit = RequestView(app, whole, auth)`; `visit.headers["User-Agent"]`; `token = visit.enter()`;
+`visit.leave(token)`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from flask.ctx import RequestContext
 from flask.globals import _cv_request
 from werkzeug.http import parse_cookie
 
-__all__ = ["Headers", "Visit"]
+__all__ = ["Headers", "RequestView"]
 
 _TRANSPORTS = frozenset(("EIO", "transport", "sid", "t", "b64"))  # Engine.IO's own part of a query
 
@@ -40,7 +41,7 @@ class Headers(Mapping[str, str]):
         return len(self._values)
 
 
-class Visit:
+class RequestView:
     """One connection's. `whole`: makes the WSGI environ of its first request; `auth`: the object that came with its
     CONNECT, without what is the bridge's own."""
 

@@ -6,8 +6,8 @@
 `outside.py`  what has to be answered before Flask-SocketIO sees it
 """
 
-from bridge.web.outside import Outside
+from bridge.web.outside import OuterLayer
 from bridge.web.pages import PageSettings, add_folder, add_index, create_app
-from bridge.web.status import Sources, add_status
+from bridge.web.status import StatusSources, add_status
 
-__all__ = ["Outside", "PageSettings", "Sources", "add_folder", "add_index", "add_status", "create_app"]
+__all__ = ["OuterLayer", "PageSettings", "StatusSources", "add_folder", "add_index", "add_status", "create_app"]

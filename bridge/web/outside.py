@@ -3,7 +3,7 @@
 Inside, Flask-SocketIO's middleware takes all of /socket.io/ and answers 400 to what it does not
 know: the client's own file, and clients of another protocol version, which then just stay empty.
 
-Use: `application = Outside(app.wsgi_app, tally)`.
+Use: `application = OuterLayer(app.wsgi_app, counters)`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-from bridge.counters import Tally, shorten
+from bridge.counters import Counters, shorten
 
-__all__ = ["Outside"]
+__all__ = ["OuterLayer"]
 
 _Environ = dict[str, Any]
 _Wsgi = Callable[[_Environ, Callable[..., Any]], Iterable[bytes]]
@@ -27,11 +27,11 @@ _OLD = {"1": "0.9 or 1.x", "2": "1.x", "3": "2.x"}
 _QUIET = 60.0  # seconds: such a page asks again every few
 
 
-class Outside:
+class OuterLayer:
     """`inside` is the app with Flask-SocketIO; `pages` the Flask app alone, for the client's file."""
 
-    def __init__(self, inside: _Wsgi, pages: _Wsgi, tally: Tally) -> None:
-        self._inside, self._pages, self._tally = inside, pages, tally
+    def __init__(self, inside: _Wsgi, pages: _Wsgi, counters: Counters) -> None:
+        self._inside, self._pages, self._counters = inside, pages, counters
 
     def __call__(self, environ: _Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """WSGI (PEP 3333)."""
@@ -56,7 +56,7 @@ class Outside:
             "change the page's script tag to that address."
         )
         page = environ.get("HTTP_REFERER") or environ.get("HTTP_ORIGIN") or "unknown"
-        self._tally.note("old_clients", "! %s The page: %s", text, shorten(page, 200), quiet=_QUIET)
+        self._counters.note("old_clients", "! %s The page: %s", text, shorten(page, 200), quiet=_QUIET)
         body = text.encode()
         start_response(
             "400 Bad Request",

@@ -2,7 +2,7 @@
 
 All three read the same source. Must not know where it gets its numbers.
 
-Use: `add_status(app, Sources(link=…, server="localhost:8000", …))`.
+Use: `add_status(app, StatusSources(link=…, server="localhost:8000", …))`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from flask import Flask, Response, jsonify
 
-__all__ = ["Sources", "add_status"]
+__all__ = ["StatusSources", "add_status"]
 
 
 @dataclass(frozen=True)
-class Sources:
+class StatusSources:
     """`link()` is {state, reason, since (epoch s), next_try_s, silent, hint}; the others are counts."""
 
     server: str
@@ -31,14 +31,14 @@ class Sources:
     hub_blocked: Callable[[], dict[str, object] | None] = lambda: None  # the last one that held all others up
 
 
-def add_status(app: Flask, sources: Sources) -> None:
+def add_status(app: Flask, sources: StatusSources) -> None:
     """Add the three routes."""
     app.add_url_rule("/healthz", "healthz", lambda: _answer(200, {"status": "ok"}))
     app.add_url_rule("/readyz", "readyz", lambda: _ready(sources.link()))
     app.add_url_rule("/bridge/status", "bridge_status", lambda: _answer(200, _status(sources)))
 
 
-def _status(sources: Sources) -> dict[str, object]:
+def _status(sources: StatusSources) -> dict[str, object]:
     return {
         "version": sources.version,
         "link": {"server": sources.server, **sources.link()},

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Sequence
 from itertools import product
 
-__all__ = ["Offsets", "Run"]
+__all__ = ["OffsetRun", "Offsets"]
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
@@ -22,7 +22,7 @@ _TENS, _ONES = bytes(low[0] for low in _LOW), bytes(low[1] for low in _LOW)
 _MOST = 16  # characters of a number: more are nobody's
 
 
-class Run:
+class OffsetRun:
     """Offsets of `count` messages that differ in their last two digits alone. `before`: what all begin with."""
 
     __slots__ = ("_at", "before", "count")
@@ -66,14 +66,14 @@ class Offsets:
         high, low = divmod(number, len(_LOW))
         return self._before(high) + _LOW[low]
 
-    def runs(self, first: int, count: int) -> list[Run]:
+    def runs(self, first: int, count: int) -> list[OffsetRun]:
         """The offsets of `count` numbers, in order."""
-        made: list[Run] = []
+        made: list[OffsetRun] = []
         end = first + count
         while first < end:
             high, low = divmod(first, len(_LOW))
             some = min(end - first, len(_LOW) - low)
-            made.append(Run(self._before(high), low, some))
+            made.append(OffsetRun(self._before(high), low, some))
             first += some
         return made
 

@@ -18,16 +18,16 @@ from operator import add
 import orjson
 
 from bridge.messages import SEPARATOR, Payload
-from bridge.wire.offsets import Run
+from bridge.wire.offsets import OffsetRun
 from bridge.wire.websocket_frames import BINARY, TEXT, frame, frames_in, head
 
 __all__ = [
-    "Encoded", "Event",
+    "Encoded", "ReceivedEvent",
     "decode_events", "encode_acks", "encode_escaped", "encode_event", "encode_texts", "escape", "polled",
 ]  # fmt: skip
 
 #: An event of a client: its ack id, and [name, *arguments].
-Event = tuple[int | None, list[object]]
+ReceivedEvent = tuple[int | None, list[object]]
 
 _SEPARATOR = SEPARATOR.encode()
 _AFTER = b'"]'
@@ -82,7 +82,9 @@ class _Heads(dict[int, bytes]):
 _heads = lru_cache(maxsize=64)(_Heads)
 
 
-def encode_texts(event: str, frames: Sequence[bytes], joined: str, ends: bool, runs: Sequence[Run] = ()) -> Encoded:
+def encode_texts(
+    event: str, frames: Sequence[bytes], joined: str, ends: bool, runs: Sequence[OffsetRun] = ()
+) -> Encoded:
     """One event a text, all with one escape; `frames` and `joined` as in messages.Texts; `runs`: their offsets.
 
     `ends`: whether to tell where each frame ends. Two hundred nanoseconds a text, where one at a
@@ -102,7 +104,7 @@ def escape(frames: Sequence[bytes], joined: str) -> Sequence[bytes]:
     return [orjson.dumps(frame.decode())[1:-1] for frame in frames]  # one has a separator in it
 
 
-def encode_escaped(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[Run] = ()) -> Encoded:
+def encode_escaped(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun] = ()) -> Encoded:
     """As `encode_texts`, of what `escape` made."""
     if runs:
         return _numbered(event, texts, ends, runs)
@@ -122,7 +124,7 @@ def encode_escaped(event: str, texts: Sequence[bytes], ends: bool, runs: Sequenc
     return Encoded(b"".join(parts), count, found)
 
 
-def _numbered(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[Run]) -> Encoded:
+def _numbered(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun]) -> Encoded:
     """The same with offsets."""
     lengths = list(map(len, texts))
     alike = lengths.count(lengths[0]) == len(texts)
@@ -143,7 +145,7 @@ def _numbered(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[Run
     return Encoded(b"".join(pieces), len(texts), found)
 
 
-def _one_run(event: str, texts: Sequence[bytes], lengths: list[int], alike: bool, run: Run) -> bytes:
+def _one_run(event: str, texts: Sequence[bytes], lengths: list[int], alike: bool, run: OffsetRun) -> bytes:
     middle = _BETWEEN + run.before
     heads = _heads(event, len(middle) + _LOW_DIGITS)
     head = heads[lengths[0]]
@@ -157,14 +159,14 @@ def _one_run(event: str, texts: Sequence[bytes], lengths: list[int], alike: bool
     return b"".join(parts)
 
 
-def _sizes(event: str, lengths: Iterable[int], run: Run) -> list[int]:
+def _sizes(event: str, lengths: Iterable[int], run: OffsetRun) -> list[int]:
     """How long each frame of a run is."""
     tail = len(_BETWEEN) + len(run.before) + _LOW_DIGITS
     heads = _heads(event, tail)
     return [len(heads[length]) + length + tail for length in lengths]
 
 
-def _numbered_alike(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[Run]) -> Encoded:
+def _numbered_alike(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun]) -> Encoded:
     """Texts and offsets that are all equally long: all is joined in one go, with the first offset in each frame, and
     then the digits that differ are put into their places, a column at a time. Half as dear."""
     before, count, length = runs[0].before, len(texts), len(texts[0])
@@ -186,7 +188,7 @@ def _numbered_alike(event: str, texts: Sequence[bytes], ends: bool, runs: Sequen
     return Encoded(whole, count, range(size, len(whole) + 1, size) if ends else ())
 
 
-def _columns(runs: Sequence[Run]) -> tuple[bytes, bytes]:
+def _columns(runs: Sequence[OffsetRun]) -> tuple[bytes, bytes]:
     """The last digit but one of each offset, and the last."""
     if len(runs) == 1:
         return runs[0].tens, runs[0].ones
@@ -199,7 +201,7 @@ def encode_acks(ids: Iterable[int], answer: dict[str, object]) -> bytes:
     return b"".join([frame(b"43%d%b" % (number, rest)) for number in ids])
 
 
-def decode_events(packets: Sequence[bytes]) -> list[Event | None]:
+def decode_events(packets: Sequence[bytes]) -> list[ReceivedEvent | None]:
     """The events in text packets `42…` of the default namespace.
 
     None for one that is not just that, or can't be read: it goes to those who say what is wrong with it.
@@ -214,7 +216,7 @@ def _has_long_number(text: bytes) -> bool:
     return _LONG_NUMBER in text.translate(_DIGITS)
 
 
-def _decoded(packet: bytes) -> Event | None:
+def _decoded(packet: bytes) -> ReceivedEvent | None:
     number, start = None, 2
     if packet[2:3] != b"[":
         start = packet.find(b"[")

@@ -27,7 +27,7 @@ from flask import Flask, request, session
 from flask_socketio import SocketIO
 
 from bridge.engineio.http_server import listen, serve
-from bridge.counters import Tally
+from bridge.counters import Counters
 
 NAMESPACES = ("/", "/chat")
 OF_INTEREST = ("engineio.", "socketio.", "eventlet.", "bridge.", "greenlet.", "flask_socketio", "bidict.")
@@ -288,4 +288,4 @@ def counted(environ: Any, start_response: Any) -> Any:
 if __name__ == "__main__":
     listener = listen("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
-    serve(listener, counted, Tally(), engine)
+    serve(listener, counted, Counters(), engine)

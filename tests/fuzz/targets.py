@@ -19,8 +19,8 @@ from bridge.link.codec import JsonEncoder, NotJson, parse, parse_lenient
 from bridge.link.framing.registry import framing_in
 from bridge.link.hint import CODES, Reading, no_frame, still_holds, with_frames
 from bridge.link.recogniser.recognise import recognise
-from bridge.recovery.session_registry import Sessions
-from bridge.recovery.session_token import Token, Tokens
+from bridge.recovery.session_registry import SessionRegistry
+from bridge.recovery.session_token import SessionToken, TokenSigner
 from bridge.wire.offsets import Offsets
 from bridge.wire.socketio_packets import decode_events
 from bridge.wire.websocket_frames import FrameReader, WebSocketError
@@ -164,25 +164,25 @@ def events(data: bytes) -> None:
 
 
 KEY = b"a key for fuzzing and nothing else"
-SESSION = Token("session", "sid")
+SESSION = SessionToken("session", "sid")
 
 
 def tokens(data: bytes) -> None:
     """Whatever a client shows at its CONNECT, it is answered, and is nobody else's session."""
     text = data.decode(errors="surrogateescape")
     for shown in _shown(text):
-        found = Tokens(KEY).read(shown)
+        found = TokenSigner(KEY).read(shown)
         assert found is None or found == SESSION, shown
         number = Offsets("abcdef").number(shown)
         assert number is None or number >= 0, shown
-    made = Tokens(KEY).make("s", "t")
-    assert Tokens(KEY).read(made) == Token("s", "t")
-    assert Tokens(KEY + b"!").read(made) is None
+    made = TokenSigner(KEY).make("s", "t")
+    assert TokenSigner(KEY).read(made) == SessionToken("s", "t")
+    assert TokenSigner(KEY + b"!").read(made) is None
     try:
         auth = json.loads(text)
     except (ValueError, RecursionError):
         return
-    sessions = Sessions(Tokens(KEY), Offsets("abcdef"), History(120.0, 1 << 20), 120.0)
+    sessions = SessionRegistry(TokenSigner(KEY), Offsets("abcdef"), History(120.0, 1 << 20), 120.0)
     sessions.sid_of(auth)
     greeting = sessions.greet(auth)
     assert greeting.after is None, auth

@@ -31,7 +31,7 @@ def test_so_are_their_changes_by_chance(target: Target) -> None:
 
 
 def test_one_of_the_tokens_that_were_kept_is_read() -> None:
-    from bridge.recovery.session_token import Tokens
+    from bridge.recovery.session_token import TokenSigner
 
-    found = [Tokens(KEY).read(data.decode(errors="replace")) for data in kept("tokens")]
+    found = [TokenSigner(KEY).read(data.decode(errors="replace")) for data in kept("tokens")]
     assert SESSION in found

@@ -26,7 +26,7 @@ NAMES = (
 
 HANDLERS = """
 import eventlet, gc
-from bridge.link.state_machine import Standing
+from bridge.link.state_machine import StateMachine
 
 def setup(bridge):
     def all_of(name):
@@ -34,13 +34,13 @@ def setup(bridge):
 
     @bridge.on_event("vital")
     def vital(client):
-        return sorted(each.name for each in all_of("Vital"))
+        return sorted(each.name for each in all_of("VitalThread"))
 
     @bridge.on_event("end")
     def end(client, name):
         if name == "bridge-link":
-            Standing.pause = None  # what it calls next, when the server has closed
-        for each in all_of("Vital"):
+            StateMachine.pause = None  # what it calls next, when the server has closed
+        for each in all_of("VitalThread"):
             if each.name == name:
                 eventlet.kill(each.thread, RuntimeError("ended by a handler"))
 """

@@ -28,16 +28,16 @@ from hypothesis.stateful import (  # noqa: E402
     run_state_machine_as_test,
 )  # fmt: skip
 
-from bridge.counters import Tally  # noqa: E402
+from bridge.counters import Counters  # noqa: E402
 from bridge.delivery.limits import Limits  # noqa: E402
 from bridge.delivery.outbox import Outbox  # noqa: E402
 from bridge.delivery.outbox_states import OutboxState  # noqa: E402
-from bridge.delivery.write_buffer import Answer, Segment  # noqa: E402
-from bridge.engineio.intake import IntakeWires  # noqa: E402
+from bridge.delivery.write_buffer import AnswerSegment, Segment  # noqa: E402
+from bridge.engineio.intake import IntakeCallbacks  # noqa: E402
 from bridge.engineio.session import Session  # noqa: E402
-from bridge.engineio.session_context import Shared  # noqa: E402
+from bridge.engineio.session_context import SessionContext  # noqa: E402
 from bridge.engineio.states import SessionState  # noqa: E402
-from bridge.engineio.timeouts import Deadlines, Queues  # noqa: E402
+from bridge.engineio.timeouts import TimeoutQueues, Timeouts  # noqa: E402
 from bridge.engineio.upgrade import Upgrade  # noqa: E402
 from bridge.engineio.websocket import WebSocket  # noqa: E402
 from bridge.messages import Payload  # noqa: E402
@@ -119,10 +119,12 @@ class Ends(RuleBasedStateMachine):
     def begins(self, policy: str, polls: bool) -> None:
         self.slow = self.number = 0
         self.fetched = b""
-        queues: Queues[Session] = Queues(*(Deadlines(10.0, lambda session: None) for _ in range(5)))
-        intake = IntakeWires(lambda *_: None, lambda _client, events, _wait: len(events), lambda *_: None, self.failed)
-        self.shared = Shared(
-            Limits(LIMIT, policy, Tally()), intake, queues,
+        queues: TimeoutQueues[Session] = TimeoutQueues(*(Timeouts(10.0, lambda session: None) for _ in range(5)))
+        intake = IntakeCallbacks(
+            lambda *_: None, lambda _client, events, _wait: len(events), lambda *_: None, self.failed
+        )
+        self.shared = SessionContext(
+            Limits(LIMIT, policy, Counters()), intake, queues,
             gone=lambda *_: None, ended=lambda _: None, slow=self.too_slow,
             behind=lambda _: None, silent=lambda _: None, who=lambda _: "it",
         )  # fmt: skip
@@ -163,7 +165,7 @@ class Ends(RuleBasedStateMachine):
 
     @rule(size=SIZES)
     def ack(self, size: int) -> None:
-        self.outbox.put(Answer(encode_acks([1], {"ok": True, "reply": "x" * size})))
+        self.outbox.put(AnswerSegment(encode_acks([1], {"ok": True, "reply": "x" * size})))
 
     @rule(size=SIZES)
     def own_event(self, size: int) -> None:

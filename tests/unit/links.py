@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import LinkError
-from bridge.link.connection import Link, LinkOptions, LinkStatus, Outgoing
+from bridge.link.connection import Connection, LinkOptions, LinkStatus, OutgoingSource
 from bridge.link.dial import Dialer
 from bridge.link.framing.registry import framing_in, framing_out
-from bridge.link.outgoing.queue import Uplink
+from bridge.link.outgoing.queue import OutgoingQueue
 from tests.waiting import PATIENCE, Log
 
 __all__ = ["Linked", "closed_port"]
@@ -33,24 +33,24 @@ class Linked:
         framing: str = "~",
         max_frame: int = MAX_FRAME,
         dial: Callable[[], socket.socket] | None = None,
-        outgoing: Outgoing | None = None,
+        outgoing: OutgoingSource | None = None,
         limit: int = 1 << 26,
         gap: float = 0.01,
-        queue: Callable[[Tally], Uplink] | None = None,
+        queue: Callable[[Counters], OutgoingQueue] | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.counters = Counters()
         self.states: Log[LinkStatus] = Log()
         self.bursts: Log[list[bytes]] = Log()
         self.frames: Log[bytes] = Log()
         self.announce: list[bytes] = []
         encoder = framing_out(framing, max_frame)
-        self.uplink = queue(self.tally) if queue else Uplink(encoder, limit, self._overflow, self.tally)
+        self.uplink = queue(self.counters) if queue else OutgoingQueue(encoder, limit, self._overflow, self.counters)
         self._outgoing = outgoing or self.uplink
-        self.link = Link(
+        self.link = Connection(
             dial or Dialer("127.0.0.1", port).dial,
             partial(framing_in, "~" if framing == "none" else framing, max_frame),
             LinkOptions(f"127.0.0.1:{port}", encoder.separate, gap),
-            self.tally,
+            self.counters,
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
 

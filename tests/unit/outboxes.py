@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from itertools import count
 from weakref import WeakValueDictionary
 
-from bridge.counters import Tally
-from bridge.delivery.client_port import Line, Write
+from bridge.counters import Counters
+from bridge.delivery.client_port import DirectWrite, Write
 from bridge.delivery.fanout import AT_ONCE_LITTLE, LITTLE
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
-from bridge.delivery.write_buffer import Answer, Segment
+from bridge.delivery.write_buffer import AnswerSegment, Segment
 from bridge.messages import Payload
 from bridge.wire.socketio_packets import encode_acks, encode_event, polled
 from bridge.wire.websocket_frames import frame
@@ -26,7 +26,7 @@ _BY_NUMBER: WeakValueDictionary[int, FakeClient] = WeakValueDictionary()
 
 
 LIMIT = 16_000
-ACK = Answer(encode_acks([7], {"ok": True}))
+ACK = AnswerSegment(encode_acks([7], {"ok": True}))
 NOTICE = Segment(encode_event("bridge:link", Payload.of({"state": "connected"})))
 
 
@@ -34,7 +34,7 @@ class Wire:
     """Implements outbox.Wire."""
 
     def __init__(self, write: Write, fd: int = -1) -> None:
-        self.line: Line = write, fd
+        self.line: DirectWrite = write, fd
 
 
 class FakeClient:
@@ -46,7 +46,7 @@ class FakeClient:
         self.writes: list[bytes] = []
         self.blocks = self.slow = self.behinds = 0
         self.is_read = True
-        self.limits = limits or Limits(1 << 20, "disconnect", Tally())
+        self.limits = limits or Limits(1 << 20, "disconnect", Counters())
         self.outbox = Outbox(self, self.limits)
         self.connect()
 
@@ -100,10 +100,10 @@ def numbers(data: bytes) -> list[int]:
     return [-1 if text.startswith("43") else int(text[:6]) for text in polled([data])]
 
 
-def stalled(policy: str, size: int = LIMIT, room: int = 0) -> tuple[FakeClient, Tally]:
+def stalled(policy: str, size: int = LIMIT, room: int = 0) -> tuple[FakeClient, Counters]:
     """A client whose socket takes `room` bytes."""
-    tally = Tally()
-    return FakeClient(Limits(size, policy, tally), room), tally
+    counters = Counters()
+    return FakeClient(Limits(size, policy, counters), room), counters
 
 
 def reads(client: FakeClient) -> None:

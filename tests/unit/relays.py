@@ -11,22 +11,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.decoding import DECODE
 from bridge.link import codec
 from bridge.link.framing.registry import framing_out
-from bridge.link.outgoing.delivery_tracker import Confirming
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker
 from bridge.link.outgoing.message import fits
-from bridge.link.outgoing.offline_buffer import Holding
-from bridge.link.outgoing.queue import Uplink
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
+from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.messages import Delivery, Payload, Texts
 from bridge.relay.acks import Acks
-from bridge.relay.deduplication import Once
-from bridge.relay.event_message import Inbound
+from bridge.relay.deduplication import Deduplication
+from bridge.relay.event_message import EventMessages
 from bridge.relay.handlers import Bridge, Hooks
-from bridge.relay.relay import Parts, Relay, Rules, Wires
+from bridge.relay.relay import Relay, RelayCallbacks, RelayParts, RelayRules
 from bridge.relay.replies import Replies, RepliesRules
-from bridge.relay.routing import Outbound, OutboundRules
+from bridge.relay.routing import Routing, RoutingRules
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
 
@@ -67,12 +67,12 @@ class At:
         limit: int = 1 << 20,
         presence: tuple[str, str] = ("connected", "disconnected"),
         away: tuple[float, float] = (3600.0, 3600.0),
-        holding: Holding | None = None,
-        confirming: Confirming | None = None,
+        holding: OfflineBuffer | None = None,
+        confirming: DeliveryTracker | None = None,
         reply_timeout: float | None = None,
-        once: Once | None = None,
+        once: Deduplication | None = None,
     ) -> None:
-        self.tally, self.users, self.hooks = Tally(), Users(), Hooks()
+        self.counters, self.users, self.hooks = Counters(), Users(), Hooks()
         self.late: list[tuple[str, str]] = []
         self.closed: list[tuple[str, str]] = []
         self.remembered: dict[str, str] = {}
@@ -84,27 +84,29 @@ class At:
         self.read_link: Callable[[], dict[str, object]] = lambda: self.link
         encoder = framing_out(framing, 1 << 20)
         self.fits = partial(fits, encoder)
-        self.uplink = Uplink(encoder, limit, lambda: None, self.tally, holding=holding, confirming=confirming)
+        self.uplink = OutgoingQueue(encoder, limit, lambda: None, self.counters, holding=holding, confirming=confirming)
         self.bridge = Bridge(None, self.hooks, self.users)
         if setup is not None:
             setup(self.bridge)
-        self.undelivered, self.once = Undelivered(self.tally, self.users.some), once
+        self.undelivered, self.once = Undelivered(self.counters, self.users.some), once
         replies = None if reply_timeout is None else self._replies(RepliesRules(reply_timeout))
         parts = self._parts(identity, payload, codec.JsonEncoder(encoder.escape), replies)
-        rules = Rules(identity, "username", presence, unhandled, limit, confirming is not None, *away)
-        self.relay = Relay(rules, parts, self.tally)
+        rules = RelayRules(identity, "username", presence, unhandled, limit, confirming is not None, *away)
+        self.relay = Relay(rules, parts, self.counters)
         self.relay.run(self.wires(), self.bridge)
 
     def _replies(self, rules: RepliesRules) -> Replies:
-        return Replies(rules, DECODE, Acks(self.tally), self.tally, self.undelivered)
+        return Replies(rules, DECODE, Acks(self.counters), self.counters, self.undelivered)
 
-    def _parts(self, identity: str, payload: str, json_encoder: codec.JsonEncoder, replies: Replies | None) -> Parts:
+    def _parts(
+        self, identity: str, payload: str, json_encoder: codec.JsonEncoder, replies: Replies | None
+    ) -> RelayParts:
         user_key = None if identity == "none" else "username"
-        rules = OutboundRules(payload, "message", None, user_key)
-        return Parts(
+        rules = RoutingRules(payload, "message", None, user_key)
+        return RelayParts(
             users=self.users,
-            inbound=Inbound(user_key, "action", {"username", "action", "seq"}, self.tally),
-            outbound=Outbound(rules, DECODE, self.users.sids, self.tally, self.undelivered),
+            inbound=EventMessages(user_key, "action", {"username", "action", "seq"}, self.counters),
+            outbound=Routing(rules, DECODE, self.users.sids, self.counters, self.undelivered),
             hooks=self.hooks,
             encode=json_encoder.encode,
             encode_many=json_encoder.encode_many,
@@ -113,10 +115,10 @@ class At:
             once=self.once,
         )
 
-    def wires(self) -> Wires:
+    def wires(self) -> RelayCallbacks:
         """What the relay is given."""
         up = self.uplink
-        return Wires(
+        return RelayCallbacks(
             up.send, up.room, up.tell, up.up, self.fits, self.publish, self.own, self.catch_up, self.status,
             self.remember, self.remembered.get, self.close,
         )  # fmt: skip

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.decoding import DECODE
 from bridge.messages import Delivery
-from bridge.relay.routing import Outbound, OutboundRules
+from bridge.relay.routing import Routing, RoutingRules
 from bridge.relay.undelivered import MOST, Undelivered
 from tests.unit.relays import singly
 
@@ -23,10 +23,10 @@ class Router:
     """An Outbound to whoever is asked for, or to these alone; a client has the name of its user."""
 
     def __init__(self, payload: str = "text", there: tuple[str, ...] = (), event_key: str | None = None) -> None:
-        self.tally, self.there = Tally(), there
-        self.undelivered = Undelivered(self.tally, lambda most: there[:most])
-        rules = OutboundRules(payload, "message", event_key, "to")
-        self.outbound = Outbound(rules, DECODE, self.sids, self.tally, self.undelivered)
+        self.counters, self.there = Counters(), there
+        self.undelivered = Undelivered(self.counters, lambda most: there[:most])
+        rules = RoutingRules(payload, "message", event_key, "to")
+        self.outbound = Routing(rules, DECODE, self.sids, self.counters, self.undelivered)
 
     def sids(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
         found = tuple(name for name in dict.fromkeys(names) if not self.there or name in self.there)
@@ -78,21 +78,21 @@ def test_anything_else_is_refused_and_counted_also_where_python_takes_it_for_a_n
     for others in ([], ['{"to":1}', '{"to":0}'], ['{"to":"ann"}']):
         router = Router(payload)
         assert len(router.burst(*others, f'{{"to":{key},"x":1}}')) == len(others)
-        assert router.tally["bad_user_key"] == 1
+        assert router.counters["bad_user_key"] == 1
 
 
 @pytest.mark.parametrize("key", ["NaN", "Infinity", "-Infinity", "[NaN]"])
 def test_what_is_no_number_names_nobody(key: str) -> None:
     router = Router()
     assert router.burst(f'{{"to":{key}}}') == []
-    assert router.tally["bad_user_key"] == 1
+    assert router.counters["bad_user_key"] == 1
 
 
 @pytest.mark.parametrize("key", ["1e400", "9" * 5000, "1e-400", "1e999999999", "0." + "1" * 500])
 def test_a_number_longer_than_any_name_is_nobodys_and_costs_nothing(key: str) -> None:
     router = Router(there=("ann",))
     assert router.burst(f'{{"to":{key}}}') == []
-    assert router.tally["unknown_users"] == 1
+    assert router.counters["unknown_users"] == 1
 
 
 @given(st.integers() | st.integers(-(2**70), 2**70), st.booleans())
@@ -115,7 +115,7 @@ def test_there_is_a_row_for_each_that_is_not_there_with_how_often_and_who_is() -
         ("unknown-user", ["zoe"], 3, ["ann", "bob"]),
     ]
     assert all(isinstance(row["t"], float) and row["why"] == "no such user is there" for row in rows)
-    assert router.tally["unknown_users"] == 4
+    assert router.counters["unknown_users"] == 4
 
 
 @pytest.mark.parametrize(
@@ -157,6 +157,6 @@ def test_the_rows_are_bounded_in_number_and_size() -> None:
     rows = router.undelivered.rows()
     assert len(rows) == MOST
     assert len(json.dumps(rows)) < MOST * 4096
-    assert router.tally["unknown_users"] == 2000
+    assert router.counters["unknown_users"] == 2000
     router.burst('{"to":' + "[" * 900 + "]" * 900 + "}")
     assert len(json.dumps(router.undelivered.rows())) < MOST * 4096

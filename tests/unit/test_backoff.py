@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from bridge.link.backoff import FIRST_DELAY, LAST_DELAY, REFUSED_DELAY, WHILE, Delays
+from bridge.link.backoff import FIRST_DELAY, LAST_DELAY, REFUSED_DELAY, WHILE, Backoff
 
 
 class Clock:
@@ -15,7 +15,7 @@ class Clock:
         return self.now
 
 
-def waits(delays: Delays, clock: Clock, seconds: float, *, waited_for: bool = False) -> list[float]:
+def waits(delays: Backoff, clock: Clock, seconds: float, *, waited_for: bool = False) -> list[float]:
     """Refused again and again for so long: each wait."""
     ends, found = clock.now + seconds, list[float]()
     while clock.now < ends:
@@ -26,7 +26,7 @@ def waits(delays: Delays, clock: Clock, seconds: float, *, waited_for: bool = Fa
 
 def test_for_two_minutes_of_refusals_no_wait_is_over_a_second() -> None:
     clock = Clock()
-    found = waits(Delays(clock=clock), clock, WHILE)
+    found = waits(Backoff(clock=clock), clock, WHILE)
     assert max(found) <= REFUSED_DELAY
     assert min(found) >= FIRST_DELAY
     assert len(found) < 2 * WHILE  # and it does not hammer
@@ -34,7 +34,7 @@ def test_for_two_minutes_of_refusals_no_wait_is_over_a_second() -> None:
 
 def test_after_that_they_grow_to_the_most_and_not_at_a_leap() -> None:
     clock = Clock()
-    delays = Delays(clock=clock)
+    delays = Backoff(clock=clock)
     waits(delays, clock, WHILE)
     later = waits(delays, clock, 100)
     assert later[0] <= 1.25 * REFUSED_DELAY
@@ -45,30 +45,30 @@ def test_after_that_they_grow_to_the_most_and_not_at_a_leap() -> None:
 
 def test_as_long_as_somebody_waits_no_wait_is_over_a_second_however_long_it_takes() -> None:
     clock = Clock()
-    delays = Delays(clock=clock)
+    delays = Backoff(clock=clock)
     waits(delays, clock, 10 * WHILE)
     assert max(waits(delays, clock, WHILE, waited_for=True)) <= REFUSED_DELAY
 
 
 def test_what_is_no_refusal_grows_from_the_first_on_whoever_waits() -> None:
     clock = Clock()
-    found = [Delays(clock=clock).next(waited_for=True) for _ in range(9)]
+    found = [Backoff(clock=clock).next(waited_for=True) for _ in range(9)]
     assert max(found) <= 1.25 * FIRST_DELAY
-    delays = Delays(clock=clock)
+    delays = Backoff(clock=clock)
     assert max(delays.next(waited_for=True) for _ in range(9)) > REFUSED_DELAY
 
 
 def test_after_connections_that_ended_at_once_a_refusal_has_its_two_minutes() -> None:
     """A server that flaps and then stops: its delays had grown."""
     clock = Clock()
-    delays = Delays(clock=clock)
+    delays = Backoff(clock=clock)
     for _ in range(9):
         clock.now += delays.next()
     assert max(waits(delays, clock, WHILE)) <= REFUSED_DELAY
 
 
 def test_a_server_that_closes_each_connection_at_once_is_called_less_and_less_also_when_refusals_come_between() -> None:
-    delays = Delays(clock=Clock())
+    delays = Backoff(clock=Clock())
     assert max(delays.next() for _ in range(9)) > 0.75 * LAST_DELAY
     found = [delays.next(refused=bool(attempt % 2)) for attempt in range(20)]
     assert sum(found) / 20 > 0.75 * REFUSED_DELAY
@@ -76,8 +76,8 @@ def test_a_server_that_closes_each_connection_at_once_is_called_less_and_less_al
 
 def test_the_most_can_be_set_also_under_a_second() -> None:
     clock = Clock()
-    delays = Delays(0.5, clock)
+    delays = Backoff(0.5, clock)
     assert max(waits(delays, clock, 2 * WHILE)) <= 0.5
     assert max(delays.next() for _ in range(9)) <= 0.5
-    longest = Delays(60, clock)
+    longest = Backoff(60, clock)
     assert max(longest.next() for _ in range(20)) > 45

@@ -1,4 +1,4 @@
-"""backpressure.py: the link waits while every client is behind, and no longer than two seconds if none takes anything."""
+"""backpressure.py: the link waits while every client is behind, but only two seconds if none takes anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bridge.delivery.backpressure import MOMENT, NO_PROGRESS, Pressure
+from bridge.delivery.backpressure import MOMENT, NO_PROGRESS, Backpressure
 from tests.waiting import PATIENCE
 
 
@@ -31,11 +31,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def pressure(clock: Clock) -> Pressure:
-    return Pressure(clock)
+def pressure(clock: Clock) -> Backpressure:
+    return Backpressure(clock)
 
 
-def behind(pressure: Pressure, *clients: str) -> None:
+def behind(pressure: Backpressure, *clients: str) -> None:
     """Clients that come and fall behind."""
     for client in clients:
         pressure.joined(client)
@@ -43,7 +43,7 @@ def behind(pressure: Pressure, *clients: str) -> None:
         pressure.fell_behind(client)
 
 
-def test_nobody_there_is_nobody_to_wait_for(pressure: Pressure) -> None:
+def test_nobody_there_is_nobody_to_wait_for(pressure: Backpressure) -> None:
     assert not pressure.high
     assert not pressure.wait()
     behind(pressure, "a")
@@ -52,7 +52,7 @@ def test_nobody_there_is_nobody_to_wait_for(pressure: Pressure) -> None:
     assert not pressure.wait()
 
 
-def test_it_is_high_while_all_are_behind_and_take_something(pressure: Pressure, clock: Clock) -> None:
+def test_it_is_high_while_all_are_behind_and_take_something(pressure: Backpressure, clock: Clock) -> None:
     behind(pressure, "a", "b")
     for _ in range(10):
         clock.now += NO_PROGRESS - 0.01
@@ -62,7 +62,7 @@ def test_it_is_high_while_all_are_behind_and_take_something(pressure: Pressure, 
     assert not pressure.high
 
 
-def test_it_is_high_for_two_seconds_when_none_takes_anything(pressure: Pressure, clock: Clock) -> None:
+def test_it_is_high_for_two_seconds_when_none_takes_anything(pressure: Backpressure, clock: Clock) -> None:
     behind(pressure, "a", "b")
     clock.now += NO_PROGRESS - 0.01
     assert pressure.high
@@ -71,7 +71,7 @@ def test_it_is_high_for_two_seconds_when_none_takes_anything(pressure: Pressure,
     assert not pressure.wait()
 
 
-def test_the_two_seconds_begin_when_the_last_one_falls_behind(pressure: Pressure, clock: Clock) -> None:
+def test_the_two_seconds_begin_when_the_last_one_falls_behind(pressure: Backpressure, clock: Clock) -> None:
     pressure.joined("b")
     behind(pressure, "a")
     clock.now += 100
@@ -81,7 +81,7 @@ def test_the_two_seconds_begin_when_the_last_one_falls_behind(pressure: Pressure
     assert pressure.high
 
 
-def test_for_one_of_several_it_is_high_for_a_moment_only(pressure: Pressure, clock: Clock) -> None:
+def test_for_one_of_several_it_is_high_for_a_moment_only(pressure: Backpressure, clock: Clock) -> None:
     pressure.joined("reads")
     behind(pressure, "stalled")
     assert pressure.high
@@ -91,14 +91,14 @@ def test_for_one_of_several_it_is_high_for_a_moment_only(pressure: Pressure, clo
     assert not pressure.high
 
 
-def test_a_client_over_its_limit_has_no_moment(pressure: Pressure) -> None:
+def test_a_client_over_its_limit_has_no_moment(pressure: Backpressure) -> None:
     pressure.joined("reads")
     behind(pressure, "stalled")
     pressure.over_limit("stalled")
     assert not pressure.high
 
 
-def test_a_newcomer_ends_it(pressure: Pressure, clock: Clock) -> None:
+def test_a_newcomer_ends_it(pressure: Backpressure, clock: Clock) -> None:
     behind(pressure, "a")
     clock.now += MOMENT
     assert pressure.high
@@ -107,7 +107,7 @@ def test_a_newcomer_ends_it(pressure: Pressure, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("leaves", ["a", "b"])
-def test_one_that_goes_is_not_waited_for(pressure: Pressure, clock: Clock, leaves: str) -> None:
+def test_one_that_goes_is_not_waited_for(pressure: Backpressure, clock: Clock, leaves: str) -> None:
     pressure.joined("b")
     behind(pressure, "a")
     clock.now += MOMENT
@@ -118,7 +118,7 @@ def test_one_that_goes_is_not_waited_for(pressure: Pressure, clock: Clock, leave
 
 
 @contextmanager
-def waiting(pressure: Pressure) -> Iterator[None]:
+def waiting(pressure: Backpressure) -> Iterator[None]:
     """A thread that waits; inside, and at the end it must not any more."""
     thread = threading.Thread(target=pressure.wait, daemon=True)
     thread.start()
@@ -129,7 +129,7 @@ def waiting(pressure: Pressure) -> Iterator[None]:
 
 @pytest.mark.parametrize("end", ["caught_up", "left", "joined"])
 def test_whoever_waits_goes_on_when_one_is_not_behind(end: str) -> None:
-    pressure = Pressure()
+    pressure = Backpressure()
     behind(pressure, "a")
     with waiting(pressure):
         if end == "joined":
@@ -140,7 +140,7 @@ def test_whoever_waits_goes_on_when_one_is_not_behind(end: str) -> None:
 
 def test_whoever_waits_goes_on_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.delivery.backpressure.NO_PROGRESS", 0.2)
-    pressure = Pressure()
+    pressure = Backpressure()
     behind(pressure, "a")
     assert pressure.wait()
     assert not pressure.wait()
@@ -152,7 +152,7 @@ class Crowd(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.pressure = Pressure(self.clock)
+        self.pressure = Backpressure(self.clock)
         self.here: set[int] = set()
         self.behind: set[int] = set()
         self.fell = self.moved = -1000.0

@@ -11,7 +11,7 @@ from bench.figures import SHOWN, digits, kilobytes, many, milliseconds, of_a_cor
 from bench.outcome import Run
 from bench.results import Results, load, save
 from bench.table import ORDER, as_markdown, as_text, rows
-from bench.targets import TARGETS, Target, tally
+from bench.targets import TARGETS, Target, counters
 from bench.works import FULL, works
 
 ABOUT = {"date": "2026-11-25", "machine": "one of ours", "versions": {"Python": "3.11"}}
@@ -108,7 +108,8 @@ def test_verdicts_of_what_is_to_be_small(must: float | None, aim: float | None, 
 def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
     assert Target("burst-64", 100, "per_second", "node", 1).verdict(results(burst("ours", 1))) == "not measured"
     assert (
-        tally(results()) == f"Targets: 23 not measured. Aims: {sum(t.aim is not None for t in TARGETS)} not measured."
+        counters(results())
+        == f"Targets: 23 not measured. Aims: {sum(t.aim is not None for t in TARGETS)} not measured."
     )
 
 

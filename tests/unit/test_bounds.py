@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.demo import server
 from bridge.engineio import environ_store
-from bridge.engineio.environ_store import Environs
+from bridge.engineio.environ_store import EnvironStore
 from bridge.link import reader
 from bridge.link.writer import JOIN_SIZE
 from bridge.relay import hook_results, unhandled_events, upstream
@@ -42,7 +42,7 @@ def test_the_heads_of_frames_that_are_remembered_are_bounded(monkeypatch: pytest
 
 def test_the_sets_of_headers_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environ_store, "_MOST_KEYS", 10)
-    kept = Environs()
+    kept = EnvironStore()
     for n in range(25):
         kept["sid"] = {f"HTTP_X_{n}": str(n)}
         assert len(kept._keys) <= 10
@@ -76,7 +76,7 @@ def test_of_skipped_frames_no_more_than_those_of_one_read_wait_for_the_log(monke
         with linked:
             server.accept().send(b"12345~" * 5000 + b"end~")
             assert linked.frames.wait_count(1) == [b"end"]
-        assert linked.tally["frames_skipped"] == sum(waiting) == 5000
+        assert linked.counters["frames_skipped"] == sum(waiting) == 5000
         assert 80 < max(waiting) <= 168
         assert decoder.skipped == []
 
@@ -105,22 +105,22 @@ def test_of_one_kind_of_warning_one_is_held_back_and_of_handlers_one_for_each_an
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.CRITICAL)
-    tally = Tally()
+    counters = Counters()
     for n in range(1000):
-        tally.note("not_json", "! frame %d", n)
+        counters.note("not_json", "! frame %d", n)
         for error in (ValueError(n), KeyError(n)):
             try:
                 raise error
             except (ValueError, KeyError):
-                hook_results.report(test_the_names_that_are_remembered_as_good_are_bounded, tally)
-    assert len(tally._said) == 3
-    assert len(tally._unsaid) == 3
+                hook_results.report(test_the_names_that_are_remembered_as_good_are_bounded, counters)
+    assert len(counters._said) == 3
+    assert len(counters._unsaid) == 3
 
 
 def test_the_events_without_a_handler_that_are_told_of_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     hooks = Hooks()
-    told = unhandled_events.Unheard(hooks)
+    told = unhandled_events.UnhandledEvents(hooks)
     told.heard("before there is a handler")
     hooks.events["go"] = print
     for _ in range(2):

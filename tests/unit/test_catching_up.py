@@ -1,4 +1,4 @@
-"""client_registry.py and fanout.py with a history: who comes back gets what it missed, all of it, once, before what is new."""
+"""Clients with a history: who comes back gets what it missed, all of it, once, before what is new."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.delivery import client_registry, fanout
-from bridge.delivery.backpressure import Pressure
-from bridge.delivery.client_registry import Audience
-from bridge.delivery.conflation_key import KeysOf
+from bridge.delivery.backpressure import Backpressure
+from bridge.delivery.client_registry import ClientRegistry
+from bridge.delivery.conflation_key import ConflationKeys
 from bridge.delivery.fanout import Fanout, Recording
 from bridge.delivery.history import History
 from bridge.delivery.limits import Limits
@@ -31,13 +31,13 @@ class Fan:
     def __init__(
         self, limit: int = 1 << 20, policy: str = "disconnect", outbox: int = 1 << 20, kept: str | None = None
     ) -> None:
-        self.tally = Tally()
-        self.limits = Limits(outbox, policy, self.tally)
+        self.counters = Counters()
+        self.limits = Limits(outbox, policy, self.counters)
         self.history, self.offsets = History(3600, limit), Offsets()
-        self.audience = Audience(self.history, self.tally)
+        self.audience = ClientRegistry(self.history, self.counters)
         recording = Recording(self.offsets, self.history, lambda: True)
-        snapshots = None if kept is None else Snapshots([kept], KeysOf(None), 1 << 20, self.tally)
-        self.out = Fanout(self.audience, Pressure(), self.tally, recording=recording, snapshots=snapshots)
+        snapshots = None if kept is None else Snapshots([kept], ConflationKeys(None), 1 << 20, self.counters)
+        self.out = Fanout(self.audience, Backpressure(), self.counters, recording=recording, snapshots=snapshots)
 
     def come(self, sid: str, after: int | None = None, room: int = 1 << 60) -> FakeClient:
         client = FakeClient(self.limits, room)
@@ -86,7 +86,7 @@ def test_who_can_t_have_offsets_is_sent_the_same_without_them() -> None:
     fan.out.publish([Texts("message", [b"x", b"y"], "x\x7fy", [None, ("p", "a")])])
     assert [json.loads(text[2:]) for text in polled([plain.sent])] == [["message", "x"], ["message", "y"]]
     assert numbers_of_args(with_offsets) == [3, 3]
-    assert fan.tally["deliveries"] == 4
+    assert fan.counters["deliveries"] == 4
 
 
 _USERS: list[tuple[str, ...]] = [("a",), ("b", "c"), ("d",), ()]
@@ -132,7 +132,7 @@ def test_who_comes_back_gets_what_was_for_it_and_is_live_then() -> None:
     assert fan.audience.catching_up == 0
     fan.say(None, ("b",), ("a",))
     assert numbers(client) == [2, 4, 5, 7]
-    assert fan.tally["replayed"] == 2
+    assert fan.counters["replayed"] == 2
 
 
 def test_one_that_missed_nothing_is_live_at_once() -> None:

@@ -1,4 +1,4 @@
-"""client_task_queue.py in a process of its own, as eventlet is nothing for this one: each job once, one at a time, in order."""
+"""In a process of its own, as eventlet is nothing for this one: each job once, one at a time, in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ warnings.simplefilter("ignore")
 import eventlet
 from bridge.engineio import client_task_queue as module
 ran = []
-lane = module.Lane(lambda error: ran.append(repr(error)), lambda: ran.append("empty"))
+lane = module.ClientTaskQueue(lambda error: ran.append(repr(error)), lambda: ran.append("empty"))
 
 def job(name):
     ran.append(name)

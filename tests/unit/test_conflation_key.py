@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.delivery.conflation_key import KeysOf
+from bridge.delivery.conflation_key import ConflationKeys
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 
 VALUES = ["a", "1", "true", "", 1, 2, 0, 1.5, True, False]
@@ -16,13 +16,13 @@ VALUES = ["a", "1", "true", "", 1, 2, 0, 1.5, True, False]
 
 def key(text: str, field: str | None = "id", event: str = "message", to: tuple[str, ...] | None = None) -> Hashable:
     """The key of a message that is this JSON."""
-    [found] = KeysOf(field)(Delivery(event, Payload.verbatim(text.encode()), to))
+    [found] = ConflationKeys(field)(Delivery(event, Payload.verbatim(text.encode()), to))
     return found
 
 
 def keys(texts: Sequence[str], to: Sequence[tuple[str, ...] | None] | None = None) -> Sequence[Hashable]:
     """Those of texts in one delivery."""
-    return KeysOf("id")(Texts("message", [text.encode() for text in texts], SEPARATOR.join(texts), to))
+    return ConflationKeys("id")(Texts("message", [text.encode() for text in texts], SEPARATOR.join(texts), to))
 
 
 def test_messages_with_the_same_value_have_the_same_key_and_others_another() -> None:
@@ -53,12 +53,12 @@ def test_what_has_no_value_in_the_field_is_one_key() -> None:
 def test_a_text_is_looked_into_as_the_object_that_it_is() -> None:
     text = '{"id":"é\\u0041"}'
     assert [key(text)] == keys([text])
-    [of_text] = KeysOf("id")(Delivery("message", Payload.text(text)))
+    [of_text] = ConflationKeys("id")(Delivery("message", Payload.text(text)))
     assert of_text == key('{"id":"éA"}')
 
 
 def test_bytes_are_one_key() -> None:
-    [one], [two] = (KeysOf("id")(Delivery("raw", Payload.binary(data))) for data in (b'{"id":1}', b'{"id":2}'))
+    [one], [two] = (ConflationKeys("id")(Delivery("raw", Payload.binary(data))) for data in (b'{"id":1}', b'{"id":2}'))
     assert one == two
 
 

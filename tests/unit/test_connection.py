@@ -13,7 +13,7 @@ import pytest
 from bridge.errors import LinkError, Refused
 from bridge.link import connection
 from bridge.link.backoff import FIRST_DELAY
-from bridge.link.connection import Link
+from bridge.link.connection import Connection
 from bridge.link.dial import Dialer
 from bridge.link.sockets import KEEPALIVE
 from bridge.link.writer import JOIN_SIZE
@@ -35,8 +35,8 @@ def test_frames_arrive_as_they_were_sent_whatever_the_reads(server: TcpServer) -
         linked.frames.wait_count(1)
         peer.send(b"o~three~")
         assert linked.frames.wait_count(3) == [b"one", b"two", b"three"]
-        assert linked.tally["frames_in"] == 3
-        assert linked.tally["bytes_in"] == 14
+        assert linked.counters["frames_in"] == 3
+        assert linked.counters["bytes_in"] == 14
 
 
 def test_a_read_that_completes_no_frame_is_no_burst(server: TcpServer) -> None:
@@ -57,8 +57,8 @@ def test_what_is_queued_arrives_in_order_and_is_acked_when_it_was_handed_over(se
             linked.uplink.send([b"%d" % number], lambda error, number=number: acks.add((number, error)))  # type: ignore[misc]
         assert acks.wait_count(500) == [(number, None) for number in range(500)]
         assert peer.frames.wait_count(500) == [b"%d" % number for number in range(500)]
-        assert linked.tally["frames_out"] == 500
-        assert linked.tally["bytes_out"] == sum(len(b"%d~" % number) for number in range(500))
+        assert linked.counters["frames_out"] == 500
+        assert linked.counters["bytes_out"] == sum(len(b"%d~" % number) for number in range(500))
 
 
 def test_a_state_is_told_before_anything_is_read_or_written(server: TcpServer) -> None:
@@ -85,8 +85,8 @@ def test_after_eof_it_says_so_waits_and_connects_again(server: TcpServer) -> Non
         server.accept().send(b"again~")
         assert linked.frames.wait_count(1) == [b"again"]
         assert linked.names()[:5] == ["connecting", "connected", "waiting", "connecting", "connected"]
-        assert linked.tally["link_connects"] == 2
-        assert linked.tally["link_drops"] == 1
+        assert linked.counters["link_connects"] == 2
+        assert linked.counters["link_drops"] == 1
 
 
 def test_a_reset_is_told_from_an_end(server: TcpServer) -> None:
@@ -106,7 +106,7 @@ def test_what_was_complete_before_the_end_is_still_delivered(server: TcpServer) 
         peer.close()
         linked.state("waiting")
         assert linked.frames.entries == [b"whole"]
-        assert linked.tally["frames_truncated"] == 0
+        assert linked.counters["frames_truncated"] == 0
 
 
 def test_an_end_inside_a_frame_is_named_and_counted_and_the_half_is_not_delivered(server: TcpServer) -> None:
@@ -118,7 +118,7 @@ def test_an_end_inside_a_frame_is_named_and_counted_and_the_half_is_not_delivere
         assert reason
         assert "inside a frame" in reason
         assert linked.frames.entries == [b"whole"]
-        assert linked.tally["frames_truncated"] == 1
+        assert linked.counters["frames_truncated"] == 1
         server.accept().send(b"new~")
         assert linked.frames.wait_count(2)[1] == b"new"
 
@@ -128,7 +128,7 @@ def test_a_frame_over_the_limit_is_skipped_and_counted_and_the_link_stays(server
         peer = server.accept()
         peer.send(b"x" * 11 + b"~" + b"y" * 10 + b"~")
         assert linked.frames.wait_count(1) == [b"y" * 10]
-        assert linked.tally["frames_skipped"] == 1
+        assert linked.counters["frames_skipped"] == 1
         assert linked.names() == ["connecting", "connected"]
 
 
@@ -140,7 +140,7 @@ def test_bytes_that_are_no_frame_drop_the_link_with_that_reason(server: TcpServe
         assert reason
         assert "no frame" in reason
         assert linked.frames.entries == [b"ok"]
-        assert linked.tally["framing_errors"] == 1
+        assert linked.counters["framing_errors"] == 1
         assert peer.ended.wait(PATIENCE)
         server.accept().send(b"2:re,")
         assert linked.frames.wait_count(2)[1] == b"re"
@@ -153,8 +153,8 @@ def test_a_server_that_is_not_there_is_called_again_and_again() -> None:
         assert waiting.reason == f"nothing listens on 127.0.0.1:{port} (connection refused)"
         linked.states.wait_count(4)
         assert linked.names()[:4] == ["connecting", "waiting", "connecting", "waiting"]
-        assert linked.tally["link_failures"] >= 1
-        assert linked.tally["link_connects"] == 0
+        assert linked.counters["link_failures"] >= 1
+        assert linked.counters["link_connects"] == 0
         with TcpServer(port) as server:
             server.accept().send(b"hello~")
             assert linked.frames.wait_count(1) == [b"hello"]
@@ -237,7 +237,7 @@ def test_what_was_in_flight_when_the_link_broke_is_unconfirmed_and_not_sent_agai
         linked.state("waiting")
         told = fates.wait_count(2)
         assert [error.code for error in told if error] == ["link-down", "link-down"]
-        assert linked.tally["frames_unconfirmed"] == 1
+        assert linked.counters["frames_unconfirmed"] == 1
         assert linked.uplink.waiting == 0
         again = server.accept()
         again.resume()
@@ -295,7 +295,7 @@ def test_a_link_that_is_closed_before_it_runs_does_not_connect(server: TcpServer
     linked.link.close()
     linked.link.run(on_burst=linked.bursts.add, on_state=linked.states.add, outgoing=linked.uplink)
     assert linked.link.status.state.value == "closed"
-    assert linked.tally["link_connects"] == 0
+    assert linked.counters["link_connects"] == 0
 
 
 def test_a_link_that_is_closed_while_it_connects_tells_the_server_nothing(server: TcpServer) -> None:
@@ -453,7 +453,7 @@ def test_a_link_can_be_dropped_closed_and_asked_from_any_thread(server: TcpServe
         over = threading.Event()
         failures: list[BaseException] = []
 
-        def drop(link: Link) -> None:
+        def drop(link: Connection) -> None:
             try:
                 while not over.is_set():
                     link.drop(LinkError("busy", "dropped"))

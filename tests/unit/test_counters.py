@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.counters import COUNTERS, Tally, shorten
+from bridge.counters import COUNTERS, Counters, shorten
 from bridge.errors import REFUSALS
 
 
@@ -24,83 +24,83 @@ class Clock:
 
 
 def test_every_counter_is_there_from_the_start_and_zero() -> None:
-    assert Tally().snapshot() == dict.fromkeys(COUNTERS, 0)
+    assert Counters().snapshot() == dict.fromkeys(COUNTERS, 0)
 
 
 def test_counting_adds_and_a_snapshot_is_a_copy() -> None:
-    tally = Tally()
-    tally.count("frames_in")
-    tally.count("frames_in", 11)
-    before = tally.snapshot()
-    tally.count("frames_in")
+    counters = Counters()
+    counters.count("frames_in")
+    counters.count("frames_in", 11)
+    before = counters.snapshot()
+    counters.count("frames_in")
     assert before["frames_in"] == 12
-    assert tally["frames_in"] == 13
+    assert counters["frames_in"] == 13
 
 
 def test_a_name_that_is_not_in_the_catalogue_is_a_mistake() -> None:
     with pytest.raises(KeyError):
-        Tally().count("frame_in")
+        Counters().count("frame_in")
 
 
 def test_every_refusal_has_its_counter() -> None:
-    tally = Tally()
+    counters = Counters()
     for code in REFUSALS:
-        tally.refuse(code, "client x", "event y")
-        assert tally["refused_" + code.replace("-", "_")] == 1
+        counters.refuse(code, "client x", "event y")
+        assert counters["refused_" + code.replace("-", "_")] == 1
 
 
 def test_no_count_is_lost_between_threads() -> None:
-    tally = Tally()
+    counters = Counters()
 
     def work() -> None:
         for _ in range(5_000):
-            tally.count("frames_in")
+            counters.count("frames_in")
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert tally["frames_in"] == 20_000
+    assert counters["frames_in"] == 20_000
 
 
 def test_a_repeated_warning_is_counted_each_time_but_logged_once_in_its_quiet_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = Clock()
-    tally = Tally(quiet=10, clock=clock)
+    counters = Counters(quiet=10, clock=clock)
     for _ in range(3):
-        tally.note("not_json", "! refused %s", "this")
+        counters.note("not_json", "! refused %s", "this")
     assert [record.getMessage() for record in caplog.records] == ["! refused this"]
     clock.now += 10
-    tally.note("not_json", "! refused %s", "that")
-    tally.note("not_json", "! refused %s", "those")
+    counters.note("not_json", "! refused %s", "that")
+    counters.note("not_json", "! refused %s", "those")
     assert [record.getMessage() for record in caplog.records][1:] == ["! refused that (2 more like it since)"]
     clock.now += 10
-    tally.note("not_json", "! refused %s", "it")
+    counters.note("not_json", "! refused %s", "it")
     assert caplog.records[-1].getMessage() == "! refused it (1 more like it since)"
-    assert tally["not_json"] == 6
+    assert counters["not_json"] == 6
 
 
 def test_one_kind_of_warning_does_not_silence_another(caplog: pytest.LogCaptureFixture) -> None:
-    tally = Tally(clock=Clock())
-    tally.note("not_json", "! one")
-    tally.note("not_utf8", "! other")
+    counters = Counters(clock=Clock())
+    counters.note("not_json", "! one")
+    counters.note("not_utf8", "! other")
     assert [record.getMessage() for record in caplog.records] == ["! one", "! other"]
 
 
 def test_the_quiet_time_can_be_another_for_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    tally = Tally(quiet=10, clock=clock)
+    counters = Counters(quiet=10, clock=clock)
     for _ in range(4):
-        tally.note("old_clients", "! old", quiet=60)
+        counters.note("old_clients", "! old", quiet=60)
         clock.now += 20
     assert len(caplog.records) == 2
 
 
 def test_a_refusal_is_logged_with_its_code_and_who(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    Tally().refuse("bad-event", "client abc", "event '': empty")
+    Counters().refuse("bad-event", "client abc", "event '': empty")
     line = caplog.records[0].getMessage()
     assert "bad-event" in line
     assert "client abc" in line
@@ -108,7 +108,7 @@ def test_a_refusal_is_logged_with_its_code_and_who(caplog: pytest.LogCaptureFixt
 
 
 def test_a_refusal_of_a_megabyte_is_a_short_line(caplog: pytest.LogCaptureFixture) -> None:
-    Tally().refuse("too-big", "client abc", "x" * 1_000_000)
+    Counters().refuse("too-big", "client abc", "x" * 1_000_000)
     assert len(caplog.records[0].getMessage()) < 300
 
 

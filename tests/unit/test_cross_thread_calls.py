@@ -15,10 +15,10 @@ import warnings
 warnings.simplefilter("ignore")
 import eventlet
 from eventlet.patcher import original
-from bridge.hub.cross_thread_calls import Crossing
+from bridge.hub.cross_thread_calls import CrossThreadCalls
 
 threading = original("threading")
-crossing, begun, said = Crossing(), [], []
+crossing, begun, said = CrossThreadCalls(), [], []
 
 def waits():
     begun.append(True)

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from bridge.errors import Refused
-from bridge.link.outgoing.delivery_tracker import Confirming
-from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.relay import deduplication as module
-from bridge.relay.deduplication import Once
+from bridge.relay.deduplication import Deduplication
 from bridge.relay.handlers import Bridge
 from tests.unit.relays import At
 
@@ -34,7 +34,7 @@ class Taking:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.once = Once("key", 120, self.clock)
+        self.once = Deduplication("key", 120, self.clock)
         self.told: list[tuple[str, dict[str, object]]] = []
 
     def take(self, user: str, value: object, name: str = "") -> module.First | None:
@@ -55,7 +55,7 @@ class Taking:
     ],
 )
 def test_a_value_is_the_same_wherever_it_stands_and_kept_short(args: list[object], same: list[object]) -> None:
-    once = Once("key", 1)
+    once = Deduplication("key", 1)
     value = once.value_of(args)
     assert value is not None
     assert value == once.value_of(same)
@@ -63,7 +63,7 @@ def test_a_value_is_the_same_wherever_it_stands_and_kept_short(args: list[object
 
 
 def test_what_has_no_value_is_like_no_other_and_text_is_not_a_number() -> None:
-    once = Once("key", 1)
+    once = Deduplication("key", 1)
     for args in ([], ["key"], [{"other": 1}], [{"key": None}], [[{"key": 1}]], [5]):
         assert once.value_of(args) is None
     values = [once.value_of([{"key": value}]) for value in ("5", 5, True, "x" * 99, "x" * 98 + "y", False, "")]
@@ -176,7 +176,7 @@ def test_a_first_that_is_over_a_limit_still_tells_those_that_wait(monkeypatch: p
 
 
 def relay(identity: str = "sid", **rules: Any) -> At:
-    made = At(identity, **{"once": Once("once", 120), **rules})
+    made = At(identity, **{"once": Deduplication("once", 120), **rules})
     made.up()
     made.come("a", "b")
     made.raw()
@@ -195,11 +195,11 @@ def test_the_server_gets_one_of_two_and_both_are_acked() -> None:
     assert up.ask("a", "buy", {"once": 2}) == OK
     assert up.ask("b", "buy", {"once": 1}) == OK
     assert up.ask("a", "buy", {"item": 1}) == OK
-    assert (up.tally["events_repeated"], up.tally["events_ok"], up.tally["events_in"]) == (1, 5, 5)
+    assert (up.counters["events_repeated"], up.counters["events_ok"], up.counters["events_in"]) == (1, 5, 5)
 
 
 def test_what_is_held_is_held_once_and_all_learn_its_fate() -> None:
-    up = relay(holding=Holding(3600, 10_000, 10_000))
+    up = relay(holding=OfflineBuffer(3600, 10_000, 10_000))
     up.down()
     answers = [up.emit("a", "buy", {"once": 1}) for _ in range(4)]
     assert answers == [[]] * 4
@@ -214,8 +214,8 @@ def test_what_was_refused_is_refused_for_all_and_may_be_tried_again() -> None:
     assert [up.emit("a", "buy", {"once": 1})[0]["error"] for _ in range(2)] == ["link-down"] * 2
     up.up()
     assert up.ask("a", "buy", {"once": 1}) == OK
-    assert up.tally["refused_link_down"] == 2
-    assert up.tally["events_repeated"] == 0
+    assert up.counters["refused_link_down"] == 2
+    assert up.counters["events_repeated"] == 0
 
 
 def test_events_without_an_ack_count_too_and_keep_their_place() -> None:
@@ -229,7 +229,7 @@ def test_events_without_an_ack_count_too_and_keep_their_place() -> None:
         assert [message["n"] for message in up.said()] == [0, 2, "between", 4]
         assert up.relay.events("a", events, lambda *_: None, True) == 7
         assert [message["n"] for message in up.said()] == ["between"]
-        assert up.tally["events_repeated"] == 9
+        assert up.counters["events_repeated"] == 9
         assert up.emit("a", "n", {"once": 0}) == [OK]  # its fate is known, without an ack too
 
 
@@ -243,7 +243,7 @@ def test_with_replies_the_answer_is_shared_and_no_reply_is_a_refusal() -> None:
 
 
 def test_with_confirm_it_is_under_way_until_it_is_confirmed() -> None:
-    up = relay(confirming=Confirming(b"{}"))
+    up = relay(confirming=DeliveryTracker(b"{}"))
     answers = [up.emit("a", "buy", {"once": 1})]
     assert len(up.said()) == 1
     answers.append(up.emit("a", "buy", {"once": 1}))
@@ -291,4 +291,4 @@ def test_a_bad_name_or_a_bad_argument_is_refused_each_time() -> None:
     for _ in range(2):
         assert up.emit("a", "connect", {"once": 1})[0]["error"] == "bad-event"
         assert up.emit("a", "n", {"once": 2, "x": float("nan")})[0]["error"] == "not-json"
-    assert up.tally["events_repeated"] == 0
+    assert up.counters["events_repeated"] == 0

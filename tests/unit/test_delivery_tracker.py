@@ -6,21 +6,21 @@ import json
 
 import pytest
 
-from bridge.link.outgoing.delivery_tracker import Confirming, confirmations
-from bridge.link.outgoing.message import Entry
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker, confirmations
+from bridge.link.outgoing.message import OutgoingMessage
 from bridge.messages import AsIs
 
 
-def entry(confirming: Confirming, *payloads: bytes, apart: bool = False) -> Entry:
+def entry(confirming: DeliveryTracker, *payloads: bytes, apart: bool = False) -> OutgoingMessage:
     """One that is the last in the queue."""
-    made = Entry(len(payloads), payloads=payloads)
+    made = OutgoingMessage(len(payloads), payloads=payloads)
     written = confirming.numbered(payloads)
     made.fill(written if apart else [b"".join(written)])
     confirming.give(made)
     return made
 
 
-def hand(confirming: Confirming, *entries: Entry) -> None:
+def hand(confirming: DeliveryTracker, *entries: OutgoingMessage) -> None:
     """A connection has them, whole."""
     for one in entries:
         for _ in one.pieces:
@@ -29,7 +29,7 @@ def hand(confirming: Confirming, *entries: Entry) -> None:
 
 
 def test_the_number_is_the_last_key_of_an_object_and_the_rest_is_as_it_was() -> None:
-    confirming = Confirming(b"{}")
+    confirming = DeliveryTracker(b"{}")
     assert confirming.numbered([b'{"a":{"b":1}}', b"{}", b'{"c":"}"}']) == [
         b'{"a":{"b":1},"seq":1}', b'{"seq":2}', b'{"c":"}","seq":3}',
     ]  # fmt: skip
@@ -37,14 +37,14 @@ def test_the_number_is_the_last_key_of_an_object_and_the_rest_is_as_it_was() -> 
 
 @pytest.mark.parametrize("payload", [b"[1]", b"5", b"", b'"{}"', AsIs(b'{"a":1}')])
 def test_what_is_no_object_or_to_be_sent_as_it_is_has_no_number(payload: bytes) -> None:
-    confirming = Confirming(b"{}")
+    confirming = DeliveryTracker(b"{}")
     assert confirming.numbered([payload, b'{"a":1}']) == [payload, b'{"a":1,"seq":1}']
     alone = entry(confirming, payload)
     assert (alone.first, alone.last) == (0, 0)
 
 
 def test_numbers_are_taken_only_by_what_is_queued() -> None:
-    confirming = Confirming(b"{}")
+    confirming = DeliveryTracker(b"{}")
     confirming.numbered([b"{}"] * 5)
     first = entry(confirming, b"{}", b"[]", b"{}")
     assert (first.first, first.last) == (1, 2)
@@ -52,7 +52,7 @@ def test_numbers_are_taken_only_by_what_is_queued() -> None:
 
 
 def test_a_confirmation_is_for_all_up_to_its_number() -> None:
-    confirming = Confirming(b"{}")
+    confirming = DeliveryTracker(b"{}")
     entries = [entry(confirming, b"{}") for _ in range(5)]
     hand(confirming, *entries[:4])
     assert confirming.frames == 4
@@ -64,7 +64,7 @@ def test_a_confirmation_is_for_all_up_to_its_number() -> None:
 
 
 def test_what_no_connection_has_had_can_not_be_confirmed() -> None:
-    confirming = Confirming(b"{}")
+    confirming = DeliveryTracker(b"{}")
     one, two = entry(confirming, b"{}"), entry(confirming, b"{}")
     assert confirming.confirm(1) is None
     hand(confirming, one)
@@ -75,7 +75,7 @@ def test_what_no_connection_has_had_can_not_be_confirmed() -> None:
 
 
 def test_several_frames_of_one_event_are_confirmed_together_and_sent_piece_by_piece() -> None:
-    confirming = Confirming(b"{}")
+    confirming = DeliveryTracker(b"{}")
     one = entry(confirming, b"{}", b"[]", b"{}", b"{}", apart=True)
     one.at = 1
     confirming.handed(one)
@@ -91,7 +91,7 @@ def test_several_frames_of_one_event_are_confirmed_together_and_sent_piece_by_pi
 
 
 def test_what_is_not_confirmed_is_sent_again_in_order_until_it_is_given_up() -> None:
-    confirming = Confirming(b"{}")
+    confirming = DeliveryTracker(b"{}")
     entries = [entry(confirming, b"{}") for _ in range(4)]
     hand(confirming, *entries)
     confirming.confirm(1)
@@ -106,7 +106,7 @@ def test_what_is_not_confirmed_is_sent_again_in_order_until_it_is_given_up() -> 
 
 
 def test_the_numbers_of_what_no_connection_has_had_are_given_anew() -> None:
-    confirming = Confirming(b"{}")
+    confirming = DeliveryTracker(b"{}")
     entries = [entry(confirming, b"{}"), entry(confirming, b"{}"), entry(confirming, b"[]"), entry(confirming, b"{}")]
     hand(confirming, entries[0])
     confirming.take_back(entries[1:])

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.link.ending_patterns import ANSWERED, AT_ONCE, GAVE_UP, WAITED, Patterns
+from bridge.link.ending_patterns import ANSWERED, AT_ONCE, GAVE_UP, WAITED, EndingPatterns
 from bridge.link.hint import Hint
 
 
-def closes(patterns: Patterns, missed: float | None = 0.1) -> Hint | None:
+def closes(patterns: EndingPatterns, missed: float | None = 0.1) -> Hint | None:
     return patterns.ended(lasted=1.0, sent=True, heard=True, answer_missed=missed)
 
 
-def waits(patterns: Patterns, lasted: float = 5.0, heard: bool = False) -> Hint | None:
+def waits(patterns: EndingPatterns, lasted: float = 5.0, heard: bool = False) -> Hint | None:
     return patterns.ended(lasted=lasted, sent=False, heard=heard, answer_missed=None)
 
 
 def test_two_connections_that_end_after_a_frame_are_a_pattern_and_one_is_none() -> None:
-    patterns = Patterns("~", "~")
+    patterns = EndingPatterns("~", "~")
     assert closes(patterns) is None
     found = closes(patterns)
     assert found is not None
@@ -26,21 +26,21 @@ def test_two_connections_that_end_after_a_frame_are_a_pattern_and_one_is_none() 
 
 @pytest.mark.parametrize("missed", [None, AT_ONCE + 0.1])
 def test_one_that_answered_or_ended_much_later_breaks_the_pattern(missed: float | None) -> None:
-    patterns = Patterns("~", "~")
+    patterns = EndingPatterns("~", "~")
     closes(patterns)
     assert closes(patterns, missed) is None
     assert closes(patterns) is None
 
 
 def test_what_lives_on_breaks_the_pattern() -> None:
-    patterns = Patterns("~", "~")
+    patterns = EndingPatterns("~", "~")
     closes(patterns)
     patterns.well()
     assert closes(patterns) is None
 
 
 def test_two_that_close_after_nobody_spoke_wait_for_the_first_word() -> None:
-    patterns = Patterns("~", "~")
+    patterns = EndingPatterns("~", "~")
     assert waits(patterns) is None
     found = waits(patterns)
     assert found is not None
@@ -51,7 +51,7 @@ def test_two_that_close_after_nobody_spoke_wait_for_the_first_word() -> None:
 
 @pytest.mark.parametrize(("lasted", "heard"), [(WAITED / 2, False), (GAVE_UP + 1, False), (5.0, True)])
 def test_one_that_refuses_at_once_or_has_spoken_or_tidies_up_waits_for_nothing(lasted: float, heard: bool) -> None:
-    patterns = Patterns("~", "~")
+    patterns = EndingPatterns("~", "~")
     for _ in range(5):
         assert waits(patterns, lasted, heard) is None
 
@@ -68,14 +68,14 @@ def test_one_that_refuses_at_once_or_has_spoken_or_tidies_up_waits_for_nothing(l
     ],
 )
 def test_silence_since_the_first_frame(spoke: bool, heard: float, frames: int, told: bool) -> None:
-    found = Patterns(r"\n", "~").silent(spoke=spoke, heard=heard, first_sent=10.0, frames=frames)
+    found = EndingPatterns(r"\n", "~").silent(spoke=spoke, heard=heard, first_sent=10.0, frames=frames)
     assert (found is not None) is told
     if found is not None:
         assert (found.code, found.fix) == ("silent-after-event", r"--framing-out '\n'")
 
 
 def test_a_server_that_closes_three_times_without_a_word_may_speak_tls_and_one_that_spoke_or_read_does_not() -> None:
-    patterns = Patterns("~", "~")
+    patterns = EndingPatterns("~", "~")
     for wordless in (False, False, True):
         patterns.ended(lasted=0.1, sent=True, heard=False, answer_missed=0.01)
         assert patterns.refuses_the_first_bytes is wordless

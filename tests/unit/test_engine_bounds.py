@@ -36,7 +36,7 @@ class Recovery:
         return "pid of " + sid
 
 recovery, connections = Recovery(), {}
-at = connect_handler.Arrivals(recovery, connections.get, lambda eio_sid: eio_sid)
+at = connect_handler.ConnectHandler(recovery, connections.get, lambda eio_sid: eio_sid)
 """
 
 
@@ -50,7 +50,7 @@ def run(code: str) -> None:
 
 def test_in_each_of_five_queues_a_session_is_once_however_often_it_is_added() -> None:
     run("""
-queues = timeouts.Queues(*[timeouts.Deadlines(10.0, print) for _ in range(5)])
+queues = timeouts.TimeoutQueues(*[timeouts.Timeouts(10.0, print) for _ in range(5)])
 for _ in range(100):
     for queue in queues._all():
         queue.add("a")
@@ -66,8 +66,8 @@ def test_what_is_due_is_done_in_time_whatever_else_waits() -> None:
 import time
 late = []
 due = lambda begun: late.append(time.monotonic() - begun - 0.2)
-others = [timeouts.Deadlines(seconds, print) for seconds in (1, 2, 3, 4)]
-queues = timeouts.Queues(timeouts.Deadlines(0.2, due), *others)
+others = [timeouts.Timeouts(seconds, print) for seconds in (1, 2, 3, 4)]
+queues = timeouts.TimeoutQueues(timeouts.Timeouts(0.2, due), *others)
 running = eventlet.spawn(queues.run)
 for n in range(40):
     queues.pings.add(time.monotonic())
@@ -85,7 +85,7 @@ assert late[len(late) // 4] < 0.004, late
 def test_what_is_due_within_a_hundredth_of_its_time_is_done_in_one_turn() -> None:
     run("""
 import time
-pings = timeouts.Deadlines(25.0, print)
+pings = timeouts.Timeouts(25.0, print)
 pings.add("first")
 assert 25.2 < pings.next - time.monotonic() <= 25.25, "a bridge with idle clients wakes for each of them"
 """)

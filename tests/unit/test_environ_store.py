@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.engineio.environ_store import Environs
+from bridge.engineio.environ_store import EnvironStore
 
 
 def request() -> dict[str, Any]:
@@ -24,8 +24,8 @@ CONSTANT = {"wsgi.version": (1, 0), "wsgi.errors": None, "wsgi.run_once": False}
 
 
 @pytest.fixture
-def environs() -> Environs:
-    made = Environs()
+def environs() -> EnvironStore:
+    made = EnvironStore()
     made["a"] = request()
     return made
 
@@ -34,17 +34,17 @@ def without_input(environ: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in environ.items() if key != "wsgi.input"}
 
 
-def is_small(environs: Environs) -> bool:
+def is_small(environs: EnvironStore) -> bool:
     return not environs._asked_for
 
 
-def test_what_is_of_use_is_kept_and_no_more(environs: Environs) -> None:
+def test_what_is_of_use_is_kept_and_no_more(environs: EnvironStore) -> None:
     assert is_small(environs)
     assert without_input(environs["a"]) == {**KEPT, **CONSTANT}
     assert environs["a"]["wsgi.input"].read() == b""
 
 
-def test_one_that_was_only_looked_at_is_small_again_and_the_same(environs: Environs) -> None:
+def test_one_that_was_only_looked_at_is_small_again_and_the_same(environs: EnvironStore) -> None:
     for _ in range(3):
         kept = environs._kept["a"]
         seen = environs["a"]
@@ -62,7 +62,7 @@ def test_one_that_was_only_looked_at_is_small_again_and_the_same(environs: Envir
     lambda environ: (environ.pop("wsgi.errors"), environ.update(mine="x")),
 ])  # fmt: skip
 def test_text_that_was_changed_is_kept_and_small(
-    environs: Environs, change: Callable[[dict[str, Any]], object]
+    environs: EnvironStore, change: Callable[[dict[str, Any]], object]
 ) -> None:
     wanted = {**KEPT, **CONSTANT}
     change(wanted)
@@ -73,7 +73,7 @@ def test_text_that_was_changed_is_kept_and_small(
 
 
 @pytest.mark.parametrize("value", [1, ["x"], {"user": 3}])
-def test_one_that_something_else_was_put_into_is_kept_as_it_is(environs: Environs, value: object) -> None:
+def test_one_that_something_else_was_put_into_is_kept_as_it_is(environs: EnvironStore, value: object) -> None:
     seen = environs["a"]
     seen["mine"] = value
     environs.pack("a")
@@ -83,13 +83,13 @@ def test_one_that_something_else_was_put_into_is_kept_as_it_is(environs: Environ
     assert is_small(environs)
 
 
-def test_whether_there_is_one_is_told_without_making_it_whole(environs: Environs) -> None:
+def test_whether_there_is_one_is_told_without_making_it_whole(environs: EnvironStore) -> None:
     assert "a" in environs
     assert "b" not in environs
     assert is_small(environs)
 
 
-def test_nothing_is_left_of_one_that_has_gone_or_come_again(environs: Environs) -> None:
+def test_nothing_is_left_of_one_that_has_gone_or_come_again(environs: EnvironStore) -> None:
     assert environs["a"]
     environs["a"] = {**request(), "HTTP_COOKIE": "new"}
     assert is_small(environs)

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from bridge.relay.expiry_queue import Waiting
+from bridge.relay.expiry_queue import ExpiryQueue
 from tests.waiting import Log
 
 
 def test_what_waits_is_due_in_the_order_of_adding() -> None:
     due: Log[str] = Log()
-    line = Waiting(0.01, due.add, 100)
+    line = ExpiryQueue(0.01, due.add, 100)
     for key in "abc":
         line.add(key)
     assert due.wait_count(3) == ["a", "b", "c"]
@@ -22,7 +22,7 @@ def test_what_waits_is_due_in_the_order_of_adding() -> None:
 
 def test_what_was_taken_back_is_not_due_and_what_is_added_again_waits_anew() -> None:
     due: Log[str] = Log()
-    line = Waiting(0.05, due.add, 100)
+    line = ExpiryQueue(0.05, due.add, 100)
     line.add("a")
     line.add("b")
     line.discard("a")
@@ -36,7 +36,7 @@ def test_what_was_taken_back_is_not_due_and_what_is_added_again_waits_anew() -> 
 
 def test_beyond_the_limit_the_oldest_is_due_early() -> None:
     due: Log[str] = Log()
-    line = Waiting(3600, due.add, 2)
+    line = ExpiryQueue(3600, due.add, 2)
     for key in "abcd":
         line.add(key)
     assert due.wait_count(2) == ["a", "b"]
@@ -46,7 +46,7 @@ def test_beyond_the_limit_the_oldest_is_due_early() -> None:
 
 def test_no_thread_is_left_when_nothing_waits() -> None:
     before = set(threading.enumerate())
-    line = Waiting(3600, lambda _: None, 100)
+    line = ExpiryQueue(3600, lambda _: None, 100)
     line.add("a")
     (thread,) = set(threading.enumerate()) - before
     line.discard("a")
@@ -66,7 +66,7 @@ def test_what_fails_does_not_keep_the_others(caplog: pytest.LogCaptureFixture) -
         if key == "a":
             raise ValueError("a bug")
 
-    line = Waiting(0.01, call, 100)
+    line = ExpiryQueue(0.01, call, 100)
     line.add("a")
     line.add("b")
     assert due.wait_count(2) == ["a", "b"]

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.delivery import burst_encoder, fanout
-from bridge.delivery.backpressure import Pressure
+from bridge.delivery.backpressure import Backpressure
 from bridge.delivery.batch import LARGEST_SEGMENT
-from bridge.delivery.client_registry import Audience
-from bridge.delivery.conflation_key import KeysOf
+from bridge.delivery.client_registry import ClientRegistry
+from bridge.delivery.conflation_key import ConflationKeys
 from bridge.delivery.fanout import Fanout
 from bridge.delivery.history import History
 from bridge.delivery.limits import Limits
@@ -38,13 +38,15 @@ def how_they_are_sent_to(request: pytest.FixtureRequest) -> Iterator[None]:
 class Fan:
     """A fan-out to clients of these names."""
 
-    def __init__(self, *sids: str, keys_of: KeysOf | None = None, largest: int = LARGEST_SEGMENT) -> None:
-        self.tally = Tally()
-        self.clients = {sid: FakeClient(Limits(1 << 30, "disconnect", self.tally)) for sid in sids}
-        audience = Audience(History(0, 0), self.tally)
+    def __init__(self, *sids: str, keys_of: ConflationKeys | None = None, largest: int = LARGEST_SEGMENT) -> None:
+        self.counters = Counters()
+        self.clients = {sid: FakeClient(Limits(1 << 30, "disconnect", self.counters)) for sid in sids}
+        audience = ClientRegistry(History(0, 0), self.counters)
         self.outboxes = audience.plain
         self.outboxes.update((sid, client.outbox) for sid, client in self.clients.items())
-        self.out = Fanout(audience, Pressure(), self.tally, keys_of=keys_of, largest=largest, send_many=send_many)
+        self.out = Fanout(
+            audience, Backpressure(), self.counters, keys_of=keys_of, largest=largest, send_many=send_many
+        )
 
     def got(self, sid: str) -> list[object]:
         """The arguments of the events that a client was sent."""
@@ -65,7 +67,7 @@ def test_messages_that_are_all_for_nobody_go_to_nobody_and_those_after_them_go_o
     fan.out.publish([texts(["1", "2"], [(), ()])])
     fan.out.publish([texts(["3", "4"], [("a",), ()])])
     assert fan.got("a") == ["3"]
-    assert fan.tally["deliveries"] == 1
+    assert fan.counters["deliveries"] == 1
 
 
 def test_a_message_to_all_goes_to_every_client_once() -> None:
@@ -73,14 +75,14 @@ def test_a_message_to_all_goes_to_every_client_once() -> None:
     fan.out.publish([Delivery("message", Payload.text("hi"))])
     for sid in ("a", "b", "c"):
         assert fan.got(sid) == ["hi"]
-    assert fan.tally["deliveries"] == 3
+    assert fan.counters["deliveries"] == 3
 
 
 def test_a_message_to_some_goes_to_these_alone() -> None:
     fan = Fan("a", "b", "c")
     fan.out.publish([Delivery("message", Payload.of(1), ("c", "a", "gone"))])
     assert [fan.got(sid) for sid in "abc"] == [[1], [], [1]]
-    assert fan.tally["deliveries"] == 2
+    assert fan.counters["deliveries"] == 2
 
 
 def test_messages_keep_their_order_for_each_client_and_each_gets_one_piece() -> None:
@@ -89,7 +91,7 @@ def test_messages_keep_their_order_for_each_client_and_each_gets_one_piece() -> 
     assert fan.got("a") == list(range(50))
     assert fan.got("b") == [n for n in range(50) if n % 3]
     assert fan.writes("a") == fan.writes("b") == 1
-    assert fan.tally["deliveries"] == 50 + 33
+    assert fan.counters["deliveries"] == 50 + 33
 
 
 _TO = st.none() | st.lists(st.sampled_from("abcx"), unique=True).map(tuple)
@@ -102,7 +104,7 @@ _BURST = st.lists(
 def test_whatever_is_mixed_each_client_gets_its_own_in_order(
     burst: list[tuple[str, list[tuple[str, ...] | None]]], keyed: bool, tail: str, largest: int
 ) -> None:
-    fan = Fan("a", "b", "c", keys_of=KeysOf(None) if keyed else None, largest=largest)
+    fan = Fan("a", "b", "c", keys_of=ConflationKeys(None) if keyed else None, largest=largest)
     wanted: Mapping[str, list[str]] = {sid: [] for sid in "abc"}
     deliveries: list[Delivery | Texts] = []
     number = 0
@@ -118,7 +120,7 @@ def test_whatever_is_mixed_each_client_gets_its_own_in_order(
     for sid in "abc":
         assert fan.got(sid) == wanted[sid]
         assert fan.writes(sid) <= 1 or largest < LARGEST_SEGMENT
-    assert fan.tally["deliveries"] == sum(map(len, wanted.values()))
+    assert fan.counters["deliveries"] == sum(map(len, wanted.values()))
 
 
 def test_texts_for_all_are_the_same_bytes_for_all() -> None:
@@ -146,7 +148,7 @@ def test_a_large_burst_goes_out_in_pieces_that_are_cut_between_messages(alone: b
 )
 @pytest.mark.parametrize("recorded", [False, True])
 def test_a_burst_that_only_escapes_make_large_arrives_whole(number: int, text: str, recorded: bool) -> None:
-    burst = burst_encoder.Shares(None, Offsets() if recorded else None)
+    burst = burst_encoder.BurstEncoder(None, Offsets() if recorded else None)
     burst.add(texts([text] * number))
     sent = [bytes(segment.data) for segment in burst.common()]
     assert [json.loads(each[2:])[1] for each in polled(sent)] == [text] * number
@@ -156,14 +158,14 @@ def test_a_burst_that_only_escapes_make_large_arrives_whole(number: int, text: s
 
 @pytest.mark.parametrize("outbox", [64 * 1024, 1 << 20])
 def test_one_that_is_not_behind_is_not_cut_off_by_one_burst_however_large_while_the_link_waits(outbox: int) -> None:
-    tally = Tally()
-    limits = Limits(outbox, "disconnect", tally)
-    audience, client = Audience(History(0, 0), tally), FakeClient(limits, room=0)
+    counters = Counters()
+    limits = Limits(outbox, "disconnect", counters)
+    audience, client = ClientRegistry(History(0, 0), counters), FakeClient(limits, room=0)
     audience.plain["a"] = client.outbox
     client.outbox.press()
     client.outbox.put(Segment(b"x" * (limits.behind - 1)))
 
-    class Waiting(Pressure):
+    class Waiting(Backpressure):
         def wait(self) -> bool:  # as a client that is read, if the link gives it time
             if client.outbox.size <= limits.behind:
                 return False
@@ -172,10 +174,10 @@ def test_one_that_is_not_behind_is_not_cut_off_by_one_burst_however_large_while_
             client.room = 0
             return True
 
-    fan = Fanout(audience, Waiting(), tally, largest=limits.behind)
+    fan = Fanout(audience, Waiting(), counters, largest=limits.behind)
     fan.publish([texts(["x" * 1000] * 250)], paced=True)
     assert client.slow == 0
-    assert tally["link_pauses"] >= 1
+    assert counters["link_pauses"] >= 1
 
 
 @pytest.mark.parametrize("apart", [True, False])
@@ -188,7 +190,7 @@ def test_who_is_among_the_addressees_of_several_gets_them_in_order(apart: bool) 
 
 def test_what_is_for_a_user_of_many_clients_costs_the_history_its_addressees_once() -> None:
     many = tuple(f"s{n}" for n in range(1_000))
-    burst = burst_encoder.Shares(None, Offsets())
+    burst = burst_encoder.BurstEncoder(None, Offsets())
     for number in range(100):
         burst.add(Delivery("m", Payload.of(number), many))
     assert sum(stored.size for stored in burst.stored) < 2 * 8 * 1_000 + 100 * 300
@@ -213,7 +215,7 @@ def test_nobody_there_and_nobody_meant_is_nothing_to_do() -> None:
     one.out.publish([])
     one.out.publish([Delivery("message", Payload.text("hi"), ())])
     assert one.clients["a"].sent == b""
-    assert nobody.tally["deliveries"] == one.tally["deliveries"] == 0
+    assert nobody.counters["deliveries"] == one.counters["deliveries"] == 0
 
 
 def test_each_message_is_encoded_once_however_many_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,10 @@ import os
 
 import pytest
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.link import hint_tracker as module
 from bridge.link.hint import CODES, Hint, Reading, no_frame, with_frames
-from bridge.link.hint_tracker import Hints
+from bridge.link.hint_tracker import HintTracker
 from bridge.link.recogniser.recognise import LOOKED_AT
 from tests.documents import PROTOCOL, rows, section
 from tests.waiting import Log
@@ -23,7 +23,7 @@ class Watched:
 
     def __init__(self, **reading: str) -> None:
         self.said: Log[Hint | None] = Log()
-        self.hints = Hints(Reading(**reading), Tally())  # type: ignore[arg-type]
+        self.hints = HintTracker(Reading(**reading), Counters())  # type: ignore[arg-type]
         self.hints.run(lambda: self.said.add(self.hints.hint))
         self.hints.begin()
 
@@ -51,7 +51,7 @@ def test_no_more_than_64_kib_of_a_connection_are_kept_and_nothing_once_its_frame
     at.hints.read(b"one~two~", 2)
     assert at.codes(2) == ["framing", ""]
     while at.hints.awake:
-        at.hints._alarm.set(0.0)
+        at.hints._timer.set(0.0)
     assert len(at.hints._sample.data) == 0
 
 

@@ -1,4 +1,4 @@
-"""link_opening.py and first_exchange.py: what became of first words, and what may still be said when a connection has ended."""
+"""First words on a connection: what became of them, and what may still be said when a connection has ended."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import LinkError, Refused
-from bridge.link.connection import Link, LinkOptions, LinkState, LinkStatus
+from bridge.link.connection import Connection, LinkOptions, LinkState, LinkStatus
 from bridge.link.dial import Dialer
-from bridge.link.first_exchange import MOST, Exchange, Opening
+from bridge.link.first_exchange import MOST, FirstExchange, FirstWordsRules
 from bridge.link.framing.registry import framing_in, framing_out
-from bridge.link.outgoing.queue import Uplink
+from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.relay.handlers import Bridge
 from bridge.relay.hook_results import Frame
 from tests.tcpserver import TcpServer
@@ -45,7 +45,7 @@ def test_each_frame_of_first_words_is_told_once_what_became_of_it(content: Any, 
 
     at = At("sid", setup)
     said: list[bytes] = []
-    exchange = Exchange(framing_out("~", 1 << 20), said.append)
+    exchange = FirstExchange(framing_out("~", 1 << 20), said.append)
     exchange.take([b"go on"])
     opening = at.relay.opening([b"hi"])
     assert opening is not None
@@ -72,7 +72,7 @@ def test_a_connection_that_ends_waits_for_what_comes_up_on_it_and_lets_nothing_c
         exchange.close()
         order.append("over")
 
-    exchange = Exchange(framing_out("~", 1 << 20), lambda frame: None)
+    exchange = FirstExchange(framing_out("~", 1 << 20), lambda frame: None)
     comes = threading.Thread(target=lambda: exchange.release(up, lambda frames: None))
     comes.start()
     assert begun.wait(PATIENCE)
@@ -89,7 +89,7 @@ def test_a_connection_that_ends_waits_for_what_comes_up_on_it_and_lets_nothing_c
 
 def test_what_is_not_asked_for_goes_on_after_the_link_is_up_and_before_what_is_read_then() -> None:
     order: list[object] = []
-    exchange = Exchange(framing_out("~", 1 << 20), lambda frame: None)
+    exchange = FirstExchange(framing_out("~", 1 << 20), lambda frame: None)
     assert exchange.take([b"1", b"2"])
     assert exchange.next(PATIENCE) == b"1"
     exchange.release(lambda: order.append("up"), order.append)
@@ -98,7 +98,7 @@ def test_what_is_not_asked_for_goes_on_after_the_link_is_up_and_before_what_is_r
 
 
 def test_what_is_read_before_it_is_asked_for_waits_up_to_a_limit_then_the_server_is_not_read() -> None:
-    exchange = Exchange(framing_out("~", 1 << 20), lambda frame: None)
+    exchange = FirstExchange(framing_out("~", 1 << 20), lambda frame: None)
     exchange.take([b"x" * (MOST + 1)])
     reads = threading.Thread(target=exchange.take, args=([b"more"],))
     reads.start()
@@ -111,7 +111,7 @@ def test_what_is_read_before_it_is_asked_for_waits_up_to_a_limit_then_the_server
 
 def test_a_reader_that_waits_goes_on_when_the_talk_is_over() -> None:
     taken: list[bool] = []
-    exchange = Exchange(framing_out("~", 1 << 20), lambda frame: None)
+    exchange = FirstExchange(framing_out("~", 1 << 20), lambda frame: None)
     exchange.take([b"x" * (MOST + 1)])
     reads = threading.Thread(target=lambda: taken.append(exchange.take([b"more"])))
     reads.start()
@@ -120,11 +120,11 @@ def test_a_reader_that_waits_goes_on_when_the_talk_is_over() -> None:
     assert taken == [False]
 
 
-class Recorded(Uplink):
+class Recorded(OutgoingQueue):
     """`acked`: of each connection that is over, how much of what it was fed from here has arrived."""
 
     def __init__(self) -> None:
-        super().__init__(framing_out("~", 1 << 20), 1 << 20, lambda: None, Tally())
+        super().__init__(framing_out("~", 1 << 20), 1 << 20, lambda: None, Counters())
         self.acked: Log[int | None] = Log()
 
     def over(self, acknowledged: int | None) -> None:
@@ -136,8 +136,8 @@ def test_first_words_are_none_of_what_the_queue_is_told_has_arrived() -> None:
     with TcpServer() as server:
         outgoing = Recorded()
         dial, decoder = Dialer("127.0.0.1", server.port).dial, partial(framing_in, "~", 1 << 20)
-        link = Link(dial, decoder, LinkOptions("the server"), Tally())
-        opening = Opening(lambda exchange: exchange.send([b"hello"]), framing_out("~", 1 << 20))
+        link = Connection(dial, decoder, LinkOptions("the server"), Counters())
+        opening = FirstWordsRules(lambda exchange: exchange.send([b"hello"]), framing_out("~", 1 << 20))
 
         def told(status: LinkStatus) -> None:
             if status.state is LinkState.CONNECTED:

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from bridge.errors import LinkError
-from bridge.link.backoff import FIRST_DELAY, LAST_DELAY, Delays
+from bridge.link.backoff import FIRST_DELAY, LAST_DELAY, Backoff
 from bridge.link.connection import TRANSITIONS, LinkState, LinkStatus
 from bridge.link.hint import Hint
 from bridge.link.states import Now, sentence
@@ -86,7 +86,7 @@ def test_each_state_has_its_line_in_the_log() -> None:
 
 def test_delays_double_from_the_first_to_the_last_give_or_take_a_quarter() -> None:
     for _ in range(20):
-        delays = Delays()
+        delays = Backoff()
         base = FIRST_DELAY
         for _ in range(12):
             assert max(FIRST_DELAY, base * 0.75) <= delays.next() <= min(LAST_DELAY, base * 1.25)
@@ -94,7 +94,7 @@ def test_delays_double_from_the_first_to_the_last_give_or_take_a_quarter() -> No
 
 
 def test_delays_begin_anew_after_a_reset() -> None:
-    delays = Delays()
+    delays = Backoff()
     for _ in range(10):
         delays.next()
     assert delays.next() >= LAST_DELAY * 0.75
@@ -103,5 +103,5 @@ def test_delays_begin_anew_after_a_reset() -> None:
 
 
 def test_two_bridges_do_not_wait_the_same_time() -> None:
-    waits = {tuple(delays.next() for _ in range(5)) for delays in (Delays(), Delays(), Delays())}
+    waits = {tuple(delays.next() for _ in range(5)) for delays in (Backoff(), Backoff(), Backoff())}
     assert len(waits) == 3

@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import Refused, TooMany
-from bridge.link.outgoing.message import EMPTY, Entry
-from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.message import EMPTY, OutgoingMessage
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from tests.unit.uplinks import By
 
 
-def entry(size: int, key: str | None = None) -> Entry:
-    made = Entry(by=None if key is None else By(key))
+def entry(size: int, key: str | None = None) -> OutgoingMessage:
+    made = OutgoingMessage(by=None if key is None else By(key))
     made.fill([b"x" * size])
     return made
 
 
 def test_what_was_held_is_given_back_once_in_order() -> None:
-    holding = Holding(10, 100, 100)
+    holding = OfflineBuffer(10, 100, 100)
     entries = [entry(1, "a"), entry(1), entry(1, "b"), entry(1, "a")]
     for one in entries:
         holding.add(one, 0.0)
@@ -29,7 +29,7 @@ def test_what_was_held_is_given_back_once_in_order() -> None:
 
 
 def test_each_is_over_when_its_own_time_is_and_not_before() -> None:
-    holding = Holding(10, 100, 100)
+    holding = OfflineBuffer(10, 100, 100)
     first, second = entry(1, "a"), entry(1, "a")
     holding.add(first, 0.0)
     holding.add(second, 3.0)
@@ -41,7 +41,7 @@ def test_each_is_over_when_its_own_time_is_and_not_before() -> None:
 
 
 def test_one_client_has_its_share_and_what_is_nobodys_counts_in_all_only() -> None:
-    holding = Holding(10, 100, 40)
+    holding = OfflineBuffer(10, 100, 40)
     holding.add(entry(40, "a"), 0.0)
     with pytest.raises(TooMany, match="at most 40 bytes of one client") as refused:
         holding.add(entry(1, "a"), 0.0)
@@ -54,7 +54,7 @@ def test_one_client_has_its_share_and_what_is_nobodys_counts_in_all_only() -> No
 
 
 def test_what_is_over_or_given_back_makes_room() -> None:
-    holding = Holding(10, 100, 100)
+    holding = OfflineBuffer(10, 100, 100)
     holding.add(entry(100, "a"), 0.0)
     holding.expired(10.0)
     holding.add(entry(100, "a"), 10.0)
@@ -72,8 +72,8 @@ def test_what_is_over_or_given_back_makes_room() -> None:
     )
 )
 def test_the_limits_hold_and_nothing_is_lost_or_kept_whatever_happens(steps: list[tuple[str | None, int]]) -> None:
-    holding, now = Holding(10, 60, 25), 0.0
-    held: list[tuple[float, str | None, Entry]] = []
+    holding, now = OfflineBuffer(10, 60, 25), 0.0
+    held: list[tuple[float, str | None, OutgoingMessage]] = []
     for what, number in steps:
         if what == "take":
             assert holding.take() == [one for _, _, one in held]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.engineio.origins import LONGEST, MOST, Origins, canonical
 
 
@@ -25,7 +25,7 @@ def environ(host: str, scheme: str = "http", **more: str) -> dict[str, str]:
     ],
 )  # fmt: skip
 def test_the_bridges_own_pages_connect_however_the_host_is_written(origin: str, host: str) -> None:
-    assert Origins((), Tally()).allows(origin, environ(host))
+    assert Origins((), Counters()).allows(origin, environ(host))
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_the_bridges_own_pages_connect_however_the_host_is_written(origin: str, 
     ],
 )  # fmt: skip
 def test_others_do_not(origin: str, host: str) -> None:
-    assert not Origins(("http://friend.test",), Tally()).allows(origin, environ(host))
+    assert not Origins(("http://friend.test",), Counters()).allows(origin, environ(host))
 
 
 def test_a_proxy_says_what_the_browser_asked_for() -> None:
-    origins = Origins((), Tally())
+    origins = Origins((), Counters())
     told = environ("inside:9000", HTTP_X_FORWARDED_PROTO="https, http", HTTP_X_FORWARDED_HOST="Game.example:443, x")
     assert origins.allows("https://game.example", told)
     assert not origins.allows("http://game.example", told)
@@ -52,20 +52,20 @@ def test_a_proxy_says_what_the_browser_asked_for() -> None:
 
 
 def test_those_that_are_allowed_are_compared_alike() -> None:
-    origins = Origins(("http://Friend.test:80", "https://[0::1]:8443"), Tally())
+    origins = Origins(("http://Friend.test:80", "https://[0::1]:8443"), Counters())
     for origin in ("http://friend.test", "http://FRIEND.test:80", "https://[::1]:8443"):
         assert origins.allows(origin, environ("here"))
-    assert Origins(("*",), Tally()).allows("http://anybody.test", environ("here"))
+    assert Origins(("*",), Counters()).allows("http://anybody.test", environ("here"))
     assert origins.allows(None, environ("here"))
 
 
 def test_one_that_is_refused_is_counted_each_time_and_told_how_it_could_connect() -> None:
-    tally, now = Tally(), [100.0]
-    origins = Origins((), tally, lambda: now[0])
+    counters, now = Counters(), [100.0]
+    origins = Origins((), counters, lambda: now[0])
     for origin in ("http://Foreign.test:80", "http://foreign.test", "http://[::2]:81"):
         now[0] += 1
         assert origins.refuse(origin).endswith(f"--allowed-origins {canonical(origin)}")
-    assert tally["origins_refused"] == 3
+    assert counters["origins_refused"] == 3
     assert origins.refused() == [
         {"origin": "http://foreign.test", "count": 2, "t": 102.0},
         {"origin": "http://[::2]:81", "count": 1, "t": 103.0},
@@ -76,7 +76,7 @@ def test_one_that_is_refused_is_counted_each_time_and_told_how_it_could_connect(
     "origin", ["x", "http://a\x1b[31m", "http://a;rm -rf", "http://\u202ea", "http://a'", "file://", ""]
 )
 def test_what_is_no_origin_is_shown_escaped_and_is_no_advice(origin: str, caplog: pytest.LogCaptureFixture) -> None:
-    origins = Origins((), Tally())
+    origins = Origins((), Counters())
     assert origins.refuse(origin) == ""
     [line] = caplog.messages
     assert line.isprintable()
@@ -87,17 +87,17 @@ def test_what_is_no_origin_is_shown_escaped_and_is_no_advice(origin: str, caplog
 def test_the_log_names_those_that_are_allowed_already_and_the_page_is_not_told_of_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    advice = Origins(("https://friend.test",), Tally()).refuse("http://foreign.test")
+    advice = Origins(("https://friend.test",), Counters()).refuse("http://foreign.test")
     assert "friend" not in advice
     assert caplog.messages[0].endswith("--allowed-origins https://friend.test --allowed-origins http://foreign.test")
 
 
 def test_a_page_without_an_origin_is_told_what_to_do() -> None:
-    assert "--site" in Origins((), Tally()).refuse("null")
+    assert "--site" in Origins((), Counters()).refuse("null")
 
 
 def test_what_is_kept_of_them_is_bounded() -> None:
-    origins = Origins((), Tally())
+    origins = Origins((), Counters())
     for n in range(100):
         origins.refuse(f"http://{'x' * 100_000}{n}.test" if n % 2 else f"http://{n}.test")
     kept = origins.refused()

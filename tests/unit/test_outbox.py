@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bridge.counters import Tally
-from bridge.delivery.backpressure import Pressure
+from bridge.counters import Counters
+from bridge.delivery.backpressure import Backpressure
 from bridge.delivery.limits import BEHIND, Limits
 from bridge.delivery.outbox import Outbox
 from bridge.delivery.write_buffer import Segment
@@ -74,13 +74,13 @@ def test_flushing_an_empty_outbox_is_nothing_to_do() -> None:
 @pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
 @pytest.mark.parametrize("room", [0, 1, 5000])
 def test_an_empty_outbox_takes_any_one_segment(policy: str, room: int) -> None:
-    client, tally = stalled(policy, room=room)
+    client, counters = stalled(policy, room=room)
     client.outbox.put(message(1, 10 * LIMIT))
     assert client.outbox.size > 9 * LIMIT
     assert not client.slow
     reads(client)
     assert numbers(client.sent) == [1]
-    assert not tally["dropped_oldest"]
+    assert not counters["dropped_oldest"]
 
 
 # Over the limit.
@@ -105,15 +105,15 @@ def test_a_client_over_its_limit_is_too_slow_and_one_at_the_limit_is_not() -> No
 
 
 def test_under_disconnect_nothing_is_dropped_before() -> None:
-    client, tally = stalled("disconnect", room=50)
+    client, counters = stalled("disconnect", room=50)
     put = over(client)
     reads(client)
     assert numbers(client.sent) == list(range(put))
-    assert not tally["dropped_oldest"]
+    assert not counters["dropped_oldest"]
 
 
 def test_under_drop_oldest_the_newest_stay_in_order_and_within_the_limit() -> None:
-    client, tally = stalled("drop-oldest")
+    client, counters = stalled("drop-oldest")
     for number in range(1000):
         client.outbox.put(message(number))
         assert client.outbox.size <= client.limits.waiting
@@ -121,7 +121,7 @@ def test_under_drop_oldest_the_newest_stay_in_order_and_within_the_limit() -> No
     got = numbers(client.sent)
     assert got == list(range(1000 - len(got), 1000))
     assert len(got) == client.limits.waiting // len(message(0).data)
-    assert tally["dropped_oldest"] == 1000 - len(got)
+    assert counters["dropped_oldest"] == 1000 - len(got)
     assert not client.slow
 
 
@@ -130,7 +130,7 @@ def test_under_drop_oldest_the_newest_stay_in_order_and_within_the_limit() -> No
 def test_under_drop_oldest_what_is_missing_is_counted_and_frames_and_acks_stay_whole(
     turns: list[tuple[int, int, int, int]],
 ) -> None:
-    client, tally = stalled("drop-oldest", 8000)
+    client, counters = stalled("drop-oldest", 8000)
     put = acks = 0
     for room, acked, count, size in turns:
         client.room = room
@@ -146,12 +146,12 @@ def test_under_drop_oldest_what_is_missing_is_counted_and_frames_and_acks_stay_w
     assert got.count(-1) == acks
     arrived = [number for number in got if number >= 0]
     assert arrived == sorted(set(arrived))
-    assert len(arrived) + tally["dropped_oldest"] == put
+    assert len(arrived) + counters["dropped_oldest"] == put
     assert not client.slow
 
 
 def test_under_drop_oldest_a_message_that_is_half_sent_stays_whole_and_its_client_connected() -> None:
-    client, tally = stalled("drop-oldest", room=50)
+    client, counters = stalled("drop-oldest", room=50)
     client.outbox.put(message(1, 2 * LIMIT))
     for number in range(2, 10):
         client.outbox.put(message(number))
@@ -161,7 +161,7 @@ def test_under_drop_oldest_a_message_that_is_half_sent_stays_whole_and_its_clien
     got = numbers(client.sent)
     assert got[0] == 1
     assert got.count(-1) == 8
-    assert len(got) - 8 + tally["dropped_oldest"] == 9
+    assert len(got) - 8 + counters["dropped_oldest"] == 9
 
 
 @pytest.mark.parametrize("policy", ["drop-oldest", "latest"])
@@ -174,18 +174,18 @@ def test_the_bridges_own_packets_have_a_limit_too(policy: str) -> None:
 
 
 def test_under_latest_the_newest_of_each_key_arrives_in_the_order_of_the_news() -> None:
-    client, tally = stalled("latest", room=10)  # which is in the first one
+    client, counters = stalled("latest", room=10)  # which is in the first one
     for number in range(100):
         client.outbox.put(message(number, key="abcde"[number % 5]))
     assert client.outbox.size < 6 * len(message(0).data)
     reads(client)
     assert numbers(client.sent) == [0, *range(95, 100)]
-    assert tally["dropped_superseded"] == 94
-    assert not tally["dropped_oldest"]
+    assert counters["dropped_superseded"] == 94
+    assert not counters["dropped_oldest"]
 
 
 def test_under_latest_too_many_keys_are_cut_from_the_one_without_news_for_longest() -> None:
-    client, tally = stalled("latest")
+    client, counters = stalled("latest")
     for number in range(1000):
         client.outbox.put(message(number))
         assert client.outbox.size <= client.limits.waiting
@@ -193,14 +193,14 @@ def test_under_latest_too_many_keys_are_cut_from_the_one_without_news_for_longes
     reads(client)
     got = numbers(client.sent)
     assert got == [*range(1001 - len(got), 1000), -1]
-    assert tally["dropped_oldest"] == 1000 - (len(got) - 1)
+    assert counters["dropped_oldest"] == 1000 - (len(got) - 1)
     assert not client.slow
 
 
 @pytest.mark.parametrize("policy", ["drop-oldest", "latest"])
 @pytest.mark.parametrize("acks", [False, True])
 def test_a_client_that_stays_over_its_limit_costs_no_more_for_what_waits(policy: str, acks: bool) -> None:
-    client, tally = stalled(policy, 1 << 20, room=50)
+    client, counters = stalled(policy, 1 << 20, room=50)
     segments = [message(number) for number in range(30_000)]
     began = time.process_time()
     for number, segment in enumerate(segments):
@@ -208,7 +208,7 @@ def test_a_client_that_stays_over_its_limit_costs_no_more_for_what_waits(policy:
         if acks and number % 2:
             client.outbox.put(ACK)
     assert time.process_time() - began < 1.5  # of 0.1 to 0.3; where each looks at all that waits it is 20
-    assert tally["dropped_oldest"] > 10_000
+    assert counters["dropped_oldest"] > 10_000
 
 
 # The end.
@@ -280,7 +280,7 @@ def test_a_socket_that_is_broken_is_full() -> None:
 
 @pytest.mark.parametrize("size", [4_000, 100_000, 400_000, 1 << 20])
 def test_a_client_is_behind_before_it_is_over_its_limit(size: int) -> None:
-    limits = Limits(size, "disconnect", Tally())
+    limits = Limits(size, "disconnect", Counters())
     assert 0 < limits.behind < limits.waiting < size
     assert limits.behind == min(BEHIND, limits.waiting // 2)
 
@@ -312,7 +312,7 @@ def test_a_client_that_is_too_slow_may_be_closed_there_and_then() -> None:
             self.outbox.seal(ACK)
             self.outbox.close()
 
-    client = Parting(Limits(LIMIT, "disconnect", Tally()), 0)
+    client = Parting(Limits(LIMIT, "disconnect", Counters()), 0)
     client.outbox.press()
     over(client)
     assert client.outbox.size == 0
@@ -323,7 +323,7 @@ def test_a_client_that_is_too_slow_may_be_closed_there_and_then() -> None:
 # Who counts as behind.
 
 
-class Watched(Pressure):
+class Watched(Backpressure):
     """Says who is there and who is behind, and fails if it is told so twice."""
 
     def __init__(self) -> None:
@@ -362,7 +362,7 @@ class Crowd(RuleBasedStateMachine):
     @initialize(policy=st.sampled_from(["disconnect", "drop-oldest", "latest"]))
     def begins(self, policy: str) -> None:
         self.pressure, self.policy = Watched(), policy
-        self.limits = Limits(2 << 20, policy, Tally(), self.pressure)
+        self.limits = Limits(2 << 20, policy, Counters(), self.pressure)
         self.clients: list[FakeClient] = []
         self.pressed: set[Outbox] = set()
         self.number = 0

@@ -13,7 +13,7 @@ from tests.unit.outboxes import ACK, LIMIT, NOTICE, message, numbers, reads, sta
 
 @pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
 def test_answers_never_make_a_client_slow_but_who_leaves_them_unread_is_not_read_until_it_has_them(policy: str) -> None:
-    client, tally = stalled(policy)
+    client, counters = stalled(policy)
     client.outbox.press()
     client.outbox.put(message(1))
     unread = client.limits.unread // len(ACK.data)
@@ -36,7 +36,7 @@ def test_answers_never_make_a_client_slow_but_who_leaves_them_unread_is_not_read
     assert [number for number in numbers(client.sent) if number >= 0] == [1, 2]
     assert client.sent.count(bytes(ACK.data)) == unread + 2 * LIMIT // len(ACK.data)
     assert not client.slow
-    assert not tally["dropped_oldest"]
+    assert not counters["dropped_oldest"]
 
 
 @pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])

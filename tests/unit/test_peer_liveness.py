@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bridge.link import peer_watch
 from bridge.link.peer_liveness import GONE, OWED, STALLED, TRIES, Judge, Verdict, Vitals
-from bridge.link.peer_watch import Watch
+from bridge.link.peer_watch import PeerWatch
 from bridge.link.sockets import configure, vitals_of
 from tests.waiting import Log
 
@@ -204,7 +204,7 @@ def test_a_watch_tells_of_a_stall_again_when_it_has_lasted_twice_as_long_and_of_
     monkeypatch.setattr(peer_watch, "EACH", 0.001)
     told: Log[tuple[bool, float]] = Log()
     looks = iter([*(look(at, 0, waiting=1) for at in range(45)), look(45, 0), look(46, 0)])
-    at = Watch()
+    at = PeerWatch()
     at.run(lambda why: told.add((False, -1)), lambda begins: told.add((begins, at.stalled)))
     at.begin(lambda: next(looks, None))
     assert told.wait_count(5) == [(True, 5), (False, 10), (False, 20), (False, 40), (False, 0)]
@@ -225,7 +225,7 @@ def test_a_watch_tells_once_who_is_gone_and_nothing_of_a_connection_that_is_over
             at.end()
         return looks[min(len(seen.entries), 39)]
 
-    at = Watch()
+    at = PeerWatch()
     at.run(told.add, lambda begins: None)
     at.begin(vitals)
     assert told.wait_count(1)[0].startswith("nothing came from its machine for 24 s")

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
-from bridge.link.outgoing.queue import JOINED, PRESENCE_LIMIT, Uplink
+from bridge.link.outgoing.queue import JOINED, PRESENCE_LIMIT, OutgoingQueue
 from tests.unit.uplinks import LIMIT, Outcomes, Tilde, uplink
 from tests.waiting import PATIENCE, Log
 
 
-def opened(*announce: bytes) -> Uplink:
+def opened(*announce: bytes) -> OutgoingQueue:
     up = uplink()
     up.up(announce)
     return up
@@ -64,7 +64,7 @@ def test_what_is_large_or_has_to_be_apart_is_taken_piece_by_piece_and_acked_afte
     framing = Tilde()
     framing.separate = separate
     payload = b"P" if separate else b"P" * JOINED
-    up, done = Uplink(framing, LIMIT, lambda: None, Tally()), Outcomes()
+    up, done = OutgoingQueue(framing, LIMIT, lambda: None, Counters()), Outcomes()
     up.up([])
     up.send([payload, payload], done.of("both"))
     assert up.take(1) == [payload + b"~"]
@@ -120,7 +120,7 @@ def test_an_empty_queue_takes_one_event_of_any_size() -> None:
         up.send([b""])
 
 
-def waiting(up: Uplink, patience: float = PATIENCE) -> tuple[threading.Thread, Log[str]]:
+def waiting(up: OutgoingQueue, patience: float = PATIENCE) -> tuple[threading.Thread, Log[str]]:
     """A thread that sends "w" as soon as there is room; what became of it."""
     said: Log[str] = Log()
 
@@ -223,12 +223,12 @@ def test_what_is_announced_at_the_start_is_no_pile() -> None:
 
 
 def test_a_notice_that_can_not_be_framed_is_counted_and_the_others_go_on() -> None:
-    tally = Tally()
-    up = uplink(tally=tally)
+    counters = Counters()
+    up = uplink(counters=counters)
     up.up([b"ann", b"b~b"])
     up.tell([b"c~c", b"dan"])
     assert up.take(1000) == [b"ann~", b"dan~"]
-    assert tally["refused_delimiter_in_frame"] == 2
+    assert counters["refused_delimiter_in_frame"] == 2
 
 
 def test_what_waited_when_the_link_broke_is_refused_as_link_down() -> None:

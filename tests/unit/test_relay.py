@@ -41,7 +41,7 @@ def test_an_event_is_one_message_and_acked_when_it_was_sent_not_before() -> None
     assert answers == []
     assert at.raw() == [b'{"username":"a","action":"move","x":1}']
     assert answers == [OK]
-    assert at.tally["events_in"] == at.tally["events_ok"] == 1
+    assert at.counters["events_in"] == at.counters["events_ok"] == 1
 
 
 def test_events_of_a_client_keep_their_order() -> None:
@@ -65,7 +65,7 @@ def test_a_bad_name_is_refused_before_anything_else_sees_it(name: object) -> Non
     assert code(at.ask("a", name, 1)) == "bad-event"
     assert seen == []
     assert at.raw() == []
-    assert at.tally["refused_bad_event"] == 1
+    assert at.counters["refused_bad_event"] == 1
     assert at.ask("a", "next") == OK
 
 
@@ -120,7 +120,7 @@ def test_what_waited_when_the_link_broke_is_answered_then() -> None:
     answers = [at.emit("a", "n", n) for n in range(3)]
     at.down()
     assert [code(answer) for (answer,) in answers] == ["link-down"] * 3
-    assert at.tally["refused_link_down"] == 3
+    assert at.counters["refused_link_down"] == 3
 
 
 def test_a_full_queue_refuses_after_a_while_and_takes_more_when_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,8 +192,8 @@ def test_every_event_is_answered_exactly_once(
         at.emit("a", name, *args)
     at.down() if breaks else at.raw()
     assert all(len(answers) == 1 for answers in at.acks)
-    refused = sum(count for name, count in at.tally.snapshot().items() if name.startswith("refused_"))
-    assert at.tally["events_in"] == at.tally["events_ok"] + refused
+    refused = sum(count for name, count in at.counters.snapshot().items() if name.startswith("refused_"))
+    assert at.counters["events_in"] == at.counters["events_ok"] + refused
 
 
 # What the server sends.
@@ -210,7 +210,7 @@ def test_a_burst_is_published_at_once_and_in_order() -> None:
         (("a",), '{"username":"ann"}'),
         (None, "two"),
     ]
-    assert at.tally["unknown_users"] == 1
+    assert at.counters["unknown_users"] == 1
 
 
 def test_a_burst_of_which_nothing_is_for_anybody_is_nothing_to_publish() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bridge.link.outgoing.delivery_tracker import Confirming
-from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.relay import upstream
 from bridge.relay.handlers import Bridge
 from bridge.relay.users import Client
@@ -19,7 +19,7 @@ HELLO = {"action": "hello", "epoch": "e"}
 
 def at(**rules: Any) -> At:
     hello = b'{"action":"hello","epoch":"e"}'
-    made = At(confirming=Confirming(hello), holding=Holding(1000, 10_000, 10_000), **rules)
+    made = At(confirming=DeliveryTracker(hello), holding=OfflineBuffer(1000, 10_000, 10_000), **rules)
     made.up()
     made.come("a")
     return made
@@ -39,7 +39,7 @@ def test_events_that_came_together_are_confirmed_one_by_one() -> None:
     assert answers == [(0, OK), (1, OK)]
     up.uplink.confirmed([b'{"confirm":5}'])
     assert answers == [(n, OK) for n in range(5)]
-    assert up.tally["events_ok"] == 5
+    assert up.counters["events_ok"] == 5
 
 
 def test_of_events_that_came_together_those_that_there_is_room_for_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_a_key_seq_of_a_clients_object_is_taken_out_and_counted() -> None:
         {"username": "a", "action": "n", "x": 1, "seq": 1},
         {"username": "a", "action": "n", "args": [1, {"seq": 700}], "seq": 2},
     ]
-    assert up.tally["keys_stripped"] == 1
+    assert up.counters["keys_stripped"] == 1
 
 
 def test_what_handlers_send_has_a_number_if_it_can_carry_one() -> None:

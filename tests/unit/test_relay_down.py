@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.errors import Refused
-from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.relay.handlers import Bridge
 from bridge.relay.users import Client
 from tests.unit.relays import At, notice
@@ -15,7 +15,7 @@ OK = {"ok": True}
 
 def at(identity: str = "sid", **rules: object) -> At:
     """A relay that holds; the link is down."""
-    return At(identity, **{"holding": Holding(1000, 1000, 400), **rules})  # type: ignore[arg-type]
+    return At(identity, **{"holding": OfflineBuffer(1000, 1000, 400), **rules})  # type: ignore[arg-type]
 
 
 def codes(answers: list[dict[str, object]]) -> list[object]:
@@ -45,7 +45,7 @@ def test_what_is_held_for_somebody_who_goes_is_refused_as_gone_and_never_sent() 
     assert codes(gone) == ["gone"]
     assert [message["username"] for message in down.said()] == ["b", "b"]
     assert kept == [OK]
-    assert down.tally["refused_gone"] == 1
+    assert down.counters["refused_gone"] == 1
 
 
 def test_an_event_under_a_name_that_its_client_no_longer_has_is_refused_as_gone() -> None:
@@ -136,7 +136,7 @@ def test_what_hooks_of_presence_return_is_not_held() -> None:
 
 @pytest.mark.parametrize("size", [10, 1000])
 def test_what_a_handler_sends_is_refused_to_it_when_it_can_not_be_held(size: int) -> None:
-    down = at(holding=Holding(1000, size, size))
+    down = at(holding=OfflineBuffer(1000, size, size))
     if size > 100:
         down.bridge.send({"a": "x" * 900})
     with pytest.raises(Refused, match="link-down"):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import Refused
-from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.relay.handlers import Bridge
 from bridge.relay.hook_results import Emit, Frame
 from bridge.relay.users import Client
@@ -54,7 +54,7 @@ def test_nothing_returned_is_nothing_sent_and_acked_ok_link_up_or_down() -> None
     at = with_event(lambda client: None)
     at.down()
     assert at.emit("a", "go") == [OK]
-    assert at.tally["events_ok"] == 1
+    assert at.counters["events_ok"] == 1
 
 
 def test_several_frames_of_one_event_have_nothing_between_them_and_one_ack() -> None:
@@ -75,7 +75,7 @@ def test_whatever_a_handler_raises_is_logged_counted_and_acked(
     (answer,) = at.emit("a", "go")
     assert (answer["ok"], answer["error"]) == (False, "handler-error")
     assert error.__name__ in str(answer["message"])
-    assert at.tally["handler_errors"] == 1
+    assert at.counters["handler_errors"] == 1
     assert any(record.exc_info for record in caplog.records)
     assert at.ask("a", "other") == OK
 
@@ -107,7 +107,7 @@ def test_what_a_handler_refuses_is_acked_with_its_code_and_its_words() -> None:
 
     at = with_event(refuse)
     assert at.emit("a", "go") == [{"ok": False, "error": "not-registered", "message": "log in first"}]
-    assert at.tally["handler_errors"] == 0
+    assert at.counters["handler_errors"] == 0
 
 
 def test_a_client_that_goes_while_its_handler_runs_is_told_and_its_message_is_not_sent() -> None:
@@ -232,7 +232,7 @@ def test_a_hook_for_the_going_that_fails_leaves_the_usual_notice_to_who_had_the_
     at.come("b")
     assert at.said() == [notice("a", "connected"), notice("a", "move"), notice("a", "disconnected"),
                          notice("b", "connected")]  # fmt: skip
-    assert at.tally["handler_errors"] == at.tally["refused_handler_error"] == 1
+    assert at.counters["handler_errors"] == at.counters["refused_handler_error"] == 1
 
 
 def test_a_hook_for_the_going_that_fails_costs_its_notice_where_the_coming_was_told_in_words_of_its_own() -> None:
@@ -302,7 +302,7 @@ def test_a_hook_may_send_besides_also_while_the_link_comes_up() -> None:
     at.down()
     at.up()
     assert at.raw() == [b"first a", b"+a", b"first b", b"+b"]
-    assert at.tally["handler_errors"] == 0
+    assert at.counters["handler_errors"] == 0
 
 
 def test_registering_on_the_way_out_leaves_no_ghost() -> None:
@@ -352,7 +352,7 @@ def test_what_on_message_returns_is_published_in_the_place_of_the_message() -> N
         ("e", 1, None), ("e", 2, ("a",)), ("e", 3, None), ("e", 4, ("a", "b")),
         ("message", "default", None), ("message", "mixed", None), ("e", 5, None),
     ]  # fmt: skip
-    assert at.tally["unknown_users"] == 1
+    assert at.counters["unknown_users"] == 1
 
 
 @pytest.mark.parametrize("result", [5, "text", {"a": 1}, object(), [5], Emit("e", {1, 2}), Emit("e", 1, 5)])  # type: ignore[arg-type]
@@ -360,7 +360,7 @@ def test_what_on_message_can_not_return_is_an_error_and_the_next_message_goes_on
     at = with_message(lambda message: result if message == "bad" else Bridge.DEFAULT)
     at.relay.burst([b"bad", b"good"])
     assert [json.loads(d.payload.json) for d in at.published] == ["good"]
-    assert at.tally["handler_errors"] == 1
+    assert at.counters["handler_errors"] == 1
 
 
 @pytest.mark.parametrize("error", [ValueError, SystemExit])
@@ -373,7 +373,7 @@ def test_an_on_message_that_raises_stops_nothing(error: type[BaseException]) -> 
     at = with_message(fail)
     at.relay.burst([b"one", b"bad", b"two"])
     assert [json.loads(d.payload.json) for d in at.published] == ["one", "two"]
-    assert at.tally["handler_errors"] == 1
+    assert at.counters["handler_errors"] == 1
 
 
 def test_default_routes_what_the_server_wrote_whatever_was_made_of_it() -> None:
@@ -419,7 +419,7 @@ def test_on_message_may_send_to_the_server() -> None:
     assert at.said() == [{"echo": "hi"}]
     at.down()
     at.relay.burst([b"hi"])  # refused as link-down, in the handler
-    assert at.tally["handler_errors"] == 1
+    assert at.counters["handler_errors"] == 1
 
 
 def test_an_emit_to_a_client_that_has_gone_is_nothing_special() -> None:
@@ -428,7 +428,7 @@ def test_an_emit_to_a_client_that_has_gone_is_nothing_special() -> None:
     at.go("a")
     at.bridge.emit("e", 1, gone)
     at.bridge.emit("e", 1, "a")
-    assert at.tally["unknown_users"] == 1
+    assert at.counters["unknown_users"] == 1
 
 
 def framed(content: Any, error: BaseException | None = None, **rules: Any) -> tuple[At, list[str | None]]:
@@ -479,7 +479,7 @@ def test_the_frames_of_an_event_are_told_when_the_link_is_down_and_when_it_is_ba
     at.down()
     assert at.emit("a", "go")[0]["error"] == "link-down"
     assert fates == ["1 link-down", "2 link-down"]
-    at, fates = framed("second", holding=Holding(3600, 10_000, 10_000))
+    at, fates = framed("second", holding=OfflineBuffer(3600, 10_000, 10_000))
     at.down()
     assert (at.emit("a", "go"), fates) == ([], [])
     at.up()

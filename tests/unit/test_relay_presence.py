@@ -152,7 +152,7 @@ def test_under_none_there_is_no_presence() -> None:
     at.come("b")
     at.up()
     assert at.said() == []
-    assert at.tally["refused_link_down"] == 1
+    assert at.counters["refused_link_down"] == 1
     assert at.told("a", "bridge:user") == []
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.link.outgoing.delivery_tracker import Confirming
-from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.relay import replies
 from bridge.relay.handlers import Bridge
 from tests.unit.relays import At
@@ -44,7 +44,7 @@ def test_an_event_that_asks_for_an_ack_is_answered_by_the_server() -> None:
     hear(up, "before", {"reply_to": message["reply_to"], "gold": 10}, "after")
     assert plain(answers) == [{"ok": True, "reply": {"gold": 10}}]
     assert [json.loads(json.loads(d.payload.json)) for d in up.published if d.event == "message"] == ["before", "after"]
-    assert up.tally["keys_stripped"] == 1
+    assert up.counters["keys_stripped"] == 1
 
 
 def test_an_event_that_asks_for_none_leaves_without_an_id() -> None:
@@ -53,14 +53,14 @@ def test_an_event_that_asks_for_none_leaves_without_an_id() -> None:
     first, second = up.said()
     assert "reply_to" not in first
     assert "reply_to" in second
-    assert up.tally["events_ok"] == 1
+    assert up.counters["events_ok"] == 1
 
 
 def test_without_room_or_a_link_the_ack_says_so() -> None:
     up = at()
     up.down()
     assert plain(up.emit("a", "n"))[0]["error"] == "link-down"
-    up = at(holding=Holding(0.01, 1000, 1000))
+    up = at(holding=OfflineBuffer(0.01, 1000, 1000))
     up.down()
     told: Log[dict[str, object]] = Log()
     up.relay.events("a", [(1, ["n"])], lambda _, answer: told.add(answer), True)
@@ -99,7 +99,7 @@ def test_an_event_that_can_not_be_encoded_is_not_waited_for(monkeypatch: pytest.
 
 
 def test_with_confirm_the_answer_is_the_ack_and_a_confirmation_is_none() -> None:
-    up = at(confirming=Confirming(b"{}"))
+    up = at(confirming=DeliveryTracker(b"{}"))
     answers = up.emit("a", "n")
     (message,) = up.said()
     assert list(message) == ["username", "action", "reply_to", "seq"]
@@ -110,7 +110,7 @@ def test_with_confirm_the_answer_is_the_ack_and_a_confirmation_is_none() -> None
 
 
 def test_with_confirm_an_event_that_is_sent_again_has_the_same_id_and_one_answer() -> None:
-    up = at(confirming=Confirming(b"{}"))
+    up = at(confirming=DeliveryTracker(b"{}"))
     answers = up.emit("a", "n")
     (first,) = up.said()
     up.down()

@@ -140,10 +140,10 @@ def test_whatever_clients_do_at_once_the_server_is_told_what_it_can_believe(iden
     assert histories[-1] == set(at.users.names)
     assert {client.sid for client in at.users.clients} == set(left)
     assert all(len(answers) == 1 for answers in at.acks)
-    answered = at.tally["events_ok"] + sum(
-        count for name, count in at.tally.snapshot().items() if name.startswith("refused_")
+    answered = at.counters["events_ok"] + sum(
+        count for name, count in at.counters.snapshot().items() if name.startswith("refused_")
     )
-    assert at.tally["events_in"] == answered == len(at.acks)
+    assert at.counters["events_in"] == answered == len(at.acks)
 
 
 def test_one_client_registered_by_many_threads_at_once_is_one_user_at_a_time() -> None:

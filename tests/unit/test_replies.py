@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.decoding import DECODE
 from bridge.errors import Refused, TooMany
 from bridge.relay import replies as module
@@ -23,10 +23,10 @@ class Asking:
     """`answers`: (client, ack id, answer), as they come."""
 
     def __init__(self, seconds: float = 1000, key: str = "reply_to", number: bool = False) -> None:
-        self.tally = Tally()
-        self.undelivered = Undelivered(self.tally, lambda most: ())
+        self.counters = Counters()
+        self.undelivered = Undelivered(self.counters, lambda most: ())
         rules = RepliesRules(seconds, key, number)
-        self.key, self.replies = key, Replies(rules, DECODE, Acks(self.tally), self.tally, self.undelivered)
+        self.key, self.replies = key, Replies(rules, DECODE, Acks(self.counters), self.counters, self.undelivered)
         self.answers: Log[tuple[str, int, Any]] = Log()
         self.others: list[list[bytes]] = []
 
@@ -70,7 +70,7 @@ def test_the_message_without_its_id_is_the_answer_of_that_one_client() -> None:
     at.hear({"reply_to": key, "username": "ann", "x": [1, None]})
     assert at.told == [("a", 7, {"ok": True, "reply": {"username": "ann", "x": [1, None]}})]
     assert at.others == []
-    assert at.tally["events_ok"] == 1
+    assert at.counters["events_ok"] == 1
 
 
 def test_an_answer_may_come_before_the_bridge_knows_that_it_has_sent() -> None:
@@ -95,7 +95,7 @@ def test_a_second_answer_is_counted_and_dropped_and_what_is_no_id_given_out_here
     at.hear({"reply_to": key}, *({"reply_to": other} for other in others))
     assert len(at.told) == 1
     assert [json.loads(frame)["reply_to"] for frame in at.others[0]] == others
-    assert at.tally["replies_unknown"] == 1
+    assert at.counters["replies_unknown"] == 1
     (row,) = at.undelivered.rows()
     assert (row["kind"], row["to"]) == ("late-reply", None)
 
@@ -123,7 +123,7 @@ def test_a_pages_own_value_passes_unless_it_could_pass_for_an_id_or_is_where_one
     assert [message.get("reply_to") for message in messages[:4]] == ["msg-17", 5, None, None]
     assert list(messages[4]) == ["x", "reply_to"]
     assert messages[4]["reply_to"] not in ("own", key)
-    assert at.tally["keys_stripped"] == 3
+    assert at.counters["keys_stripped"] == 3
 
 
 @pytest.mark.parametrize("spoil", ["{text}{{", "x{text}x{{", "{text}\0{text}", "'{text}"])
@@ -134,7 +134,7 @@ def test_an_answer_that_can_not_be_read_is_for_nobody(spoil: str) -> None:
     text = json.dumps({"reply_to": key, "pin": 1})
     at.hear(spoil.format(text=text).encode())
     assert at.others == []
-    assert at.tally["replies_unknown"] == 1
+    assert at.counters["replies_unknown"] == 1
     at.hear(b'{"reply_to":"msg-17"}{')
     assert at.others == [[b'{"reply_to":"msg-17"}{']]
 
@@ -148,8 +148,8 @@ def test_without_an_answer_in_time_the_client_is_told_so_and_a_late_one_is_dropp
         for n in (1, 2)
     ]
     at.hear({"reply_to": keys[0]})
-    assert at.tally["replies_unknown"] == 1
-    assert at.tally["refused_no_reply"] == 2
+    assert at.counters["replies_unknown"] == 1
+    assert at.counters["refused_no_reply"] == 2
 
 
 def test_the_time_runs_from_when_the_event_is_with_the_server() -> None:
@@ -172,9 +172,9 @@ def test_what_was_refused_is_told_so_and_not_waited_for() -> None:
     assert at.told == [
         ("a", 1, {"ok": True, "reply": {}}), ("a", 2, {"ok": False, "error": "link-down", "message": "why"}),
     ]  # fmt: skip
-    assert at.tally["refused_link_down"] == 2
+    assert at.counters["refused_link_down"] == 2
     at.hear({"reply_to": keys[2]})
-    assert at.tally["replies_unknown"] == 1
+    assert at.counters["replies_unknown"] == 1
 
 
 def test_what_was_not_sent_at_all_is_forgotten_without_a_word() -> None:
@@ -206,7 +206,7 @@ def test_what_is_no_object_with_that_key_is_a_message_like_any_other(frame: byte
     at = Asking()
     at.hear(b"first", frame)
     assert at.others == [[b"first", frame]]
-    assert at.tally["replies_unknown"] == 0
+    assert at.counters["replies_unknown"] == 0
 
 
 def test_a_burst_without_any_is_passed_on_as_it_is() -> None:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.decoding import DECODE
 from bridge.messages import Delivery, Texts
-from bridge.relay.event_message import Inbound
+from bridge.relay.event_message import EventMessages
 from bridge.relay.json_lookalike import looks_like_object
-from bridge.relay.routing import Outbound, OutboundRules
+from bridge.relay.routing import Routing, RoutingRules
 
 #: User -> the clients that it has.
 THERE = {"ann": ("a1", "a2"), "bob": ("b1",), "größe": ("g1",), "": ("e1",)}
@@ -31,9 +31,9 @@ class Router:
     """An Outbound over THERE, and what it counts."""
 
     def __init__(self, payload: str = "text", event_key: str | None = None, user_key: str | None = "username") -> None:
-        self.tally = Tally()
-        rules = OutboundRules(payload, "message", event_key, user_key)
-        self.outbound = Outbound(rules, DECODE, sids, self.tally)
+        self.counters = Counters()
+        rules = RoutingRules(payload, "message", event_key, user_key)
+        self.outbound = Routing(rules, DECODE, sids, self.counters)
 
     def route(self, frame: str | bytes) -> list[Delivery]:
         return self.outbound.route(frame.encode() if isinstance(frame, str) else frame)
@@ -44,7 +44,7 @@ class Router:
         return deliveries[0].to if deliveries else ()
 
     def counted(self) -> dict[str, int]:
-        return {name: count for name, count in self.tally.snapshot().items() if count}
+        return {name: count for name, count in self.counters.snapshot().items() if count}
 
 
 # From the server.
@@ -297,8 +297,8 @@ def test_any_bytes_go_to_all_to_some_or_to_nobody_but_raise_nothing(data: bytes,
 # Towards the server.
 
 
-def inbound(user_key: str | None = "username", reserved: Iterable[str] = ("username", "action")) -> Inbound:
-    return Inbound(user_key, "action", reserved, Tally())
+def inbound(user_key: str | None = "username", reserved: Iterable[str] = ("username", "action")) -> EventMessages:
+    return EventMessages(user_key, "action", reserved, Counters())
 
 
 @pytest.mark.parametrize(
@@ -326,12 +326,12 @@ def test_arguments_follow_the_user_and_the_action(args: list[object], rest: dict
 
 
 def test_a_client_can_not_set_the_bridges_own_keys() -> None:
-    tally = Tally()
-    table = Inbound("username", "action", {"username", "action"}, tally)
+    counters = Counters()
+    table = EventMessages("username", "action", {"username", "action"}, counters)
     payload: dict[str, object] = {"action": "win", "x": 1, "username": "eve", "Username": "eve"}
     message = table.message("ann", "move", [payload])
     assert message == {"username": "ann", "action": "move", "x": 1, "Username": "eve"}
-    assert tally["keys_stripped"] == 2
+    assert counters["keys_stripped"] == 2
     assert payload["username"] == "eve"  # the client's own object is left as it was
 
 

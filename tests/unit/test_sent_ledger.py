@@ -7,10 +7,10 @@ import struct
 
 import pytest
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.link.outgoing import sent_ledger as module
-from bridge.link.outgoing.queue import Uplink
-from bridge.link.outgoing.sent_ledger import Handed
+from bridge.link.outgoing.queue import OutgoingQueue
+from bridge.link.outgoing.sent_ledger import SentLedger
 from bridge.link.sockets import acknowledged
 from tests.tcpserver import TcpServer
 from tests.unit.links import Linked
@@ -21,7 +21,7 @@ def test_frames_beyond_what_was_acknowledged_are_counted_of_one_send_by_its_shar
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "TOGETHER", 0)
-    handed = Handed()
+    handed = SentLedger()
     for size, frames in ((100, 10), (50, 1), (10, 3)):
         handed.add(size, frames)
     assert [handed.beyond(n) for n in (200, 160, 159, 153, 150, 149, 100, 99, 55, 1, 0)] == [
@@ -34,7 +34,7 @@ def test_frames_beyond_what_was_acknowledged_are_counted_of_one_send_by_its_shar
 def test_of_what_was_handed_long_ago_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REMEMBERED", 100)
     monkeypatch.setattr(module, "TOGETHER", 0)
-    handed = Handed()
+    handed = SentLedger()
     for _ in range(1_000):
         handed.add(30, 1)
     assert handed.beyond(0) == 3
@@ -44,7 +44,7 @@ def test_of_what_was_handed_long_ago_nothing_is_kept(monkeypatch: pytest.MonkeyP
 
 
 def test_small_sends_are_remembered_together() -> None:
-    handed = Handed()
+    handed = SentLedger()
     for _ in range(100_000):
         handed.add(60, 1)
     assert len(handed._sends) <= 100_000 * 60 / module.TOGETHER + 100
@@ -52,7 +52,7 @@ def test_small_sends_are_remembered_together() -> None:
     assert handed.beyond(0) == 100_000
 
 
-def sent(up: Uplink, *payloads: bytes) -> None:
+def sent(up: OutgoingQueue, *payloads: bytes) -> None:
     for payload in payloads:
         up.send([payload])
     up.take(1 << 20)
@@ -60,19 +60,19 @@ def sent(up: Uplink, *payloads: bytes) -> None:
 
 
 def test_the_uplink_counts_what_had_been_sent_and_was_not_acknowledged() -> None:
-    tally = Tally()
-    up = uplink(tally=tally)
+    counters = Counters()
+    up = uplink(counters=counters)
     up.up([])
     sent(up, b"a", b"b", b"c")
     up.down(in_flight=False)
     up.over(None)
-    assert tally["frames_unconfirmed"] == 0
+    assert counters["frames_unconfirmed"] == 0
     up.over(2)
-    assert tally["frames_unconfirmed"] == 2
+    assert counters["frames_unconfirmed"] == 2
     up.up([])
     up.down(in_flight=False)
     up.over(0)
-    assert tally["frames_unconfirmed"] == 2
+    assert counters["frames_unconfirmed"] == 2
 
 
 def test_the_kernel_says_what_was_acknowledged_also_after_a_reset() -> None:
@@ -101,9 +101,9 @@ def test_what_a_server_that_stalls_and_is_reset_takes_with_it_is_counted() -> No
             linked.uplink.send([b"x" * 100_000])
         peer.reset()
         linked.state("waiting")
-        out = linked.tally["frames_out"]
-        assert linked.tally["frames_unconfirmed"] > 0
-        assert linked.tally["frames_unconfirmed"] <= out + 3  # those in flight are not in frames_out
+        out = linked.counters["frames_out"]
+        assert linked.counters["frames_unconfirmed"] > 0
+        assert linked.counters["frames_unconfirmed"] <= out + 3  # those in flight are not in frames_out
 
 
 def test_of_a_server_that_has_read_everything_and_closes_nothing_is_counted() -> None:
@@ -114,4 +114,4 @@ def test_of_a_server_that_has_read_everything_and_closes_nothing_is_counted() ->
         peer.frames.wait_count(1)
         peer.close()
         linked.state("waiting")
-        assert linked.tally["frames_unconfirmed"] == 0
+        assert linked.counters["frames_unconfirmed"] == 0

@@ -6,8 +6,8 @@ import pytest
 
 from bridge.delivery.history import History, Stored
 from bridge.recovery import session_registry as module
-from bridge.recovery.session_registry import Greeting, Sessions
-from bridge.recovery.session_token import Tokens
+from bridge.recovery.session_registry import Greeting, SessionRegistry
+from bridge.recovery.session_token import TokenSigner
 from bridge.wire.offsets import Offsets
 from bridge.wire.websocket_frames import frame
 
@@ -21,7 +21,7 @@ class Bridge:
         self.now = 0.0
         self.offsets = Offsets()
         self.history = History(WINDOW, limit, lambda: self.now)
-        self.sessions = Sessions(Tokens(key), self.offsets, self.history, WINDOW, lambda: self.now)
+        self.sessions = SessionRegistry(TokenSigner(key), self.offsets, self.history, WINDOW, lambda: self.now)
 
     def say(self, count: int = 1) -> str:
         """Messages; the offset of the last."""

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.recovery.session_token import Token, Tokens
+from bridge.recovery.session_token import SessionToken, TokenSigner
 
 KEY = b"0123456789abcdef0123456789abcdef"
-TOKENS = Tokens(KEY)
+TOKENS = TokenSigner(KEY)
 
 
 def test_a_pid_is_read_back() -> None:
-    assert TOKENS.read(TOKENS.make("session", "sid_-1")) == Token("session", "sid_-1")
+    assert TOKENS.read(TOKENS.make("session", "sid_-1")) == SessionToken("session", "sid_-1")
 
 
 def test_no_two_pids_are_the_same() -> None:
@@ -21,7 +21,7 @@ def test_no_two_pids_are_the_same() -> None:
 
 
 def test_a_pid_of_another_key_is_none() -> None:
-    assert Tokens(b"another key of thirty-two bytes!").read(TOKENS.make("session", "sid")) is None
+    assert TokenSigner(b"another key of thirty-two bytes!").read(TOKENS.make("session", "sid")) is None
 
 
 @given(st.data())
@@ -31,7 +31,7 @@ def test_a_pid_that_was_changed_is_none(data: st.DataObject) -> None:
     char = data.draw(st.characters().filter(lambda char: char != pid[at]))
     changed = TOKENS.read(pid[:at] + char + pid[at + 1 :])
     # The last character of a signature in base64 has bits that are not used.
-    assert changed is None or (at == len(pid) - 1 and changed == Token("session", "sid"))
+    assert changed is None or (at == len(pid) - 1 and changed == SessionToken("session", "sid"))
 
 
 @given(st.none() | st.integers() | st.text() | st.binary() | st.lists(st.text()))

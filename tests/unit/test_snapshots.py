@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import tracemalloc
 
-from bridge.counters import Tally
-from bridge.delivery.conflation_key import KeysOf
+from bridge.counters import Counters
+from bridge.delivery.conflation_key import ConflationKeys
 from bridge.delivery.snapshots import ENTRY, Snapshots
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 
 
-def snapshots(*events: str, field: str | None = None, limit: int = 1 << 20) -> tuple[Snapshots, Tally]:
-    tally = Tally()
-    return Snapshots(events, KeysOf(field), limit, tally), tally
+def snapshots(*events: str, field: str | None = None, limit: int = 1 << 20) -> tuple[Snapshots, Counters]:
+    counters = Counters()
+    return Snapshots(events, ConflationKeys(field), limit, counters), counters
 
 
 def values(kept: Snapshots, user: str | None = None) -> list[tuple[str, object]]:
@@ -56,18 +56,18 @@ def test_what_was_for_a_user_is_for_that_user_alone() -> None:
 
 
 def test_what_has_been_without_news_for_longest_goes_first() -> None:
-    kept, tally = snapshots("message", field="id", limit=3 * (ENTRY + 20))
+    kept, counters = snapshots("message", field="id", limit=3 * (ENTRY + 20))
     for number in (1, 2, 3, 1, 4):
         kept.note([Delivery("message", Payload.of({"id": number}))])
     assert values(kept) == [("message", {"id": 3}), ("message", {"id": 1}), ("message", {"id": 4})]
-    assert tally["snapshot_dropped"] == 1
+    assert counters["snapshot_dropped"] == 1
     assert 0 < kept.size <= 3 * (ENTRY + 20)
 
 
 def test_one_value_over_the_limit_is_not_kept() -> None:
-    kept, tally = snapshots("message", limit=500)
+    kept, counters = snapshots("message", limit=500)
     kept.note([texts("x" * 1_000)])
-    assert (values(kept), kept.size, tally["snapshot_dropped"]) == ([], 0, 1)
+    assert (values(kept), kept.size, counters["snapshot_dropped"]) == ([], 0, 1)
 
 
 def test_a_value_costs_no_more_than_is_counted() -> None:

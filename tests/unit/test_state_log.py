@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bridge.link import state_log
-from bridge.link.state_log import Changes
+from bridge.link.state_log import StateLog
 from tests.waiting import Log
 
 
@@ -34,12 +34,12 @@ log = logging.Logger("test")
 UP, DOWN = "connected to here", "link down: closed"
 
 
-def say(told: Changes, kind: str) -> None:
+def say(told: StateLog, kind: str) -> None:
     told.say(logging.INFO, kind, kind)
 
 
 def test_each_kind_that_is_new_is_a_line_at_once(lines: Log[str]) -> None:
-    told = Changes(log)
+    told = StateLog(log)
     for kind in (UP, DOWN, "link down: refused"):
         say(told, kind)
     assert lines.entries == [f"= {UP}", f"= {DOWN}", "= link down: refused"]
@@ -51,7 +51,7 @@ def test_thirteen_changes_to_and_fro_are_two_lines_and_later_one_with_their_numb
 ) -> None:
     monkeypatch.setattr(state_log, "QUIET", 3)
     monkeypatch.setattr(state_log, "SETTLED", 2)
-    told = Changes(log)
+    told = StateLog(log)
     for _ in range(7):
         say(told, UP)
         say(told, DOWN)
@@ -61,7 +61,7 @@ def test_thirteen_changes_to_and_fro_are_two_lines_and_later_one_with_their_numb
 
 
 def test_what_has_come_and_stays_is_said_soon_though_it_was_said_before(lines: Log[str]) -> None:
-    told = Changes(log)
+    told = StateLog(log)
     for kind in (UP, DOWN, UP):
         say(told, kind)
     assert lines.entries == [f"= {UP}", f"= {DOWN}"]
@@ -74,7 +74,7 @@ def test_what_has_come_and_stays_is_said_soon_though_it_was_said_before(lines: L
 def test_what_does_not_change_is_said_again_once_in_a_while(lines: Log[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_log, "QUIET", 0.01)
     monkeypatch.setattr(state_log, "REMIND", 0.2)
-    told = Changes(log)
+    told = StateLog(log)
     began = time.monotonic()
     count = 0
     while len(lines.entries) < 2:
@@ -86,7 +86,7 @@ def test_what_does_not_change_is_said_again_once_in_a_while(lines: Log[str], mon
 
 
 def test_news_between_comes_at_once_and_with_the_number_of_what_was_not_said(lines: Log[str]) -> None:
-    told = Changes(log)
+    told = StateLog(log)
     for kind in (UP, DOWN, UP, DOWN, "link closed"):
         say(told, kind)
     assert lines.entries[2] == "= link closed (2 more changes since the line before)"
@@ -94,7 +94,7 @@ def test_news_between_comes_at_once_and_with_the_number_of_what_was_not_said(lin
 
 
 def test_at_the_end_what_was_not_said_and_is_so_is_said(lines: Log[str]) -> None:
-    told = Changes(log)
+    told = StateLog(log)
     for kind in (UP, DOWN, UP):
         say(told, kind)
     told.close()

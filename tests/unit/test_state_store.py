@@ -1,4 +1,4 @@
-"""state_store.py: the key and who is who outlive the process, are nobody else's, and a disk that is full ends nothing."""
+"""The key and who is who outlive the process, are nobody else's, and a disk that is full ends nothing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from bridge import state_store as module
-from bridge.state_store import State
+from bridge.state_store import StateStore
 
 
-def opened(folder: Path) -> State:
-    state = State(folder)
+def opened(folder: Path) -> StateStore:
+    state = StateStore(folder)
     state.open()
     return state
 
@@ -24,16 +24,16 @@ def mode(path: Path) -> int:
 
 def test_the_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "state"
-    key = State(folder).key()
+    key = StateStore(folder).key()
     assert len(key) >= 32
-    assert State(folder).key() == key
-    assert State(tmp_path / "other").key() != key
+    assert StateStore(folder).key() == key
+    assert StateStore(tmp_path / "other").key() != key
     assert (mode(folder), mode(folder / "key")) == (0o700, 0o600)
     assert [path.name for path in folder.iterdir()] == ["key"]
 
 
 def test_a_folder_and_a_key_that_others_may_read_are_closed_to_them(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateStore(tmp_path)
     state.key()
     os.chmod(tmp_path, 0o755)
     os.chmod(tmp_path / "key", 0o644)
@@ -93,7 +93,7 @@ def test_a_key_file_without_a_key_is_said_and_not_used(
     bad: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "key").write_bytes(bad)
-    assert len(State(tmp_path).key()) >= 32
+    assert len(StateStore(tmp_path).key()) >= 32
     assert f"{tmp_path / 'key'} has no key in it" in caplog.text
     assert (tmp_path / "key").read_bytes() == bad
 
@@ -105,7 +105,7 @@ def test_a_full_disk_is_one_line_and_the_bridge_goes_on(
         raise OSError(28, "No space left on device", str(tmp_path / "key"))
 
     monkeypatch.setattr(os, "link", full)
-    state = State(tmp_path)
+    state = StateStore(tmp_path)
     assert state.key() != state.key()
     assert f"No space left on device: {tmp_path / 'key'}" in caplog.text
     assert list(tmp_path.iterdir()) == []
@@ -167,7 +167,7 @@ def test_what_can_not_be_written_is_bounded(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_without_a_store_nobody_is_known() -> None:
-    state = State(Path("nowhere"))
+    state = StateStore(Path("nowhere"))
     state.remember("s1", "ann")
     assert state.recall("s1") is None
     assert not Path("nowhere").exists()

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bridge.link import time_slice
-from bridge.link.time_slice import Turn
+from bridge.link.time_slice import TimeSlice
 
 
 class Machine:
@@ -25,7 +25,7 @@ class Machine:
 
     def run(self, reads: int, work: float) -> int:
         """How often others were let run."""
-        turn = Turn()
+        turn = TimeSlice()
         for _ in range(reads):
             assert turn.read(self, 3) == b"xxx"
             self.now += work

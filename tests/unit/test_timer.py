@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bridge.timer import Alarm
+from bridge.timer import Timer
 from tests.waiting import PATIENCE, Log
 
 
@@ -23,9 +23,9 @@ def ended(name: str) -> bool:
 
 def test_it_rings_at_its_time_and_not_before() -> None:
     rang: Log[float] = Log()
-    alarm = Alarm(lambda: rang.add(time.monotonic()), "test-once")
+    timer = Timer(lambda: rang.add(time.monotonic()), "test-once")
     at = time.monotonic() + 0.05
-    alarm.set(at)
+    timer.set(at)
     assert rang.wait_count(1)[0] >= at
     assert ended("test-once")
 
@@ -37,7 +37,7 @@ def test_it_rings_again_when_it_is_told_to() -> None:
         rang.add(1)
         return time.monotonic() + 0.01 if len(rang.entries) < 3 else None
 
-    Alarm(ring, "test-again").set(time.monotonic())
+    Timer(ring, "test-again").set(time.monotonic())
     rang.wait_count(3)
     assert ended("test-again")
     assert len(rang.entries) == 3
@@ -45,26 +45,26 @@ def test_it_rings_again_when_it_is_told_to() -> None:
 
 def test_an_earlier_time_replaces_a_later_one_and_not_the_other_way_round() -> None:
     rang: Log[int] = Log()
-    alarm = Alarm(lambda: rang.add(1), "test-earlier")
-    alarm.set(time.monotonic() + 1000)
-    alarm.set(time.monotonic())
-    alarm.set(time.monotonic() + 1000)
+    timer = Timer(lambda: rang.add(1), "test-earlier")
+    timer.set(time.monotonic() + 1000)
+    timer.set(time.monotonic())
+    timer.set(time.monotonic() + 1000)
     rang.wait_count(1)
-    alarm.off()
+    timer.off()
     assert ended("test-earlier")
 
 
 def test_there_is_one_thread_however_often_it_is_set_and_none_when_it_is_off() -> None:
-    alarm = Alarm(lambda: None, "test-threads")
+    timer = Timer(lambda: None, "test-threads")
     assert threads("test-threads") == []
     for n in range(10):
-        alarm.set(time.monotonic() + 1000 - n)
+        timer.set(time.monotonic() + 1000 - n)
     assert len(threads("test-threads")) == 1
-    alarm.off()
+    timer.off()
     assert ended("test-threads")
-    alarm.set(time.monotonic() + 1000)
+    timer.set(time.monotonic() + 1000)
     assert len(threads("test-threads")) == 1
-    alarm.off()
+    timer.off()
     assert ended("test-threads")
 
 
@@ -73,12 +73,12 @@ def test_it_can_be_set_again_while_it_rings() -> None:
 
     def ring() -> float | None:
         if not rang.entries:
-            alarm.set(time.monotonic())
+            timer.set(time.monotonic())
         rang.add(1)
         return None
 
-    alarm = Alarm(ring, "test-while")
-    alarm.set(time.monotonic())
+    timer = Timer(ring, "test-while")
+    timer.set(time.monotonic())
     rang.wait_count(2)
     assert ended("test-while")
 
@@ -92,8 +92,8 @@ def test_what_failed_is_logged_and_tried_again(error: BaseException, caplog: pyt
         if len(rang.entries) == 1:
             raise error
 
-    alarm = Alarm(ring, "test-again-after-a-bug")
-    alarm.set(time.monotonic())
+    timer = Timer(ring, "test-again-after-a-bug")
+    timer.set(time.monotonic())
     rang.wait_count(2)
     assert ended("test-again-after-a-bug")
     assert "test-again-after-a-bug" in caplog.text

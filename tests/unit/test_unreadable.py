@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.decoding import DECODE
 from bridge.messages import Delivery, Texts
 from bridge.relay.json_lookalike import looks_like_object, worth_a_look
-from bridge.relay.routing import Outbound, OutboundRules
+from bridge.relay.routing import Routing, RoutingRules
 from tests.unit.relays import singly
 
 PAYLOADS = ["text", "json", "bytes"]
@@ -59,9 +59,9 @@ class Router:
     """An Outbound to ann and bob, each with one client."""
 
     def __init__(self, payload: str, refuse: bool = True, event_key: str | None = None, key: str = "username") -> None:
-        self.tally = Tally()
-        rules = OutboundRules(payload, "message", event_key, key, refuse=refuse)
-        self.outbound = Outbound(rules, DECODE, self.sids, self.tally)
+        self.counters = Counters()
+        rules = RoutingRules(payload, "message", event_key, key, refuse=refuse)
+        self.outbound = Routing(rules, DECODE, self.sids, self.counters)
 
     def sids(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
         found = [name for name in dict.fromkeys(names) if name in ("ann", "bob", "caf\ufffd")]
@@ -86,7 +86,7 @@ def test_what_looks_like_an_object_and_can_not_be_read_goes_to_nobody_alone_and_
         router = Router(payload)
         to = [one.to for one in router.burst(*burst)]
         assert to == [("bob",) if each == good else None for each in burst if each != frame]
-        assert router.tally["unreadable"] == (payload != "json" or not DECODE.to_text(frame)[1])
+        assert router.counters["unreadable"] == (payload != "json" or not DECODE.to_text(frame)[1])
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -110,7 +110,7 @@ def test_what_can_be_read_but_for_little_still_goes_to_its_user_alone(payload: s
         to = [one.to for one in router.burst(*burst)]
         strict = b"NaN" not in frame and b"Infinity" not in frame and b"a\nb" not in frame
         assert to.count(("ann",)) == (burst.count(frame) if payload != "json" or strict else 0)
-        assert router.tally["unreadable"] == 0
+        assert router.counters["unreadable"] == 0
 
 
 @pytest.mark.parametrize("payload", ["text", "bytes"])
@@ -128,7 +128,7 @@ def test_what_does_not_look_like_an_object_or_can_be_read_goes_to_all_as_it_is(p
     for burst in ([data], [data, data], [b'{"username":"bob"}', data]):
         router = Router(payload)
         assert [one.to for one in router.burst(*burst)].count(None) == burst.count(data)
-        assert router.tally["unreadable"] == 0
+        assert router.counters["unreadable"] == 0
 
 
 @pytest.mark.parametrize("frame", SPOILT)
@@ -136,10 +136,10 @@ def test_told_to_broadcast_it_goes_to_all_but_not_where_values_are_promised(fram
     for payload in ("text", "bytes"):
         router = Router(payload, refuse=False)
         assert [one.to for one in router.burst(frame.encode())] == [None]
-        assert router.tally["unreadable"] == 0
+        assert router.counters["unreadable"] == 0
     router = Router("json", refuse=False)
     assert router.burst(frame.encode()) == []
-    assert (router.tally["not_json"], router.tally["unreadable"]) == (1, 0)
+    assert (router.counters["not_json"], router.counters["unreadable"]) == (1, 0)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -239,7 +239,7 @@ def test_the_log_says_what_is_wrong_at_which_byte_and_what_would_let_it_pass(
     assert said in line
     assert "--unreadable broadcast" in line
     assert len(line) < 300
-    assert router.tally["unreadable"] == 3
+    assert router.counters["unreadable"] == 3
 
 
 def test_objects_for_all_that_can_be_read_stay_in_one_piece() -> None:
@@ -254,6 +254,6 @@ def test_a_handler_is_given_it_and_only_what_it_leaves_to_the_settings_is_refuse
     decoded = router.outbound.decode_or_none(b"move {x}")
     assert decoded is not None
     assert decoded[0] == "move {x}"
-    assert router.tally["unreadable"] == 0
+    assert router.counters["unreadable"] == 0
     assert router.outbound.default(*decoded) == []
-    assert router.tally["unreadable"] == 1
+    assert router.counters["unreadable"] == 1

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.link.framing.registry import framing_out
-from bridge.link.outgoing.delivery_tracker import Confirming
-from bridge.link.outgoing.offline_buffer import Holding
-from bridge.link.outgoing.queue import Uplink
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
+from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.messages import AsIs
 from tests.unit.uplinks import By, Outcomes
 from tests.waiting import PATIENCE, Log
@@ -27,25 +27,27 @@ HELLO = b'{"hello":1}'
 LIMIT = 200
 
 
-def confirmer(tally: Tally | None = None, max_frame: int = 100, holding: Holding | None = None) -> Uplink:
-    return Uplink(
-        framing_out("~", max_frame), LIMIT, lambda: None, tally or Tally(),
-        holding=Holding(1000, 10_000, 10_000) if holding is None else holding, confirming=Confirming(HELLO),
+def confirmer(
+    counters: Counters | None = None, max_frame: int = 100, holding: OfflineBuffer | None = None
+) -> OutgoingQueue:
+    return OutgoingQueue(
+        framing_out("~", max_frame), LIMIT, lambda: None, counters or Counters(),
+        holding=OfflineBuffer(1000, 10_000, 10_000) if holding is None else holding, confirming=DeliveryTracker(HELLO),
     )  # fmt: skip
 
 
-def take(up: Uplink, at_most: int = 1 << 30) -> list[bytes]:
+def take(up: OutgoingQueue, at_most: int = 1 << 30) -> list[bytes]:
     """What is handed to the connection, frame by frame."""
     return b"".join(up.take(at_most)).split(b"~")[:-1]
 
 
-def sent(up: Uplink) -> list[bytes]:
+def sent(up: OutgoingQueue) -> list[bytes]:
     frames = take(up)
     up.sent()
     return frames
 
 
-def confirm(up: Uplink, *numbers: int) -> list[bytes]:
+def confirm(up: OutgoingQueue, *numbers: int) -> list[bytes]:
     return up.confirmed([b'{"confirm":%d}' % number for number in numbers])
 
 
@@ -96,8 +98,8 @@ def test_other_messages_are_left_in_the_burst() -> None:
 
 
 def test_what_was_not_confirmed_is_sent_again_first_and_in_order_then_what_came_meanwhile() -> None:
-    tally = Tally()
-    up, done = confirmer(tally), Outcomes()
+    counters = Counters()
+    up, done = confirmer(counters), Outcomes()
     up.up([])
     for name in ("1", "2", "3", "4"):
         up.send([b'{"n":%b}' % name.encode()], done.of(name))
@@ -107,14 +109,14 @@ def test_what_was_not_confirmed_is_sent_again_first_and_in_order_then_what_came_
     up.down(in_flight=False)
     up.send([b'{"n":5}'], done.of("5"))
     assert [done[name] for name in ("1", "2", "3", "4", "5")] == [[None], [], [], [], []]
-    assert tally["frames_unconfirmed"] == 2
+    assert counters["frames_unconfirmed"] == 2
     up.up([b'{"ann":1}'])
     up.send([b'{"n":6}'], done.of("6"))
     assert sent(up) == [
         HELLO, b'{"ann":1}', b'{"n":2,"seq":2}', b'{"n":3,"seq":3}',
         b'{"n":4,"seq":4}', b'{"n":5,"seq":5}', b'{"n":6,"seq":6}',
     ]  # fmt: skip
-    assert tally["frames_resent"] == 2
+    assert counters["frames_resent"] == 2
     confirm(up, 6)
     assert [done[name] for name in "123456"] == [[None]] * 6
     assert up.waiting == 0
@@ -167,15 +169,15 @@ def test_what_is_not_confirmed_for_a_user_who_has_gone_is_refused_when_the_link_
 
 
 def test_a_number_beyond_what_was_sent_is_counted_and_confirms_nothing() -> None:
-    tally = Tally()
-    up, done = confirmer(tally), Outcomes()
+    counters = Counters()
+    up, done = confirmer(counters), Outcomes()
     up.up([])
     up.send([b"{}"], done.of("1"))
     confirm(up, 1)
     sent(up)
     confirm(up, 2)
     assert done["1"] == []
-    assert tally["confirms_unknown"] == 2
+    assert counters["confirms_unknown"] == 2
 
 
 def test_what_can_not_carry_a_number_is_acked_when_it_was_sent_and_not_sent_again() -> None:
@@ -241,7 +243,7 @@ def test_the_frame_limit_holds_with_the_number() -> None:
 
 
 def test_what_is_too_big_for_the_number_that_it_gets_at_last_is_refused_then() -> None:
-    up, done = confirmer(max_frame=20, holding=Holding(1000, 10_000, 10_000)), Outcomes()
+    up, done = confirmer(max_frame=20, holding=OfflineBuffer(1000, 10_000, 10_000)), Outcomes()
     for n in range(10):  # all of them checked with the number 1; the last one gets 10
         up.send([b'{"x":"1234"}'], done.of(str(n)))
     up.up([])
@@ -267,9 +269,9 @@ def test_numbers_have_no_gaps_over_what_was_refused_or_expired() -> None:
 
 
 def test_a_handlers_frames_are_sent_again_together_if_only_some_were_sent() -> None:
-    up = Uplink(
-        framing_out("none", 100), LIMIT, lambda: None, Tally(),
-        holding=Holding(1000, 1000, 1000), confirming=Confirming(HELLO),
+    up = OutgoingQueue(
+        framing_out("none", 100), LIMIT, lambda: None, Counters(),
+        holding=OfflineBuffer(1000, 1000, 1000), confirming=DeliveryTracker(HELLO),
     )  # fmt: skip
     done = Outcomes()
     up.up([])
@@ -315,21 +317,21 @@ def test_what_can_not_be_confirmed_any_more_is_refused_when_the_bridge_stops() -
 
 
 def test_a_frame_is_counted_as_unconfirmed_once_for_each_connection_that_had_it() -> None:
-    tally = Tally()
-    up = confirmer(tally=tally)
+    counters = Counters()
+    up = confirmer(counters=counters)
     up.up([])
     up.send([b"{}"])
     sent(up)
     up.down(in_flight=False)
-    assert tally["frames_unconfirmed"] == 1
+    assert counters["frames_unconfirmed"] == 1
     for _ in range(3):  # that took nothing
         up.up([])
         up.down(in_flight=False)
-    assert tally["frames_unconfirmed"] == 1
+    assert counters["frames_unconfirmed"] == 1
     up.up([])
     sent(up)
     up.down(in_flight=False)
-    assert tally["frames_unconfirmed"] == 2
+    assert counters["frames_unconfirmed"] == 2
     up.close()
 
 
@@ -352,9 +354,9 @@ class AtLeastOnce(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.up = Uplink(
-            framing_out("~", 1000), 1 << 20, lambda: None, Tally(),
-            holding=Holding(1000, 1 << 20, 1 << 20), confirming=Confirming(HELLO),
+        self.up = OutgoingQueue(
+            framing_out("~", 1000), 1 << 20, lambda: None, Counters(),
+            holding=OfflineBuffer(1000, 1 << 20, 1 << 20), confirming=DeliveryTracker(HELLO),
         )  # fmt: skip
         self.open = self.busy = False
         self.wire: list[bytes] = []  # what the connection has and the server has not read
@@ -423,7 +425,7 @@ TestAtLeastOnce = AtLeastOnce.TestCase
 
 
 def test_a_server_that_confirms_nothing_does_not_have_more_kept_with_each_connection() -> None:
-    up = confirmer(holding=Holding(1000, 300, 300))
+    up = confirmer(holding=OfflineBuffer(1000, 300, 300))
     kept = []
     for _ in range(5):
         for _ in range(50):

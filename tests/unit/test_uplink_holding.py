@@ -7,27 +7,29 @@ import time
 
 import pytest
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.link.outgoing.message import JOINED
-from bridge.link.outgoing.offline_buffer import Holding
-from bridge.link.outgoing.queue import Uplink
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
+from bridge.link.outgoing.queue import OutgoingQueue
 from tests.unit.uplinks import By, Outcomes, Tilde, uplink
 from tests.waiting import PATIENCE, Log
 
 
-def holder(seconds: float = 1000, size: int = 1000, client: int = 1000, tally: Tally | None = None) -> Uplink:
-    return uplink(holding=Holding(seconds, size, client), tally=tally)
+def holder(
+    seconds: float = 1000, size: int = 1000, client: int = 1000, counters: Counters | None = None
+) -> OutgoingQueue:
+    return uplink(holding=OfflineBuffer(seconds, size, client), counters=counters)
 
 
-def sent(up: Uplink) -> list[bytes]:
+def sent(up: OutgoingQueue) -> list[bytes]:
     """What waits, frame by frame, which is sent now."""
     frames = b"".join(up.take(1 << 30)).split(b"~")[:-1]
     up.sent()
     return frames
 
 
-def messages_of(up: Uplink, payloads: list[bytes], by: By | None = None) -> Log[str]:
+def messages_of(up: OutgoingQueue, payloads: list[bytes], by: By | None = None) -> Log[str]:
     """What the senders of these are told, in words."""
     said: Log[str] = Log()
     for payload in payloads:
@@ -65,15 +67,15 @@ def test_what_waited_when_the_link_broke_is_held_before_what_comes_later() -> No
 
 
 def test_what_was_in_flight_when_the_link_broke_is_refused_at_once_and_not_sent_again() -> None:
-    tally = Tally()
-    up, done = holder(tally=tally), Outcomes()
+    counters = Counters()
+    up, done = holder(counters=counters), Outcomes()
     up.up([])
     up.send([b"1"], done.of("1"))
     up.send([b"2"], done.of("2"))
     assert up.take(1) == [b"1~"]
     up.down(in_flight=True)
     assert (done["1"], done["2"]) == (["link-down"], [])
-    assert tally["frames_unconfirmed"] == 1
+    assert counters["frames_unconfirmed"] == 1
     up.up([])
     assert sent(up) == [b"2"]
 
@@ -256,7 +258,10 @@ def test_what_waits_for_a_link_that_is_up_is_not_touched_when_the_bridge_stops()
 def test_large_ones_and_those_that_are_sent_apart_are_held_as_well() -> None:
     framing = Tilde()
     framing.separate = True
-    up, done = Uplink(framing, 1000, lambda: None, Tally(), holding=Holding(1000, 1000, 1000)), Outcomes()
+    up, done = (
+        OutgoingQueue(framing, 1000, lambda: None, Counters(), holding=OfflineBuffer(1000, 1000, 1000)),
+        Outcomes(),
+    )
     up.send([b"1", b"2"], done.of("12"))
     up.up([])
     assert up.take(1) == [b"1~"]

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from bridge.errors import Refused
-from bridge.link.outgoing.queue import Uplink
+from bridge.link.outgoing.queue import OutgoingQueue
 from tests.unit.uplinks import uplink
 from tests.waiting import PATIENCE
 
@@ -17,7 +17,7 @@ from tests.waiting import PATIENCE
 class Crowd:
     """Two threads that send 500 events each, and wait after each that is refused until something has moved."""
 
-    def __init__(self, up: Uplink) -> None:
+    def __init__(self, up: OutgoingQueue) -> None:
         self.up = up
         self.fates: list[list[str]] = [[] for _ in range(1_000)]
         self.moved, self.one_sent = threading.Event(), threading.Event()

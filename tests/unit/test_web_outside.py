@@ -10,19 +10,19 @@ import pytest
 from flask import Flask
 from werkzeug.test import Client, TestResponse
 
-from bridge.counters import Tally
-from bridge.web import Outside
+from bridge.counters import Counters
+from bridge.web import OuterLayer
 
 
 class Site:
-    """An Outside around two apps; `inside` is what reached the inner one."""
+    """An OuterLayer around two apps; `inside` is what reached the inner one."""
 
     def __init__(self) -> None:
         self.inside: list[dict[str, Any]] = []
-        self.tally = Tally()
+        self.counters = Counters()
         pages = Flask("pages", static_folder=None)
         pages.add_url_rule("/static/<path:name>", "static", lambda name: f"the file {name}")
-        self.client = Client(Outside(self._inside, pages.wsgi_app, self.tally))
+        self.client = Client(OuterLayer(self._inside, pages.wsgi_app, self.counters))
 
     def _inside(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self.inside.append(environ)
@@ -51,7 +51,7 @@ def test_an_old_client_is_told_what_it_is_and_what_is_needed(eio: str, called: s
     for words in ("3.x or 4.x", "/socket.io/socket.io.js"):
         assert words in answer.text
     assert site.inside == []
-    assert site.tally["old_clients"] == 1
+    assert site.counters["old_clients"] == 1
 
 
 def test_the_log_says_so_with_the_page_once_a_minute_at_most(caplog: pytest.LogCaptureFixture) -> None:
@@ -62,7 +62,7 @@ def test_the_log_says_so_with_the_page_once_a_minute_at_most(caplog: pytest.LogC
     (line,) = [record.getMessage() for record in caplog.records]
     assert "2.x" in line
     assert "http://here/game.html" in line
-    assert site.tally["old_clients"] == 5
+    assert site.counters["old_clients"] == 5
 
 
 def test_what_a_page_calls_itself_can_not_write_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -85,7 +85,7 @@ def test_everything_else_goes_inside_as_it_came(path: str) -> None:
     (environ,) = site.inside
     assert environ["PATH_INFO"] == path.partition("?")[0]
     assert environ["QUERY_STRING"] == path.partition("?")[2]
-    assert site.tally["old_clients"] == 0
+    assert site.counters["old_clients"] == 0
 
 
 def test_a_websocket_is_not_offered_compression() -> None:

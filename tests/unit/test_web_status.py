@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from bridge.counters import COUNTERS, Tally
-from bridge.web import Sources, add_status
+from bridge.counters import COUNTERS, Counters
+from bridge.web import StatusSources, add_status
 
 DOWN: dict[str, object] = {"state": "waiting", "reason": "nothing listens", "since": 1700000000.5, "next_try_s": 0.4}
 UP: dict[str, object] = {"state": "connected", "reason": None, "since": 1700000001.5, "next_try_s": None}
 
 
 class Site:
-    """An app with the three routes; `link` and the tally are what they read."""
+    """An app with the three routes; `link` and the counters are what they read."""
 
     def __init__(self) -> None:
-        self.link, self.tally = DOWN, Tally()
+        self.link, self.counters = DOWN, Counters()
         app = Flask("status")
-        sources = Sources(
-            "here:8000", "1.2.3", lambda: self.link, lambda: 3, lambda: 2, self.tally.snapshot, lambda: {"waits": 7}
+        sources = StatusSources(
+            "here:8000", "1.2.3", lambda: self.link, lambda: 3, lambda: 2, self.counters.snapshot, lambda: {"waits": 7}
         )
         add_status(app, sources)
         self.client = app.test_client()
@@ -53,7 +53,7 @@ def test_a_link_without_a_reason_has_one_all_the_same(state: str) -> None:
 
 def test_the_status_has_the_link_the_counts_and_every_counter_by_name() -> None:
     site = Site()
-    site.tally.count("frames_in", 7)
+    site.counters.count("frames_in", 7)
     answer = site.client.get("/bridge/status").json
     assert answer is not None
     assert answer["link"] == {"server": "here:8000", **DOWN}
@@ -65,7 +65,7 @@ def test_the_status_has_the_link_the_counts_and_every_counter_by_name() -> None:
 def test_each_answer_is_of_the_moment_and_not_to_be_kept() -> None:
     site = Site()
     assert site.client.get("/bridge/status").json["counters"]["events_in"] == 0  # type: ignore[index]
-    site.tally.count("events_in")
+    site.counters.count("events_in")
     assert site.client.get("/bridge/status").json["counters"]["events_in"] == 1  # type: ignore[index]
     for path in ("/healthz", "/readyz", "/bridge/status"):
         assert site.client.get(path).headers["Cache-Control"] == "no-store"

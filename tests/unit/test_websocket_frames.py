@@ -1,4 +1,4 @@
-"""websocket_frames.py against RFC 6455: an encoder of masked frames, written from the RFC, says what there is to be read."""
+"""Frames against RFC 6455: an encoder of masked frames, written from the RFC, says what there is to be read."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bridge.delivery.write_buffer import MOST_PARTS, Backlog, LatestBacklog, Segment
+from bridge.delivery.write_buffer import MOST_PARTS, LatestWriteBuffer, Segment, WriteBuffer
 from bridge.wire.socketio_packets import encode_acks
 from bridge.wire.websocket_frames import BINARY, frame
 
@@ -60,7 +60,7 @@ class Made:
 SIZES = st.lists(st.tuples(st.sampled_from([0, 1, 119, 120, 200, 3000]), st.integers(0, 2)), min_size=1, max_size=5)
 
 
-def taken(backlog: Backlog | LatestBacklog, at_most: int) -> bytes:
+def taken(backlog: WriteBuffer | LatestWriteBuffer, at_most: int) -> bytes:
     """Send as many bytes as that in one piece."""
     parts = backlog.parts()
     assert len(parts) <= MOST_PARTS
@@ -69,7 +69,7 @@ def taken(backlog: Backlog | LatestBacklog, at_most: int) -> bytes:
     return data
 
 
-def rest(backlog: Backlog | LatestBacklog) -> bytes:
+def rest(backlog: WriteBuffer | LatestWriteBuffer) -> bytes:
     """Send all there is."""
     sent = b""
     while backlog.size:
@@ -80,7 +80,7 @@ def rest(backlog: Backlog | LatestBacklog) -> bytes:
 class Machine(RuleBasedStateMachine):
     """A backlog beside a list of the messages that wait in it."""
 
-    def __init__(self, backlog: Backlog | LatestBacklog) -> None:
+    def __init__(self, backlog: WriteBuffer | LatestWriteBuffer) -> None:
         super().__init__()
         self.backlog, self.made = backlog, Made()
         self.known = 0  # messages made that the list has had already
@@ -138,7 +138,7 @@ class InOrder(Machine):
     """A Backlog: all that was added and not cut."""
 
     def __init__(self) -> None:
-        super().__init__(Backlog())
+        super().__init__(WriteBuffer())
 
     def add(self, segment: Segment) -> None:
         self.backlog.add(segment)
@@ -167,7 +167,7 @@ class Newest(Machine):
     """A LatestBacklog: of what has not begun to go out, the newest of each key."""
 
     def __init__(self) -> None:
-        super().__init__(LatestBacklog())
+        super().__init__(LatestWriteBuffer())
 
     def supersede(self, messages: list[Message]) -> int:
         """Each in place of the one before with its key, unless that one has begun to go out; how many gave way."""
@@ -212,7 +212,7 @@ TestNewest.settings = settings(max_examples=150, stateful_step_count=30, deadlin
 @settings(deadline=None)
 @given(st.lists(SIZES, max_size=200), st.lists(st.integers(1, 20_000)))
 def test_what_is_added_is_sent_in_order_in_any_pieces(added: list[list[tuple[int, int]]], pieces: list[int]) -> None:
-    backlog, made = Backlog(), Made()
+    backlog, made = WriteBuffer(), Made()
     for sizes in added:
         backlog.add(made.segment(sizes))
     sent = b"".join(taken(backlog, piece) for piece in pieces) + rest(backlog)
@@ -222,7 +222,7 @@ def test_what_is_added_is_sent_in_order_in_any_pieces(added: list[list[tuple[int
 
 
 def test_what_is_left_of_a_half_sent_message_stays_whole_however_often_others_are_cut() -> None:
-    backlog, made = Backlog(), Made()
+    backlog, made = WriteBuffer(), Made()
     backlog.add(made.segment([(100, 0), (100, 1)]), 150)  # in the second one's text
     backlog.add(made.segment([(100, 0)] * 3))
     assert backlog.cut(1) == 1

@@ -10,23 +10,25 @@ from collections.abc import Sequence
 
 import pytest
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.link.framing.registry import framing_out
-from bridge.link.outgoing.offline_buffer import Holding
-from bridge.link.outgoing.queue import Uplink
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
+from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.link.sockets import takes
-from bridge.link.writer_watch import LOOKS, Progress
+from bridge.link.writer_watch import LOOKS, WriterWatch
 from tests.tcpserver import TcpServer
 from tests.unit.links import Linked
 from tests.waiting import PATIENCE, Log
 
 
-class Stuck(Uplink):
+class Stuck(OutgoingQueue):
     """A queue whose writer is stuck at one place, once, until it is let go."""
 
-    def __init__(self, where: str, tally: Tally) -> None:
-        super().__init__(framing_out("~", 1 << 20), 1 << 26, lambda: None, tally, holding=Holding(60, 1 << 20, 1 << 20))
+    def __init__(self, where: str, counters: Counters) -> None:
+        super().__init__(
+            framing_out("~", 1 << 20), 1 << 26, lambda: None, counters, holding=OfflineBuffer(60, 1 << 20, 1 << 20)
+        )
         self.where, self.go, self.came, self.went = where, threading.Event(), threading.Event(), threading.Event()
 
     def _stop(self, where: str) -> None:
@@ -51,7 +53,7 @@ class Stuck(Uplink):
 @pytest.mark.parametrize("where", ["taken", "sent", "told"])
 def test_a_writer_that_is_stuck_is_given_up_and_what_waited_goes_out_once_on_the_next_connection(where: str) -> None:
     fates: Log[tuple[int, Refused | None]] = Log()
-    with TcpServer() as server, Linked(server.port, queue=lambda tally: Stuck(where, tally)) as linked:
+    with TcpServer() as server, Linked(server.port, queue=lambda counters: Stuck(where, counters)) as linked:
         stuck = linked.uplink
         assert isinstance(stuck, Stuck)
         first = server.accept()
@@ -71,10 +73,10 @@ def test_a_writer_that_is_stuck_is_given_up_and_what_waited_goes_out_once_on_the
         told = dict(fates.wait_count(5))
         assert sorted(n for n, error in told.items() if error is None) == [0] * (where == "told") + [1, 2, 3, 4]
         lost = 0 if where == "told" else 1
-        assert linked.tally["frames_unconfirmed"] == lost
-        assert linked.tally["writer_stalls"] == 1
+        assert linked.counters["frames_unconfirmed"] == lost
+        assert linked.counters["writer_stalls"] == 1
         assert first.frames.entries == ([] if where == "taken" else [b"0"])
-        assert linked.tally["link_connects"] == 2
+        assert linked.counters["link_connects"] == 2
 
 
 def test_a_look_says_how_much_a_socket_took_unless_it_is_full() -> None:
@@ -126,7 +128,7 @@ def test_only_who_is_at_one_place_at_each_look_is_stuck(marks: list[int | None],
             return None
         return found
 
-    progress = Progress(told.add, each=0.001)
+    progress = WriterWatch(told.add, each=0.001)
     progress.begin(mark)
     if stuck:
         assert told.wait_count(1) == [pytest.approx(0.001 * LOOKS)]
@@ -139,7 +141,7 @@ def test_only_who_is_at_one_place_at_each_look_is_stuck(marks: list[int | None],
 
 def test_a_writer_of_an_old_connection_takes_nothing_of_the_next_one() -> None:
     """Also one that was woken, but did not run before the link was up again."""
-    uplink = Uplink(framing_out("~", 100), 1 << 20, lambda: None, Tally())
+    uplink = OutgoingQueue(framing_out("~", 100), 1 << 20, lambda: None, Counters())
     uplink.up([])
     got: Log[Sequence[bytes]] = Log()
     waits = threading.Thread(target=lambda: got.add(uplink.take(100)))

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
-from bridge.link.outgoing.queue import Uplink
+from bridge.link.outgoing.queue import OutgoingQueue
 
 __all__ = ["LIMIT", "By", "Outcomes", "Tilde", "uplink"]
 
@@ -56,7 +56,7 @@ class Outcomes:
         return self.calls[name]
 
 
-def uplink(overflows: list[int] | None = None, tally: Tally | None = None, **more: Any) -> Uplink:
+def uplink(overflows: list[int] | None = None, counters: Counters | None = None, **more: Any) -> OutgoingQueue:
     """`more`: holding, confirming."""
     told = overflows if overflows is not None else []
-    return Uplink(Tilde(), LIMIT, lambda: told.append(1), tally or Tally(), **more)
+    return OutgoingQueue(Tilde(), LIMIT, lambda: told.append(1), counters or Counters(), **more)

@@ -1,0 +1,1 @@
+"""What waits for the link: the queue in front of its writer, what is held, and what became of each message."""

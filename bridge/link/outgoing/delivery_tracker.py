@@ -16,9 +16,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from bridge.link.codec import NotJson, bare, parse
-from bridge.link.outgoing.message import Entry
+from bridge.link.outgoing.message import OutgoingMessage
 
-__all__ = ["Confirming", "confirmations"]
+__all__ = ["DeliveryTracker", "confirmations"]
 
 #: No burst without it has a confirmation in it.
 _KEY = b'"confirm"'
@@ -27,14 +27,14 @@ _LONGEST = 100  # bytes that a confirmation has at most, white space included
 _OBJECT = re.compile(rb"[\s\0]*(?:\xef\xbb\xbf[\s\0]*)*\{")
 
 
-class Confirming:
+class DeliveryTracker:
     """The numbers of one epoch. `hello`: the payload that every connection begins with."""
 
     def __init__(self, hello: bytes) -> None:
         self.hello = hello
         self.size = 0  # bytes that were handed to a connection and are not confirmed
         self._given = self._handed = 0  # the last number that was given, and that a connection has had
-        self._unconfirmed: deque[Entry] = deque()
+        self._unconfirmed: deque[OutgoingMessage] = deque()
 
     def __len__(self) -> int:
         return len(self._unconfirmed)
@@ -55,21 +55,21 @@ class Confirming:
                 written.append(payload)
         return written
 
-    def give(self, entry: Entry) -> None:
+    def give(self, entry: OutgoingMessage) -> None:
         """The numbers that its frames were written with are given away. None, if it carries none."""
         numbers = sum(map(_carries, entry.payloads))
         if numbers:
             entry.first, entry.last = self._given + 1, self._given + numbers
             self._given = entry.last
 
-    def take_back(self, entries: Iterable[Entry]) -> None:
+    def take_back(self, entries: Iterable[OutgoingMessage]) -> None:
         """None of these, the last that were numbered, was handed to a connection: their numbers are free again."""
         for entry in entries:
             if entry.last:
                 self._given = min(self._given, entry.first - 1)
                 entry.first = entry.last = 0
 
-    def handed(self, entry: Entry) -> None:
+    def handed(self, entry: OutgoingMessage) -> None:
         """One more of its pieces goes to the connection."""
         if not entry.unconfirmed:
             entry.unconfirmed = True
@@ -81,27 +81,27 @@ class Confirming:
             number = entry.first - 1 + sum(map(_carries, entry.payloads[: entry.at]))
         self._handed = max(self._handed, number)
 
-    def confirm(self, number: int) -> list[Entry] | None:
+    def confirm(self, number: int) -> list[OutgoingMessage] | None:
         """Those whose every frame is confirmed now; None for a number that no connection has had."""
         if number > self._handed:
             return None
-        confirmed: list[Entry] = []
+        confirmed: list[OutgoingMessage] = []
         while self._unconfirmed and self._unconfirmed[0].last <= number:
             confirmed.append(self._forget(self._unconfirmed.popleft()))
         return confirmed
 
-    def again(self) -> list[Entry]:
+    def again(self) -> list[OutgoingMessage]:
         """What the next connection has to be sent again, in order."""
         for entry in self._unconfirmed:
             entry.at, entry.again = 0, True
         return list(self._unconfirmed)
 
-    def give_up(self, entries: Iterable[Entry]) -> None:
+    def give_up(self, entries: Iterable[OutgoingMessage]) -> None:
         """These are not sent again."""
         given_up = {self._forget(entry) for entry in entries}
         self._unconfirmed = deque(entry for entry in self._unconfirmed if entry not in given_up)
 
-    def _forget(self, entry: Entry) -> Entry:
+    def _forget(self, entry: OutgoingMessage) -> OutgoingMessage:
         entry.unconfirmed = False
         self.size -= entry.size
         return entry

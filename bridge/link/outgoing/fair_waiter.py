@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Line"]
+__all__ = ["FairWaiter"]
 
 
-class Line:
+class FairWaiter:
     """One line. `has_room` is asked under the lock."""
 
     def __init__(self, lock: threading.RLock, has_room: Callable[[], bool]) -> None:

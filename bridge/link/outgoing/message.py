@@ -2,7 +2,7 @@
 
 State only. Must not know queues, limits or sockets.
 
-Use: `entry = Entry(len(payloads), done, sender)`; `entry.fill(pieces_of(framing, payloads))`.
+Use: `entry = OutgoingMessage(len(payloads), done, sender)`; `entry.fill(pieces_of(framing, payloads))`.
 """
 
 from __future__ import annotations
@@ -11,23 +11,33 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
 
 __all__ = [
-    "EMPTY", "JOINED", "Done", "Entry", "Fates", "Framing", "Sender", "finish", "fits", "frames_in", "notices_of",
+    "EMPTY",
+    "JOINED",
+    "BatchFraming",
+    "Fates",
+    "OnBehalfOf",
+    "OnDelivered",
+    "OutgoingMessage",
+    "finish",
+    "fits",
+    "frames_in",
+    "notices_of",
     "pieces_of",
 ]  # fmt: skip
 
 #: Called once, when the fact is known: None for handed over, else why not.
-Done = Callable[[Refused | None], None]
+OnDelivered = Callable[[Refused | None], None]
 
 #: Bytes of payloads that are framed together; more is taken, and acked, piece by piece.
 JOINED = 128 * 1024
 EMPTY = 64  # bytes that a frame of none counts as, or any number of them could wait
 
 
-class Sender(Protocol):
+class OnBehalfOf(Protocol):
     """On whose behalf something is sent."""
 
     @property
@@ -39,7 +49,7 @@ class Sender(Protocol):
         """Whether its user is there still, as far as the server is told; asked when the link is back."""
 
 
-class Framing(Protocol):
+class BatchFraming(Protocol):
     """An encoder as registry.py makes them."""
 
     separate: bool
@@ -50,7 +60,7 @@ class Framing(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class OutgoingMessage:
     """`pieces`: frames, which are sent in order, all joined in one piece or each in one of its own;
     `count`: how many frames; `at`: how many pieces were taken.
 
@@ -61,8 +71,8 @@ class Entry:
     """
 
     count: int = 1
-    done: Done | None = None
-    by: Sender | None = None
+    done: OnDelivered | None = None
+    by: OnBehalfOf | None = None
     presence: bool = False
     pieces: Sequence[bytes] = ()
     size: int = 0
@@ -89,40 +99,40 @@ class Entry:
 
 
 #: What became of these: None for well, else why not.
-Fates = list[tuple[Entry, Refused | None]]
+Fates = list[tuple[OutgoingMessage, Refused | None]]
 
 
-def pieces_of(framing: Framing, payloads: Sequence[bytes]) -> list[bytes]:
+def pieces_of(framing: BatchFraming, payloads: Sequence[bytes]) -> list[bytes]:
     """The payloads, framed; apart if they have to be or are large. Raises Refused."""
     if framing.separate or sum(map(len, payloads)) > JOINED:
         return [framing.frame(payload) for payload in payloads]
     return [framing.frames(payloads)]
 
 
-def fits(framing: Framing, payloads: Sequence[bytes]) -> None:
+def fits(framing: BatchFraming, payloads: Sequence[bytes]) -> None:
     """Raise Refused if one of these can't be sent as it is."""
     for payload in payloads:
         framing.frame(payload)
 
 
 def notices_of(
-    framing: Framing, payloads: Sequence[bytes], tally: Tally, done: Done | None = None
-) -> tuple[list[Entry], Fates]:
+    framing: BatchFraming, payloads: Sequence[bytes], counters: Counters, done: OnDelivered | None = None
+) -> tuple[list[OutgoingMessage], Fates]:
     """Presence notices, and what became of those that none can be made of. What a handler wrote in place of one and
     can't be sent is counted. `done`: is told of the last of them; of nothing, that it was sent."""
-    notices, fate = list[Entry](), None
+    notices, fate = list[OutgoingMessage](), None
     for payload in payloads:
         try:
-            notice = Entry(presence=True)
+            notice = OutgoingMessage(presence=True)
             notice.fill([framing.frame(payload)])
             notices.append(notice)
         except Refused as error:
-            tally.refuse(error.code, "presence", error.message)
+            counters.refuse(error.code, "presence", error.message)
             fate = error
     if done is None:
         return notices, []
     if not notices:
-        return [], [(Entry(done=done), fate)]
+        return [], [(OutgoingMessage(done=done), fate)]
     notices[-1].done = done
     return notices, []
 
@@ -135,6 +145,6 @@ def finish(fates: Fates) -> None:
             done(outcome)
 
 
-def frames_in(taken: Iterable[tuple[Entry, int]]) -> int:
+def frames_in(taken: Iterable[tuple[OutgoingMessage, int]]) -> int:
     """How many frames these are: entries, each with which of its pieces."""
     return sum([entry.frames_in(piece) for entry, piece in taken])

@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections import deque
 
 from bridge.errors import TooMany
-from bridge.link.outgoing.message import Entry
+from bridge.link.outgoing.message import OutgoingMessage
 
-__all__ = ["Holding"]
+__all__ = ["OfflineBuffer"]
 
 
-class Holding:
+class OfflineBuffer:
     """`seconds`: how long each is held; `size`, `client_size`: bytes in all, and of one client. `bytes`: those that
     are held."""
 
     def __init__(self, seconds: float, size: int, client_size: int) -> None:
         self.seconds = seconds
         self.most, self._client_most = size, client_size
-        self._held: deque[Entry] = deque()
+        self._held: deque[OutgoingMessage] = deque()
         self.bytes = 0
         self._clients: dict[str, int] = {}
 
@@ -34,7 +34,7 @@ class Holding:
         """When the first one is over, by its owner's clock."""
         return self._held[0].until if self._held else None
 
-    def add(self, entry: Entry, now: float) -> None:
+    def add(self, entry: OutgoingMessage, now: float) -> None:
         """Hold it. Raises TooMany if there is no room for it."""
         size = entry.size
         if entry.by is not None and self._clients.get(entry.by.key, 0) + size > self._client_most:
@@ -48,9 +48,9 @@ class Holding:
         entry.until = entry.until or now + self.seconds
         self._held.append(entry)
 
-    def expired(self, now: float) -> list[Entry]:
+    def expired(self, now: float) -> list[OutgoingMessage]:
         """Those whose time is over, which are not held any more."""
-        over: list[Entry] = []
+        over: list[OutgoingMessage] = []
         while self._held and self._held[0].until <= now:
             entry = self._held.popleft()
             over.append(entry)
@@ -58,7 +58,7 @@ class Holding:
             self._forget(entry)
         return over
 
-    def take(self) -> list[Entry]:
+    def take(self) -> list[OutgoingMessage]:
         """All of them, in order; then nothing is held."""
         entries = list(self._held)
         self._held.clear()
@@ -66,7 +66,7 @@ class Holding:
         self.bytes = 0
         return entries
 
-    def _forget(self, entry: Entry) -> None:
+    def _forget(self, entry: OutgoingMessage) -> None:
         if entry.by is None:
             return
         left = self._clients.pop(entry.by.key, 0) - entry.size

@@ -17,17 +17,26 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from bridge.counters import Tally
+from bridge.counters import Counters
 from bridge.errors import Refused
-from bridge.link.outgoing.delivery_tracker import Confirming, confirmations
-from bridge.link.outgoing.fair_waiter import Line
-from bridge.link.outgoing.message import JOINED, Done, Entry, Framing, Sender, finish, frames_in, notices_of
-from bridge.link.outgoing.offline_buffer import Holding
-from bridge.link.outgoing.resend_state import BROKE, Keeping
-from bridge.link.outgoing.sent_ledger import Handed
-from bridge.timer import Alarm
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker, confirmations
+from bridge.link.outgoing.fair_waiter import FairWaiter
+from bridge.link.outgoing.message import (
+    JOINED,
+    BatchFraming,
+    OnBehalfOf,
+    OnDelivered,
+    OutgoingMessage,
+    finish,
+    frames_in,
+    notices_of,
+)
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
+from bridge.link.outgoing.resend_state import BROKE, ResendState
+from bridge.link.outgoing.sent_ledger import SentLedger
+from bridge.timer import Timer
 
-__all__ = ["JOINED", "PRESENCE_LIMIT", "Done", "Uplink"]
+__all__ = ["JOINED", "PRESENCE_LIMIT", "OnDelivered", "OutgoingQueue"]
 
 log = logging.getLogger("bridge.link")
 
@@ -35,7 +44,7 @@ log = logging.getLogger("bridge.link")
 PRESENCE_LIMIT = 8 * 1024 * 1024
 
 
-class Uplink:
+class OutgoingQueue:
     """The queue of one link. `limit`: bytes that may wait, or be unconfirmed, before events are refused as
     `link-busy`; `holding`: what is held while the link is down, without it events are refused then;
     `confirming`: what the server has not confirmed, without it nothing is numbered or sent again.
@@ -46,23 +55,23 @@ class Uplink:
 
     def __init__(
         self,
-        framing: Framing,
+        framing: BatchFraming,
         limit: int,
         on_overflow: Callable[[], None],
-        tally: Tally,
+        counters: Counters,
         *,
-        holding: Holding | None = None,
-        confirming: Confirming | None = None,
+        holding: OfflineBuffer | None = None,
+        confirming: DeliveryTracker | None = None,
     ) -> None:
-        self._framing, self._limit, self._on_overflow, self._tally = framing, limit, on_overflow, tally
-        self._keeping = Keeping(framing, holding, confirming, limit)
-        self._expiry = Alarm(self._expire, "bridge-expiry")
+        self._framing, self._limit, self._on_overflow, self._counters = framing, limit, on_overflow, counters
+        self._keeping = ResendState(framing, holding, confirming, limit)
+        self._expiry = Timer(self._expire, "bridge-expiry")
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._line = Line(self._lock, self._has_room)
-        self._queue: deque[Entry] = deque()
-        self._taken: list[tuple[Entry, int]] = []  # each with which of its pieces
-        self._handed = Handed()
+        self._line = FairWaiter(self._lock, self._has_room)
+        self._queue: deque[OutgoingMessage] = deque()
+        self._taken: list[tuple[OutgoingMessage, int]] = []  # each with which of its pieces
+        self._handed = SentLedger()
         self._events = self._presence = 0  # bytes that wait
         self._moved = time.monotonic()  # when the link last took something, or could have
         self._open, self._connection, self._stops = False, 0, False  # connections are numbered
@@ -82,10 +91,10 @@ class Uplink:
         """Implements connection.Outgoing."""
         return self._moved if self._open and (self._queue or self._taken) else None
 
-    def up(self, payloads: Sequence[bytes], done: Done | None = None) -> None:
+    def up(self, payloads: Sequence[bytes], done: OnDelivered | None = None) -> None:
         """The link is there. The payloads go out before anything else, then what was not confirmed, then what was
         held; what was sent for a user who has gone is refused. `done`: is told of the payloads."""
-        notices, none = notices_of(self._framing, [*self._keeping.hello, *payloads], self._tally, done)
+        notices, none = notices_of(self._framing, [*self._keeping.hello, *payloads], self._counters, done)
         with self._changed:
             self._open = True
             self._connection += 1
@@ -102,10 +111,10 @@ class Uplink:
     def send(
         self,
         payloads: Sequence[bytes],
-        done: Done | None = None,
+        done: OnDelivered | None = None,
         *,
         has_room: bool = False,
-        by: Sender | None = None,
+        by: OnBehalfOf | None = None,
     ) -> None:
         """Queue the payloads, in order and with nothing between them; hold them while the link is down.
 
@@ -113,7 +122,7 @@ class Uplink:
         it is sent and `done` is not called. `has_room`: the caller has waited for it, see `room`.
         `by`: on whose behalf.
         """
-        entry = Entry(len(payloads), done, by, payloads=payloads)
+        entry = OutgoingMessage(len(payloads), done, by, payloads=payloads)
         if not self._keeping.numbers:
             self._keeping.frame(entry)  # outside of the lock
         with self._changed:
@@ -160,10 +169,10 @@ class Uplink:
     def _has_room(self) -> bool:
         return not self._open or self._events < self._limit
 
-    def tell(self, payloads: Sequence[bytes], done: Done | None = None) -> None:
+    def tell(self, payloads: Sequence[bytes], done: OnDelivered | None = None) -> None:
         """Queue a presence notice. While the link is down it is not kept: presence is announced
         anew when it comes back."""
-        notices, none = notices_of(self._framing, payloads, self._tally, done)
+        notices, none = notices_of(self._framing, payloads, self._counters, done)
         with self._changed:
             size = self._presence + sum(notice.size for notice in notices)
             queued, overflow = self._open, self._open and size > PRESENCE_LIMIT
@@ -186,12 +195,12 @@ class Uplink:
                 if entries:
                     self._forget(entries)
             if entries is None:
-                self._tally.note("confirms_unknown", "! the server confirms %d, which it has not been sent", number)
+                self._counters.note("confirms_unknown", "! the server confirms %d, which it has not been sent", number)
             else:
                 finish([(entry, None) for entry in entries])
         return others
 
-    def _forget(self, confirmed: list[Entry]) -> None:
+    def _forget(self, confirmed: list[OutgoingMessage]) -> None:
         self._moved = time.monotonic()
         self._events -= sum([entry.size for entry in confirmed])
         if not all(entry.at for entry in confirmed):  # they were to be sent again, which is not needed any more
@@ -227,12 +236,12 @@ class Uplink:
         self._moved = time.monotonic()
         taken = self._release()
         self._handed.add(sum([len(entry.pieces[piece]) for entry, piece in taken]), frames_in(taken))
-        self._tally.count("frames_out", frames_in(taken))
+        self._counters.count("frames_out", frames_in(taken))
         if self._keeping.numbers:
-            self._tally.count("frames_resent", frames_in([one for one in taken if one[0].again]))
+            self._counters.count("frames_resent", frames_in([one for one in taken if one[0].again]))
         finish([(entry, None) for entry, piece in taken if not entry.last and piece == len(entry.pieces) - 1])
 
-    def _release(self) -> list[tuple[Entry, int]]:
+    def _release(self) -> list[tuple[OutgoingMessage, int]]:
         with self._changed:
             taken, self._taken = self._taken, []
             for entry, piece in taken:
@@ -264,7 +273,7 @@ class Uplink:
 
     def _report(self, lost: int, unconfirmed: int) -> None:
         if lost + unconfirmed:
-            self._tally.count("frames_unconfirmed", lost + unconfirmed)
+            self._counters.count("frames_unconfirmed", lost + unconfirmed)
         if lost:
             log.warning("! %d frames were in flight when the link broke", lost)
         if unconfirmed:
@@ -274,7 +283,7 @@ class Uplink:
         """Implements connection.Outgoing. What has a number is known anyway, and is sent again."""
         count = 0 if acknowledged is None or self._keeping.numbers else self._handed.beyond(acknowledged)
         if count:
-            self._tally.count("frames_unconfirmed", count)
+            self._counters.count("frames_unconfirmed", count)
             log.warning("! %d frames had been handed to the old connection and may not have arrived", count)
 
     def close(self, patience: float = 0.0) -> None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from bridge.errors import Refused, TooMany
-from bridge.link.outgoing.delivery_tracker import Confirming
-from bridge.link.outgoing.message import Entry, Fates, Framing, pieces_of
-from bridge.link.outgoing.offline_buffer import Holding
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker
+from bridge.link.outgoing.message import BatchFraming, Fates, OutgoingMessage, pieces_of
+from bridge.link.outgoing.offline_buffer import OfflineBuffer
 
-__all__ = ["BROKE", "Keeping"]
+__all__ = ["BROKE", "ResendState"]
 
 BROKE = "the link broke while this was being sent; it may or may not have arrived"
 _STOPPED = "the bridge stopped before the server confirmed this; it may or may not have arrived"
@@ -23,11 +23,13 @@ _NOT_BACK = "the server was not connected before the bridge stopped"
 _GONE = "the user had gone before the server came back; what was sent before may or may not have arrived"
 
 
-class Keeping:
+class ResendState:
     """`holding` None: while the link is down everything is refused; `confirming` None: nothing is sent again.
     `limit`: bytes that may be unconfirmed while the link is up."""
 
-    def __init__(self, framing: Framing, holding: Holding | None, confirming: Confirming | None, limit: int) -> None:
+    def __init__(
+        self, framing: BatchFraming, holding: OfflineBuffer | None, confirming: DeliveryTracker | None, limit: int
+    ) -> None:
         self._framing, self._holding, self._confirming, self._limit = framing, holding, confirming, limit
 
     @property
@@ -55,7 +57,7 @@ class Keeping:
         """How many frames the present connection has had that are not confirmed."""
         return 0 if self._confirming is None else self._confirming.frames
 
-    def frame(self, entry: Entry) -> None:
+    def frame(self, entry: OutgoingMessage) -> None:
         """Make its pieces, with the numbers that are next. Raises Refused."""
         if self._confirming is None:
             entry.fill(pieces_of(self._framing, entry.payloads))
@@ -64,21 +66,21 @@ class Keeping:
             entry.payloads = [_just(payload) for payload in entry.payloads]
             entry.fill(pieces_of(self._framing, self._confirming.numbered(entry.payloads)))
 
-    def queued(self, entry: Entry) -> None:
+    def queued(self, entry: OutgoingMessage) -> None:
         """It is the last in the queue now: the numbers are its own."""
         if self._confirming is not None:
             self._confirming.give(entry)
 
-    def handed(self, entry: Entry) -> None:
+    def handed(self, entry: OutgoingMessage) -> None:
         """One more of its pieces goes to the connection."""
         if entry.last and self._confirming is not None:
             self._confirming.handed(entry)
 
-    def confirm(self, number: int) -> list[Entry] | None:
+    def confirm(self, number: int) -> list[OutgoingMessage] | None:
         """Those that are confirmed by this; None for a number that no connection has had."""
         return [] if self._confirming is None else self._confirming.confirm(number)
 
-    def hold(self, entry: Entry, now: float) -> float | None:
+    def hold(self, entry: OutgoingMessage, now: float) -> float | None:
         """Hold it; when the first of those held is over. Raises Refused."""
         if self._holding is None:
             raise Refused("link-down")
@@ -95,7 +97,7 @@ class Keeping:
         why = f"the server was not connected within {self._holding.seconds:g} s"
         return [(entry, Refused("link-down", why)) for entry in self._holding.expired(now)], self._holding.next
 
-    def broken(self, waiting: Iterable[Entry], now: float) -> tuple[Fates, float | None]:
+    def broken(self, waiting: Iterable[OutgoingMessage], now: float) -> tuple[Fates, float | None]:
         """Hold what waited for the connection that is over; those that are not, and when the first one is over."""
         waiting = list(waiting)
         entries = [entry for entry in waiting if not entry.presence]
@@ -113,17 +115,17 @@ class Keeping:
                 fates.append((entry, Refused("link-down", words)))
         return fates, None if self._holding is None else self._holding.next
 
-    def back(self) -> tuple[list[Entry], Fates]:
+    def back(self) -> tuple[list[OutgoingMessage], Fates]:
         """The link is there: what is to be sent on it, in order, and what is not."""
         again = [] if self._confirming is None else self._confirming.again()
         gone = [entry for entry in again if entry.gone]
         if self._confirming is not None:
             self._confirming.give_up(gone)
         fates: Fates = [(entry, Refused("gone", _GONE)) for entry in gone]
-        fates += self._held(held := list[Entry]())
+        fates += self._held(held := list[OutgoingMessage]())
         return [*(entry for entry in again if entry.unconfirmed), *held], fates
 
-    def _held(self, held: list[Entry]) -> Iterator[tuple[Entry, Refused]]:
+    def _held(self, held: list[OutgoingMessage]) -> Iterator[tuple[OutgoingMessage, Refused]]:
         """Adds what was held and is to be sent now; those that are not."""
         for entry in self._holding.take() if self._holding is not None else []:
             try:
@@ -145,7 +147,7 @@ class Keeping:
         """From now on nothing is held; what is, and what can't be confirmed any more."""
         held = self._holding.take() if self._holding is not None else []
         self._holding = None
-        lost: list[Entry] = []
+        lost: list[OutgoingMessage] = []
         if self._confirming is not None and not link_up:
             lost = self._confirming.again()
             self._confirming.give_up(lost)

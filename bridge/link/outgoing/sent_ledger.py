@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 
-__all__ = ["Handed"]
+__all__ = ["SentLedger"]
 
 #: Bytes for which it is remembered which frames they were: more than a kernel keeps for one connection.
 REMEMBERED = 16 * 1024 * 1024
@@ -18,7 +18,7 @@ REMEMBERED = 16 * 1024 * 1024
 TOGETHER = 16 * 1024
 
 
-class Handed:
+class SentLedger:
     """Of one connection, from `begin()` on."""
 
     def __init__(self) -> None:

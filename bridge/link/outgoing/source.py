@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["Outgoing"]
+__all__ = ["OutgoingSource"]
 
 
-class Outgoing(Protocol):
+class OutgoingSource(Protocol):
     """What the writer is fed from."""
 
     def take(self, at_most: int) -> Sequence[bytes]:
