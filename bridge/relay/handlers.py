@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, Protocol, T
 from bridge.errors import Refused
 from bridge.names import event_problem
 from bridge.relay.hook_checks import Arguments, bare, check, named
-from bridge.relay.hook_results import Default, Emit, Frame, Done, ToClients, ToServer
+from bridge.relay.hook_results import Default, Done, Emit, Frame, ToClients, ToServer
 from bridge.relay.threaded_hook import RunInThread, beside, here
 from bridge.relay.users import Client, Users
 

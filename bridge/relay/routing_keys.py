@@ -37,7 +37,7 @@ Message = Any
 class Decode:
     """codec.py's functions, as routing needs them, and key_reader.py's: `keyed(key)` tells of many frames at once what
     each has there, `missing` if nothing; a ValueError if one can't be read so. `all_whole`: whether each is one JSON
-    value; `exact`: as `lenient`, with numbers as Decimals; `fault`: what is wrong with one that `lenient` can't read."""
+    value; `exact`: as `lenient`, with numbers as Decimals; `fault`: why `lenient` can't read one."""
 
     keyed: Callable[[str], Callable[[Sequence[bytes]], list[object]]]
     missing: object
