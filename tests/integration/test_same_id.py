@@ -58,6 +58,12 @@ def connected(client: Any) -> dict[str, str]:
     return found
 
 
+def read_on(client: Any) -> None:
+    """Whatever comes: it may have been let in for a moment before another one took its place."""
+    while True:
+        client.recv()
+
+
 @pytest.mark.parametrize("others", [1, 2])
 def test_the_last_one_has_the_id_and_the_server_is_told_of_comings_and_goings_in_turn(
     tmp_path: Path, others: int
@@ -75,10 +81,8 @@ def test_the_last_one_has_the_id_and_the_server_is_told_of_comings_and_goings_in
             assert connected(client)["sid"]
             with suppress(OSError, websocket.WebSocketException):  # another one may have taken its place already
                 client.send('42["last"]')
-        with suppress(websocket.WebSocketException):  # it may have been let in before the others were read
-            assert connected(waiting)["sid"] == first["sid"]
-        with pytest.raises(websocket.WebSocketException):
-            waiting.recv()
+        with pytest.raises((OSError, websocket.WebSocketConnectionClosedException)):
+            read_on(waiting)
         at.peer.message(last=first["sid"])
         its = [message for message in at.peer.messages if first["sid"] in message.values()]
         kinds = [next(iter(message)) for message in its]
