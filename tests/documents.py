@@ -9,9 +9,15 @@ import re
 
 from tests.process import ROOT
 
-__all__ = ["PROTOCOL", "README", "blocks", "on_a_free_port", "rows", "section"]
+__all__ = ["PROTOCOL", "README", "blocks", "document", "on_a_free_port", "rows", "section"]
 
-PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+
+def document(name: str) -> str:
+    """The text of docs/NAME.md."""
+    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+PROTOCOL = document("protocol")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -23,8 +23,10 @@ from bridge.config import SETTINGS
 from bridge.counters import COUNTERS
 from bridge.errors import REFUSALS
 from bridge.link.connection import TRANSITIONS
+from bridge.link.hint import CODES
+from bridge.relay.undelivered import KINDS
 from tests.client import Client
-from tests.documents import PROTOCOL, README, blocks, rows, section
+from tests.documents import PROTOCOL, README, blocks, document, rows, section
 from tests.process import ROOT, check_all, environment
 from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE, Log
@@ -51,7 +53,19 @@ def test_every_link_between_documents_leads_somewhere(document: Path) -> None:
 
 
 def test_the_table_of_counters_is_that_of_the_code() -> None:
-    assert rows(section(PROTOCOL, "Counters")) == COUNTERS
+    assert rows(section(document("counters"), "All counters")) == COUNTERS, "see docs/counters.md"
+
+
+def test_a_counter_whose_rise_is_explained_is_one() -> None:
+    table = section(document("counters"), "What a rising counter means")
+    named = [name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])]
+    assert len(named) > 30
+    assert set(named) <= set(COUNTERS)
+
+
+def test_the_troubleshooting_has_every_code_of_a_hint_and_every_kind_of_what_reached_nobody() -> None:
+    first = [line.strip().split(" | ")[0] for line in document("troubleshooting").splitlines()]
+    assert {*CODES, *KINDS} <= set(re.findall(r"`([\w-]+)`", " ".join(cell for cell in first if cell[:1] == "|")))
 
 
 def test_the_table_of_ack_codes_is_that_of_the_code() -> None:
@@ -59,7 +73,7 @@ def test_the_table_of_ack_codes_is_that_of_the_code() -> None:
 
 
 def test_each_row_of_bad_input_names_a_test_that_exists() -> None:
-    lines = [line for line in section(PROTOCOL, "Behaviour on bad input").splitlines() if line.startswith("| ")]
+    lines = [line for line in document("bad-input").splitlines() if line.startswith("| ")]
     wanted = [line for line in lines if not line.startswith("| input |")]
     assert len(wanted) > 40
     for line in wanted:
@@ -69,8 +83,7 @@ def test_each_row_of_bad_input_names_a_test_that_exists() -> None:
 
 
 def test_each_row_of_what_can_grow_names_its_limit_and_a_test_that_exists() -> None:
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    lines = [line for line in section(text, "Everything that can grow, and its limit").splitlines() if line[:2] == "| "]
+    lines = [line for line in document("limits").splitlines() if line[:2] == "| "]
     wanted = [line for line in lines if not line.startswith("| what |")]
     assert len(wanted) > 50
     assert len(set(wanted)) == len(wanted), "a row stands there twice"
@@ -85,7 +98,7 @@ def test_each_row_of_what_can_grow_names_its_limit_and_a_test_that_exists() -> N
 
 
 def test_the_transitions_of_the_link_are_those_of_the_document() -> None:
-    table = section((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), "The link's states")
+    table = section(document("architecture"), "The link's states")
     found = re.findall(r"^\| (closed|connecting|connected|waiting) \| ([a-z, ]+) \|$", table, re.MULTILINE)
     said = {state: set(to.split(", ")) for state, to in found}
     assert said == {state.value: {to.value for to in targets} for state, targets in TRANSITIONS.items()}

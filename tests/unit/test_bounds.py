@@ -1,4 +1,4 @@
-"""What is remembered only to be faster is bounded too: see the tables in docs/operations.md."""
+"""What is remembered only to be faster is bounded too: see the tables in docs/limits.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine keeps for each session is bounded: see the tables in docs/operations.md.
+"""What the engine keeps for each session is bounded: see the tables in docs/limits.md.
 
 In a process of its own, as eventlet is nothing for this one.
 """
