@@ -9,7 +9,7 @@ SOAK ?= 600
 FUZZ ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz lint bench bench-quick bench-recovery bench-framing clean for-test for-test-all
+.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz lint pins bench bench-quick bench-recovery bench-framing clean for-test for-test-all
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,9 @@ lint: $(VENV)/.dev ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+pins: $(VENV)/.run ## requirements.txt anew from the ranges in pyproject.toml; ARGS=--upgrade for the newest of everything
+	@$(BIN)/python -m tools.pins $(ARGS)
 
 bench: $(VENV)/.bench ## measure the bridge beside Node, Go, C and plain Flask-SocketIO: 25 minutes, two cores
 	$(BIN)/python -m bench $(ARGS)

@@ -14,7 +14,7 @@ if __name__ == "__main__":  # before what takes time: as process 1 of a containe
 import sys
 import warnings
 
-from needs import unmet
+from bridge.needs import unmet
 
 if __name__ == "__main__" and unmet():
     sys.exit(f"bridge: {unmet()}")

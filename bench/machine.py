@@ -14,8 +14,9 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.build import BUILT, PROJECT, go_program
+from bench.build import BUILT, go_program
 from bridge.version import VERSION
+from tools.pins import ranges
 
 __all__ = ["about"]
 
@@ -40,18 +41,13 @@ def _machine() -> str:
 
 
 def _versions(contestants: list[str]) -> dict[str, str]:
-    found = {"bridge": VERSION, "Python": platform.python_version()} | {name: version(name) for name in _packages()}
+    found = {"bridge": VERSION, "Python": platform.python_version()} | {name: version(name) for name in ranges()}
     if any(name.startswith("node") for name in contestants):
         package = BUILT / "node" / "node_modules" / "socket.io" / "package.json"
         found |= {"Node": _said("node", "--version"), "socket.io": json.loads(package.read_text())["version"]}
     if any(name.startswith("go") for name in contestants):
         found["Go"] = _said(go_program(), "version").split()[2].removeprefix("go")
     return found | {"gcc": _said("gcc", "-dumpfullversion")}
-
-
-def _packages() -> list[str]:
-    """Those that the bridge runs on."""
-    return re.findall(r"^([\w.-]+)==", (PROJECT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def _said(*argv: str) -> str:

@@ -2,7 +2,7 @@
 
 The way of a message, by the names of the packages; imports go one way, upwards in this list:
 
-    errors names messages counters timer state_store output logs    the words that everybody uses
+    errors names messages counters timer state_store output logs needs    the words that everybody uses
     config/             the settings
     wire/               bytes <-> WebSocket frames <-> Socket.IO packets; offsets
     link/               the connection to the server: dialling, reading, writing, its states

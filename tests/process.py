@@ -66,14 +66,14 @@ def check_all(commands: Sequence[Sequence[str]]) -> list[tuple[int, str]]:
 
 
 def started(
-    program: Sequence[str], args: list[str], env: dict[str, str], cwd: Path | None
+    command: Sequence[str], args: list[str], env: dict[str, str], cwd: Path | None
 ) -> subprocess.Popen[str] | Forked:
-    """The process of app.py."""
+    """The process of app.py, or of this command."""
     folder, complete = cwd or ROOT, environment(**env)
-    if not program and not any(key.startswith(("PYTHON", "LD_")) for key in env) and same_network(PYTHON):
+    if not command and not any(key.startswith(("PYTHON", "LD_")) for key in env) and same_network(PYTHON):
         return fork(args, complete, folder, PYTHON)
     return subprocess.Popen(
-        [*(program or (PYTHON,)), str(ROOT / "app.py"), *args],
+        [*(command or (PYTHON, str(ROOT / "app.py"))), *args],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=complete, cwd=folder,
     )  # fmt: skip
 
@@ -81,15 +81,18 @@ def started(
 class Bridge:
     """A running bridge. `url`: where it serves; `log`: its lines so far, stdout and stderr; `state`: its folder.
 
-    `program`: what runs it, if not Python alone. Without it, and without settings of Python's own in `env`, it is
-    forked from a process that has imported app.py.
+    `program`: what runs app.py, if not Python alone; `command`: what is run in place of both. Without them, and
+    without settings of Python's own in `env`, it is forked from a process that has imported app.py.
     """
 
-    def __init__(self, *args: str, cwd: Path | None = None, program: Sequence[str] = (), **env: str) -> None:
+    def __init__(
+        self, *args: str, cwd: Path | None = None, program: Sequence[str] = (), command: Sequence[str] = (), **env: str
+    ) -> None:
         self.log: Log[str] = Log()
         self._folder = tempfile.TemporaryDirectory()  # its state: two bridges know nothing of each other
         self.state = Path(self._folder.name)
-        self.process = started(program, ["--port", "0", *args], {"BRIDGE_STATE_DIR": self._folder.name, **env}, cwd)
+        whole = command or (program and [*program, str(ROOT / "app.py")])
+        self.process = started(whole, ["--port", "0", *args], {"BRIDGE_STATE_DIR": self._folder.name, **env}, cwd)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         line = self.log.wait(lambda line: "http://" in line, timeout=60)

@@ -20,6 +20,7 @@ __all__ = ["describe", "help_text", "problems_block", "toml"]
 
 _INTRODUCTION = """\
 usage: .venv/bin/python app.py [--flag VALUE ...]
+       .venv/bin/bridge [--flag VALUE ...]          where pip has installed it
 
 Every setting is a flag, a BRIDGE_ variable and a key of a TOML file: --log-level,
 BRIDGE_LOG_LEVEL and log_level. Flags win over variables, variables over the file."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 __all__ = ["Place", "place"]
 
-_BRIDGE = Path(__file__).resolve().parents[2]
+_BRIDGE = Path(__file__).resolve().parents[1]
 #: Where code lies that is nobody's own: Python's, the libraries', the bridge's.
 _NOT_OWN = tuple(
     {f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib", "purelib", "platlib")} | {f"{_BRIDGE}/"}

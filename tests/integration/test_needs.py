@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from needs import LIBRARIES
+from bridge.needs import LIBRARIES
 from tests.process import ROOT, environment
+from tools.pins import ranges
 
 
 def said_by(*command: str) -> str:
@@ -65,6 +66,5 @@ def test_windows_and_macos_are_told_what_would_do(platform: str, word: str) -> N
 
 
 def test_the_libraries_that_are_looked_for_are_those_that_are_installed() -> None:
-    named = re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
     by_name = {name: {one.lower().replace("_", "-") for one in of} for name, of in packages_distributions().items()}
-    assert set().union(*(by_name[library] for library in LIBRARIES)) == {name.lower() for name in named}
+    assert set().union(*(by_name[library] for library in LIBRARIES)) == {name.lower() for name in ranges()}

@@ -20,13 +20,17 @@ from tests.waiting import PATIENCE, Log
 
 #: Python says of each module that it has imported it. The first are those that app.py begins with.
 IMPORTS = ("-X", "importtime")
+#: How it is started.
+APP, MODULE = (str(ROOT / "app.py"),), ("-m", "bridge")
 AS_FIRST = ("unshare", *(() if os.geteuid() == 0 else ("--user", "--map-root-user")), "--pid", "--fork")
 
 
 @contextmanager
-def starting(folder: Path, *args: str, first: bool) -> Iterator[tuple[subprocess.Popen[str], Log[str]]]:
+def starting(
+    folder: Path, *args: str, first: bool, entry: tuple[str, ...] = APP
+) -> Iterator[tuple[subprocess.Popen[str], Log[str]]]:
     """A bridge that starts, and what it has said so far."""
-    command = [*(AS_FIRST if first else ()), sys.executable, *IMPORTS, str(ROOT / "app.py"), "--port", "0", "--demo"]
+    command = [*(AS_FIRST if first else ()), sys.executable, *IMPORTS, *entry, "--port", "0", "--demo"]
     process = subprocess.Popen(
         [*command, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
         env=environment(BRIDGE_STATE_DIR=str(folder / "state")),
@@ -59,6 +63,15 @@ def test_a_signal_while_it_imports_ends_it_with_0_and_without_a_word(
     with starting(tmp_path, first=first) as (process, log):
         log.wait(lambda line: line.rstrip().endswith(f" {module}"))
         os.kill(python(process, first), number)
+        assert process.wait(PATIENCE) == 0
+        assert not [line for line in log.entries if not line.startswith("import time:")]
+
+
+@pytest.mark.parametrize("module", ["greenlet._greenlet", "bridge.relay.handlers"])
+def test_a_signal_while_python_m_bridge_imports_ends_it_with_0_too(tmp_path: Path, module: str) -> None:
+    with starting(tmp_path, first=True, entry=MODULE) as (process, log):
+        log.wait(lambda line: line.rstrip().endswith(f" {module}"))
+        os.kill(python(process, True), signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
         assert not [line for line in log.entries if not line.startswith("import time:")]
 

@@ -14,7 +14,6 @@ from bridge.config.fields import Setting
 from bridge.config.tree import BOTH, GROUPS
 from bridge.errors import SettingsError
 from bridge.version import VERSION
-from tests.process import ROOT
 
 EVERY = pytest.mark.parametrize("item", SETTINGS.values(), ids=SETTINGS)
 
@@ -356,7 +355,6 @@ def test_version_is_printed_and_ends_with_0(capsys: pytest.CaptureFixture[str]) 
         load(["--version"], {})
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"bridge {VERSION}\n"
-    assert f'\nversion = "{VERSION}"\n' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_describe_shows_every_setting_with_value_and_origin_in_columns() -> None:

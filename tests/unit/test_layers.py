@@ -15,7 +15,7 @@ from bridge.counters import COUNTERS
 from bridge.errors import REFUSALS
 from tests.process import ROOT
 
-BASE = ("errors", "version", "names", "counters", "messages", "timer", "output", "logs", "state_store")
+BASE = ("errors", "version", "names", "counters", "messages", "timer", "output", "logs", "state_store", "needs")
 
 #: The packages, lowest first, each with those that it may import besides the words that everybody uses. A module of
 #: `bridge/` itself that is not one of those words is a place of its own.
@@ -32,6 +32,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "web": (),
     "demo": ("link",),
     "decoding": ("link", "relay"),
+    "__main__": (),
     "wiring": ("config", "link", "relay", "delivery", "recovery", "socketio_server", "web", "decoding"),
 }
 
@@ -69,7 +70,7 @@ def paths(*folders: str) -> list[Path]:
 
 BRIDGE = [ROOT / "app.py", *paths("bridge")]
 TESTS = paths("tests")
-EVERYTHING = [*BRIDGE, ROOT / "needs.py", *TESTS, *paths("bench", "examples", "tools")]
+EVERYTHING = [*BRIDGE, *TESTS, *paths("bench", "examples", "tools")]
 
 
 def relative(path: Path) -> str:

@@ -1,7 +1,7 @@
-"""What the bridge needs of a machine, said in one line where it isn't there: Linux, a newer Python, its libraries.
+"""Says in one line what the bridge needs of a machine, where it isn't there: Linux, a newer Python, its libraries.
 
-app.py asks it before anything else is imported. It stands beside the package, and must not use what an old Python can't
-read, so that those since 3.8 say so too.
+app.py asks it before anything else is imported. It must not use what an old Python can't read, nor may what is imported
+with it, which is `bridge/__init__.py`, so that Pythons since 3.8 say so too.
 
 Use: `unmet()` -> "" or what is missing, with what would do.
 """
@@ -12,7 +12,7 @@ from importlib.util import find_spec
 __all__ = ["LIBRARIES", "OLDEST", "unmet"]
 
 OLDEST = (3, 11)
-#: What requirements.txt installs, by the names that are imported.
+#: The dependencies in pyproject.toml, by the names that are imported.
 LIBRARIES = (
     "flask", "flask_socketio", "socketio", "engineio", "eventlet", "orjson", "msgspec", "pydantic", "websockets",
 )  # fmt: skip
@@ -28,4 +28,4 @@ def unmet() -> str:
     missing = [name for name in LIBRARIES if find_spec(name) is None]
     if not missing:
         return ""
-    return f"this Python has no {missing[0]}: run make run first, then .venv/bin/python app.py"
+    return f"this Python has no {missing[0]}: run make run first, then .venv/bin/python app.py; or pip install ."
