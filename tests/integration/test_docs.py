@@ -52,6 +52,13 @@ def test_every_link_between_documents_leads_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(path), target
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_of_the_code_that_a_document_names_is_there(path: Path) -> None:
+    places = [path.parent, path.with_suffix(""), ROOT, ROOT / "bridge", *(ROOT / "bridge").glob("*/")]
+    for name in re.findall(r"(?<![\w/.-])\w[\w/-]*\.py\b", path.read_text(encoding="utf-8")):
+        assert any((place / name).exists() for place in places), name
+
+
 def test_the_table_of_counters_is_that_of_the_code() -> None:
     assert rows(section(document("counters"), "All counters")) == COUNTERS, "see docs/counters.md"
 
