@@ -135,7 +135,7 @@ class Process:
     def _wire(self, host: str, port: int, own: tuple[str, int]) -> None:
         link, relay = self.settings.link, self.settings.relay
         encoder = framing_out(link.framing_out, link.max_frame)
-        json = codec.JsonEncoder(encoder.escape)
+        json = codec.JsonEncoder(encoder.escapes)
         self.fits = partial(fits, encoder)
         hello = json.encode({relay.action_key: "hello", "epoch": secrets.token_hex(8)})
         self.uplink = wiring.uplink(self.settings, encoder, hello, self._presence_overflow, self.counters)

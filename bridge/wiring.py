@@ -187,9 +187,10 @@ def greetings(settings: Settings) -> list[bytes]:
 
 def _frame_problem(frame: bytes, framing: str, max_frame: int) -> str:
     try:
-        framing_out(framing, max_frame).frame(frame)
-        # A bare number or word would go on in the next frame, as nothing stands between the two.
-        whole = framing != "json" or isinstance(codec.parse(frame), (dict, list, str))
+        encoder = framing_out(framing, max_frame)
+        encoder.frame(frame)
+        # A bare number or word would go on in the next frame.
+        whole = not encoder.undivided or isinstance(codec.parse(frame), (dict, list, str))
     except Refused as error:
         return error.message
     except codec.NotJson:

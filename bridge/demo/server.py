@@ -50,7 +50,7 @@ class DemoServer:
     def __init__(self, hz: float = 30.0) -> None:
         self._period = 1.0 / hz
         self._encoder = framing_out(DELIMITER, MAX_OUT)
-        self._json = JsonEncoder(self._encoder.escape)
+        self._json = JsonEncoder(self._encoder.escapes)
         self._world = World(Random())  # noqa: S311 (a game's coins, no secret)
         self._lock = threading.Lock()
         self._stop = threading.Event()

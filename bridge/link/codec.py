@@ -1,8 +1,8 @@
 """Frames to messages and messages to frames: UTF-8, JSON, escaping. Sans-IO.
 
-Must not know framings beyond the one character that JSON text has to do without.
+Must not know framings beyond the characters that JSON text has to do without.
 
-Use: `parse(b'{"a":1}')` -> {"a": 1}; `JsonEncoder((b"~", b"\\u007e")).encode("a~")` -> b'"a\\u007e"'.
+Use: `parse(b'{"a":1}')` -> {"a": 1}; `JsonEncoder([(b"~", b"\\u007e")]).encode("a~")` -> b'"a\\u007e"'.
 """
 
 from __future__ import annotations
@@ -139,11 +139,11 @@ def _no_constant(name: str) -> NoReturn:
 
 
 class JsonEncoder:
-    """Writes values as compact JSON in UTF-8. `escape`: see framing.Encoder."""
+    """Writes values as compact JSON in UTF-8. `escapes`: see framing.interface.Encoder."""
 
-    def __init__(self, escape: tuple[bytes, bytes] | None) -> None:
-        self._escape = escape
-        self._marks = (b"null", escape[0]) if escape else (b"null",)
+    def __init__(self, escapes: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        self._escapes = tuple(escapes)
+        self._marks = (b"null", *(mark for mark, _ in escapes))
 
     def encode(self, value: object) -> bytes:
         """The JSON text. Bytes anywhere in the value become {"_binary": base64}.
@@ -154,7 +154,9 @@ class JsonEncoder:
             text = self._dumps(value)
         except (TypeError, ValueError, RecursionError) as error:
             raise Refused("not-json", f"this can't be written as JSON: {error}") from None
-        return text.replace(*self._escape) if self._escape else text
+        for mark, instead in self._escapes:
+            text = text.replace(mark, instead)
+        return text
 
     def encode_many(self, values: Sequence[object]) -> list[bytes]:
         """Each as `encode` has it, in a third of the time. Raises Refused if one can't be encoded."""

@@ -1,9 +1,11 @@
 """Oracles for framings: each decodes a whole stream at once, byte by byte, in the plainest way there is.
 
+Every framing of the registry that has a decoder has its CHECKS here: the property tests and `make fuzz` go by them.
+
 They share nothing with bridge.link: no regular expressions, no state between reads. What they find is an Outcome,
 to be compared with what a Decoder makes of the same bytes, read in any pieces.
 
-Use: `assert decoded(framing_in("~", 9), cuts(stream, [3, 4])) == delimited([b"~"], 9)(stream)`.
+Use: `assert decoded(framing_in("~", 9), cuts(stream, [3, 4])) == check_of("~").oracle("~", 9)(stream)`.
 """
 
 from __future__ import annotations
@@ -11,13 +13,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from hypothesis import strategies as st
 
 from bridge.errors import FramingError
-from bridge.link.framing.registry import Decoder
+from bridge.link.framing.registry import FRAMINGS, Decoder, framing_of
 
-__all__ = ["BOM", "Outcome", "chunked", "cuts", "decoded", "delimited", "jsons", "netstrings", "sized", "varints"]
+__all__ = [
+    "BOM",
+    "CHECKS",
+    "SPECS",
+    "Check",
+    "Outcome",
+    "check_of",
+    "chunked",
+    "cuts",
+    "decoded",
+    "delimiters",
+    "jsons",
+]
 
 
 BOM = b"\xef\xbb\xbf"
@@ -239,3 +254,38 @@ def _nested(stream: bytes, start: int, max_depth: int) -> tuple[str, int]:
         if not depth and not quoted:
             return "whole", at + 1
     return "cut", len(stream)
+
+
+def delimiters(spec: str) -> list[bytes]:
+    """The delimiters in a framing string that is of no other framing."""
+    texts = [text.removeprefix("delim:") for text in spec.split(" ")]
+    return [text.encode().decode("unicode_escape").encode("latin-1") for text in texts]
+
+
+class Check(NamedTuple):
+    """`oracle`: what a framing string and a limit make of a stream; `alphabet`: bytes that make streams interesting."""
+
+    oracle: Callable[[str, int], Callable[[bytes], Outcome]]
+    alphabet: Callable[[str], bytes]
+
+
+#: By the framing's name in the registry.
+CHECKS: dict[str, Check] = {
+    "delim:": Check(
+        lambda spec, limit: delimited(delimiters(spec), limit), lambda spec: b"".join(delimiters(spec)) + b"\ra"
+    ),
+    "json": Check(lambda _, limit: jsons(limit), lambda _: b'{}[]":, 1a'),  # with backslashes: see test_framing_streams
+    "length:": Check(
+        lambda spec, limit: sized(int(spec[7]), spec[8:] or "be", limit), lambda spec: b"\0\0\x01\x02\x03\xff"
+    ),
+    "netstring": Check(lambda _, limit: netstrings(limit), lambda _: b"0123:,a"),
+    "varint": Check(lambda _, limit: varints(limit), lambda _: b"\x00\x01\x02\x80\x81\xff"),
+}
+
+#: Every framing string of the registry that can be checked. What fuzzing has kept chooses one by its place.
+SPECS = [spec for name, framing in FRAMINGS.items() if name in CHECKS for spec in framing.forms]
+
+
+def check_of(spec: str) -> Check:
+    """What checks a framing string."""
+    return CHECKS[framing_of(spec).name]

@@ -90,7 +90,7 @@ class At:
             setup(self.bridge)
         self.undelivered, self.once = Undelivered(self.counters, self.users.some), once
         replies = None if reply_timeout is None else self._replies(RepliesRules(reply_timeout))
-        parts = self._parts(identity, payload, codec.JsonEncoder(encoder.escape), replies)
+        parts = self._parts(identity, payload, codec.JsonEncoder(encoder.escapes), replies)
         rules = RelayRules(identity, "username", presence, unhandled, limit, confirming is not None, *away)
         self.relay = Relay(rules, parts, self.counters)
         self.relay.run(self.wires(), self.bridge)

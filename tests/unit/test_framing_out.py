@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bridge.errors import Refused
 from bridge.link.codec import JsonEncoder, parse
 from bridge.link.framing.registry import FramingSpecError, framing_in, framing_out
-from tests.unit.framings import Outcome, decoded
+from tests.unit.framings import SPECS, Outcome, check_of, decoded
 
 FRAMED = {
     "~": b"hello~",
@@ -78,25 +78,11 @@ def test_a_frame_that_only_resembles_its_delimiter_goes_out(spec: str, payload: 
     assert decoded(framing_in(spec, 100), [framing_out(spec, 100).frame(payload)]) == Outcome([payload])
 
 
-@given(st.lists(st.binary(max_size=6).map(lambda some: some.translate(bytes.maketrans(b"cdef", b"~;~;")))))
-def test_whatever_is_not_refused_is_cut_where_it_was_put_together(payloads: list[bytes]) -> None:
-    for spec in ("~", "~~", "~;~", ";~~"):
-        encoder, sent = framing_out(spec, 5), []
-        wire = b""
-        for payload in payloads:
-            try:
-                wire += encoder.frame(payload)
-            except Refused:
-                continue
-            sent.append(payload)
-        assert decoded(framing_in(spec, 5), [wire]) == Outcome(sent)
-
-
 @pytest.mark.parametrize(
     "spec", [r"\n", r"\0", r"\x1e", r"END\r\n", r"a\tb", r"~\n", r"\xff", r"~\xfe", r"\xc0", "json", "none"]
 )
 def test_json_text_needs_no_escape_where_it_cannot_contain_the_delimiter(spec: str) -> None:
-    assert framing_out(spec, 5).escape is None
+    assert framing_out(spec, 5).escapes == ()
 
 
 @pytest.mark.parametrize(
@@ -115,9 +101,7 @@ def test_json_text_needs_no_escape_where_it_cannot_contain_the_delimiter(spec: s
     ],
 )
 def test_one_character_of_the_delimiter_is_replaced(spec: str, escape: tuple[bytes, bytes]) -> None:
-    found = framing_out(spec, 5).escape
-    assert found is not None
-    assert (found[0], found[1].lower()) == escape
+    assert [(mark, instead.lower()) for mark, instead in framing_out(spec, 5).escapes] == [escape]
 
 
 CHARACTERS = st.one_of(
@@ -153,11 +137,27 @@ def test_json_text_stays_one_frame_and_means_the_same_under_any_delimiter(
     except FramingSpecError:
         assume(False)
     value = data.draw(values(delimiter))
-    wire = encoder.frame(JsonEncoder(encoder.escape).encode(value))
+    wire = encoder.frame(JsonEncoder(encoder.escapes).encode(value))
     outcome = decoded(framing_in(spec, 1 << 20), [wire + wire])
     assert len(outcome.frames) == 2
     assert outcome == Outcome(outcome.frames)
     assert all(_same(parse(frame), value) for frame in outcome.frames)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@settings(deadline=None, max_examples=40)
+@given(data=st.data())
+def test_json_text_stays_one_frame_and_means_the_same_under_every_framing(spec: str, data: st.DataObject) -> None:
+    try:
+        encoder = framing_out(spec, 1 << 20)
+    except FramingSpecError:
+        return  # in only
+    value = {"data": data.draw(values(check_of(spec).alphabet(spec)))}
+    text = JsonEncoder(encoder.escapes).encode(value)
+    assume(spec != "length:1" or len(text) < 256)
+    outcome = decoded(framing_in(spec, 1 << 20), [encoder.frame(text) + encoder.frames([text])])
+    assert outcome == Outcome([text, text])
+    assert _same(parse(text), value)
 
 
 @given(DELIMITERS)

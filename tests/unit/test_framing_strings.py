@@ -54,7 +54,7 @@ def test_delim_takes_a_word_for_its_letters(word: str) -> None:
 def test_the_usual_delimiters_have_names_in_both_directions_and_among_alternatives(word: str, delimiter: bytes) -> None:
     assert framing_in(word, 9).feed(b"1" + delimiter + b"2") == [b"1"]
     assert framing_out(word, 9).frame(b"1") == b"1" + delimiter
-    assert framing_out(word, 9).escape is None
+    assert framing_out(word, 9).escapes == ()
     assert framing_in(f"~ {word}", 9).feed(b"1~2" + delimiter) == [b"1", b"2"]
     assert framing_in("delim:" + word, 9).feed(b"1" + word.encode() + b"2") == [b"1"]
 

@@ -16,7 +16,7 @@ from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.hook_results import Emit, frames_of
 from bridge.relay.users import Client, Users
 
-encode = JsonEncoder((b"~", b"\\u007e")).encode
+encode = JsonEncoder([(b"~", b"\\u007e")]).encode
 
 
 def made() -> tuple[Bridge, Hooks, Users]:

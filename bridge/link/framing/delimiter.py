@@ -13,9 +13,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from bridge.errors import FrameTooBig, TruncatedFrame
+from bridge.errors import FrameTooBig, Refused, TruncatedFrame
+from bridge.link.framing.interface import Encoder
 
-__all__ = ["AlternativesDecoder", "DelimiterDecoder", "escape_for"]
+__all__ = ["AlternativesDecoder", "DelimiterDecoder", "DelimiterEncoder", "escapes_for"]
 
 _HEAD = 64  # bytes of a skipped frame that are kept to say which it was
 _NEEDED_BY_JSON = frozenset('"\\{}[]:,+-.')
@@ -67,7 +68,7 @@ class _Frames:
 
 
 class DelimiterDecoder(_Frames):
-    """Decodes a stream with one delimiter; see framing.Decoder.
+    """Decodes a stream with one delimiter; see interface.Decoder.
 
     Each feed searches its own bytes and the few before them that a delimiter may have begun in, so the work is
     linear whatever the chunking.
@@ -81,7 +82,7 @@ class DelimiterDecoder(_Frames):
         self._cut += 2 * self._overlap
 
     def feed(self, data: bytes) -> list[bytes]:
-        """See framing.Decoder."""
+        """See interface.Decoder."""
         if self._last not in data:
             self._done += data
             if len(self._done) > self._cut:
@@ -102,7 +103,7 @@ class DelimiterDecoder(_Frames):
         return frames
 
     def eof(self) -> list[bytes]:
-        """See framing.Decoder."""
+        """See interface.Decoder."""
         pending = len(self._done) + self._dropped
         if pending:
             raise TruncatedFrame(pending)
@@ -116,7 +117,7 @@ class DelimiterDecoder(_Frames):
 
 
 class AlternativesDecoder(_Frames):
-    """Decodes a stream with several delimiters; see framing.Decoder.
+    """Decodes a stream with several delimiters; see interface.Decoder.
 
     The frame under way is `_done`, in which no delimiter begins, and `_tail`, which may be the beginning of one. Or,
     if `_given`, the tail is a delimiter whose frame has been given already, and that may turn out to be a longer one:
@@ -135,7 +136,7 @@ class AlternativesDecoder(_Frames):
         self._given = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """See framing.Decoder."""
+        """See interface.Decoder."""
         if not self._tail and not self._telling.search(data):
             self._hold(data)
             return []
@@ -153,7 +154,7 @@ class AlternativesDecoder(_Frames):
         return frames
 
     def eof(self) -> list[bytes]:
-        """See framing.Decoder."""
+        """See interface.Decoder."""
         frames = self._take(self._tail, len(self._tail))
         pending = len(self._done) + self._dropped
         if pending:
@@ -204,20 +205,45 @@ class AlternativesDecoder(_Frames):
         return len(window)
 
 
-def escape_for(delimiter: bytes) -> tuple[bytes, bytes] | None:
-    """What JSON text has to have replaced so that this delimiter can't occur in it; None if it can't anyway.
+class DelimiterEncoder(Encoder):
+    """Puts the delimiter behind each frame. Raises ValueError for one that JSON text may contain."""
+
+    def __init__(self, delimiter: bytes, max_frame: int) -> None:
+        super().__init__(max_frame)
+        self._delimiter = delimiter
+        self.escapes = escapes_for(delimiter)
+
+    def frames(self, payloads: Sequence[bytes]) -> bytes:
+        """See interface.Encoder."""
+        if max(map(len, payloads)) <= self._max:
+            joined = self._delimiter.join([*payloads, b""])
+            if joined.count(self._delimiter) == len(payloads) and len(self._delimiter) == 1:
+                return joined
+        return super().frames(payloads)
+
+    def _wrap(self, payload: bytes) -> bytes:
+        framed = payload + self._delimiter
+        # Not `in payload`: with the delimiter `~~`, the frame `a~` would be cut one byte early.
+        if framed.find(self._delimiter) != len(payload):
+            raise Refused("delimiter-in-frame", f"the frame contains the delimiter {self._delimiter!r}")
+        return framed
+
+
+def escapes_for(delimiter: bytes) -> Sequence[tuple[bytes, bytes]]:
+    """What JSON text has to have replaced so that this delimiter can't occur in it, and by what; of one that can't
+    anyway, nothing.
 
     One character of the delimiter is enough, if JSON needs it nowhere but in strings, where `\\u00XX` may stand for
     it (RFC 8259, section 7). Control characters below U+0020 are never raw in JSON text, and some bytes never in
     UTF-8. Raises ValueError if there is no such character.
     """
     if any(byte < 0x20 or byte in _NEVER_IN_UTF_8 for byte in delimiter):
-        return None
+        return ()
     # Parts of characters are passed over: `\xa9~` can only be told from the end of `é` by its `~`.
     for character in delimiter.decode(errors="ignore"):
         kind = unicodedata.category(character)
         if ord(character) < 0x100 and character not in _NEEDED_BY_JSON and (kind[0] in "PS" or kind == "Cc"):
-            return character.encode(), b"\\u%04x" % ord(character)
+            return ((character.encode(), b"\\u%04x" % ord(character)),)
     raise ValueError(
         "can't be the delimiter towards the server: JSON text may contain it. It needs a control character or one of "
         "the punctuation marks that JSON does without, such as ~ | ; ! or \\n"

@@ -51,7 +51,7 @@ _NEVER_FIRST = frozenset(b"}]:\\")
 
 
 class JsonDecoder:
-    """Decodes a stream of JSON values; see framing.Decoder."""
+    """Decodes a stream of JSON values; see interface.Decoder."""
 
     def __init__(self, max_frame: int) -> None:
         self._max = max_frame
@@ -63,7 +63,7 @@ class JsonDecoder:
         self.skipped: list[FrameTooBig] = []
 
     def feed(self, data: bytes) -> list[bytes]:
-        """See framing.Decoder."""
+        """See interface.Decoder."""
         frames: list[bytes] = []
         if self._mark:
             data, self._mark = self._mark + data, b""
@@ -75,7 +75,7 @@ class JsonDecoder:
         return frames
 
     def eof(self) -> list[bytes]:
-        """See framing.Decoder."""
+        """See interface.Decoder."""
         if self._mark:
             mark, self._mark = self._mark, b""
             self._check(mark, 0, len(mark))

@@ -9,11 +9,13 @@ Use: `LengthDecoder(1024, 2, "big").feed(b"\\x00\\x01a")` -> [b"a"].
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Literal
 
 from bridge.errors import BadFrame, FrameTooBig, FramingError, TruncatedFrame
+from bridge.link.framing.interface import Encoder
 
-__all__ = ["ByteOrder", "LengthDecoder", "NetstringDecoder", "VarintDecoder", "varint"]
+__all__ = ["ByteOrder", "CountedEncoder", "LengthDecoder", "NetstringDecoder", "VarintDecoder", "varint"]
 
 ByteOrder = Literal["big", "little"]
 
@@ -34,7 +36,7 @@ class CountedDecoder(ABC):
         self.skipped: list[FrameTooBig] = []
 
     def feed(self, data: bytes) -> list[bytes]:
-        """See framing.Decoder."""
+        """See interface.Decoder."""
         self._buffer += data
         if len(self._buffer) < self._wanted:
             return []
@@ -57,7 +59,7 @@ class CountedDecoder(ABC):
         return frames
 
     def eof(self) -> list[bytes]:
-        """See framing.Decoder."""
+        """See interface.Decoder."""
         if self._buffer:
             raise TruncatedFrame(len(self._buffer))
         return []
@@ -149,6 +151,17 @@ class VarintDecoder(CountedDecoder):
         if len(view) >= at + _VARINT_BYTES:
             raise BadFrame("a varint has more than 10 bytes")
         return None
+
+
+class CountedEncoder(Encoder):
+    """Puts a header before each frame, made from its length, and `trailer` behind it."""
+
+    def __init__(self, max_frame: int, header: Callable[[int], bytes], trailer: bytes = b"") -> None:
+        super().__init__(max_frame)
+        self._header, self._trailer = header, trailer
+
+    def _wrap(self, payload: bytes) -> bytes:
+        return self._header(len(payload)) + payload + self._trailer
 
 
 def varint(number: int) -> bytes:

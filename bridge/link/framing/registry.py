@@ -1,4 +1,4 @@
-"""Bytes to frames and frames to bytes, for every framing there is. Sans-IO.
+"""Every framing that there is, and the framing strings that choose one. Sans-IO.
 
 One string chooses the framing, for each direction on its own: a delimiter (`~`, `\\n`, `END\\r\\n`), `json`,
 `length:4be`, `netstring`, `varint`, or `none` (out only); the usual delimiters have names (`newline`, `nul`).
@@ -12,17 +12,24 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
 
-from bridge.errors import FrameTooBig, Refused
-from bridge.link.framing.delimiter import AlternativesDecoder, DelimiterDecoder, escape_for
+from bridge.link.framing.delimiter import AlternativesDecoder, DelimiterDecoder, DelimiterEncoder
+from bridge.link.framing.interface import Decoder, Encoder, Framing, FramingSpecError
 from bridge.link.framing.json import JsonDecoder
-from bridge.link.framing.length_prefix import ByteOrder, LengthDecoder, NetstringDecoder, VarintDecoder, varint
+from bridge.link.framing.length_prefix import (
+    ByteOrder,
+    CountedEncoder,
+    LengthDecoder,
+    NetstringDecoder,
+    VarintDecoder,
+    varint,
+)  # fmt: skip
 
 __all__ = [
-    "DEFAULT_MAX_FRAME", "NAMES", "Decoder", "Encoder", "FramingSpecError", "framing_in", "framing_out", "unescape",
+    "DEFAULT_MAX_FRAME", "FRAMINGS", "NAMES",
+    "Decoder", "Encoder", "FramingSpecError", "framing_in", "framing_of", "framing_out", "unescape",
 ]  # fmt: skip
 
 DEFAULT_MAX_FRAME = 1024 * 1024  # bytes; NATS' payload limit
@@ -31,9 +38,7 @@ DEFAULT_MAX_FRAME = 1024 * 1024  # bytes; NATS' payload limit
 NAMES: Mapping[str, bytes] = MappingProxyType(
     {"newline": b"\n", "lines": b"\n", "lf": b"\n", "ndjson": b"\n", "crlf": b"\r\n", "nul": b"\0", "tab": b"\t"}
 )
-_WORDS = frozenset(("json", "netstring", "varint", "none"))
-_WORD = re.compile(r"[a-z][a-z0-9:]+\Z")  # what looks like one of them
-_KNOWN = (*NAMES, "json", "length:1", "length:2", "length:4", "length:8", "netstring", "varint", "none")
+_WORD = re.compile(r"[a-z][a-z0-9:]+\Z")  # what looks like a framing's name
 _MEANT = {  # what others call it, where its letters lead elsewhere
     "jsonl": "ndjson", "jsonlines": "ndjson", "line": "lines", "eol": "newline", "nl": "newline", "linefeed": "newline",
     "null": "nul", "zero": "nul", "protobuf": "varint", "delimited": "varint", "raw": "none",
@@ -43,64 +48,15 @@ _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.)|\Z)", re.DOTALL)
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\"}
 
 
-class FramingSpecError(ValueError):
-    """A framing string that can't be used; the text says what would do."""
+class _PlainEncoder(Encoder):
+    """Adds nothing."""
 
+    def __init__(self, max_frame: int, *, separate: bool = False) -> None:
+        super().__init__(max_frame)
+        self.separate, self.undivided = separate, not separate
 
-class Decoder(Protocol):
-    """Bytes in, frames out. One decoder is for one connection.
-
-    `skipped`: frames over the limit that were passed over, for the caller to take away
-    (delimiter framings only; the others can't find the next frame and raise).
-    """
-
-    skipped: list[FrameTooBig]
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """The frames that these bytes completed, in order, whatever the chunking.
-
-        Raises FrameTooBig or BadFrame, whose `frames` were complete before; then the decoder is used up.
-        """
-
-    def eof(self) -> list[bytes]:
-        """The frames that the end completes. Raises TruncatedFrame inside a frame."""
-
-
-class Encoder:
-    """Adds the framing to a frame.
-
-    `escape`: (a byte string, what JSON text has in its place) if the delimiter could occur in a JSON
-    string, else None. `separate`: each frame has to be sent by itself, as nothing marks its end.
-    """
-
-    def __init__(
-        self,
-        wrap: Callable[[bytes], bytes],
-        max_frame: int,
-        delimiter: bytes = b"",
-        escape: tuple[bytes, bytes] | None = None,
-        separate: bool = False,
-    ) -> None:
-        self._wrap, self._max, self._delimiter = wrap, max_frame, delimiter
-        self.escape, self.separate = escape, separate
-
-    def frame(self, payload: bytes) -> bytes:
-        """The payload with its framing. Raises Refused: too-big, delimiter-in-frame."""
-        if len(payload) > self._max:
-            raise Refused("too-big", f"{len(payload)} bytes are over the frame limit of {self._max}")
-        framed = self._wrap(payload)
-        # Not `in payload`: with the delimiter `~~`, the frame `a~` would be cut one byte early.
-        if self._delimiter and framed.find(self._delimiter) != len(payload):
-            raise Refused("delimiter-in-frame", f"the frame contains the delimiter {self._delimiter!r}")
-        return framed
-
-    def frames(self, payloads: Sequence[bytes]) -> bytes:
-        """All of them with their framing, one after the other. Raises Refused as `frame` does."""
-        if self._delimiter and max(map(len, payloads)) <= self._max:
-            joined = self._delimiter.join([*payloads, b""])
-            if joined.count(self._delimiter) == len(payloads) and len(self._delimiter) == 1:
-                return joined
-        return b"".join([self.frame(payload) for payload in payloads])
+    def _wrap(self, payload: bytes) -> bytes:
+        return payload
 
 
 def framing_in(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Decoder:
@@ -108,16 +64,29 @@ def framing_in(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Decoder:
 
     Raises FramingSpecError.
     """
-    if spec == "none":
-        raise FramingSpecError("without a framing nothing says where a message ends; `none` is for --framing-out only")
-    if spec == "json":
-        return JsonDecoder(max_frame)
-    if spec == "netstring":
-        return NetstringDecoder(max_frame)
-    if spec == "varint":
-        return VarintDecoder(max_frame)
-    if spec.startswith("length:"):
-        return LengthDecoder(max_frame, *_length(spec))
+    framing = framing_of(spec)
+    if framing.decoder is None:
+        raise FramingSpecError(
+            f"without a framing nothing says where a message ends; `{framing.name}` is for --framing-out only"
+        )
+    return framing.decoder(spec, max_frame)
+
+
+def framing_out(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Encoder:
+    """An encoder for a framing string. Raises FramingSpecError."""
+    framing = framing_of(spec)
+    if framing.encoder is None:
+        raise FramingSpecError(f"`{framing.name}` is for --framing-in only")
+    return framing.encoder(spec, max_frame)
+
+
+def framing_of(spec: str) -> Framing:
+    """The framing that a framing string is of: what is no other's is a delimiter."""
+    name, colon, _ = spec.partition(":")
+    return FRAMINGS.get(name + colon, FRAMINGS["delim:"])
+
+
+def _delimiter_decoder(spec: str, max_frame: int) -> Decoder:
     delimiters = [_delimiter(text) for text in spec.split(" ")]
     others = [each for each in delimiters if each not in (b"\n", b"\r\n")]
     if b"\n" in delimiters and not set(b"\r\n") & set(b"".join(others)):
@@ -127,28 +96,25 @@ def framing_in(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Decoder:
     return AlternativesDecoder(delimiters, max_frame)
 
 
-def framing_out(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Encoder:
-    """An encoder for a framing string. Raises FramingSpecError."""
-    if spec in ("json", "none"):
-        return Encoder(bytes, max_frame, separate=spec == "none")
-    if spec == "netstring":
-        return Encoder(lambda payload: b"%d:%b," % (len(payload), payload), max_frame)
-    if spec == "varint":
-        return Encoder(lambda payload: varint(len(payload)) + payload, max_frame)
-    if spec.startswith("length:"):
-        size, order = _length(spec)
-        largest = min(max_frame, 256**size - 1)
-        return Encoder(lambda payload: len(payload).to_bytes(size, order) + payload, largest)
+def _delimiter_encoder(spec: str, max_frame: int) -> Encoder:
     if " " in spec:
         raise FramingSpecError(
             f"{spec!r} is more than one delimiter, which is for --framing-in; a space itself is \\x20"
         )
     delimiter = _delimiter(spec)
     try:
-        escape = escape_for(delimiter)
+        return DelimiterEncoder(delimiter, max_frame)
     except ValueError as error:
         raise FramingSpecError(f"{spec!r} {error}") from None
-    return Encoder(lambda payload: payload + delimiter, max_frame, delimiter, escape)
+
+
+def _length_decoder(spec: str, max_frame: int) -> Decoder:
+    return LengthDecoder(max_frame, *_length(spec))
+
+
+def _length_encoder(spec: str, max_frame: int) -> Encoder:
+    size, order = _length(spec)
+    return CountedEncoder(min(max_frame, 256**size - 1), lambda length: length.to_bytes(size, order))
 
 
 def _length(spec: str) -> tuple[int, ByteOrder]:
@@ -163,7 +129,7 @@ def _length(spec: str) -> tuple[int, ByteOrder]:
 
 def _delimiter(text: str) -> bytes:
     """The bytes of one delimiter as it stands in a framing string."""
-    if text in _WORDS:
+    if text in FRAMINGS and text != "delim:":
         raise FramingSpecError(f"{text!r} can't be one of several; as a delimiter it is delim:{text}")
     if text in NAMES:
         return NAMES[text]
@@ -183,10 +149,14 @@ def _delimiter(text: str) -> bytes:
 
 def _no_word(text: str) -> str:
     """What to say of a word that looks like a framing's and is none."""
-    near = [_MEANT[text]] if text in _MEANT else difflib.get_close_matches(text, _KNOWN, n=1)
+    words = [framing for framing in FRAMINGS.values() if framing.name != "delim:"]
+    known = (*NAMES, *(form for framing in words for form in framing.forms))
+    near = [_MEANT[text]] if text in _MEANT else difflib.get_close_matches(text, known, n=1)
     meant = f"did you mean {near[0]}? There are" if near else "there are"
-    words = "newline (lines, lf, ndjson), crlf, nul, tab, json, length:1|2|4|8, netstring, varint, none"
-    return f"{text!r} is no framing; {meant} {words}, and delimiters; as a delimiter it is delim:{text}"
+    named = ", ".join(
+        ("newline (lines, lf, ndjson), crlf, nul, tab", *(framing.word or framing.name for framing in words))
+    )
+    return f"{text!r} is no framing; {meant} {named}, and delimiters; as a delimiter it is delim:{text}"
 
 
 def unescape(text: str) -> bytes:
@@ -199,3 +169,37 @@ def unescape(text: str) -> bytes:
         out += text[at : found.start()].encode() + code
         at = found.end()
     return out + text[at:].encode()
+
+
+#: New ones at the end, as what fuzzing has kept chooses one by its place.
+_ALL = (
+    Framing(
+        "delim:", "what stands before the delimiter", b'"hello"~',
+        ("~", r"\n", r"END\r\n", r"\n ~ |", r"\r \r\n", "delim:aab delim:aac delim:ba"),
+        _delimiter_decoder, _delimiter_encoder,
+    ),
+    Framing(
+        "json", "one JSON value", b'"hello"', ("json",),
+        lambda _, max_frame: JsonDecoder(max_frame), lambda _, max_frame: _PlainEncoder(max_frame),
+    ),
+    Framing(
+        "length:", "as many bytes as the unsigned number before it says; `be` is the default", b'\x07"hello"',
+        ("length:1", "length:2", "length:2le", "length:4", "length:4be", "length:4le", "length:8", "length:8le"),
+        _length_decoder, _length_encoder, "length:1|2|4|8",
+    ),
+    Framing(
+        "netstring", "`5:hello,`, without leading zeros", b'7:"hello",', ("netstring",),
+        lambda _, max_frame: NetstringDecoder(max_frame),
+        lambda _, max_frame: CountedEncoder(max_frame, lambda length: b"%d:" % length, b","),
+    ),
+    Framing(
+        "varint", "as many bytes as protobuf's varint before it says, of at most 10 bytes", b'\x07"hello"', ("varint",),
+        lambda _, max_frame: VarintDecoder(max_frame), lambda _, max_frame: CountedEncoder(max_frame, varint),
+    ),
+    Framing(
+        "none", "one send", b'"hello"', ("none",),
+        None, lambda _, max_frame: _PlainEncoder(max_frame, separate=True),
+    ),
+)  # fmt: skip
+#: By name, which for those with something behind it ends with the colon.
+FRAMINGS: Mapping[str, Framing] = MappingProxyType({framing.name: framing for framing in _ALL})
