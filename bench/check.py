@@ -20,6 +20,7 @@ COMMANDS = (
     "rate 64 500 0.5",
     f"events 64 4000 {CLIENTS} 0",
     f"events 64 4000 {CLIENTS} 1",
+    "round 64 20 0.5",
     "burst 1000 1000",
     "idle 0.2",
 )

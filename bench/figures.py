@@ -74,6 +74,11 @@ SHOWN = {
     ),
     "events": (Shown("per_second", "events from {:,}: /s", many),),
     "events-ack": (Shown("per_second", "events with acks from {:,}: /s", many),),
+    "round-trip": (
+        Shown("p50", "click to screen, {:,} clients: p50", milliseconds),
+        Shown("p99", "click to screen, {:,} clients: p99", milliseconds),
+        Shown("core", "click to screen, {:,} clients: CPU", of_a_core),
+    ),
     "idle": (
         Shown("memory", "{:,} idle clients: memory of one", kilobytes),
         Shown("connections", "connecting {:,} clients: /s", many),

@@ -22,6 +22,7 @@ FIRST = 40_000  # deliveries of the first burst
 MOST = 30_000_000  # messages of the last; a number has eight digits
 PING_INTERVAL = 25.0  # seconds, Engine.IO's own
 SETTLE = 2.0
+ROUNDS_EACH, ROUNDS = 20.0, 1000  # events a second of each client, and of all where they are many
 FEW = 10  # clients before the memory without clients is taken, so that what is loaded late is loaded
 
 
@@ -37,6 +38,7 @@ class Plan:
     bursts_64: tuple[int, ...]
     bursts_512: tuple[int, ...]
     costs: tuple[int, ...]
+    rounds: tuple[int, ...]
     idle: tuple[int, ...]
     watched: float  # seconds that the most idle clients are watched for; 0: not at all
     once: int = 2000  # from so many clients on, one repeat is enough
@@ -44,9 +46,9 @@ class Plan:
 
 FULL = Plan(
     "full", 1.2, 5.0, 3.0, 3, (1, 10, 100, 500, 2000), (1, 10, 100, 500, 2000), (100, 500, 1000, 2000, 5000),
-    (1000, 10000), PING_INTERVAL,
+    (1, 20, 100, 500), (1000, 10000), PING_INTERVAL,
 )  # fmt: skip
-QUICK = Plan("quick", 0.5, 2.5, 1.5, 1, (1, 10, 100), (100,), (100, 1000), (1000,), 0.0)
+QUICK = Plan("quick", 0.5, 2.5, 1.5, 1, (1, 10, 100), (100,), (100, 1000), (1, 20, 100), (1000,), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def works(plan: Plan) -> list[Work]:
         over("rate-60", (200,), partial(_rate, 60, plan.rate)),
         over("events", (50,), partial(_events, plan.burst, False)),
         over("events-ack", (50,), partial(_events, plan.burst, True)),
+        over("round-trip", plan.rounds, partial(_round, plan.rate)),
         Work("idle", _idle_steps(plan)),
         over("cost", plan.costs, partial(_rate, 60, plan.cost)),
     ]
@@ -141,6 +144,20 @@ def _rate(per_second: int, seconds: float, session: Session) -> Measured:
         "core": outcome.server_cpu / outcome.fed_seconds,
         "generator_core": outcome.generator_cpu / outcome.fed_seconds,
         "late": max(0.0, outcome.seconds - outcome.fed_seconds),
+    }
+    return Measured(values, outcome.latency_ms)
+
+
+def _round(seconds: float, session: Session) -> Measured:
+    """Each client's events come back to all; a client of many sends fewer, or nothing else would be measured."""
+    each = ROUNDS_EACH if session.clients <= 20 else max(1.0, ROUNDS // session.clients)
+    _sound(session.ask(f"round {MESSAGE} {each} 0.5"))
+    outcome = _sound(session.ask(f"round {MESSAGE} {each} {seconds}"))
+    values = {
+        "p50": outcome.latency_ms["50"],
+        "p99": outcome.latency_ms["99"],
+        "core": outcome.server_cpu / outcome.fed_seconds,
+        "generator_core": outcome.generator_cpu / outcome.fed_seconds,
     }
     return Measured(values, outcome.latency_ms)
 

@@ -110,6 +110,12 @@ void client_start_events(struct generator *g, struct client *client, long events
     want(g, client, EPOLLIN | EPOLLOUT);
 }
 
+void client_emit(struct generator *g, struct client *client)
+{
+    client->events_left++;
+    client_flush(g, client);
+}
+
 /* Connecting */
 
 void client_open(struct generator *g)

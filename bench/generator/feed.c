@@ -81,6 +81,19 @@ static struct client *named(struct generator *g, const char *text, size_t length
     return close_quote ? client_find(g, at + 1, (size_t)(close_quote - at - 1)) : NULL;
 }
 
+/* To all, with the time at which the event was due. */
+static void echo(struct generator *g, struct client *client, uint64_t number)
+{
+    size_t index = (size_t)(client - g->clients);
+    double place = (double)number_distance(number, g->round.first[index]) * (double)g->ready + (double)index + 1;
+    if (!feed_has_room(g))
+        die("the server does not read the echoes");
+    g->round.owner[number_slot(g->next, ECHOES)] = (uint16_t)index;
+    message_stamp(&g->round.echo, g->next, g->round.start + (uint64_t)(place * g->round.gap));
+    g->next = number_next(g->next);
+    feed_add(g, &g->round.echo);
+}
+
 static void take_frame(struct generator *g, const char *text, size_t length)
 {
     struct found found;
@@ -102,6 +115,8 @@ static void take_frame(struct generator *g, const char *text, size_t length)
     /* Refused ones leave a gap too: what is lost is what is neither here nor refused, see the end of the work. */
     g->arrivals_left--;
     client->event_expected = number_next(found.number);
+    if (g->round.runs)
+        echo(g, client, found.number);
 }
 
 static size_t take_bytes(struct generator *g, const char *at, size_t length)
@@ -130,5 +145,7 @@ void feed_read(struct generator *g)
         if (feed->kept == ROOM)
             die("the server sends frames without an end");
         memmove(feed->in, feed->in + taken, feed->kept);
+        if (g->round.runs && feed->writable)
+            feed_flush(g);
     }
 }

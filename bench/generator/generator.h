@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
-enum { MAX_CLIENTS = 12000, MAX_SID = 40, KEPT = 4096, ROOM = 1 << 18 };
+enum { MAX_CLIENTS = 12000, MAX_SID = 40, KEPT = 4096, ROOM = 1 << 18, ECHOES = 1 << 16 };
 
 enum state { ABSENT, CONNECTING, UPGRADING, OPENING, JOINING, READY, CLOSED };
 
@@ -44,6 +44,16 @@ struct shape {
     uint32_t head;
 };
 
+/* A work in which each event is echoed to all: when which event was due, and whose the echoes are. */
+struct round {
+    bool runs;
+    uint64_t start;
+    double gap; /* between two events of all clients together, ns */
+    uint64_t first[MAX_CLIENTS]; /* number of each client's first event */
+    uint16_t owner[ECHOES];      /* by the echo's number */
+    struct message echo;
+};
+
 struct tally {
     long bytes, delivered, lost, repeated, malformed, closed, failed;
     long arrived, notices, acked, refused;
@@ -60,6 +70,7 @@ struct generator {
     struct tally tally;
     struct histogram latencies;
     struct message event;
+    struct round round;
     bool timed, acks;
     long deliveries_left, arrivals_left, acks_left;
     uint64_t next; /* number of the next broadcast */

@@ -11,6 +11,7 @@
  *   users SIZE TOTAL
  *   rate SIZE RATE SECONDS
  *   events SIZE TOTAL CLIENTS ACKS       ACKS: 0 or 1
+ *   round SIZE RATE SECONDS              RATE: of each client
  *   idle SECONDS
  *
  * It ends at the end of its input, or with an error on standard error and exit code 1.
@@ -46,6 +47,8 @@ static void obey(struct generator *g, const char *line)
     else if (sscanf(line, "events %zu %ld %zu %d", &size, &total, &clients, &acks) == 4 && size <= MAX_MESSAGE &&
              clients > 0 && clients <= g->count)
         work_events(g, size, total, clients, acks != 0);
+    else if (sscanf(line, "round %zu %lf %lf", &size, &rate, &seconds) == 3 && size <= MAX_MESSAGE && rate > 0 && g->ready)
+        work_round(g, size, rate, seconds);
     else if (sscanf(line, "idle %lf", &seconds) == 1)
         work_idle(g, seconds);
     else

@@ -45,6 +45,14 @@ bool number_read(uint64_t number, uint64_t *value);
 /* How far `number` is after `expected`; negative if it is before it. */
 long number_distance(uint64_t number, uint64_t expected);
 
+/* Where a number is in a ring of `size`, a power of two. */
+static inline size_t number_slot(uint64_t number, size_t size)
+{
+    uint64_t value = 0;
+    number_read(number, &value);
+    return value & (size - 1);
+}
+
 /* A message, ready but for its number and time. */
 struct message {
     size_t size, number_at, again_at, time_at; /* time_at 0: it has none */

@@ -46,6 +46,9 @@ static void take_event(struct generator *g, struct client *client, const struct 
     take_number(g, client, found.number);
     if (g->timed) {
         uint64_t now = now_ns();
+        bool own = g->round.owner[number_slot(found.number, ECHOES)] == client - g->clients;
+        if (g->round.runs && !own)
+            return;
         histogram_add(&g->latencies, now > found.time ? now - found.time : 0);
         return;
     }

@@ -256,6 +256,51 @@ void work_events(struct generator *g, size_t size, long total, size_t clients, b
     finish(g, "events", &course);
 }
 
+/* The next events that are due; how many were sent in all. */
+static long emit_due(struct generator *g, long sent, long total)
+{
+    while (sent < total && now_ns() >= g->round.start + (uint64_t)((double)(sent + 1) * g->round.gap))
+        client_emit(g, &g->clients[sent++ % (long)g->ready]);
+    return sent;
+}
+
+void work_round(struct generator *g, size_t size, double rate, double seconds)
+{
+    struct course course = begin(g);
+    long total = (long)(rate * seconds) * (long)g->ready, sent = 0;
+    uint64_t fed = 0;
+    memset(&g->latencies, 0, sizeof g->latencies);
+    message_event(&g->event, size);
+    message_broadcast(&g->round.echo, size);
+    for (size_t at = 0; at < g->count; at++)
+        g->round.first[at] = g->clients[at].event;
+    g->round.start = course.start;
+    g->round.gap = SECOND / (rate * (double)g->ready);
+    g->round.runs = g->timed = true;
+    g->acks = false;
+    expect_broadcasts(g, total);
+    g->arrivals_left = total;
+    while (goes_on(g, &course)) {
+        sent = emit_due(g, sent, total);
+        if (!feed_is_empty(g) && g->feed.writable)
+            feed_flush(g);
+        if (sent < total)
+            set_timer(g, course.start + (uint64_t)((double)(sent + 1) * g->round.gap));
+        else if (!fed) {
+            fed = now_ns();
+            stop_clocks(g, &course);
+        }
+        loop_turn(g, WAIT_MS);
+    }
+    if (!fed)
+        stop_clocks(g, &course);
+    linger(g);
+    g->round.runs = g->timed = false;
+    print_start("round");
+    print_latencies(&g->latencies, (double)((fed ? fed : course.end) - course.start) / SECOND);
+    print_end(g, &course);
+}
+
 void work_idle(struct generator *g, double seconds)
 {
     struct course course = begin(g);

@@ -19,6 +19,8 @@ void work_users(struct generator *g, size_t size, long total);
 void work_rate(struct generator *g, size_t size, double rate, double seconds);
 /* `total` events from the first `clients` clients, as fast as the server takes them. */
 void work_events(struct generator *g, size_t size, long total, size_t clients, bool acks);
+/* Each client sends `rate` events a second for `seconds`, each is echoed to all, and its own client times it. */
+void work_round(struct generator *g, size_t size, double rate, double seconds);
 /* Nothing but pings. */
 void work_idle(struct generator *g, double seconds);
 
