@@ -99,14 +99,19 @@ void client_flush(struct generator *g, struct client *client)
         want(g, client, EPOLLIN);
 }
 
+void client_expect_acks(struct client *client, long events)
+{
+    client->events_sent = 0;
+    free(client->acked);
+    client->acked = calloc((size_t)events + 1, 1);
+    if (!client->acked)
+        die("calloc");
+}
+
 void client_start_events(struct generator *g, struct client *client, long events)
 {
     client->events_left = events;
-    client->events_sent = 0;
-    free(client->acked);
-    client->acked = g->acks ? calloc((size_t)events + 1, 1) : NULL;
-    if (g->acks && !client->acked)
-        die("calloc");
+    client_expect_acks(client, g->acks ? events : 0);
     want(g, client, EPOLLIN | EPOLLOUT);
 }
 

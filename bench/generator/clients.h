@@ -23,6 +23,8 @@ void client_flush(struct generator *g, struct client *client);
 void client_ready(struct generator *g, struct client *client, uint32_t events);
 /* Begin to send events; goes on as the socket takes them. */
 void client_start_events(struct generator *g, struct client *client, long events);
+/* The next events, so many, are numbered from 0 and acknowledged. */
+void client_expect_acks(struct client *client, long events);
 /* Send one event now. */
 void client_emit(struct generator *g, struct client *client);
 /* The client with this id, or NULL. */

@@ -272,14 +272,16 @@ void work_round(struct generator *g, size_t size, double rate, double seconds)
     memset(&g->latencies, 0, sizeof g->latencies);
     message_event(&g->event, size);
     message_broadcast(&g->round.echo, size);
-    for (size_t at = 0; at < g->count; at++)
+    g->acks = true; /* as a page emits that wants to know */
+    for (size_t at = 0; at < g->count; at++) {
         g->round.first[at] = g->clients[at].event;
+        client_expect_acks(&g->clients[at], total / (long)g->ready);
+    }
     g->round.start = course.start;
     g->round.gap = SECOND / (rate * (double)g->ready);
     g->round.runs = g->timed = true;
-    g->acks = false;
     expect_broadcasts(g, total);
-    g->arrivals_left = total;
+    g->arrivals_left = g->acks_left = total;
     while (goes_on(g, &course)) {
         sent = emit_due(g, sent, total);
         if (!feed_is_empty(g) && g->feed.writable)
