@@ -109,7 +109,11 @@ TARGETS = (
     _at_most("rate-60", 200, "core", "go", None, 1),
     _per_second("events", 50, "node", 1.5, aim=4),
     _per_second("events-ack", 50, "node", 1.5, aim=4),
-    *(_at_most("round-trip", clients, value, "node", 1) for clients in (1, 20, 100) for value in ("p50", "p99", "core")),
+    *(
+        _at_most("round-trip", clients, value, "node", 1)
+        for clients in (1, 20, 100)
+        for value in ("p50", "p99", "core")
+    ),
     _at_most("idle", 10000, "memory", must=5000, aim=2500),
     _per_second("idle", 1000, "plain", 1.5, value="connections"),
     _per_second("idle", 10000, "plain", 1.5, value="connections"),
