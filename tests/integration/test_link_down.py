@@ -104,7 +104,7 @@ def hasty(folder: Path) -> Path:
     file = folder / "hasty.py"
     file.write_text(
         "import runpy, sys\nsys.argv = sys.argv[1:]\nsys.path.insert(0, sys.argv[0].rpartition('/')[0])\n"
-        "import bridge.link.backoff\nbridge.link.delays.WHILE = 0\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "import bridge.link.backoff\nbridge.link.backoff.WHILE = 0\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     return file
 
