@@ -156,7 +156,6 @@ class Connection:
         self._closing.set()
         sock = self._sock
         if sock is not None and not self._first.talking:
-            self._cause = self._cause or LinkError("closed", "the bridge is stopping")
             finish_sending(sock, self._over, seconds)
         self.close()
         self._over.wait(LAST_FATES)

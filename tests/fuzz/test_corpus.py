@@ -27,7 +27,10 @@ def test_so_are_their_changes_by_chance(target: Target) -> None:
         for _ in range(chance.randrange(1, 4)):
             at = chance.randrange(len(data) + 1)
             data[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
-        target(bytes(data))
+        try:
+            target(bytes(data))
+        except BaseException as error:
+            raise AssertionError(f"{bytes(data)!r} is not taken as it must be") from error
 
 
 def test_one_of_the_tokens_that_were_kept_is_read() -> None:

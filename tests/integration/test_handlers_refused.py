@@ -105,7 +105,9 @@ def test_what_can_not_take_what_it_would_be_given_is_refused(tmp_path: Path, tex
     ],
 )
 def test_what_can_be_a_hook_is_none_of_that(tmp_path: Path, text: str) -> None:
-    load(written(tmp_path, HEAD + text + "\n"), Bridge(Flask("test"), Hooks(), Users()))
+    hooks = Hooks()
+    load(written(tmp_path, HEAD + text + "\n"), Bridge(Flask("test"), hooks, Users()))
+    assert hooks.any
 
 
 def test_the_process_ends_with_2_and_one_line(tmp_path: Path) -> None:

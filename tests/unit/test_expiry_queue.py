@@ -44,6 +44,16 @@ def test_beyond_the_limit_the_oldest_is_due_early() -> None:
     line.close()
 
 
+def test_the_oldest_is_due_early_whenever_one_too_many_comes() -> None:
+    due: Log[str] = Log()
+    line = ExpiryQueue(3600, due.add, 2)
+    for number in range(200):  # the thread waits when some of these come, and is about to when others do
+        line.add(str(number))
+        due.wait_count(max(0, number - 1))
+    assert due.entries == [str(number) for number in range(198)]
+    line.close()
+
+
 def test_no_thread_is_left_when_nothing_waits() -> None:
     before = set(threading.enumerate())
     line = ExpiryQueue(3600, lambda _: None, 100)

@@ -38,6 +38,7 @@ def test_an_event_name_that_is_no_string_is_refused(name: object) -> None:
 )
 def test_any_other_event_name_is_taken(name: str) -> None:
     check_event(name)
+    assert not event_problem(name, ())
 
 
 def test_names_that_are_reserved_besides_are_refused_only_where_they_are_given() -> None:

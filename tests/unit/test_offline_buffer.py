@@ -56,10 +56,11 @@ def test_one_client_has_its_share_and_what_is_nobodys_counts_in_all_only() -> No
 def test_what_is_over_or_given_back_makes_room() -> None:
     holding = OfflineBuffer(10, 100, 100)
     holding.add(entry(100, "a"), 0.0)
-    holding.expired(10.0)
+    assert len(holding.expired(10.0)) == 1
     holding.add(entry(100, "a"), 10.0)
-    holding.take()
+    assert len(holding.take()) == 1
     holding.add(entry(100, "a"), 10.0)
+    assert len(holding.take()) == 1
 
 
 @given(

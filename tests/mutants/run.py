@@ -1,0 +1,153 @@
+"""Change one thing in the bridge, many times, and see whether the tests notice.
+
+Each mutant is run against the unit tests that run its line; those of `engineio/` that survive, against tests/behaviour
+as well. What can't be noticed, as it changes nothing, is listed in equivalent.toml with the reason and not counted.
+Exits with 1 if fewer than 95 in 100 of the others are killed.
+
+Use: `make mutants`, `make mutants MUTANTS=50 SEED=7`, or `python -m tests.mutants.run --only bridge/wire`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import random
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+from tests.mutants.coverage_map import Coverage
+from tests.mutants.mutations import Mutant, mutants
+from tests.mutants.scratch import Fate, Scratch
+from tests.process import ROOT
+
+__all__ = ["main"]
+
+PACKAGES = ("link", "relay", "delivery", "wire", "engineio")
+ENOUGH = 0.95
+AT_ONCE = 2
+PATIENCE = 60.0  # seconds that a mutant has, besides ten times what its tests took
+#: By the folder: what looks from outside, for who has survived the unit tests. Not the engine that it is compared to.
+SECOND = {"bridge/engineio/": ("tests/behaviour", "-k", "ours and not node")}
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+
+
+def every(only: str) -> list[Mutant]:
+    """Those of all packages, in an order that lasts."""
+    paths = sorted(path for package in PACKAGES for path in (ROOT / "bridge" / package).rglob("*.py"))
+    names = [path.relative_to(ROOT).as_posix() for path in paths]
+    return [one for name in names if name.startswith(only) for one in mutants(name, source_of(name))]
+
+
+def source_of(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def chosen(count: int, seed: int, only: str, equivalent: dict[str, str]) -> list[Mutant]:
+    """So many, none of which is known to be equivalent."""
+    found = every(only)
+    random.Random(seed).shuffle(found)
+    good: list[Mutant] = []
+    for one in found:
+        if len(good) < count and one.key not in equivalent and one.is_code(source_of(one.path)):
+            good.append(one)
+    return good
+
+
+def listed() -> dict[str, str]:
+    """Why, by the mutant's key."""
+    return {
+        f"{path} {each['where']}: {each['line']} -> {each['mutant']}": each["why"]
+        for path, entries in tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).items()
+        for each in entries
+    }
+
+
+class Trial:
+    """Runs mutants, each worker in a copy of its own."""
+
+    def __init__(self, coverage: Coverage, scratches: list[Scratch]) -> None:
+        self._coverage = coverage
+        self._free: SimpleQueue[Scratch] = SimpleQueue()
+        for scratch in scratches:
+            self._free.put(scratch)
+
+    def fate(self, mutant: Mutant) -> Fate:
+        """What becomes of it; said as it happens, if it survives."""
+        scratch = self._free.get()
+        try:
+            fate = self._fate(scratch, mutant)
+        finally:
+            self._free.put(scratch)
+        if fate is Fate.SURVIVED:
+            print(report(mutant), flush=True)
+        return fate
+
+    def _fate(self, scratch: Scratch, mutant: Mutant) -> Fate:
+        source = mutant.source(source_of(mutant.path))
+        tests = self._coverage.tests_of(mutant)
+        fate = Fate.SURVIVED
+        if tests:
+            limit = PATIENCE + 10 * sum(self._coverage.times.get(test, 0.0) for test in tests)
+            fate = scratch.run(mutant.path, source, tests, limit)
+        for folder, (where, *flags) in SECOND.items():
+            if fate is Fate.SURVIVED and mutant.path.startswith(folder):
+                fate = scratch.run(mutant.path, source, [where], 10 * PATIENCE, *flags)
+        return fate
+
+
+def report(mutant: Mutant) -> str:
+    """Where it is and what it is."""
+    before = source_of(mutant.path)
+    lines = difflib.unified_diff(before.splitlines(), mutant.source(before).splitlines(), n=1, lineterm="")
+    return "\n".join([f"survived: {mutant.path}:{mutant.line} ({mutant.where})", *list(lines)[2:], ""])
+
+
+def options(args: Sequence[str] | None) -> argparse.Namespace:
+    assert __doc__
+    parser = argparse.ArgumentParser("python -m tests.mutants.run", description=__doc__.partition("\n")[0])
+    parser.add_argument("--mutants", type=int, default=200, help="how many (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=None, help="which ones (default: others each time)")
+    parser.add_argument("--only", default="", help="what their path begins with: bridge/wire")
+    parser.add_argument("--map", type=Path, help="where to keep which test runs which line, for the next seed")
+    return parser.parse_args(args)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run so many and say what became of them."""
+    wanted, equivalent, began = options(args), listed(), time.monotonic()
+    seed = random.randrange(10_000) if wanted.seed is None else wanted.seed
+    some = chosen(wanted.mutants, seed, wanted.only, equivalent)
+    print(
+        f"{len(some)} mutants of seed {seed}; first a run of the unit tests, to see which lines each runs", flush=True
+    )
+    scratches = [Scratch(ROOT) for _ in range(AT_ONCE)]
+    try:
+        coverage = Coverage.measured(scratches[0].root, wanted.map)
+        if coverage.failed:
+            print("these fail without any mutant, and are left out:", *sorted(coverage.failed), sep="\n  ")
+        trial = Trial(coverage, scratches)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            fates = Counter(pool.map(trial.fate, some))
+    finally:
+        for scratch in scratches:
+            scratch.__exit__()
+    return summary(fates, seed, time.monotonic() - began)
+
+
+def summary(fates: Counter[Fate], seed: int, seconds: float) -> int:
+    """Say it, and whether that is enough."""
+    alive, total = fates[Fate.SURVIVED], fates.total()
+    share = (total - alive) / total if total else 1.0
+    print(*(f"{fates[fate]} {fate.value}" for fate in Fate), sep=", ", end=" ")
+    print(f"of {total}, seed {seed}: {share:.1%} noticed, {ENOUGH:.0%} is asked; {seconds / 60:.0f} minutes")
+    return 0 if share >= ENOUGH else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
