@@ -22,6 +22,7 @@ from bridge.delivery.fanout import Fanout, Recording
 from bridge.delivery.history import History
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
+from bridge.delivery.slow_policies import POLICIES
 from bridge.link.framing.registry import framing_in
 from bridge.link.key_reader import KeyReader
 from bridge.messages import Delivery, Texts
@@ -77,7 +78,7 @@ class Parts:
         self.read = b"".join(frame + b"~" for frame in work.frames(self.users))
 
     def _fanout(self, counters: Counters, sids: Iterable[str]) -> Fanout:
-        history, limits = History(120, 16 << 20), Limits(1 << 20, "disconnect", counters)
+        history, limits = History(120, 16 << 20), Limits(1 << 20, POLICIES["disconnect"], counters)
         audience = ClientRegistry(history, counters)
         there = audience.plain if self.offsets is None else audience.live
         for sid in sids:

@@ -15,6 +15,7 @@ from bridge.counters import Counters
 from bridge.decoding import DECODE
 from bridge.delivery.conflation_key import ConflationKeys
 from bridge.delivery.fanout import Fanout
+from bridge.delivery.slow_policies import POLICIES
 from bridge.delivery.snapshots import Snapshots
 from bridge.errors import Refused, SettingsError
 from bridge.link import codec
@@ -127,7 +128,7 @@ def _recovery(settings: Settings, state: StateStore) -> RecoveryOptions | None:
 def fanout(settings: Settings, engine: Engine, counters: Counters) -> Fanout:
     """What publishes to the engine's clients."""
     clients, recovery = settings.clients, settings.recovery
-    keys_of = ConflationKeys(clients.latest_key) if clients.slow == "latest" else None
+    keys_of = ConflationKeys(clients.latest_key) if POLICIES[clients.slow].keyed else None
     snapshots = None
     if recovery.snapshot:
         snapshots = Snapshots(

@@ -2,7 +2,7 @@
 
 Must not know what is sent, nor to whom.
 
-Use: `limits = Limits(1 << 20, "disconnect", counters)`; `limits.waiting`; `limits.backlog()`.
+Use: `limits = Limits(1 << 20, POLICIES["disconnect"], counters)`; `limits.waiting`.
 """
 
 from __future__ import annotations
@@ -11,29 +11,25 @@ from dataclasses import dataclass, field
 
 from bridge.counters import Counters
 from bridge.delivery.backpressure import Backpressure
-from bridge.delivery.write_buffer import LatestWriteBuffer, WriteBuffer
+from bridge.delivery.slow_policies import BEHIND, SlowPolicy
 
-__all__ = ["BEHIND", "Limits"]
-
-BEHIND = 256 * 1024  # bytes that wait for a client that counts as behind: a whole segment of a burst
-STALE = 16 * 1024  # bytes of state that a client under `latest` is given at most after it was superseded
+__all__ = ["Limits"]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What all outboxes share. `size`: bytes that may wait for one client, the kernel's share included; an empty
-    outbox takes any one segment. `policy`: "disconnect", "drop-oldest" or "latest"."""
+    outbox takes any one segment."""
 
     size: int
-    policy: str
+    policy: SlowPolicy
     counters: Counters
     pressure: Backpressure = field(default_factory=Backpressure)
 
     @property
     def unsent(self) -> int:
         """The kernel's share: what it may keep for a client before it is on its way."""
-        # What the kernel has can't be superseded any more.
-        return min(self.size // 4, STALE if self.policy == "latest" else BEHIND)
+        return min(self.size // 4, self.policy.unsent)
 
     @property
     def waiting(self) -> int:
@@ -49,7 +45,3 @@ class Limits:
     def unread(self) -> int:
         """Bytes of answers, beside what the limit is for, that may wait for a client that is read."""
         return self.behind
-
-    def backlog(self) -> WriteBuffer | LatestWriteBuffer:
-        """An empty one, for a client that is behind."""
-        return LatestWriteBuffer() if self.policy == "latest" else WriteBuffer()

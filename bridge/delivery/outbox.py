@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from bridge.delivery.client_port import NO_LINE, ClientPort, SendMany, Transport
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox_states import TRANSITIONS, OutboxState
-from bridge.delivery.write_buffer import LatestWriteBuffer, Segment, WriteBuffer
+from bridge.delivery.slow_policies import Buffer
+from bridge.delivery.write_buffer import Segment
 
 __all__ = ["Outbox", "put_all", "put_at_once"]
 
@@ -35,7 +36,7 @@ class Outbox:
 
     def __init__(self, port: ClientPort, limits: Limits) -> None:
         self._port, self._limits = port, limits
-        self._backlog: WriteBuffer | LatestWriteBuffer | None = None
+        self._backlog: Buffer | None = None
         self._wire: Transport | None = None
         self._write, self._fd = NO_LINE  # the wire's, but while what is put has to wait
         self._state = OutboxState.TAKING
@@ -81,7 +82,7 @@ class Outbox:
     def press(self) -> None:
         """From now on the link may have to wait for this client."""
         shut = self._state is OutboxState.SHUT
-        if not shut and not self._pressed and self._limits.policy != "latest":
+        if not shut and not self._pressed and self._limits.policy.counts_for_backpressure:
             self._pressed = True
             self._limits.pressure.joined(self)
             self._sized()
@@ -108,7 +109,7 @@ class Outbox:
         """Have it wait, whatever the limit; how much was waiting but for answers."""
         if self._backlog is None:
             self._write, self._fd = NO_LINE
-            self._backlog = self._limits.backlog()
+            self._backlog = self._limits.policy.buffer()
             self._since, self._dropped = time.monotonic(), False
             self._port.blocked()
         was = self._limited
@@ -134,7 +135,7 @@ class Outbox:
         self._emptied()
         return True
 
-    def _advance(self, backlog: WriteBuffer | LatestWriteBuffer, sent: int) -> None:
+    def _advance(self, backlog: Buffer, sent: int) -> None:
         backlog.advance(sent)
         self.moved = True
         self._sized()
@@ -228,16 +229,14 @@ class Outbox:
     def _over(self) -> None:
         assert self._backlog is not None
         self._limits.pressure.over_limit(self)
-        if self._limits.policy == "disconnect":
+        policy, limit = self._limits.policy, self._limits.waiting
+        dropped = policy.overflow(self._backlog, self._limited - limit, self._limits.counters)
+        if dropped is None:
             self.give_up()
             return
-        limit = self._limits.waiting
-        dropped = self._backlog.cut(self._limited - limit)
-        if dropped:
-            self._limits.counters.count("dropped_oldest", dropped)
-            if not self._dropped:
-                self._dropped = True
-                self._port.behind()
+        if dropped and not self._dropped:
+            self._dropped = True
+            self._port.behind()
         self._sized()
         if self._limited > limit and self._backlog.own > limit:
             self.give_up()

@@ -25,6 +25,7 @@ from bridge.delivery.backpressure import Backpressure
 from bridge.delivery.client_registry import ClientRegistry
 from bridge.delivery.fanout import Recording
 from bridge.delivery.limits import Limits
+from bridge.delivery.slow_policies import POLICIES
 from bridge.engineio.http_server import serve
 from bridge.engineio.io_uring import send_many
 from bridge.engineio.origins import Origins
@@ -88,7 +89,7 @@ class Engine:
             lambda sid: self._clients.get(sid) or self._leaving.get(sid),
             self._session,
         )
-        self._limits = Limits(options.outbox, options.slow, counters)
+        self._limits = Limits(options.outbox, POLICIES[options.slow], counters)
         #: For the fan-out; None if each client is sent to by itself.
         self.send_many = send_many() if options.io_uring else None
         self._server = SocketIO(

@@ -20,6 +20,7 @@ import socketio
 
 from bridge.counters import Counters
 from bridge.delivery.limits import Limits
+from bridge.delivery.slow_policies import POLICIES
 from bridge.engineio.environ_store import EnvironStore
 from bridge.engineio.intake import UnreadablePacket
 from bridge.engineio.server import EngineServer, ServerOptions
@@ -49,7 +50,7 @@ def take_over(
     `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see outbox.py; `arrives`: gets
     the session's id and the packet of each CONNECT to the default namespace, which is answered inside.
     """
-    options = ServerOptions(connect_timeout, max_sessions, limits or Limits(OUTBOX, "disconnect", Counters()))
+    options = ServerOptions(connect_timeout, max_sessions, limits or Limits(OUTBOX, POLICIES["disconnect"], Counters()))
     server.eio = eio = EngineServer(server.eio, options)
     server.environ = EnvironStore()
     server.packet_class = readable(server.packet_class)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from bridge.delivery.slow_policies import POLICIES
 from tests.node_client import NodeClient, NodeProcess
 from tests.process import Bridge
 from tests.sites import Site, site
@@ -48,7 +49,7 @@ def half_sent(at: Site) -> None:
     until(lambda: at.bridge.status()["now"]["bytes_for_slowest"] > 0)
 
 
-@pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("then", ["a message", "a ping", "an answer", "a message of its own", "a second large one"])
 def test_a_client_that_stops_amid_a_large_frame_is_ended_alone(policy: str, then: str) -> None:
     with (

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import websocket
 
+from bridge.delivery.slow_policies import POLICIES
 from tests.handlers import written
 from tests.raw import Poll, probing
 from tests.sites import Site, site
@@ -65,7 +66,7 @@ def stands_still(look: Callable[[], Any]) -> Any:
     return now
 
 
-@pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_who_does_not_read_its_answers_is_not_read_until_it_does_and_misses_none(
     tmp_path: Path, kind: str, policy: str

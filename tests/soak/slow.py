@@ -18,12 +18,12 @@ from contextlib import ExitStack
 from statistics import median
 from typing import Any
 
+from bridge.delivery.slow_policies import POLICIES
 from tests.process import Bridge
 from tests.sites import SMALL, connected, memory, queued
 from tests.tcpserver import Peer, TcpServer
 from tests.viewer import Viewer, until
 
-POLICIES = ("disconnect", "drop-oldest", "latest")
 RATE = 1000  # messages a second
 SIZE = 1000  # characters of one
 KEYS = 50
@@ -174,8 +174,7 @@ class Soak:
         if self.stream.sent < 0.95 * RATE * self._seconds:
             yield f"the server could send only {self.stream.sent} messages"
         counters = self.bridge.status()["counters"]
-        of_it = {"disconnect": "clients_slow", "drop-oldest": "dropped_oldest", "latest": "dropped_superseded"}
-        if not counters[of_it[self.policy]]:
+        if not counters[POLICIES[self.policy].counter]:
             yield "no client was too slow, so nothing was tried"
 
     def settled(self) -> bool:

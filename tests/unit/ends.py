@@ -32,6 +32,7 @@ from bridge.counters import Counters  # noqa: E402
 from bridge.delivery.limits import Limits  # noqa: E402
 from bridge.delivery.outbox import Outbox  # noqa: E402
 from bridge.delivery.outbox_states import OutboxState  # noqa: E402
+from bridge.delivery.slow_policies import POLICIES  # noqa: E402
 from bridge.delivery.write_buffer import AnswerSegment, Segment  # noqa: E402
 from bridge.engineio.intake import IntakeCallbacks  # noqa: E402
 from bridge.engineio.session import Session  # noqa: E402
@@ -115,7 +116,7 @@ class Epoll:
 class Ends(RuleBasedStateMachine):
     """One session, from its beginning to its end."""
 
-    @initialize(policy=st.sampled_from(["disconnect", "drop-oldest", "latest"]), polls=st.booleans())
+    @initialize(policy=st.sampled_from(sorted(POLICIES)), polls=st.booleans())
     def begins(self, policy: str, polls: bool) -> None:
         self.slow = self.number = 0
         self.fetched = b""
@@ -124,7 +125,7 @@ class Ends(RuleBasedStateMachine):
             lambda *_: None, lambda _client, events, _wait: len(events), lambda *_: None, self.failed
         )
         self.shared = SessionContext(
-            Limits(LIMIT, policy, Counters()), intake, queues,
+            Limits(LIMIT, POLICIES[policy], Counters()), intake, queues,
             gone=lambda *_: None, ended=lambda _: None, slow=self.too_slow,
             behind=lambda _: None, silent=lambda _: None, who=lambda _: "it",
         )  # fmt: skip

@@ -14,6 +14,7 @@ from bridge.delivery.client_port import DirectWrite, Write
 from bridge.delivery.fanout import AT_ONCE_LITTLE, LITTLE
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
+from bridge.delivery.slow_policies import POLICIES
 from bridge.delivery.write_buffer import AnswerSegment, Segment
 from bridge.messages import Payload
 from bridge.wire.socketio_packets import encode_acks, encode_event, polled
@@ -46,7 +47,7 @@ class FakeClient:
         self.writes: list[bytes] = []
         self.blocks = self.slow = self.behinds = 0
         self.is_read = True
-        self.limits = limits or Limits(1 << 20, "disconnect", Counters())
+        self.limits = limits or Limits(1 << 20, POLICIES["disconnect"], Counters())
         self.outbox = Outbox(self, self.limits)
         self.connect()
 
@@ -103,7 +104,7 @@ def numbers(data: bytes) -> list[int]:
 def stalled(policy: str, size: int = LIMIT, room: int = 0) -> tuple[FakeClient, Counters]:
     """A client whose socket takes `room` bytes."""
     counters = Counters()
-    return FakeClient(Limits(size, policy, counters), room), counters
+    return FakeClient(Limits(size, POLICIES[policy], counters), room), counters
 
 
 def reads(client: FakeClient) -> None:

@@ -18,6 +18,7 @@ from bridge.delivery.conflation_key import ConflationKeys
 from bridge.delivery.fanout import Fanout, Recording
 from bridge.delivery.history import History
 from bridge.delivery.limits import Limits
+from bridge.delivery.slow_policies import POLICIES
 from bridge.delivery.snapshots import Snapshots
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.wire.offsets import Offsets
@@ -32,7 +33,7 @@ class Fan:
         self, limit: int = 1 << 20, policy: str = "disconnect", outbox: int = 1 << 20, kept: str | None = None
     ) -> None:
         self.counters = Counters()
-        self.limits = Limits(outbox, policy, self.counters)
+        self.limits = Limits(outbox, POLICIES[policy], self.counters)
         self.history, self.offsets = History(3600, limit), Offsets()
         self.audience = ClientRegistry(self.history, self.counters)
         recording = Recording(self.offsets, self.history, lambda: True)

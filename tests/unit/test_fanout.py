@@ -20,6 +20,7 @@ from bridge.delivery.conflation_key import ConflationKeys
 from bridge.delivery.fanout import Fanout
 from bridge.delivery.history import History
 from bridge.delivery.limits import Limits
+from bridge.delivery.slow_policies import POLICIES
 from bridge.delivery.write_buffer import Segment
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.wire.offsets import Offsets
@@ -40,7 +41,7 @@ class Fan:
 
     def __init__(self, *sids: str, keys_of: ConflationKeys | None = None, largest: int = LARGEST_SEGMENT) -> None:
         self.counters = Counters()
-        self.clients = {sid: FakeClient(Limits(1 << 30, "disconnect", self.counters)) for sid in sids}
+        self.clients = {sid: FakeClient(Limits(1 << 30, POLICIES["disconnect"], self.counters)) for sid in sids}
         audience = ClientRegistry(History(0, 0), self.counters)
         self.outboxes = audience.plain
         self.outboxes.update((sid, client.outbox) for sid, client in self.clients.items())
@@ -159,7 +160,7 @@ def test_a_burst_that_only_escapes_make_large_arrives_whole(number: int, text: s
 @pytest.mark.parametrize("outbox", [64 * 1024, 1 << 20])
 def test_one_that_is_not_behind_is_not_cut_off_by_one_burst_however_large_while_the_link_waits(outbox: int) -> None:
     counters = Counters()
-    limits = Limits(outbox, "disconnect", counters)
+    limits = Limits(outbox, POLICIES["disconnect"], counters)
     audience, client = ClientRegistry(History(0, 0), counters), FakeClient(limits, room=0)
     audience.plain["a"] = client.outbox
     client.outbox.press()

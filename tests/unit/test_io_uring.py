@@ -17,6 +17,7 @@ from bridge.counters import Counters
 from bridge.delivery.fanout import AT_ONCE_LITTLE, LITTLE
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox, put_all, put_at_once
+from bridge.delivery.slow_policies import POLICIES
 from bridge.delivery.write_buffer import Segment
 from bridge.engineio import io_uring
 from bridge.engineio.io_uring import LARGEST, MOST, NoRing, Ring, open_ring
@@ -188,7 +189,7 @@ def test_each_client_has_everything_once_and_in_order_however_it_reads(ring: Rin
     """Whoever is behind has the rest from the outbox, before what comes after it."""
     dice, number = random.Random(seed), 40
     some = ends(number)
-    limits = Limits(1 << 30, "disconnect", Counters())
+    limits = Limits(1 << 30, POLICIES["disconnect"], Counters())
     clients = [_Client(here, limits) for here in some.here]
     outboxes = [client.outbox for client in clients]
     wanted, got = b"", [b""] * number
@@ -213,7 +214,7 @@ def test_each_client_has_everything_once_and_in_order_however_it_reads(ring: Rin
 
 def test_an_outbox_that_is_closed_or_sealed_is_not_written_to(ring: Ring, ends: Make) -> None:
     some = ends(3)
-    clients = [_Client(here, Limits(1 << 20, "disconnect", Counters())) for here in some.here]
+    clients = [_Client(here, Limits(1 << 20, POLICIES["disconnect"], Counters())) for here in some.here]
     clients[0].outbox.close()
     clients[1].outbox.seal(Segment(b"last"))
     clients[1].outbox.flush()

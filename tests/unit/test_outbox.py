@@ -11,8 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bridge.counters import Counters
 from bridge.delivery.backpressure import Backpressure
-from bridge.delivery.limits import BEHIND, Limits
+from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
+from bridge.delivery.slow_policies import BEHIND, POLICIES
 from bridge.delivery.write_buffer import Segment
 from bridge.wire.websocket_frames import BINARY, frame
 from tests.unit.outboxes import ACK, LIMIT, NOTICE, FakeClient, Wire, message, numbers, reads, stalled
@@ -71,7 +72,7 @@ def test_flushing_an_empty_outbox_is_nothing_to_do() -> None:
     assert client.sent == b""
 
 
-@pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("room", [0, 1, 5000])
 def test_an_empty_outbox_takes_any_one_segment(policy: str, room: int) -> None:
     client, counters = stalled(policy, room=room)
@@ -224,7 +225,7 @@ def test_what_waits_is_dropped_but_for_a_message_that_is_half_sent() -> None:
     assert numbers(client.sent) == [0, 9]
 
 
-@pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_the_last_word_of_a_client_that_was_cut_follows_a_whole_message(policy: str) -> None:
     client, _ = stalled(policy, room=50)
     for number in range(500):
@@ -280,7 +281,7 @@ def test_a_socket_that_is_broken_is_full() -> None:
 
 @pytest.mark.parametrize("size", [4_000, 100_000, 400_000, 1 << 20])
 def test_a_client_is_behind_before_it_is_over_its_limit(size: int) -> None:
-    limits = Limits(size, "disconnect", Counters())
+    limits = Limits(size, POLICIES["disconnect"], Counters())
     assert 0 < limits.behind < limits.waiting < size
     assert limits.behind == min(BEHIND, limits.waiting // 2)
 
@@ -312,7 +313,7 @@ def test_a_client_that_is_too_slow_may_be_closed_there_and_then() -> None:
             self.outbox.seal(ACK)
             self.outbox.close()
 
-    client = Parting(Limits(LIMIT, "disconnect", Counters()), 0)
+    client = Parting(Limits(LIMIT, POLICIES["disconnect"], Counters()), 0)
     client.outbox.press()
     over(client)
     assert client.outbox.size == 0
@@ -359,10 +360,10 @@ class Watched(Backpressure):
 class Crowd(RuleBasedStateMachine):
     """Clients that come, read, stall and go, beside what their pressure was told."""
 
-    @initialize(policy=st.sampled_from(["disconnect", "drop-oldest", "latest"]))
+    @initialize(policy=st.sampled_from(sorted(POLICIES)))
     def begins(self, policy: str) -> None:
         self.pressure, self.policy = Watched(), policy
-        self.limits = Limits(2 << 20, policy, Counters(), self.pressure)
+        self.limits = Limits(2 << 20, POLICIES[policy], Counters(), self.pressure)
         self.clients: list[FakeClient] = []
         self.pressed: set[Outbox] = set()
         self.number = 0
@@ -417,7 +418,7 @@ class Crowd(RuleBasedStateMachine):
 
     @invariant()
     def pressure_knows_who_is_there_and_behind(self) -> None:
-        here = self.pressed if self.policy != "latest" else set()
+        here = self.pressed if POLICIES[self.policy].counts_for_backpressure else set()
         assert set(self.pressure.here) == here
         assert set(self.pressure.late) == {outbox for outbox in here if outbox.size > self.limits.behind}
 

@@ -7,11 +7,12 @@ import re
 import pytest
 
 from bridge.delivery.outbox_states import TRANSITIONS, OutboxState
+from bridge.delivery.slow_policies import POLICIES
 from tests.process import ROOT
 from tests.unit.outboxes import ACK, LIMIT, NOTICE, message, numbers, reads, stalled
 
 
-@pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_answers_never_make_a_client_slow_but_who_leaves_them_unread_is_not_read_until_it_has_them(policy: str) -> None:
     client, counters = stalled(policy)
     client.outbox.press()
@@ -39,7 +40,7 @@ def test_answers_never_make_a_client_slow_but_who_leaves_them_unread_is_not_read
     assert not counters["dropped_oldest"]
 
 
-@pytest.mark.parametrize("policy", ["disconnect", "drop-oldest", "latest"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_a_ping_or_an_ack_behind_a_frame_that_is_larger_than_the_limit_does_no_harm(policy: str) -> None:
     client, _ = stalled(policy, room=50)
     client.outbox.put(message(1, 10 * LIMIT))

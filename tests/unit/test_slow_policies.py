@@ -1,0 +1,91 @@
+"""Every policy for slow clients keeps the promises of all, has its expectation here, its setting and its row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import get_args
+
+import pytest
+
+from bridge.config.values import SlowChoice
+from bridge.counters import COUNTERS
+from bridge.delivery.slow_policies import POLICIES
+from tests.documents import PROTOCOL
+from tests.unit.outboxes import ACK, NOTICE, message, numbers, reads, stalled
+
+EVERY = pytest.mark.parametrize("name", POLICIES)
+PUT = 400  # messages, of which a hundred or so fit
+
+#: By policy: of so many messages, each with a key of its own, those that are there when so many fit; None: the client
+#: is given up.
+LEFT: dict[str, Callable[[int, int], list[int] | None]] = {
+    "disconnect": lambda put, fit: None,
+    "drop-oldest": lambda put, fit: list(range(put - fit, put)),
+    "latest": lambda put, fit: list(range(put - fit, put)),
+}
+
+
+@EVERY
+def test_a_client_over_its_limit_has_what_its_policy_leaves(name: str) -> None:
+    assert name in LEFT, f"tests/unit/test_slow_policies.py, LEFT: what {name} leaves of what waits"
+    client, counters = stalled(name)
+    for number in range(PUT):
+        client.outbox.put(message(number))
+    wanted = LEFT[name](PUT, client.limits.waiting // len(message(0).data))
+    assert client.slow == (wanted is None)
+    if wanted is not None:
+        reads(client)
+        assert numbers(client.sent) == wanted
+        assert sum(counters[each] for each in COUNTERS if each.startswith("dropped_")) == PUT - len(wanted)
+
+
+@EVERY
+def test_answers_and_the_bridges_own_packets_are_not_dropped_and_the_limit_holds(name: str) -> None:
+    client, _ = stalled(name)
+    client.outbox.put(NOTICE)
+    client.outbox.put(ACK)
+    for number in range(PUT):
+        client.outbox.put(message(number))
+        assert client.slow or client.outbox.size - client.outbox.answers <= client.limits.waiting
+    reads(client)
+    assert client.sent.count(bytes(NOTICE.data)) == client.sent.count(bytes(ACK.data)) == 1
+    assert client.behinds == (not client.slow)
+
+
+@EVERY
+def test_a_message_that_is_half_sent_stays_whole(name: str) -> None:
+    client, _ = stalled(name, room=50)
+    for number in range(PUT):
+        client.outbox.put(message(number))
+    reads(client)
+    assert numbers(client.sent)[0] == 0
+
+
+@EVERY
+def test_its_kernel_has_a_part_of_the_limit_and_it_counts_as_behind_before_it_is_over(name: str) -> None:
+    client, _ = stalled(name, 1 << 20)
+    limits = client.limits
+    assert 0 < limits.unsent <= limits.size // 4
+    assert 0 < limits.behind < limits.waiting == limits.size - limits.unsent
+
+
+@EVERY
+def test_who_is_behind_is_waited_for_just_when_the_policy_says_so(name: str) -> None:
+    client, _ = stalled(name, 1 << 20)
+    client.outbox.press()
+    client.outbox.put(message(1, client.limits.behind))
+    assert client.limits.pressure.high == POLICIES[name].counts_for_backpressure
+
+
+def test_the_setting_has_every_policy() -> None:
+    assert get_args(SlowChoice) == tuple(POLICIES), "bridge/config/values.py, SlowChoice: the names of POLICIES"
+
+
+@EVERY
+def test_its_counter_is_one_and_the_protocol_has_its_row(name: str) -> None:
+    counter = POLICIES[name].counter
+    assert counter in COUNTERS, f"bridge/counters.py: {counter}"
+    row = re.search(rf"^\| `{re.escape(name)}`.*\| (.*) \|$", PROTOCOL, re.MULTILINE)
+    assert row, f"docs/protocol.md, Limits and back-pressure: a row for {name}"
+    assert row[1] == f"`{counter}`"
