@@ -181,6 +181,14 @@ def test_two_tabs_of_one_user_are_announced_once_and_taken_leave_of_once(server:
         assert [m["action"] for m in at.peer.messages] == ["connected", "still", "disconnected"]
 
 
+def test_each_tab_of_a_user_is_told_who_it_is(server: TcpServer) -> None:
+    with Setup(server, "--identity", "register") as at, at.client() as first, at.client() as second:
+        for tab in (first, second):
+            assert tab.ask("register", "ann")["ok"]
+            tab.got("bridge:user", {"user": "ann"})
+        assert first.all("bridge:user") == second.all("bridge:user") == [{"user": "ann"}]
+
+
 def test_the_same_name_again_is_nothing_and_another_name_changes_the_user(server: TcpServer) -> None:
     with Setup(server, "--identity", "register") as at, at.client() as ann:
         for name in ("ann", "ann", "eve"):

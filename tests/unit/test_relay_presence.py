@@ -98,6 +98,20 @@ def test_a_user_of_several_clients_is_announced_once_and_gone_once() -> None:
     assert at.said() == [notice("ann", "still"), notice("ann", "disconnected")]
 
 
+def test_every_client_of_a_user_is_told_who_it_is() -> None:
+    at = registered(("a", "ann"), ("b", "ann"))
+    at.remembered["session"] = "ann"
+    at.relay.connected("c", "127.0.0.1", "session")
+    for sid in "abc":
+        assert at.told(sid, "bridge:user") == [{"user": "ann"}], sid
+    cut(at, "b")
+    at.come("b")
+    assert at.told("b", "bridge:user") == [{"user": "ann"}] * 2
+    at.emit("a", "register", "eve")
+    at.emit("b", "register", "eve")
+    assert at.told("b", "bridge:user")[2:] == [{"user": "eve"}]
+
+
 def test_a_client_that_changes_its_user_leaves_the_others_of_the_old_one() -> None:
     at = registered(("a", "ann"), ("b", "ann"))
     at.emit("a", "register", "eve")
