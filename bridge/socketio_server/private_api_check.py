@@ -86,5 +86,5 @@ def check_seams() -> None:
         except (ImportError, AttributeError):
             raise ServeError(
                 f"{package} {version(package)} has no {module}.{name}, which {why}; "
-                f"the bridge was tested with {package} {TESTED[package]}: pip install -r requirements.txt"
+                f"the bridge was tested with {package} {TESTED[package]}: pip install {package}=={TESTED[package]}"
             ) from None
