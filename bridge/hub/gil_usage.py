@@ -47,9 +47,10 @@ class ThreadUsage:
         self._ran = self._queued = 0.0
         self.took()
 
-    def took(self) -> TimeTaken | None:
-        """What it did since the last look; None where the system does not tell."""
-        look = self._look()
+    def took(self, waits: bool = False) -> TimeTaken | None:
+        """What it did since the last look; None where the system does not tell. `waits`: it is known to wait, or
+        whether it does is not asked: the system takes long to say so."""
+        look = self._look(waits)
         if look is None:
             return None
         ran, queued, asleep = look
@@ -57,17 +58,17 @@ class ThreadUsage:
         self._ran, self._queued = ran, queued
         return took
 
-    def _look(self) -> tuple[float, float, bool] | None:
+    def _look(self, waits: bool) -> tuple[float, float, bool] | None:
         """Seconds that it ran, and that it was ready and did not; whether it waits for something."""
         schedstat, stat = self._files
         if schedstat is None or stat is None:
             return None
         try:
             ran, queued, *_ = os.pread(schedstat, 128, 0).split()
-            state = os.pread(stat, 512, 0).rpartition(b") ")[2][:1]
-        except (OSError, ValueError):
+            asleep = waits or os.pread(stat, 512, 0).rpartition(b") ")[2][0] in _ASLEEP
+        except (OSError, ValueError, IndexError):
             return None
-        return int(ran) / 1e9, int(queued) / 1e9, state[0] in _ASLEEP
+        return int(ran) / 1e9, int(queued) / 1e9, asleep
 
     def close(self) -> None:
         """May be called twice."""

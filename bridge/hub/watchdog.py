@@ -67,17 +67,19 @@ class Watchdog:
                 frame = sys._current_frames().get(self._crossing.thread)
                 now = time.monotonic()
                 passed, self._last = now - self._last, now
-                self._look(frame, held(passed, LOOK, self._hub.took(), own.took()))
+                waits = frame is None or frame.f_code is self._poll  # for something to do
+                self._look(None if waits else frame, held(passed, LOOK, self._hub.took(waits), own.took(waits=True)))
         except Exception:  # a bug, but all that it watches goes on
             log.exception("! the watchdog failed: what holds all others up is not named any more")
         own.close()
         self._hub.close()
 
     def _look(self, frame: FrameType | None, seconds: float) -> None:
-        """It was in this frame, and held for so many seconds since the last look, if it has not come round."""
+        """It was in this frame, None if it waits, and held for so many seconds since the last look, if it has not
+        come round."""
         if self._asked is not None and self._crossing.turns != self._asked:
             self._came_round(self._crossing.turned)
-        if frame is None or frame.f_code is self._poll:  # it waits for something to do
+        if frame is None:
             self._came_round(self._last)
             return
         if self._asked is None:
