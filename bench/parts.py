@@ -26,7 +26,7 @@ from bridge.delivery.slow_policies import POLICIES
 from bridge.link.framing.registry import framing_in
 from bridge.link.key_reader import KeyReader
 from bridge.messages import Delivery, Texts
-from bridge.relay.routing import Routing, RoutingRules
+from bridge.relay.routing import Routing, RoutingOptions
 from bridge.wire.offsets import Offsets
 from bridge.wire.socketio_packets import escape
 
@@ -71,8 +71,8 @@ class Parts:
         counters, self.users = Counters(), [secrets.token_urlsafe(15) for _ in range(CLIENTS)]
         sids = {user: (secrets.token_urlsafe(15),) for user in self.users}
         self.decoder = framing_in("~", 1 << 20)
-        rules = RoutingRules("text", "message", None, "username")
-        self.outbound = Routing(rules, DECODE, lambda names: (sids[names[0]], 0), counters)
+        options = RoutingOptions("text", "message", None, "username")
+        self.outbound = Routing(options, DECODE, lambda names: (sids[names[0]], 0), counters)
         self.offsets = Offsets() if work.recovery else None
         self.fanout = self._fanout(counters, [sid for (sid,) in sids.values()])
         self.read = b"".join(frame + b"~" for frame in work.frames(self.users))

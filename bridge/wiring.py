@@ -1,54 +1,56 @@
-"""What settings mean for the parts: their options and rules, made from the tree.
+"""What settings mean for the parts: their options, made from the tree.
 
-The one module besides app.py that sees more than one side. It starts nothing.
+It sees more than one side, as assembly.py and app.py do. It starts nothing.
 
-Use: `fanout = fanout(settings, engine, counters)`.
+Use: `fanout = fanout(settings, limits, greeter, counters)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bridge.config import Settings
+from bridge.config import Settings, load
 from bridge.counters import Counters
 from bridge.decoding import DECODE
 from bridge.delivery.conflation_key import ConflationKeys
 from bridge.delivery.fanout import Fanout
+from bridge.delivery.limits import Limits
 from bridge.delivery.slow_policies import POLICIES
 from bridge.delivery.snapshots import Snapshots
+from bridge.engineio.io_uring import send_many
 from bridge.errors import Refused, SettingsError
 from bridge.link import codec
 from bridge.link.connection import LinkOptions
-from bridge.link.framing.registry import Encoder, FramingSpecError, framing_out, unescape
+from bridge.link.framing.registry import Encoder, FramingSpecError, framing_in, framing_out, unescape
 from bridge.link.hint import Reading
 from bridge.link.outgoing.delivery_tracker import DeliveryTracker
 from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.link.outgoing.queue import OutgoingQueue
-from bridge.recovery.greeting import RecoveryOptions
+from bridge.recovery.greeting import Greeter, RecoveryOptions
 from bridge.relay.acks import Acks
 from bridge.relay.deduplication import Deduplication
 from bridge.relay.event_message import EventMessages
 from bridge.relay.handlers import Hooks
-from bridge.relay.relay import RelayParts, RelayRules
-from bridge.relay.replies import Replies, RepliesRules
-from bridge.relay.routing import Routing, RoutingRules
+from bridge.relay.relay import Identity, RelayDependencies, RelayOptions
+from bridge.relay.replies import Replies, RepliesOptions
+from bridge.relay.routing import Routing, RoutingOptions
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
-from bridge.socketio_server.engine import Engine, EngineOptions
+from bridge.socketio_server.engine import EngineOptions
 from bridge.state_store import StateStore
 from bridge.version import VERSION
 from bridge.web import PageSettings
 
 __all__ = [
-    "check_frames", "engine_options", "fanout", "greetings", "link_options", "page", "private",
-    "relay_parts", "relay_rules", "reserved_events", "uplink",
+    "engine_options", "fanout", "greeter", "greetings", "limits", "link_options", "load_settings", "outgoing_queue",
+    "page", "private", "relay_dependencies", "relay_options", "reserved_events",
 ]  # fmt: skip
 
 _BEAT = '{"action":"heartbeat"}'
 
 
-def uplink(
+def outgoing_queue(
     settings: Settings, encoder: Encoder, hello: bytes, on_overflow: Callable[[], None], counters: Counters
 ) -> OutgoingQueue:
     """What waits for the link. `hello`: what each connection opens with, if the server confirms."""
@@ -61,72 +63,97 @@ def uplink(
 def link_options(settings: Settings, server: str, separate: bool, own: tuple[str, int]) -> LinkOptions:
     """How the link is run. `separate`: one send a message; `own`: where the bridge itself listens."""
     link = settings.link
-    reading = Reading(link.framing_in, link.framing_out, settings.relay.payload, link.max_frame)
     return LinkOptions(
-        server, separate, link.send_gap, link.idle_warn, link.idle_reconnect, reading, own, link.retry_max
+        server,
+        separate=separate,
+        send_gap=link.send_gap,
+        idle_warn=link.idle_warn,
+        idle_reconnect=link.idle_reconnect,
+        reading=Reading(link.framing_in, link.framing_out, settings.relay.payload, link.max_frame),
+        own=own,
+        retry_max=link.retry_max,
     )
 
 
-def relay_rules(settings: Settings) -> RelayRules:
+def relay_options(settings: Settings) -> RelayOptions:
     """What decides in the relay."""
-    link, relay, recovery = settings.link, settings.relay, settings.recovery
-    window = recovery.recovery_window if recovery.recovery == "on" else 0.0
-    presence = (relay.connected, relay.disconnected)
-    return RelayRules(
-        relay.identity, relay.user_key, presence, relay.unhandled, link.link_queue,
-        link.confirm, recovery.grace, window,
-    )  # fmt: skip
+    relay, recovery = settings.relay, settings.recovery
+    return RelayOptions(
+        identity=Identity(relay.identity),
+        user_key=relay.user_key,
+        presence=(relay.connected, relay.disconnected),
+        handler_limit=settings.link.link_queue,
+        drop_unhandled=relay.unhandled == "drop",
+        confirm=settings.link.confirm,
+        grace=recovery.grace,
+        window=recovery.recovery_window if recovery.recovery == "on" else 0.0,
+    )
 
 
-def relay_parts(
+def relay_dependencies(
     settings: Settings, users: Users, hooks: Hooks, json: codec.JsonEncoder, counters: Counters
-) -> RelayParts:
+) -> RelayDependencies:
     """What the relay puts together."""
-    link, relay = settings.link, settings.relay
+    relay, once_key = settings.relay, settings.relay.once_key
     user_key = None if relay.identity == "none" else relay.user_key
-    named = bool(settings.recovery.snapshot)
-    refuse = relay.unreadable == "refuse"
-    rules = RoutingRules(relay.payload, relay.event, relay.event_key, user_key, named, refuse)
+    options = RoutingOptions(
+        payload=relay.payload,
+        event=relay.event,
+        event_key=relay.event_key,
+        user_key=user_key,
+        named=bool(settings.recovery.snapshot),
+        refuse=relay.unreadable == "refuse",
+    )
     undelivered = Undelivered(counters, users.some)
-    return RelayParts(
+    return RelayDependencies(
         users=users,
-        inbound=EventMessages(user_key, relay.action_key, _own_keys(settings), counters),
-        outbound=Routing(rules, DECODE, users.sids, counters, undelivered),
+        event_messages=EventMessages(user_key, relay.action_key, _own_keys(settings), counters),
+        routing=Routing(options, DECODE, users.sids, counters, undelivered),
         hooks=hooks,
         encode=json.encode,
         encode_many=json.encode_many,
         undelivered=undelivered,
-        replies=_replies(settings, counters, undelivered) if link.replies else None,
-        once=Deduplication(relay.once_key, settings.recovery.recovery_window) if relay.once_key is not None else None,
+        replies=_replies(settings, counters, undelivered) if settings.link.replies else None,
+        deduplication=None if once_key is None else Deduplication(once_key, settings.recovery.recovery_window),
     )
 
 
 def _replies(settings: Settings, counters: Counters, undelivered: Undelivered) -> Replies:
     link = settings.link
-    rules = RepliesRules(link.reply_timeout, link.reply_key, link.reply_id == "number")
-    return Replies(rules, DECODE, Acks(counters), counters, undelivered)
+    options = RepliesOptions(link.reply_timeout, link.reply_key, number=link.reply_id == "number")
+    return Replies(options, DECODE, Acks(counters), counters, undelivered)
 
 
-def engine_options(settings: Settings, state: StateStore) -> EngineOptions:
+def engine_options(settings: Settings) -> EngineOptions:
     """What the clients' engine is told."""
-    web, clients, largest = settings.web, settings.clients, 2 * settings.link.max_frame + 65536
+    web = settings.web
     return EngineOptions(
-        web.allowed_origins, web.ping_interval, web.ping_timeout, web.connect_timeout, largest,
-        clients.outbox, clients.slow, _recovery(settings, state), clients.io_uring == "on",
-    )  # fmt: skip
+        allowed_origins=web.allowed_origins,
+        ping_interval=web.ping_interval,
+        ping_timeout=web.ping_timeout,
+        connect_timeout=web.connect_timeout,
+        max_event=2 * settings.link.max_frame + 65536,
+    )
 
 
-def _recovery(settings: Settings, state: StateStore) -> RecoveryOptions | None:
+def limits(settings: Settings, counters: Counters) -> Limits:
+    """What may wait for a client, and what becomes of one for which more waits."""
+    return Limits(settings.clients.outbox, POLICIES[settings.clients.slow], counters)
+
+
+def greeter(settings: Settings, state: StateStore, counters: Counters) -> Greeter:
+    """Who comes back, and what is kept for them."""
     recovery = settings.recovery
     if recovery.recovery == "off":
-        return None
+        return Greeter(None, counters)
     state.open()
     key = recovery.recovery_key.encode() if recovery.recovery_key else state.key()
-    return RecoveryOptions(recovery.recovery_window, recovery.recovery_size, key)
+    return Greeter(RecoveryOptions(recovery.recovery_window, recovery.recovery_size, key), counters)
 
 
-def fanout(settings: Settings, engine: Engine, counters: Counters) -> Fanout:
-    """What publishes to the engine's clients."""
+def fanout(settings: Settings, limits: Limits, greeter: Greeter, counters: Counters) -> Fanout:
+    """What publishes to the clients. One of them is sent no more at once than it may be behind: of more, one that is
+    not behind could be over its limit."""
     clients, recovery = settings.clients, settings.recovery
     keys_of = ConflationKeys(clients.latest_key) if POLICIES[clients.slow].keyed else None
     snapshots = None
@@ -135,9 +162,9 @@ def fanout(settings: Settings, engine: Engine, counters: Counters) -> Fanout:
             recovery.snapshot, ConflationKeys(recovery.snapshot_key), recovery.snapshot_size, counters
         )
     return Fanout(
-        engine.audience, engine.pressure, counters,
-        recording=engine.recording, keys_of=keys_of, snapshots=snapshots, largest=engine.at_once,
-        send_many=engine.send_many,
+        greeter.audience, limits.pressure, counters,
+        recording=greeter.recording, keys_of=keys_of, snapshots=snapshots, largest=limits.behind,
+        send_many=send_many() if clients.io_uring == "on" else None,
     )  # fmt: skip
 
 
@@ -163,7 +190,23 @@ def private(settings: Settings) -> list[Path]:
     return [Path(settings.recovery.state_dir), *file, *handlers, *beside]
 
 
-def check_frames(settings: Settings) -> None:
+def load_settings(argv: list[str], environ: Mapping[str, str]) -> Settings:
+    """The settings, with all that can be checked before anything runs. Raises SettingsError, and SystemExit for
+    `--help`."""
+    settings = load(argv, environ, checks={"framing_in": _check_framing_in, "framing_out": _check_framing_out})
+    _check_frames(settings)
+    return settings
+
+
+def _check_framing_in(text: str) -> None:
+    framing_in(text, 1)
+
+
+def _check_framing_out(text: str) -> None:
+    framing_out(text, 1)
+
+
+def _check_frames(settings: Settings) -> None:
     """Raise SettingsError if the framing can't carry heartbeat or greetings, which only both of them together tell."""
     link = settings.link
     texts = [("heartbeat", link.heartbeat)] if link.heartbeat is not None else []

@@ -25,13 +25,12 @@ class Backoff:
 
     def __init__(self, last: float = LAST_DELAY, clock: Callable[[], float] = time.monotonic) -> None:
         self._last, self._clock = last, clock
+        self._base = FIRST_DELAY
         self._refused: float | None = None  # since when each attempt was
-        self.reset()
 
     def reset(self) -> None:
         """Begin anew."""
-        self._base = FIRST_DELAY
-        self._refused = None
+        self._base, self._refused = FIRST_DELAY, None
 
     def next(self, refused: bool = False, waited_for: bool = False) -> float:
         """The next one. `refused`: the last attempt was; `waited_for`: somebody waits for the connection."""

@@ -6,7 +6,7 @@ plain threads as on eventlet's green ones.
 The reader is the thread that calls `run()`. The writer is a thread that lives as long as one
 connection, so that no frame of an old connection can reach a new one.
 
-Use: `Connection(dialer.dial, decoder, options, counters).run(on_burst=…, on_state=…, outgoing=uplink)`.
+Use: `Connection(dialer.dial, decoder, options, counters, outgoing=queue, on_burst=…, on_state=…).run()`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from functools import partial
 from bridge.counters import Counters
 from bridge.errors import LinkError
 from bridge.link.backoff import LAST_DELAY, Backoff
-from bridge.link.first_exchange import FirstWords, FirstWordsRules
+from bridge.link.first_exchange import FirstWords, FirstWordsOptions
 from bridge.link.hint import DEFAULT_READING, Reading
 from bridge.link.hint_tracker import HintTracker
 from bridge.link.outgoing.source import OutgoingSource
@@ -40,13 +40,13 @@ from bridge.link.sockets import (
     vitals_of,
 )  # fmt: skip
 from bridge.link.state_machine import StateMachine
-from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, stalled_for
+from bridge.link.states import LinkEvent, LinkState, LinkStatus, stalled_for
 from bridge.link.tls_probe import probe
 from bridge.link.writer import Writer, WriterOptions
 from bridge.link.writer_watch import EACH, WriterWatch
 from bridge.timer import Timer
 
-__all__ = ["TRANSITIONS", "Connection", "LinkOptions", "LinkState", "LinkStatus", "OutgoingSource"]
+__all__ = ["Connection", "LinkOptions", "LinkState", "LinkStatus", "OutgoingSource"]
 
 log = logging.getLogger("bridge.link")
 
@@ -74,7 +74,12 @@ class LinkOptions:
 
 
 class Connection:
-    """One link, made anew for ever until `close()`. Every method may be called from any thread."""
+    """One link, made anew for ever until `close()`. Every method may be called from any thread.
+
+    `on_burst` gets the frames that one read completed; `on_state` every change of state, for CONNECTED before
+    anything is read or written, but for what `opening` says first; `on_change` is called when the status has
+    changed otherwise: the server is silent or not, reads or not, another hint, a sooner attempt.
+    """
 
     def __init__(
         self,
@@ -82,14 +87,30 @@ class Connection:
         decoder: Callable[[], Decoding],
         options: LinkOptions,
         counters: Counters,
+        *,
+        outgoing: OutgoingSource,
+        on_burst: Callable[[list[bytes]], None],
+        on_state: Callable[[LinkStatus], None],
+        on_change: Callable[[], None] = lambda: None,
+        opening: FirstWordsOptions | None = None,
     ) -> None:
         self._dial, self._options, self._counters = dial, options, counters
-        self._standing = StateMachine(options.server)
-        self._silence = Silence(options.idle_warn, options.idle_reconnect)
-        self._watch = PeerWatch()
-        self._hints = HintTracker(options.reading, counters, partial(probe, dial))
+        self._outgoing, self._on_change = outgoing, on_change
+        self._machine = StateMachine(
+            options.server, lambda: self.status, on_state=on_state, on_change=on_change, counters=counters
+        )
+        self._first = FirstWords(opening, on_burst)
+        self._silence = Silence(
+            options.idle_warn, options.idle_reconnect, on_change=self._silence_changed, on_limit=self._too_silent
+        )
+        self._watch = PeerWatch(self._gone, self._stall_changed)
+        self._telling = Timer(on_change, "bridge-telling")  # whoever is told may wait, and the watch must not
+        self._hints = HintTracker(options.reading, counters, on_change, partial(probe, dial))
         self._progress = WriterWatch(self._writer_stuck, max(EACH, options.send_gap * options.separate))
-        self._reader = Reader(options.server, decoder, self._silence, self._hints, counters)
+        self._reader = Reader(
+            options.server, decoder, on_burst if opening is None else self._first.take,
+            silence=self._silence, hints=self._hints, counters=counters,
+        )  # fmt: skip
         self._sock: socket.socket | None = None
         self._cause: LinkError | None = None
         self._closing = threading.Event()
@@ -99,34 +120,16 @@ class Connection:
     def status(self) -> LinkStatus:
         """The state with its reason, the same for the log, the page and /bridge/status."""
         silent, hint, stalled = self._silence.silent, self._hints.hint, self._watch.stalled
-        return self._standing.now.status(time.monotonic(), silent, hint, stalled)
+        return self._machine.now.status(time.monotonic(), silent, hint, stalled)
 
-    def run(
-        self,
-        *,
-        on_burst: Callable[[list[bytes]], None],
-        on_state: Callable[[LinkStatus], None],
-        outgoing: OutgoingSource,
-        on_change: Callable[[], None] = lambda: None,
-        opening: FirstWordsRules | None = None,
-    ) -> None:
-        """Connect, read, and connect again, until `close()`. Blocks.
-
-        `on_burst` gets the frames that one read completed; `on_state` every change of state, for CONNECTED before
-        anything is read or written, but for what `opening` says first; `on_change` is called when the status has
-        changed otherwise: the server is silent or not, reads or not, another hint, a sooner attempt.
-        """
-        self._outgoing, self._first = outgoing, FirstWords(opening, on_burst)
-        self._standing.run(lambda: self.status, on_state, on_change)
-        self._reader.run(on_burst if opening is None else self._first.take)
-        self._look_after(on_change)
+    def run(self) -> None:
+        """Connect, read, and connect again, until `close()`. Blocks."""
         delays = Backoff(self._options.retry_max)
         while not self._closing.is_set():
-            self._standing.attempt()
+            self._machine.dial()
             try:
                 sock = self._dialled()
             except LinkError as error:
-                self._counters.count("link_failures")
                 self._pause(error, delays)
                 continue
             if self._closing.is_set():  # it is too late to tell the server anything
@@ -137,15 +140,8 @@ class Connection:
             if time.monotonic() - started > STABLE:
                 delays.reset()
             self._pause(cause, delays)
-        self._standing.end()
+        self._machine.end()
         self._over.set()
-
-    def _look_after(self, on_change: Callable[[], None]) -> None:
-        self._on_change = on_change
-        self._telling = Timer(on_change, "bridge-telling")  # whoever is told may wait, and the watch must not
-        self._silence.run(self._silence_changed, self._too_silent)
-        self._watch.run(self._gone, self._stall_changed)
-        self._hints.run(on_change)
 
     def leave(self, seconds: float) -> None:
         """End `run()` so that what was handed over arrives: the server is told that nothing more comes, and is read
@@ -190,13 +186,18 @@ class Connection:
         self._cause = None
         self._sock = sock
         self._hints.begin()
-        self._opened = False
         if not self._first.needed:
             self._connected()
-        pace = WriterOptions(self._options.separate, self._options.send_gap, self._closing)
-        writer = Writer(sock, self._outgoing, pace, self._counters, self._broken)
-        say = self._first.begin(writer.hand, self._connected)
-        writer.start(partial(self._sent_all, sock), self._hints.first_sent, say)
+        writer = Writer(
+            sock,
+            self._outgoing,
+            WriterOptions(self._options.separate, self._options.send_gap, self._closing),
+            self._counters,
+            broken=self._broken,
+            on_end=partial(self._sent_all, sock),
+            on_first=self._hints.first_sent,
+        )
+        writer.start(self._first.begin(writer.hand, self._connected))
         if self._closing.is_set():  # close() may have come before there was a socket to break
             self._break(sock, LinkError("closed", "the bridge is stopping"))
         self._silence.begin()
@@ -218,17 +219,11 @@ class Connection:
         sock.close()
         if not self._closing.is_set():
             self._hints.between()
-        if self._opened:
-            self._counters.count("link_drops")
-        else:
-            self._counters.count("link_failures")
         return self._cause
 
     def _connected(self) -> None:
         """From now on anything may be sent."""
-        self._opened = True
-        self._counters.count("link_connects")
-        self._standing.enter(LinkState.CONNECTED)
+        self._machine.happened(LinkEvent.OPEN)
 
     def _break(self, sock: socket.socket, cause: LinkError) -> None:
         """Say why and wake whoever waits on the socket. The first cause is the one that counts."""
@@ -292,4 +287,4 @@ class Connection:
         """Wait for the next attempt, saying why and how long."""
         if not self._closing.is_set():
             outgoing = self._outgoing
-            self._standing.pause(error, delays, self._closing, lambda: bool(outgoing.held or outgoing.waiting))
+            self._machine.pause(error, delays, self._closing, lambda: bool(outgoing.held or outgoing.waiting))

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 
 from bridge.errors import LinkError
 
-__all__ = ["FirstExchange", "FirstWords", "FirstWordsRules", "PayloadFraming"]
+__all__ = ["FirstExchange", "FirstWords", "FirstWordsOptions", "PayloadFraming"]
 
 MOST = 1024 * 1024  # bytes of frames that wait to be asked for; then the server is not read, as with READ_SIZE a burst
 
@@ -29,7 +29,7 @@ class PayloadFraming(Protocol):
     def frame(self, payload: bytes) -> bytes: ...
 
 
-class FirstWordsRules(NamedTuple):
+class FirstWordsOptions(NamedTuple):
     """`begin`: says the first words of a connection; raises LinkError if it is to be made anew."""
 
     begin: Callable[[FirstExchange], None]
@@ -109,7 +109,7 @@ class FirstWords:
     """Those of one connection after the other. `opening` None: there are none. `on_burst`: gets what is read after
     them, or was not asked for."""
 
-    def __init__(self, opening: FirstWordsRules | None, on_burst: Callable[[list[bytes]], None]) -> None:
+    def __init__(self, opening: FirstWordsOptions | None, on_burst: Callable[[list[bytes]], None]) -> None:
         self._opening, self._on_burst = opening, on_burst
         self._exchange: FirstExchange | None = None
 
@@ -136,7 +136,7 @@ class FirstWords:
         self._exchange = FirstExchange(self._opening.framing, hand)
         return partial(self._say, self._opening, self._exchange, done)
 
-    def _say(self, opening: FirstWordsRules, exchange: FirstExchange, done: Callable[[], None]) -> None:
+    def _say(self, opening: FirstWordsOptions, exchange: FirstExchange, done: Callable[[], None]) -> None:
         opening.begin(exchange)
         exchange.release(done, self._on_burst)
 

@@ -4,8 +4,7 @@ It keeps the first 64 KiB of a connection until its frames were found to be good
 From then on nothing is looked at any more until the next connection. While there is a hint, it goes on looking.
 A hint stays, over connections too, until there is evidence that it holds no more. Must not know sockets.
 
-Use: `hints = HintTracker(reading, counters); hints.run(on_change)`;
-`begin()`, `read(data, frames)`, `ended(…)`; `hints.hint`.
+Use: `hints = HintTracker(reading, counters, on_change)`; `begin()`, `read(data, frames)`, `ended(…)`; `hints.hint`.
 """
 
 from __future__ import annotations
@@ -45,11 +44,18 @@ class _Sample:
 
 
 class HintTracker:
-    """Of one link. `awake`: `read` is to be called for each read; `hint`: what seems wrong now."""
+    """Of one link. `awake`: `read` is to be called for each read; `hint`: what seems wrong now; `on_change` is called
+    when that has changed; `probe()`: what the server answers when it is asked in TLS; takes its time."""
 
-    def __init__(self, reading: Reading, counters: Counters, probe: Callable[[], bytes] = bytes) -> None:
-        """`probe()`: what the server answers when it is asked in TLS; takes its time."""
-        self._reading, self._counters, self._probe, self._probed = reading, counters, probe, False
+    def __init__(
+        self,
+        reading: Reading,
+        counters: Counters,
+        on_change: Callable[[], None],
+        probe: Callable[[], bytes] = bytes,
+    ) -> None:
+        self._reading, self._counters, self._on_change = reading, counters, on_change
+        self._probe, self._probed = probe, False
         self._patterns = EndingPatterns(reading.framing_in, reading.framing_out)
         self._lock = threading.RLock()
         self._timer = Timer(self._ring, "bridge-hints")
@@ -60,10 +66,6 @@ class HintTracker:
         self._logged: tuple[str, str | None] | None = None
         self.awake = False
         self.hint: Hint | None = None
-
-    def run(self, on_change: Callable[[], None]) -> None:
-        """From now on `on_change` is called when `hint` has changed."""
-        self._on_change = on_change
 
     def begin(self) -> None:
         """There is a connection, and it is not to the bridge itself."""

@@ -2,7 +2,7 @@
 
 The judgement is peer_liveness.py's; here is the clock, and who is told. Must not know sockets.
 
-Use: `watch = PeerWatch(); watch.run(on_gone, on_stall)`; `begin(look)`, `end()` for each connection.
+Use: `watch = PeerWatch(on_gone, on_stall)`; `begin(look)`, `end()` for each connection.
 """
 
 from __future__ import annotations
@@ -17,20 +17,18 @@ __all__ = ["PeerWatch"]
 
 
 class PeerWatch:
-    """Of one link. `stalled`: for how many seconds the server has not read, 0 while it does, or nobody could tell."""
+    """Of one link. `stalled`: for how many seconds the server has not read, 0 while it does, or nobody could tell.
 
-    def __init__(self) -> None:
+    `on_gone` is called with the reason when the other machine is gone; `on_stall` when its program does not read, with
+    True at first, with False each time that has lasted twice as long, and when it reads again."""
+
+    def __init__(self, on_gone: Callable[[str], None], on_stall: Callable[[bool], None]) -> None:
+        self._on_gone, self._on_stall = on_gone, on_stall
         self._timer = Timer(self._look, "bridge-watch")
         self._vitals: Callable[[], Vitals | None] | None = None
         self._judge = Judge()
         self._tell_at = STALLED
         self.stalled = 0.0
-
-    def run(self, on_gone: Callable[[str], None], on_stall: Callable[[bool], None]) -> None:
-        """From now on `on_gone` is called with the reason when the other machine is gone; `on_stall` when its program
-        does not read, which is told with True at first and with False each time that has lasted twice as long, and
-        when it reads again."""
-        self._on_gone, self._on_stall = on_gone, on_stall
 
     def begin(self, vitals: Callable[[], Vitals | None]) -> None:
         """There is a connection. `vitals`: looks at it; None where the system does not tell."""

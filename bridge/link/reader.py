@@ -2,7 +2,7 @@
 
 Must not know what frames mean, nor who is given them.
 
-Use: `reader = Reader("localhost:8000", decoder, silence, hints, counters); reader.run(on_burst); reader.read(sock)`.
+Use: `reader = Reader("localhost:8000", decoder, on_burst, silence=…, hints=…, counters=…)`; `reader.read(sock)`.
 """
 
 from __future__ import annotations
@@ -37,22 +37,21 @@ class Decoding(Protocol):
 
 
 class Reader:
-    """Of one link; `decoder()` makes one for each connection. `silence` and `hints` are told what is heard."""
+    """Of one link; `decoder()` makes one for each connection; `on_burst` gets the frames that one read completed;
+    `silence` and `hints` are told what is heard."""
 
     def __init__(
-        self, server: str, decoder: Callable[[], Decoding], silence: Silence, hints: HintTracker, counters: Counters
+        self,
+        server: str,
+        decoder: Callable[[], Decoding],
+        on_burst: Callable[[list[bytes]], None],
+        *,
+        silence: Silence,
+        hints: HintTracker,
+        counters: Counters,
     ) -> None:
-        self._server, self._decoder, self._silence, self._hints, self._counters = (
-            server,
-            decoder,
-            silence,
-            hints,
-            counters,
-        )
-
-    def run(self, on_burst: Callable[[list[bytes]], None]) -> None:
-        """From now on `on_burst` gets the frames that one read completed."""
-        self._on_burst = on_burst
+        self._server, self._decoder, self._on_burst = server, decoder, on_burst
+        self._silence, self._hints, self._counters = silence, hints, counters
 
     def read(self, sock: socket.socket) -> LinkError:
         """Read until the connection is over; why it is. Raises OSError."""

@@ -4,7 +4,7 @@ A server that has nothing to say is silent and well; one whose actor has died sa
 its connection. From here the two look alike, so silence is shown, and only acted on if the settings say so.
 Must not know sockets, nor what is said.
 
-Use: `silence = Silence(30.0, 0.0); silence.run(on_change, on_limit)`; `begin()`, `heard()`, `listens()`, `end()`.
+Use: `silence = Silence(30.0, 0.0, on_change=…, on_limit=…)`; `begin()`, `heard()`, `listens()`, `end()`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ __all__ = ["Silence"]
 
 
 class Silence:
-    """Of one link. `warn`: seconds until it counts as silent, `limit`: until that is too long; 0: never."""
+    """Of one link. `warn`: seconds until it counts as silent, `limit`: until that is too long; 0: never. `on_change` is
+    called when `silent` has changed, `on_limit` when it is too long."""
 
-    def __init__(self, warn: float, limit: float) -> None:
-        self._warn, self._limit = warn, limit
+    def __init__(
+        self, warn: float, limit: float, *, on_change: Callable[[], None], on_limit: Callable[[], None]
+    ) -> None:
+        self._warn, self._limit, self._on_change, self._on_limit = warn, limit, on_change, on_limit
         self._lock = threading.Lock()
         self._timer = Timer(self._look, "bridge-silence")
         self._heard: float | None = None  # when, by time.monotonic(); None while there is no connection
         self._listens = True
         self.silent = False
-
-    def run(self, on_change: Callable[[], None], on_limit: Callable[[], None]) -> None:
-        """From now on `on_change` is called when `silent` has changed, `on_limit` when it is too long."""
-        self._on_change, self._on_limit = on_change, on_limit
 
     def begin(self) -> None:
         """There is a connection."""

@@ -2,8 +2,7 @@
 
 Must not know sockets, nor why a state is entered.
 
-Use: `standing = StateMachine(server); standing.run(status, on_state, on_change)`;
-`standing.enter(LinkState.CONNECTED)`.
+Use: `machine = StateMachine(server, status, on_state=…, on_change=…, counters=…)`; `machine.happened(LinkEvent.OPEN)`.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from bridge.counters import Counters
 from bridge.errors import LinkError
 from bridge.link.backoff import REFUSED_DELAY, Backoff
 from bridge.link.state_log import StateLog
-from bridge.link.states import TRANSITIONS, LinkState, LinkStatus, Now, sentence
+from bridge.link.states import TRANSITIONS, LinkAction, LinkEvent, LinkState, LinkStatus, Now, sentence
 
 __all__ = ["StateMachine"]
 
@@ -26,36 +26,36 @@ LOOK = 0.25  # seconds between two looks whether something waits for a server th
 
 
 class StateMachine:
-    """Of one link. `server`: for the log. Its state is changed by the link's own thread alone."""
+    """Of one link. `server`: for the log; `status`: all that can be said of the link; `on_state` is told that at each
+    change of state, `on_change` is called when the next attempt comes sooner. Only one thread at a time may change the
+    state: the link's own, or while that reads the first words of a connection, the writer's."""
 
-    def __init__(self, server: str) -> None:
-        self._server = server
-        self._now = Now(LinkState.CLOSED, "not started yet", time.time(), None)
-        self._changes = StateLog(log)
-
-    def run(
+    def __init__(
         self,
+        server: str,
         status: Callable[[], LinkStatus],
+        *,
         on_state: Callable[[LinkStatus], None],
         on_change: Callable[[], None],
+        counters: Counters,
     ) -> None:
-        """From now on `on_state` is told the `status` at each change of state, `on_change` is called when the next
-        attempt comes sooner."""
-        self._status, self._on_state, self._on_change = status, on_state, on_change
+        self._server, self._status, self._counters = server, status, counters
+        self._on_state, self._on_change = on_state, on_change
+        self._now = Now(LinkState.CLOSED, "not started yet", time.time(), None)
+        self._changes = StateLog(log)
 
     @property
     def now(self) -> Now:
         """Where it is."""
         return self._now
 
-    def attempt(self) -> None:
-        """It connects. Why it has to, stays said."""
-        self.enter(LinkState.CONNECTING, self._now.reason if self._now.state is LinkState.WAITING else "")
-
-    def enter(self, state: LinkState, reason: str = "", next_try: float | None = None) -> None:
-        """Go there, if the table of transitions has it, and tell. `next_try`: by the monotonic clock."""
-        if state not in TRANSITIONS[self._now.state]:
-            raise AssertionError(f"the link can't go from {self._now.state.value} to {state.value}")
+    def happened(self, event: LinkEvent, reason: str = "", next_try: float | None = None) -> None:
+        """Go where the table of transitions says, do what it says, and tell. `next_try`: by the monotonic clock."""
+        found = TRANSITIONS.get((self._now.state, event))
+        if found is None:
+            raise AssertionError(f"the event {event.value!r} can't happen to a link that is {self._now.state.value}")
+        state, action = found
+        self._act(action)
         self._now = Now(state, reason, time.time(), next_try)
         status = self._status()
         line = sentence(self._server, status)
@@ -66,12 +66,24 @@ class StateMachine:
             self._changes.say(level, f"{state.value} {reason}", line)
         self._on_state(status)
 
+    def _act(self, action: LinkAction) -> None:
+        if action is LinkAction.COUNT_CONNECT:
+            self._counters.count("link_connects")
+        elif action is LinkAction.COUNT_FAILURE:
+            self._counters.count("link_failures")
+        elif action is LinkAction.COUNT_DROP:
+            self._counters.count("link_drops")
+
+    def dial(self) -> None:
+        """It connects. Why it has to, stays said."""
+        self.happened(LinkEvent.DIAL, self._now.reason if self._now.state is LinkState.WAITING else "")
+
     def pause(self, error: LinkError, delays: Backoff, over: threading.Event, waited_for: Callable[[], bool]) -> None:
         """Wait for the next attempt, or until it is `over`; less long if the last one was refused and something waits
         for the connection, also if that begins meanwhile."""
         began, refused = time.monotonic(), error.code == "refused"
         next_try = began + delays.next(refused, waited_for())
-        self.enter(LinkState.WAITING, error.reason, next_try)
+        self.happened(LinkEvent.BREAK, error.reason, next_try)
         while (left := next_try - time.monotonic()) > 0 and not over.wait(min(left, LOOK) if refused else left):
             soon = began + REFUSED_DELAY
             if refused and soon < next_try and waited_for():
@@ -82,5 +94,5 @@ class StateMachine:
     def end(self) -> None:
         """The link has ended; what the log has not been told yet, it is told."""
         if self._now.state is not LinkState.CLOSED:
-            self.enter(LinkState.CLOSED, "the bridge is stopping")
+            self.happened(LinkEvent.CLOSE, "the bridge is stopping")
         self._changes.close()

@@ -1,4 +1,4 @@
-"""The states of the link, which follows which, and each in words.
+"""The states of the link, what follows from which event in which of them, and each in words.
 
 Must not know sockets. The picture is in docs/architecture.md.
 
@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from bridge.link.hint import Hint
 
-__all__ = ["TRANSITIONS", "LinkState", "LinkStatus", "Now", "sentence", "stalled_for"]
+__all__ = [
+    "TRANSITIONS", "LinkAction", "LinkEvent", "LinkState", "LinkStatus", "Now", "sentence", "stalled_for",
+]  # fmt: skip
 
 
 class LinkState(enum.Enum):
@@ -25,11 +27,34 @@ class LinkState(enum.Enum):
     WAITING = "waiting"
 
 
-TRANSITIONS: dict[LinkState, frozenset[LinkState]] = {
-    LinkState.CLOSED: frozenset({LinkState.CONNECTING}),
-    LinkState.CONNECTING: frozenset({LinkState.CONNECTED, LinkState.WAITING, LinkState.CLOSED}),
-    LinkState.CONNECTED: frozenset({LinkState.WAITING, LinkState.CLOSED}),
-    LinkState.WAITING: frozenset({LinkState.CONNECTING, LinkState.CLOSED}),
+class LinkEvent(enum.Enum):
+    """What happens to it."""
+
+    DIAL = "dial"  # it is run, or the wait is over
+    OPEN = "open"  # there is a connection, and its first words are said
+    BREAK = "break"  # the attempt failed, or the connection is over
+    CLOSE = "close"  # the bridge stops
+
+
+class LinkAction(enum.Enum):
+    """What is done about it, besides logging and telling the new state."""
+
+    NOTHING = "-"
+    COUNT_CONNECT = "count a connection"
+    COUNT_FAILURE = "count a failure"
+    COUNT_DROP = "count a drop"
+
+
+#: What follows. An event that is not here for a state can't happen in it.
+TRANSITIONS: dict[tuple[LinkState, LinkEvent], tuple[LinkState, LinkAction]] = {
+    (LinkState.CLOSED, LinkEvent.DIAL): (LinkState.CONNECTING, LinkAction.NOTHING),
+    (LinkState.CONNECTING, LinkEvent.OPEN): (LinkState.CONNECTED, LinkAction.COUNT_CONNECT),
+    (LinkState.CONNECTING, LinkEvent.BREAK): (LinkState.WAITING, LinkAction.COUNT_FAILURE),
+    (LinkState.CONNECTING, LinkEvent.CLOSE): (LinkState.CLOSED, LinkAction.NOTHING),
+    (LinkState.CONNECTED, LinkEvent.BREAK): (LinkState.WAITING, LinkAction.COUNT_DROP),
+    (LinkState.CONNECTED, LinkEvent.CLOSE): (LinkState.CLOSED, LinkAction.COUNT_DROP),
+    (LinkState.WAITING, LinkEvent.DIAL): (LinkState.CONNECTING, LinkAction.NOTHING),
+    (LinkState.WAITING, LinkEvent.CLOSE): (LinkState.CLOSED, LinkAction.NOTHING),
 }
 
 

@@ -4,7 +4,7 @@ It is a thread that lives as long as the connection, so that no frame of an old 
 does not come to its end in time is given up: it finds that out when it goes on, and touches nothing any more. Must not
 know what frames mean, nor what follows from how it ended.
 
-Use: `writer = Writer(sock, outgoing, pace, counters, broken); writer.start(on_end, on_first)`; `writer.join()`.
+Use: `writer = Writer(sock, outgoing, pace, counters, broken=…, on_end=…, on_first=…)`; `start()`, `join()`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class WriterOptions:
 
 
 class Writer:
-    """Of one connection. `broken`: why it is over, from an OSError."""
+    """Of one connection. `broken`: why it is over, from an OSError; `on_end` is told why sending failed, or None if it
+    was not sending that ended it; `on_first` is called when something has been sent."""
 
     def __init__(
         self,
@@ -51,35 +52,35 @@ class Writer:
         outgoing: OutgoingSource,
         pace: WriterOptions,
         counters: Counters,
+        *,
         broken: Callable[[OSError], LinkError],
-    ) -> None:
-        self._sock, self._outgoing, self._pace, self._counters, self._broken = sock, outgoing, pace, counters, broken
-        self._given_up = False
-
-    def start(
-        self,
         on_end: Callable[[LinkError | None], None],
         on_first: Callable[[], None],
-        say_first: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_end` is told why sending failed, or None if it was not sending that ended it; `on_first` is called when
-        something has been sent. `say_first` comes before everything else, and may `hand`; raises LinkError."""
-        self._on_end, self._on_first, self._say_first = on_end, on_first, say_first
-        self._thread = threading.Thread(target=self._run, name="bridge-writer", daemon=True)
+        self._sock, self._outgoing, self._pace, self._counters = sock, outgoing, pace, counters
+        self._broken, self._on_end, self._on_first = broken, on_end, on_first
+        self._given_up = False
+        self._thread: threading.Thread | None = None
+
+    def start(self, say_first: Callable[[], None] = lambda: None) -> None:
+        """Begin. `say_first` comes before everything else, and may `hand`; raises LinkError."""
+        self._thread = threading.Thread(target=self._run, args=(say_first,), name="bridge-writer", daemon=True)
         self._thread.start()
 
     def join(self) -> None:
         """Wait for its end, or give it up. What it had taken then may or may not arrive."""
+        if self._thread is None:
+            return
         self._thread.join(PATIENCE)
         if self._thread.is_alive():
             self._given_up = True
             log.error("! the writer of the connection that is over has been stuck for %g s; it is given up", PATIENCE)
             self._outgoing.down(in_flight=True)
 
-    def _run(self) -> None:
+    def _run(self, say_first: Callable[[], None]) -> None:
         cause: LinkError | None = None
         try:
-            self._say_first()
+            say_first()
             cause = self._send()
         except LinkError as error:
             cause = error

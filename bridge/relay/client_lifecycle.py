@@ -3,25 +3,24 @@
 Puts users, presence and waiting together. Everything that says who is there is done under the relay's lock. Must not
 know events, the link, sockets or Socket.IO.
 
-Use: `comings = ClientLifecycle(rules, parts, presence, bursts, lock, counters); comings.run(wires)`;
-`comings.connected(sid, …)`.
+Use: `lifecycle = ClientLifecycle(options, dependencies, callbacks, presence=…, …)`; `lifecycle.connected(sid, …)`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.messages import Delivery, Payload, Texts
 from bridge.names import MAX_NAME, clean_user, has_control
-from bridge.relay.dependencies import RelayCallbacks, RelayParts, RelayRules
+from bridge.relay.dependencies import Identity, RelayCallbacks, RelayDependencies, RelayOptions
 from bridge.relay.downstream import Downstream
 from bridge.relay.expiry_queue import ExpiryQueue
 from bridge.relay.hook_calls import Made
+from bridge.relay.outside_calls import PatientCalls
 from bridge.relay.presence_notices import Arrival, PresenceNotices
 from bridge.relay.users import Client
 
@@ -45,30 +44,25 @@ class ClientLifecycle:
 
     def __init__(
         self,
-        rules: RelayRules,
-        parts: RelayParts,
-        presence: PresenceNotices,
-        bursts: Downstream,
-        lock: threading.RLock,
+        options: RelayOptions,
+        dependencies: RelayDependencies,
+        callbacks: RelayCallbacks,
         *,
+        presence: PresenceNotices,
+        downstream: Downstream,
+        lock: threading.RLock,
+        patient_calls: PatientCalls,
         counters: Counters,
     ) -> None:
-        self._rules, self._users, self._counters = rules, parts.users, counters
-        self._presence, self._bursts, self._lock = presence, bursts, lock
-        self._grace = ExpiryQueue(rules.grace, self._grace_over, MOST_AWAY)
-        self._window = ExpiryQueue(rules.window, self._forgotten, MOST_AWAY)
+        self._options, self._users, self._callbacks = options, dependencies.users, callbacks
+        self._presence, self._downstream, self._lock, self._counters = presence, downstream, lock, counters
+        # What a client is given for its handlers.
+        self._register = partial(patient_calls, self.register)
+        self._disconnect = partial(patient_calls, self.disconnect)
+        self._grace = ExpiryQueue(options.grace, self._grace_over, MOST_AWAY)
+        self._window = ExpiryQueue(options.window, self._forgotten, MOST_AWAY)
         self._connecting: set[str] = set()
         self._arriving: dict[str, _Arriving] = {}  # those who may connect, and have not yet
-
-    def run(
-        self,
-        wires: RelayCallbacks,
-        register: Callable[[Client, object], None],
-        disconnect: Callable[[Client, str], None],
-    ) -> None:
-        """From now on the others may be called. `register`, `disconnect`: what a client is given for its handlers."""
-        self._wires = wires
-        self._given: dict[str, Any] = {"_register": register, "_disconnect": disconnect}
 
     def connecting(self, sid: str, address: str, session: str = "") -> None:
         """A client would like to connect: whether it may, its hook says. Raises Refused, and then it has never been
@@ -83,7 +77,7 @@ class ClientLifecycle:
             self._visits(client)
             self._connecting.add(sid)
             try:
-                with self._bursts.kept() as emitted, self._presence.collected() as told:
+                with self._downstream.kept() as emitted, self._presence.collected() as told:
                     if changes:
                         arrival = self._presence.arrival(changes[0])
                     else:
@@ -100,23 +94,23 @@ class ClientLifecycle:
 
     def _arrived(self, arriving: _Arriving, recovered: bool) -> None:
         client = arriving.client
-        self._own("bridge:link", self._wires.link(), client)
+        self._own("bridge:link", self._callbacks.link_status(), client)
         if arriving.emitted:
-            self._wires.publish(arriving.emitted)
+            self._callbacks.publish(arriving.emitted)
         self._presence.say(arriving.told)
         self._presence.arrived(client, arriving.arrival)
         if self._users.get(client.sid) is not client:  # refused, or disconnected, since it may connect
-            self._wires.close(client.sid, "gone")
+            self._callbacks.close(client.sid, "gone")
         elif client.user is not None:
             self._welcome(client, client.user, late=not recovered)
 
     def _visits(self, client: Client) -> None:
         """It comes, or comes back, with a request of its own."""
-        if self._wires.visit is not None:
-            client._visit = self._wires.visit(client.sid)
+        if self._callbacks.visit is not None:
+            client._visit = self._callbacks.visit(client.sid)
 
     def _add(self, sid: str, address: str, session: str) -> Client:
-        client = Client(sid, address, **self._given, _session=session)
+        client = Client(sid, address, _register=self._register, _disconnect=self._disconnect, _session=session)
         self._visits(client)
         self._users.add(client)
         return client
@@ -131,11 +125,11 @@ class ClientLifecycle:
             if self._is_back(sid, address, recovered):
                 return
             client = self._add(sid, address, session)
-            self._own("bridge:link", self._wires.link(), client)
-        name = sid if self._rules.identity == "sid" else self._recalled(session)
+            self._own("bridge:link", self._callbacks.link_status(), client)
+        name = sid if self._options.identity is Identity.SID else self._recalled(session)
         if name is not None:
             try:
-                self._become(client, name, registered=self._rules.identity != "sid")
+                self._become(client, name, registered=self._options.identity is not Identity.SID)
             except Refused as error:
                 self._refused(client, error)
 
@@ -145,11 +139,11 @@ class ClientLifecycle:
             return  # nobody was told that it came
         self._counters.refuse(error.code, f"client {client.sid}", error.message)
         if client._session:
-            self._wires.remember(client._session, None)
-        if self._rules.identity == "sid":
+            self._callbacks.remember(client._session, None)
+        if self._options.identity is Identity.SID:
             with self._lock:
                 self._users.remove(client.sid)
-            self._wires.close(client.sid, error.code)
+            self._callbacks.close(client.sid, error.code)
 
     def _is_back(self, sid: str, address: str, recovered: bool) -> bool:
         """Whether it is a client that was away or absent."""
@@ -160,7 +154,7 @@ class ClientLifecycle:
             return False
         client.address = address
         self._visits(client)
-        self._own("bridge:link", self._wires.link(), client)
+        self._own("bridge:link", self._callbacks.link_status(), client)
         try:
             for change in changes:
                 self._presence.arrived(client, self._presence.arrival(change))
@@ -178,11 +172,11 @@ class ClientLifecycle:
             return  # it is told when it has connected
         self._own("bridge:user", {"user": user}, client)
         if late:
-            self._wires.catch_up(client.sid, user)
+            self._callbacks.catch_up(client.sid, user)
 
     def _recalled(self, session: str) -> str | None:
         """Who this session was before the bridge was restarted."""
-        return self._wires.recall(session) if session and self._rules.identity == "register" else None
+        return self._callbacks.recall(session) if session and self._options.identity is Identity.REGISTER else None
 
     def disconnected(self, sid: str, for_good: bool = True) -> None:
         """A client has gone; it may come back if it was not `for_good`."""
@@ -194,14 +188,14 @@ class ClientLifecycle:
                 return
             if for_good:
                 if client._session:
-                    self._wires.remember(client._session, None)
+                    self._callbacks.remember(client._session, None)
                 for change in self._users.remove(sid):
                     self._presence.gone(change)
                 return
             if client._session and client._user is not None and client._user.registered:
-                self._wires.remember(client._session, client._user.name)  # it was here until now
+                self._callbacks.remember(client._session, client._user.name)  # it was here until now
             self._users.leave(sid)
-            if self._rules.grace:
+            if self._options.grace:
                 self._grace.add(sid)
             else:
                 self._give_up(sid)
@@ -245,7 +239,7 @@ class ClientLifecycle:
             if self._users.get(client.sid) is not client:
                 raise Refused("gone", "a handler has disconnected this client")
             if registered and client._session and client.user == name:
-                self._wires.remember(client._session, name)
+                self._callbacks.remember(client._session, name)
             if client.user == name:  # unless a hook has made it somebody else
                 self._welcome(client, name)
 
@@ -253,15 +247,15 @@ class ClientLifecycle:
         """A client may not be here any more, as a hook said when the link came up."""
         self._grace.discard(client.sid)
         if client._session:
-            self._wires.remember(client._session, None)
-        self._wires.close(client.sid, error.code)
+            self._callbacks.remember(client._session, None)
+        self._callbacks.close(client.sid, error.code)
 
     def disconnect(self, client: Client, reason: str) -> None:
         """End a client's connection, as its handlers wish: it goes for good, at once."""
         if not isinstance(reason, str) or not 1 <= len(reason) <= MAX_NAME or has_control(reason):
             raise ValueError(f"the reason is a text of 1 to {MAX_NAME} characters, none of them a control character")
         self.disconnected(client.sid)
-        self._wires.close(client.sid, reason)
+        self._callbacks.close(client.sid, reason)
 
     def _own(self, event: str, payload: dict[str, object], client: Client) -> None:
-        self._wires.own(Delivery(event, Payload.of(payload), (client.sid,)))
+        self._callbacks.publish_notice(Delivery(event, Payload.of(payload), (client.sid,)))

@@ -3,7 +3,7 @@
 Owns no table and no I/O: routing decides, what it was given publishes. Must not know presence,
 events of clients or the link.
 
-Use: `bursts = Downstream(outbound, hooks, users, counters, undelivered); bursts.run(publish); bursts.take(frames)`.
+Use: `downstream = Downstream(dependencies, fanout.publish, counters)`; `downstream.take(frames)`.
 """
 
 from __future__ import annotations
@@ -11,45 +11,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 from bridge.counters import Counters
 from bridge.messages import Delivery, Texts
-from bridge.relay.handlers import Hooks
+from bridge.relay.dependencies import Publish, RelayDependencies
 from bridge.relay.hook_results import Default, Emit, report
-from bridge.relay.routing import Routing
 from bridge.relay.routing_keys import Decoded
-from bridge.relay.undelivered import Undelivered
-from bridge.relay.users import Client, Users
+from bridge.relay.users import Client
 
-__all__ = ["Downstream", "Publish"]
-
-
-class Publish(Protocol):
-    """fanout.publish"""
-
-    def __call__(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None: ...
+__all__ = ["Downstream"]
 
 
 class Downstream:
     """Publishes what the server says and what handlers emit. Its methods may be called from any thread."""
 
-    def __init__(
-        self, outbound: Routing, hooks: Hooks, users: Users, counters: Counters, undelivered: Undelivered
-    ) -> None:
-        self._outbound, self._hooks, self._users, self._counters = outbound, hooks, users, counters
-        self._undelivered = undelivered
+    def __init__(self, dependencies: RelayDependencies, publish: Publish, counters: Counters) -> None:
+        self._routing, self._hooks, self._users = dependencies.routing, dependencies.hooks, dependencies.users
+        self._undelivered, self._publish, self._counters = dependencies.undelivered, publish, counters
         self._here = threading.local()  # .deliveries: those of the burst that this thread is in
-
-    def run(self, publish: Publish) -> None:
-        """From now on the others may be called."""
-        self._publish = publish
 
     def take(self, frames: Sequence[bytes]) -> None:
         """What one read of the link completed, published in one piece."""
         deliveries: list[Delivery | Texts] = []
         if self._hooks.message is None:
-            deliveries = self._outbound.burst(frames)
+            deliveries = self._routing.burst(frames)
         else:
             self._here.deliveries = deliveries  # what a handler emits meanwhile keeps its place
             try:
@@ -80,7 +65,7 @@ class Downstream:
             self._publish(deliveries)
 
     def _handle(self, hook: Callable[..., object], frame: bytes, deliveries: list[Delivery | Texts]) -> None:
-        decoded = self._outbound.decode_or_none(frame)
+        decoded = self._routing.decode_or_none(frame)
         if decoded is None:
             return
         try:
@@ -96,7 +81,7 @@ class Downstream:
         if result is None:
             return []
         if isinstance(result, Default):
-            return self._outbound.default(*decoded)
+            return self._routing.default(*decoded)
         if isinstance(result, Emit):
             return self._of_emit(result)
         raise TypeError(f"on_message returns None, Emit, DEFAULT or a list of these, not {type(result).__name__}")

@@ -3,7 +3,7 @@
 It is done in the one thread that may do it, and waits for no lock that a hook may have which waits for the caller.
 Must not know what is sent.
 
-Use: `anywhere = OutsideCalls(calls, lock, comings, counters); anywhere.run(wires, emit)`; `anywhere.send({"x": 1})`.
+Use: `outside = OutsideCalls(calls, callbacks, downstream.emit, counters)`; `outside.send({"x": 1})`.
 """
 
 from __future__ import annotations
@@ -15,27 +15,24 @@ from typing import Any
 
 from bridge.counters import Counters
 from bridge.errors import Refused
-from bridge.relay.client_lifecycle import ClientLifecycle
-from bridge.relay.dependencies import RelayCallbacks
+from bridge.relay.dependencies import CallAcross, RelayCallbacks
 from bridge.relay.hook_calls import HookCalls, Made
 from bridge.relay.hook_results import Done
 from bridge.relay.users import Client
 
-__all__ = ["PATIENCE", "OutsideCalls"]
+__all__ = ["PATIENCE", "OutsideCalls", "PatientCalls"]
 
 PATIENCE = 5.0  # seconds that a handler's register waits for a hook: one that waits for it in turn would for ever
 
 
 class OutsideCalls:
-    """`calls`: reads what a handler sends; `comings`: who registers and is disconnected, under this lock."""
+    """`calls`: reads what a handler sends to the server; `emit`: publishes what one emits to clients."""
 
-    def __init__(self, calls: HookCalls, lock: threading.RLock, comings: ClientLifecycle, counters: Counters) -> None:
-        self._calls, self._lock, self._comings, self._counters = calls, lock, comings, counters
+    def __init__(
+        self, calls: HookCalls, callbacks: RelayCallbacks, emit: Callable[[Any], None], counters: Counters
+    ) -> None:
+        self._calls, self._callbacks, self._emit, self._counters = calls, callbacks, emit, counters
         self._first: dict[int, Callable[[Made], None]] = {}  # thread -> takes what it sends: a link comes up in it
-
-    def run(self, wires: RelayCallbacks, emit: Callable[[Any], None]) -> None:
-        """From now on everything may be called."""
-        self._send, self._fits, self._emit, self._across = wires.send, wires.fits, emit, wires.across
 
     @contextmanager
     def announcing(self, first: Callable[[Made], None]) -> Iterator[None]:
@@ -53,7 +50,7 @@ class OutsideCalls:
         try:
             self._calls.read(message, made)  # here: an iterator may take its time
             if made.payloads:
-                self._across(self._send_now, made)
+                self._callbacks.call_across(self._send_now, made)
             else:
                 made.told(self._counters)(None)
         except Refused as error:
@@ -65,22 +62,26 @@ class OutsideCalls:
         """Without the lock: a hook, which has it, may wait for another thread that sends."""
         first = self._first.get(threading.get_ident())
         if first is not None:
-            self._fits(made.payloads)
+            self._callbacks.fits(made.payloads)
             first(made)  # the link is as good as up
         else:
-            self._send(made.payloads, made.told(self._counters) if made.dones else None)
+            self._callbacks.send(made.payloads, made.told(self._counters) if made.dones else None)
 
     def emit(self, emit: Any) -> None:
         """Raises Refused."""
-        self._across(self._emit, emit)
+        self._callbacks.call_across(self._emit, emit)
 
-    def register(self, client: Client, name: object) -> None:
-        """Raises Refused, and RuntimeError if a hook keeps the lock for too long."""
-        self._across(self._patiently, self._comings.register, client, name)
 
-    def disconnect(self, client: Client, reason: str) -> None:
-        """Raises ValueError, and RuntimeError if a hook keeps the lock for too long."""
-        self._across(self._patiently, self._comings.disconnect, client, reason)
+class PatientCalls:
+    """Calls of a client's own methods, from any thread, under the relay's lock: in the thread that may make them, and
+    refused in words if a hook keeps the lock for too long."""
+
+    def __init__(self, call_across: CallAcross, lock: threading.RLock) -> None:
+        self._call_across, self._lock = call_across, lock
+
+    def __call__(self, call: Callable[[Client, Any], None], client: Client, argument: object) -> None:
+        """Raises what the call does, and RuntimeError if a hook keeps the lock for too long."""
+        self._call_across(self._patiently, call, client, argument)
 
     def _patiently(self, call: Callable[[Client, Any], None], client: Client, argument: object) -> None:
         if not self._lock.acquire(timeout=PATIENCE):

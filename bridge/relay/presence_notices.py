@@ -12,31 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from bridge.counters import Counters
 from bridge.errors import Refused
+from bridge.relay.dependencies import Tell
 from bridge.relay.handlers import Hooks
 from bridge.relay.hook_calls import HookCalls, Made
 from bridge.relay.users import Announced, Change, Client, User, Users
 
-__all__ = ["Arrival", "PresenceCallbacks", "PresenceNotices", "Tell"]
-
-
-class Tell(Protocol):
-    """uplink.tell, and uplink.up"""
-
-    def __call__(self, payloads: Sequence[bytes], done: Callable[[Refused | None], None] | None = None) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class PresenceCallbacks:
-    """`tell`: a notice to the server; `fits`: raises Refused if one can't be sent; `dismiss`: this client may not be
-    here any more."""
-
-    tell: Tell
-    fits: Callable[[Sequence[bytes]], None]
-    dismiss: Callable[[Client, Refused], None]
+__all__ = ["Arrival", "PresenceNotices"]
 
 
 @dataclass(slots=True)
@@ -49,23 +33,26 @@ class Arrival:
 
 
 class PresenceNotices:
-    """`usual`: the payload of the bridge's own notice, of a user and whether it came; None if it has none."""
+    """`usual`: the payload of the bridge's own notice, of a user and whether it came; None if it has none; `tell`: a
+    notice to the server; `fits`: raises Refused if one can't be sent; `on_dismissed`: this client may not be here any
+    more."""
 
     def __init__(
         self,
         users: Users,
         hooks: Hooks,
         calls: HookCalls,
+        *,
         usual: Callable[[str, bool], bytes] | None,
+        tell: Tell,
+        fits: Callable[[Sequence[bytes]], None],
+        on_dismissed: Callable[[Client, Refused], None],
         counters: Counters,
     ) -> None:
         self._users, self._hooks, self._calls = users, hooks, calls
-        self._usual, self._counters = usual, counters
+        self._usual, self._tell, self._fits = usual, tell, fits
+        self._on_dismissed, self._counters = on_dismissed, counters
         self._collected: Made | None = None  # in place of telling it at once
-
-    def run(self, wires: PresenceCallbacks) -> None:
-        """From now on the others may be called."""
-        self._wires = wires
 
     def become(self, client: Client, name: str, registered: bool) -> None:
         """Make the client this user's; who it was leaves. Raises Refused, and then nothing has changed."""
@@ -104,7 +91,7 @@ class PresenceNotices:
         """What a hook has the server told. Raises Refused if it does not let it be, or that can't be sent."""
         made = self._calls.made(hook, client, usual=True)
         try:
-            self._wires.fits(made.payloads)
+            self._fits(made.payloads)
         except Refused as error:
             made.refused(error, self._counters)
             raise
@@ -161,7 +148,7 @@ class PresenceNotices:
         return Made() if self._usual is None else Made([self._usual(user.name, came)])
 
     def announce(self) -> Made:
-        """Everybody who is there, anew: for a new connection. Who is refused now is dismissed."""
+        """Everybody who is there, anew: for a new connection. Who is refused now, is removed and dismissed."""
         for change in self._users.present():
             change.user.told = Announced.NOT
         with self.collected() as collected:
@@ -182,7 +169,7 @@ class PresenceNotices:
         """Of whom the server was not told, and will not be."""
         for client in (*user.clients.values(), *user.away.values()):
             self._users.remove(client.sid)
-            self._wires.dismiss(client, error)
+            self._on_dismissed(client, error)
 
     @contextmanager
     def collected(self) -> Iterator[Made]:
@@ -199,6 +186,6 @@ class PresenceNotices:
             self._collected.add(made)
             return
         if made.payloads:
-            self._wires.tell(made.payloads, made.told(self._counters) if made.dones else None)
+            self._tell(made.payloads, made.told(self._counters) if made.dones else None)
         else:
             made.told(self._counters)(None)

@@ -6,7 +6,7 @@ was given: send, tell, announce and publish. Must not know sockets, Socket.IO or
 One lock keeps presence true: a user's notice and whatever it sends go to the queue in an order
 that the server can believe. Handlers of events run outside of it, as they may take their time.
 
-Use: `relay = Relay(rules, parts, counters); relay.run(wires)`; then the link and the engine call it.
+Use: `relay = Relay(options, dependencies, callbacks, counters)`; then the link and the engine call it.
 """
 
 from __future__ import annotations
@@ -15,80 +15,78 @@ import threading
 from collections.abc import Sequence
 
 from bridge.counters import Counters
+from bridge.errors import Refused
 from bridge.messages import Delivery, Payload
-from bridge.relay.acks import AckedEvent, AnswerAcks
 from bridge.relay.client_lifecycle import ClientLifecycle
-from bridge.relay.dependencies import RelayCallbacks, RelayParts, RelayRules
+from bridge.relay.dependencies import Identity, RelayCallbacks, RelayDependencies, RelayOptions
 from bridge.relay.downstream import Downstream
-from bridge.relay.handlers import Bridge
 from bridge.relay.hook_calls import HookCalls
 from bridge.relay.hook_results import report
 from bridge.relay.link_opening import LinkOpening
-from bridge.relay.outside_calls import OutsideCalls
-from bridge.relay.presence_notices import PresenceCallbacks, PresenceNotices
-from bridge.relay.upstream import Upstream, UpstreamParts, UpstreamRules
+from bridge.relay.outside_calls import OutsideCalls, PatientCalls
+from bridge.relay.presence_notices import PresenceNotices
+from bridge.relay.upstream import Upstream
+from bridge.relay.users import Client
 
-__all__ = ["Relay", "RelayCallbacks", "RelayParts", "RelayRules"]
+__all__ = ["Identity", "Relay", "RelayCallbacks", "RelayDependencies", "RelayOptions"]
 
 
 class Relay:
     """One bridge's relay. Its methods may be called from any thread."""
 
-    def __init__(self, rules: RelayRules, parts: RelayParts, counters: Counters) -> None:
-        self._rules, self._parts, self._counters = rules, parts, counters
-        self._users, self._hooks = parts.users, parts.hooks
-        reserved = frozenset[str]() if rules.identity == "none" else frozenset(rules.presence)
-        if rules.confirm:
-            reserved |= {"hello"}
+    def __init__(
+        self, options: RelayOptions, dependencies: RelayDependencies, callbacks: RelayCallbacks, counters: Counters
+    ) -> None:
+        self._options, self._dependencies, self._callbacks = options, dependencies, callbacks
+        self._counters, self._hooks = counters, dependencies.hooks
         self._lock = threading.RLock()
-        self._calls = HookCalls(parts.encode, rules.handler_limit, counters)
-        usual = None if rules.identity == "none" else self._notice
-        self._presence = PresenceNotices(parts.users, parts.hooks, self._calls, usual, counters)
-        self._events = Upstream(
-            UpstreamRules(rules.identity, rules.user_key, reserved, rules.unhandled, rules.confirm),
-            UpstreamParts(
-                parts.users, parts.inbound, parts.hooks, self._calls, parts.encode_many, parts.replies, parts.once
-            ),
-            self._lock,
-            counters,
+        self._calls = HookCalls(dependencies.encode, options.handler_limit, counters)
+        self._presence = PresenceNotices(
+            dependencies.users,
+            dependencies.hooks,
+            self._calls,
+            usual=None if options.identity is Identity.NONE else self._notice,
+            tell=callbacks.tell,
+            fits=callbacks.fits,
+            on_dismissed=self._dismiss,
+            counters=counters,
         )
-        self._bursts = Downstream(parts.outbound, parts.hooks, parts.users, counters, parts.undelivered)
-        self._comings = ClientLifecycle(rules, parts, self._presence, self._bursts, self._lock, counters=counters)
-        self.connecting, self.connected = self._comings.connecting, self._comings.connected
-        self.disconnected, self.stop = self._comings.disconnected, self._comings.stop
-        self._anywhere = OutsideCalls(self._calls, self._lock, self._comings, counters)
-
-    def run(self, wires: RelayCallbacks, bridge: Bridge) -> None:
-        """From now on everything may be called."""
-        self._wires = wires
-        self._bursts.run(wires.publish)
-        self._presence.run(PresenceCallbacks(wires.tell, wires.fits, self._comings.dismiss))
-        self._comings.run(wires, self._anywhere.register, self._anywhere.disconnect)
-        self._anywhere.run(wires, self._bursts.emit)
-        self._events.run(wires.send, wires.room, self._comings.register)
-        bridge.run(send=self._anywhere.send, emit=self._anywhere.emit)
+        self._downstream = Downstream(dependencies, callbacks.publish, counters)
+        self._lifecycle = ClientLifecycle(
+            options, dependencies, callbacks,
+            presence=self._presence, downstream=self._downstream, lock=self._lock,
+            patient_calls=PatientCalls(callbacks.call_across, self._lock), counters=counters,
+        )  # fmt: skip
+        self._upstream = Upstream(
+            options, dependencies, callbacks,
+            calls=self._calls, register=self._lifecycle.register, lock=self._lock, counters=counters,
+        )  # fmt: skip
+        self._outside = OutsideCalls(self._calls, callbacks, self._downstream.emit, counters)
+        self.connecting, self.connected = self._lifecycle.connecting, self._lifecycle.connected
+        self.disconnected, self.stop = self._lifecycle.disconnected, self._lifecycle.stop
+        self.events = self._upstream.take
+        self.send, self.emit = self._outside.send, self._outside.emit
 
     # From the clients.
 
     @property
     def asks_who_connects(self) -> bool:
         """Whether clients are to be told of by `connecting`, before they have connected."""
-        return self._rules.identity == "sid" and self._hooks.connect is not None
-
-    def events(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, may_wait: bool) -> int:
-        """A client has emitted events; how many were taken, see events.Events.take."""
-        return self._events.take(sid, events, answer, may_wait)
+        return self._options.identity is Identity.SID and self._hooks.connect is not None
 
     def _notice(self, user: str, came: bool) -> bytes:
         """The bridge's own."""
-        action = self._rules.presence[0 if came else 1]
-        return self._parts.encode(self._parts.inbound.presence(user, action))
+        action = self._options.presence[0 if came else 1]
+        return self._dependencies.encode(self._dependencies.event_messages.presence(user, action))
+
+    def _dismiss(self, client: Client, error: Refused) -> None:
+        self._lifecycle.dismiss(client, error)
 
     # From the link.
 
     def opening(self, greetings: Sequence[bytes]) -> LinkOpening | None:
         """What a connection begins with; None if there is nothing to say."""
-        message, announcing = self._parts.outbound.decode_or_none, self._anywhere.announcing
+        message, announcing = self._dependencies.routing.decode_or_none, self._outside.announcing
         opening = LinkOpening(greetings, self._hooks, self._calls, message, announcing, counters=self._counters)
         return opening if opening.needed else None
 
@@ -104,19 +102,21 @@ class Relay:
     def link_up(self) -> None:
         """The link is there: everybody is announced before anything else is sent."""
         with self._lock:
-            with self._anywhere.announcing(self._presence.say):
+            with self._outside.announcing(self._presence.say):
                 announced = self._presence.announce()
-            self._wires.announce(announced.payloads, announced.told(self._counters) if announced.dones else None)
+            done = announced.told(self._counters) if announced.dones else None
+            self._callbacks.announce(announced.payloads, done)
 
     def link_changed(self, status: dict[str, object] | None = None) -> None:
         """Tell every client of the link's new state; without one, of its state as it is."""
         with self._lock:
-            told = self._wires.link() if status is None else status
-            self._wires.own(Delivery("bridge:link", Payload.of(told)))
+            told = self._callbacks.link_status() if status is None else status
+            self._callbacks.publish_notice(Delivery("bridge:link", Payload.of(told)))
 
     def burst(self, frames: Sequence[bytes]) -> None:
         """What one read of the link completed."""
-        if self._parts.replies is None:
-            self._bursts.take(frames)
+        replies = self._dependencies.replies
+        if replies is None:
+            self._downstream.take(frames)
         else:
-            self._parts.replies.take(frames, self._bursts.take)
+            replies.take(frames, self._downstream.take)

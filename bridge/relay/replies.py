@@ -27,7 +27,7 @@ from bridge.relay.routing_keys import Decode
 from bridge.relay.undelivered import Undelivered
 from bridge.timer import Timer
 
-__all__ = ["Awaited", "Replies", "RepliesRules"]
+__all__ = ["Awaited", "Replies", "RepliesOptions"]
 
 MOST_OF_CLIENT = 1_000  # events of one client that wait for an answer: a page that asks so fast is not reading them
 MOST = 100_000  # of all clients, some 30 MB
@@ -39,7 +39,7 @@ _ID = re.compile(rb"(?<!\d)\d{16}(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
-class RepliesRules:
+class RepliesOptions:
     """`seconds` for each answer; `key`: of a message, both ways; `number`: whether ids are numbers or text."""
 
     seconds: float
@@ -87,11 +87,11 @@ class Replies:
     """The answers that are waited for, each for so long from when its event is with the server."""
 
     def __init__(
-        self, rules: RepliesRules, decode: Decode, acks: Acks, counters: Counters, undelivered: Undelivered
+        self, options: RepliesOptions, decode: Decode, acks: Acks, counters: Counters, undelivered: Undelivered
     ) -> None:
-        self._rules, self._decode, self._acks, self._counters = rules, decode, acks, counters
+        self._options, self._decode, self._acks, self._counters = options, decode, acks, counters
         self._undelivered = undelivered
-        self._quoted, self._escaped = f'"{rules.key}"'.encode(), _escapes_of(rules.key)
+        self._quoted, self._escaped = f'"{options.key}"'.encode(), _escapes_of(options.key)
         self._lock = threading.Lock()
         self._asked: dict[int, _Asked] = {}  # not with the server yet
         self._begun: OrderedDict[int, _Asked] = OrderedDict()  # with it, the first ones first
@@ -116,7 +116,7 @@ class Replies:
                 self._of_client[sid] += len(asking)
             for (number, data), message in asking:
                 key, self._next = self._next, self._next + 1
-                message[self._rules.key] = key if self._rules.number else str(key)
+                message[self._options.key] = key if self._options.number else str(key)
                 assert number is not None
                 self._asked[key] = _Asked(sid, number, data[0], answer)
                 keys.append(key)
@@ -124,14 +124,14 @@ class Replies:
 
     def _strip(self, event: AckedEvent, message: dict[str, object]) -> None:
         """Take out what the page has where an id goes, or what could pass for one that it was not given."""
-        own = message.get(self._rules.key)
+        own = message.get(self._options.key)
         if own is not None and (event[0] is not None or self._number(own)):
             self._counters.count("keys_stripped")
-            del message[self._rules.key]
+            del message[self._options.key]
 
     def begin(self, keys: Iterable[int]) -> None:
         """These are with the server now: their time runs."""
-        until = time.monotonic() + self._rules.seconds
+        until = time.monotonic() + self._options.seconds
         with self._lock:
             for key in keys:
                 asked = self._asked.pop(key, None)
@@ -164,7 +164,7 @@ class Replies:
                     following = first.until
                 elif asked := self._gone(key):
                     over.append(asked)
-        why = f"the server did not answer within {self._rules.seconds:g} s"
+        why = f"the server did not answer within {self._options.seconds:g} s"
         for asked in over:
             self._acks.refused(asked.sid, Refused("no-reply", why), [asked.name], [asked.number], asked.answer)
         return following
@@ -204,9 +204,9 @@ class Replies:
                 # It is for one client; to all would be the wrong guess.
                 ids = [number for number in map(self._number, map(bytes.decode, _ID.findall(frame))) if number]
                 return (ids[0], None) if ids else None
-        if not isinstance(value, dict) or not (number := self._number(value.get(self._rules.key))):
+        if not isinstance(value, dict) or not (number := self._number(value.get(self._options.key))):
             return None
-        del value[self._rules.key]
+        del value[self._options.key]
         return number, value
 
     def _number(self, key: object) -> int:

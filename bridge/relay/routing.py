@@ -22,18 +22,18 @@ from bridge.relay.routing_keys import (
     Decoded,
     Dropped,
     Message,
+    RoutingKeyOptions,
     RoutingKeyReader,
-    RoutingKeyRules,
     RoutingKeys,
     UnreadableFrame,
 )
 from bridge.relay.undelivered import MOST, Undelivered
 
-__all__ = ["Routing", "RoutingRules"]
+__all__ = ["Routing", "RoutingOptions"]
 
 
 @dataclass(frozen=True, slots=True)
-class RoutingRules:
+class RoutingOptions:
     """The settings that decide about the server's messages. `user_key` None: everything to all; `named`: deliveries
     say which users they are for; `refuse`: what looks like an object and can't be read is for nobody."""
 
@@ -83,22 +83,22 @@ class Routing:
 
     def __init__(
         self,
-        rules: RoutingRules,
+        options: RoutingOptions,
         decode: Decode,
         sids: _Sids,
         counters: Counters,
         undelivered: Undelivered | None = None,
     ) -> None:
         """`undelivered`: where what reaches nobody is told; without one, nobody but the log asks."""
-        self._rules, self._decode, self._sids, self._counters = rules, decode, sids, counters
+        self._options, self._decode, self._sids, self._counters = options, decode, sids, counters
         self._undelivered = undelivered or Undelivered(counters, lambda most: ())
-        reading = RoutingKeyRules(rules.payload, rules.event_key, rules.user_key, rules.refuse)
+        reading = RoutingKeyOptions(options.payload, options.event_key, options.user_key, options.refuse)
         self._reader = RoutingKeyReader(reading, decode, counters, self._undelivered)
-        self._users_in = decode.keyed(rules.user_key or "")
+        self._users_in = decode.keyed(options.user_key or "")
 
     def burst(self, frames: Sequence[bytes]) -> list[Delivery | Texts]:
         """To whom the frames of one read go and as what, in order; who is not there is counted."""
-        if self._rules.payload == "text" and self._rules.event_key is None and len(frames) > 1:
+        if self._options.payload == "text" and self._options.event_key is None and len(frames) > 1:
             texts = self._texts(frames)
             if texts is not None:
                 return [texts]
@@ -124,14 +124,14 @@ class Routing:
         reader = self._reader
         escaped = reader.escaped(joined)
         if not reader.marks or not (escaped or reader.named(joined)):
-            return Texts(self._rules.event, frames, text) if reader.harmless(frames, joined) else None
-        if self._rules.named:
+            return Texts(self._options.event, frames, text) if reader.harmless(frames, joined) else None
+        if self._options.named:
             return None
         try:
             to, apart = self._addressees(frames, escaped)
         except _Drop:
             return None
-        return Texts(self._rules.event, frames, text, to, apart)
+        return Texts(self._options.event, frames, text, to, apart)
 
     def _addressees(self, frames: Sequence[bytes], escaped: bool) -> tuple[list[tuple[str, ...] | None], bool]:
         """For each frame its clients, or None for all; whether there is no None. Raises _Drop if one needs more than
@@ -172,14 +172,14 @@ class Routing:
     ) -> list[Delivery]:
         """The delivery by the settings alone. `sids`: looks up users; None: as it is just now."""
         if read is None:
-            return [Delivery(self._rules.event, payload)]
+            return [Delivery(self._options.event, payload)]
         if isinstance(read, UnreadableFrame):
             self._reader.refuse(read)
             return []
         try:
             users = self._users(read)
         except BadKey:
-            key, what = self._rules.user_key, shorten(read.users)
+            key, what = self._options.user_key, shorten(read.users)
             self._counters.count("bad_user_key")
             self._undelivered.add("bad-user-key", None, f"its {key!r} is neither a name nor a list of names: {what}")
             return []
@@ -192,10 +192,10 @@ class Routing:
             self._unknown({name: 1 for name in users if sids((name,))[1]})
         elif not users:
             self._undelivered.add("empty-list", (), "its list of users is empty")
-        return [Delivery(event, payload, to, users)] if to or (users and self._rules.named) else []
+        return [Delivery(event, payload, to, users)] if to or (users and self._options.named) else []
 
     def _users(self, read: RoutingKeys) -> tuple[str, ...] | None:
-        key = self._rules.user_key
+        key = self._options.user_key
         return None if key is None else names_in(read.users, lambda: self._reader.exact(key, read.frame))
 
     def _unknown(self, names: Mapping[str, int]) -> None:
@@ -206,11 +206,11 @@ class Routing:
 
     def _event(self, name: object, users: tuple[str, ...] | None) -> str:
         if name is None:
-            return self._rules.event
+            return self._options.event
         problem = event_problem(name)
         if problem is None:
             return str(name)
-        came = f"its {self._rules.event_key!r} can't be used, so it came as {self._rules.event!r}: {problem}"
+        came = f"its {self._options.event_key!r} can't be used, so it came as {self._options.event!r}: {problem}"
         self._counters.count("event_names_refused")
         self._undelivered.add("event-name", users, came)
-        return self._rules.event
+        return self._options.event

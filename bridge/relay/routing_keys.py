@@ -23,8 +23,8 @@ __all__ = [
     "Decoded",
     "Dropped",
     "Message",
+    "RoutingKeyOptions",
     "RoutingKeyReader",
-    "RoutingKeyRules",
     "RoutingKeys",
     "UnreadableFrame",
 ]
@@ -76,7 +76,7 @@ class Dropped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class RoutingKeyRules:
+class RoutingKeyOptions:
     """`refuse`: what looks like an object and can't be read is for nobody."""
 
     payload: str
@@ -88,10 +88,12 @@ class RoutingKeyRules:
 class RoutingKeyReader:
     """Reads frames one by one, and tells which need not be read."""
 
-    def __init__(self, rules: RoutingKeyRules, decode: Decode, counters: Counters, undelivered: Undelivered) -> None:
-        self._rules, self._decode, self._counters, self._undelivered = rules, decode, counters, undelivered
-        keys = [key for key in (rules.user_key, rules.event_key) if key is not None]
-        self._refuse = rules.refuse and rules.user_key is not None
+    def __init__(
+        self, options: RoutingKeyOptions, decode: Decode, counters: Counters, undelivered: Undelivered
+    ) -> None:
+        self._options, self._decode, self._counters, self._undelivered = options, decode, counters, undelivered
+        keys = [key for key in (options.user_key, options.event_key) if key is not None]
+        self._refuse = options.refuse and options.user_key is not None
         #: The keys as they are written; the first is the user's, if there is one.
         self.marks = [f'"{key}"'.encode() for key in keys]
         # A key can hide behind an escape: any letter as \uXXXX, and / " \ behind a backslash.
@@ -113,10 +115,10 @@ class RoutingKeyReader:
 
     def decode(self, frame: bytes) -> Decoded:
         """Raises Dropped for what no handler can be given either."""
-        if self._rules.payload == "json":
+        if self._options.payload == "json":
             value, frame = self._json(frame)
             return value, Payload.verbatim(frame), self._keys_of(value, frame)
-        if self._rules.payload == "bytes":  # which need not be UTF-8, and are passed on as they are
+        if self._options.payload == "bytes":  # which need not be UTF-8, and are passed on as they are
             text, replaced = self._decode.to_text(frame)
             return frame, Payload.binary(frame), self._read(frame, text, replaced)
         frame = self._decode.without_bom(frame)
@@ -198,7 +200,7 @@ class RoutingKeyReader:
 
     def _is_doubtful(self, value: object) -> bool:
         """Whether its user can't be told, as bytes were replaced that may be of the key or of a name."""
-        key = self._rules.user_key
+        key = self._options.user_key
         if not isinstance(value, dict) or key is None:
             return False
         if key not in value:
@@ -209,7 +211,7 @@ class RoutingKeyReader:
     def _keys_of(self, value: object, frame: bytes) -> RoutingKeys | None:
         if not isinstance(value, dict) or not self.marks:
             return None
-        user_key, event_key = self._rules.user_key, self._rules.event_key
+        user_key, event_key = self._options.user_key, self._options.event_key
         users = None if user_key is None else value.get(user_key)
         if isinstance(users, list):
             users = list(users)  # a handler may change its own

@@ -4,8 +4,8 @@ Whichever way an event goes, its name is checked first, its user is put in under
 and its ack is called exactly once, when the fact is known. Must not know who comes and goes, nor
 sockets.
 
-Use: `events = Upstream(rules, parts, lock, counters); events.run(wires, register)`;
-`events.take(sid, [(7, ["move", {"x": 1}])], answer, may_wait=True)` -> 1.
+Use: `upstream = Upstream(options, dependencies, callbacks, calls=…, register=…, lock=…, counters=…)`;
+`upstream.take(sid, [(7, ["move", {"x": 1}])], answer, may_wait=True)` -> 1.
 """
 
 from __future__ import annotations
@@ -13,86 +13,52 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from bridge.counters import Counters
 from bridge.errors import Refused, TooMany
 from bridge.names import check_event
 from bridge.relay.acks import AckedEvent, Acks, AnswerAcks, OnFate
 from bridge.relay.deduplication import Deduplication, WrapOnFate
-from bridge.relay.event_message import EventMessages
-from bridge.relay.handlers import Hooks
+from bridge.relay.dependencies import Identity, RelayCallbacks, RelayDependencies, RelayOptions
 from bridge.relay.hook_calls import HookCalls, Made
-from bridge.relay.replies import Replies
 from bridge.relay.unhandled_events import UnhandledEvents
-from bridge.relay.users import Client, Sender, Users
+from bridge.relay.users import Client
 
-__all__ = ["AckedEvent", "AnswerAcks", "Send", "Upstream", "UpstreamParts", "UpstreamRules"]
+__all__ = ["Upstream"]
 
 PATIENCE = 5.0  # seconds that a client is not read because the link is slower; then its events are refused
 LONGEST_TURN = 0.002  # seconds; then others have theirs
 MOST_NAMES = 1024  # names that are remembered as good
-
-
-class Send(Protocol):
-    """uplink.send"""
-
-    def __call__(
-        self,
-        payloads: Sequence[bytes],
-        done: OnFate | None = None,
-        *,
-        has_room: bool = False,
-        by: Sender | None = None,
-    ) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamRules:
-    """The settings that decide here. `singly`: each event has a fate of its own."""
-
-    identity: str
-    user_key: str
-    reserved: frozenset[str]
-    unhandled: str
-    singly: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamParts:
-    """What events need of the relay's. `replies` None: the server answers no events; `once` None: each is its own."""
-
-    users: Users
-    inbound: EventMessages
-    hooks: Hooks
-    calls: HookCalls
-    encode_many: Callable[[Sequence[object]], list[bytes]]
-    replies: Replies | None = None
-    once: Deduplication | None = None
+FOR_ALL = ("link-busy", "link-down", "gone")  # why one event is refused, and so are those after it
 
 
 class Upstream:
-    """The events of all clients. Its methods may be called from any thread."""
+    """The events of all clients. Its methods may be called from any thread. `calls`: calls handlers; `register`: makes
+    a client this user's; `lock`: the relay's."""
 
-    def __init__(self, rules: UpstreamRules, parts: UpstreamParts, lock: threading.RLock, counters: Counters) -> None:
-        self._rules, self._parts, self._lock, self._counters = rules, parts, lock, counters
-        self._users, self._hooks, self._replies = parts.users, parts.hooks, parts.replies
+    def __init__(
+        self,
+        options: RelayOptions,
+        dependencies: RelayDependencies,
+        callbacks: RelayCallbacks,
+        *,
+        calls: HookCalls,
+        register: Callable[[Client, object], None],
+        lock: threading.RLock,
+        counters: Counters,
+    ) -> None:
+        self._options, self._reserved = options, options.reserved_events
+        self._registers = options.identity is Identity.REGISTER
+        self._users, self._hooks, self._replies = dependencies.users, dependencies.hooks, dependencies.replies
+        self._messages, self._encode_many = dependencies.event_messages.messages, dependencies.encode_many
+        self._deduplication = dependencies.deduplication
+        self._send, self._wait_for_room = callbacks.send, callbacks.wait_for_room
+        self._calls, self._register, self._lock, self._counters = calls, register, lock, counters
         self._acks = Acks(counters)
-        self._unheard = UnhandledEvents(parts.hooks)
+        self._unhandled = UnhandledEvents(dependencies.hooks)
         self._plain: set[str] = set()  # names that are good and have no handler
         self._turn_ends = 0.0
-
-    def run(
-        self,
-        send: Send,
-        room: Callable[[float], AbstractContextManager[None]],
-        register: Callable[[Client, object], None],
-    ) -> None:
-        """From now on events are taken."""
-        self._send, self._room, self._register = send, room, register
 
     def take(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, may_wait: bool) -> int:
         """Take a client's events, in order; how many were taken: all, if it may wait for handlers and for room.
@@ -122,11 +88,11 @@ class Upstream:
 
     def _end_of_plain(self, sid: str, events: Sequence[AckedEvent], at: int) -> int:
         """Up to which event there are none but those that are relayed as they are."""
-        if self._rules.identity == "register":
+        if self._registers:
             client = self._users.get(sid)
             if client is None or client.user is None:
                 return at
-        plain, handled, once = self._plain, self._hooks.events, self._parts.once
+        plain, handled, once = self._plain, self._hooks.events, self._deduplication
         for end in range(at, len(events)):
             name = events[end][1][0]
             if type(name) is not str or name in handled or (name not in plain and not self._is_plain(name)):
@@ -136,15 +102,15 @@ class Upstream:
         return len(events)
 
     def _is_plain(self, name: str) -> bool:
-        if name in self._hooks.events or self._rules.unhandled == "drop":
+        if name in self._hooks.events or self._options.drop_unhandled:
             return False
-        if name == "register" and self._rules.identity == "register":
+        if name == "register" and self._registers:
             return False
         try:
-            check_event(name, self._rules.reserved)
+            check_event(name, self._reserved)
         except Refused:
             return False
-        self._unheard.heard(name)
+        self._unhandled.heard(name)
         if len(self._plain) >= MOST_NAMES:
             self._plain.clear()
         self._plain.add(name)
@@ -153,78 +119,64 @@ class Upstream:
     # Many at a time.
 
     def _relay(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, may_wait: bool) -> int:
-        """Relay plain events in one piece; one by one if there is something wrong with one of them."""
+        """Relay plain events in one piece; one by one if there is something wrong with one of them. How many were
+        taken."""
         try:
-            taken = self._relayed(sid, events, answer, may_wait)
-            if taken:
-                return taken
-        except Refused as error:
-            if may_wait and error.code in ("link-busy", "link-down", "gone"):  # which is so for all of them
-                refused = events[:1] if isinstance(error, TooMany) else events
-                self._acks.sent(sid, refused, answer)(error)
-                return len(refused)
-        if may_wait:
-            for event in events:
-                self._one(sid, event, answer)
-                self._maybe_yield()
-            return len(events)
-        return 0
-
-    def _relayed(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, may_wait: bool) -> int:
-        """How many there was room for. Raises Refused if there was none for the first."""
-        if not may_wait:
+            if may_wait:
+                with self._wait_for_room(PATIENCE), self._lock:
+                    return self._send_plain(sid, events, answer, has_room=True)
             if not self._lock.acquire(blocking=False):
                 return 0
             try:
                 return self._send_plain(sid, events, answer, has_room=False)
             finally:
                 self._lock.release()
-        with self._room(PATIENCE), self._lock:
-            return self._send_plain(sid, events, answer, has_room=True)
-
-    def _send_plain(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, has_room: bool) -> int:
-        """Under the lock, where the user can't change any more."""
-        client = self._users.get(sid)
-        if client is None:
-            raise Refused("gone", "this client has disconnected")
-        try:
-            if not self._rules.singly:
-                self._send_together(client, events, answer, has_room)
-                return len(events)
-        except TooMany:
-            if len(events) == 1:
-                raise
-        for at, event in enumerate(events):
-            try:
-                self._send_together(client, [event], answer, has_room)
-            except Refused:
-                if at:
-                    return at
-                raise
+        except Refused as error:
+            if not may_wait:
+                return 0
+            if error.code in FOR_ALL:
+                refused = events[:1] if isinstance(error, TooMany) else events
+                self._acks.sent(sid, refused, answer)(error)
+                return len(refused)
+        for event in events:
+            self._one(sid, event, answer)
+            self._maybe_yield()
         return len(events)
 
-    def _send_together(
+    def _send_plain(
         self,
-        client: Client,
+        sid: str,
         events: Sequence[AckedEvent],
         answer: AnswerAcks,
         has_room: bool,
         also: WrapOnFate | None = None,
-    ) -> None:
-        """`also`: makes of what is called when they are with the server what else is called then."""
-        messages = self._parts.inbound.messages(client.user, [data for _, data in events])
-        if self._replies is None:
-            done = self._acks.sent(client.sid, events, answer)
-            done = done if also is None else also(done)
-            self._send(self._parts.encode_many(messages), done, has_room=has_room, by=client._sender)
-            return
-        awaited = self._replies.expect(client.sid, events, messages, answer)
-        done = awaited if also is None else also(awaited)
-        try:
-            self._send(self._parts.encode_many(messages), done, has_room=has_room, by=client._sender)
-        except Refused:
-            awaited.forget()
-            raise
+    ) -> int:
+        """Under the lock, where the user can't change any more: how many there was room for; together, or each with a
+        fate of its own. `also`: makes of what is called when they are with the server what else is called then.
+        Raises Refused if the first can't be sent."""
+        client = self._users.get(sid)
+        if client is None:
+            raise Refused("gone", "this client has disconnected")
+        at, size = 0, 1 if self._options.confirm else len(events)
+        while at < len(events):
+            part = events[at : at + size]
+            messages = self._messages(client.user, [data for _, data in part])
+            awaited = None if self._replies is None else self._replies.expect(sid, part, messages, answer)
+            done = self._acks.sent(sid, part, answer) if awaited is None else awaited
+            try:
+                payloads = self._encode_many(messages)
+                self._send(payloads, done if also is None else also(done), has_room=has_room, by=client._sender)
+            except Refused as error:
+                if awaited is not None:
+                    awaited.forget()
+                if size > 1 and isinstance(error, TooMany):
+                    size = 1  # there may be room for some of them
+                    continue
+                if at:
+                    return at
+                raise
+            at += size
+        return at
 
     # One by one.
 
@@ -233,15 +185,15 @@ class Upstream:
         number, (name, *args) = event
         done = self._acks.sent(sid, [event], answer)
         try:
-            check_event(name, self._rules.reserved)
+            check_event(name, self._reserved)
             client = self._users.get(sid)
             if client is None:
                 raise Refused("gone", "this client has disconnected")
-            if self._rules.identity == "register" and name == "register":
+            if self._registers and name == "register":
                 self._register(client, self._name_in(args))
                 self._acks.ok(1, () if number is None else (number,), answer, user=client.user)
-            elif self._parts.once is not None and (value := self._parts.once.value_of(args)) is not None:
-                self._only_once(self._parts.once, value, client, event, answer)
+            elif self._deduplication is not None and (value := self._deduplication.value_of(args)) is not None:
+                self._only_once(self._deduplication, value, client, event, answer)
             else:
                 self._pass_on(client, event, answer, done)
         except Refused as error:
@@ -270,19 +222,19 @@ class Upstream:
     def _pass_on(
         self, client: Client, event: AckedEvent, answer: AnswerAcks, done: OnFate, also: WrapOnFate | None = None
     ) -> None:
-        if self._rules.identity == "register" and client.user is None:
+        if self._registers and client.user is None:
             raise Refused("not-registered")
         name, *args = event[1]
         handler = self._hooks.events.get(str(name))
         if handler is not None:
-            self._send_made(client, self._parts.calls.made(handler, client, *args), done)
+            self._send_made(client, self._calls.made(handler, client, *args), done)
             return
-        if self._rules.unhandled == "drop":
+        if self._options.drop_unhandled:
             raise Refused("bad-event", f"no handler takes the event {name!r}")
-        self._unheard.heard(str(name))
-        with self._room(PATIENCE), self._lock:
+        self._unhandled.heard(str(name))
+        with self._wait_for_room(PATIENCE), self._lock:
             self._check(client)
-            self._send_together(client, [event], answer, has_room=True, also=also)
+            self._send_plain(client.sid, [event], answer, has_room=True, also=also)
 
     def _send_made(self, client: Client, made: Made, done: OnFate) -> None:
         """What its handler made of a client's event."""
@@ -291,7 +243,7 @@ class Upstream:
             told(None)
             return
         try:
-            with self._room(PATIENCE), self._lock:
+            with self._wait_for_room(PATIENCE), self._lock:
                 self._check(client)
                 self._send(made.payloads, told, has_room=True, by=client._sender)
         except Refused as error:
@@ -305,5 +257,5 @@ class Upstream:
     def _name_in(self, args: Sequence[object]) -> object:
         first = args[0] if args else None
         if isinstance(first, dict):
-            return first.get(self._rules.user_key, first.get("username"))
+            return first.get(self._options.user_key, first.get("username"))
         return first

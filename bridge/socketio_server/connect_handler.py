@@ -2,7 +2,7 @@
 
 Must not know what a greeting is made of, nor events.
 
-Use: `arrivals = ConnectHandler(recovery, connection)`; `take_over(server, arrives=arrivals.arrives)`.
+Use: `handler = ConnectHandler(greeter, connection, session)`; `take_over(server, arrives=handler.arrives)`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class ConnectHandler:
 
     def __init__(
         self,
-        recovery: Greeter,
+        greeter: Greeter,
         connection: Callable[[str], Session | None],
         session: Callable[[str], Session | None],
     ) -> None:
-        self._recovery, self._connection, self._session = recovery, connection, session
+        self._greeter, self._connection, self._session = greeter, connection, session
         self._coming: dict[str, Session] = {}  # those who are arriving with the id that they had, by that
         self._auths: dict[str, dict[str, object]] = {}  # of those who are arriving, by their session's id
         self._greetings: dict[str, Greeting] = {}  # of those who have no id yet, by their session's
@@ -46,11 +46,11 @@ class ConnectHandler:
         auth = _auth(packet)
         if isinstance(auth, dict) and len(packet) <= MOST_AUTH:
             self._auths[eio_sid] = auth
-        old = self._recovery.sid_of(auth)
+        old = self._greeter.sid_of(auth)
         comes_back = old is not None and self._takes(old, eio_sid)
         if not comes_back and old is not None:
             auth = None  # it is somebody new, as two can't have one id
-        self._greetings[eio_sid] = greeting = self._recovery.greet(auth)
+        self._greetings[eio_sid] = greeting = self._greeter.greet(auth)
         try:
             yield
         finally:
@@ -90,7 +90,7 @@ class ConnectHandler:
         """What the CONNECT is answered with, as Node's server does it."""
         sid = str(data["sid"])
         greeting = self._greeted.get(sid)
-        pid = self._recovery.pid(greeting, sid) if greeting else None
+        pid = self._greeter.pid(greeting, sid) if greeting else None
         return data if pid is None else {**data, "pid": pid}
 
     def auth(self, eio_sid: str) -> dict[str, object]:

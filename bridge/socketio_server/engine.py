@@ -2,7 +2,7 @@
 
 Knows python-socketio and Engine.IO so that nobody else has to. Must not know what events mean.
 
-Use: `engine = Engine(app, options, counters); engine.run(on_connected=…, on_events=…, on_disconnected=…)`.
+Use: `engine = Engine(app, options, callbacks, limits=limits, greeter=greeter, counters=counters)`; `engine.serve(…)`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,14 @@ from flask_socketio import SocketIO
 from socketio.exceptions import ConnectionRefusedError
 
 from bridge.counters import Counters, shorten
-from bridge.delivery.backpressure import Backpressure
-from bridge.delivery.client_registry import ClientRegistry
-from bridge.delivery.fanout import Recording
 from bridge.delivery.limits import Limits
-from bridge.delivery.slow_policies import POLICIES
 from bridge.engineio.http_server import serve
-from bridge.engineio.io_uring import send_many
 from bridge.engineio.origins import Origins
 from bridge.engineio.session import Session
 from bridge.errors import Refused
 from bridge.hub.vital_threads import vital
 from bridge.messages import Payload
-from bridge.recovery.greeting import Greeter, RecoveryOptions
+from bridge.recovery.greeting import Greeter
 from bridge.socketio_server.ack_sender import AckSender
 from bridge.socketio_server.connect_handler import ConnectHandler
 from bridge.socketio_server.install import take_over
@@ -44,7 +39,7 @@ from bridge.socketio_server.private_api_check import check_seams
 from bridge.socketio_server.request_view import RequestView
 from bridge.wire.socketio_packets import ReceivedEvent, encode_event
 
-__all__ = ["Engine", "EngineOptions", "OnAnswer", "OnEvents"]
+__all__ = ["Engine", "EngineCallbacks", "EngineOptions", "OnAnswer", "OnEvents"]
 
 log = logging.getLogger("bridge.clients")
 
@@ -59,116 +54,97 @@ GOODBYE = 1.0  # seconds that closing may take in all; a client that does not re
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """`max_event`: bytes of one packet of a client; `ping_interval`, `ping_timeout`, `connect_timeout`: seconds;
-    `outbox`: bytes that may wait for a client; `slow`: what becomes of one that is over it, see outbox.Limits;
-    `recovery`: None if no client recovers; `io_uring`: whether many are sent to at once, where the system can."""
+    """`max_event`: bytes of one packet of a client; `ping_interval`, `ping_timeout`, `connect_timeout`: seconds."""
 
     allowed_origins: tuple[str, ...]
     ping_interval: float
     ping_timeout: float
     connect_timeout: float
     max_event: int
-    outbox: int
-    slow: str
-    recovery: RecoveryOptions | None = None
-    io_uring: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCallbacks:
+    """Who is told of clients, by their sid."""
+
+    on_late: Callable[[str], None]  # one that is to be told the last values
+    #: With the browser's address, the session, "" without one, and whether it has recovered.
+    on_connected: Callable[[str, str, str, bool], None]
+    on_events: OnEvents
+    on_disconnected: Callable[[str, bool], None]  # with whether it has gone for good
+    on_failure: Callable[[], object]  # clients can't be served any more, because of a bug
+    user_of: Callable[[str], str | None]  # who a client is, for the log
+    #: Before it has connected, with its address and session; raises Refused if it may not. None: all may.
+    on_connecting: Callable[[str, str, str], None] | None = None
 
 
 class Engine:
-    """The clients of one process, by sid. Raises ServeError if its libraries are not those that it knows."""
+    """The clients of one process, by sid. `limits`: what may wait for one; `greeter`: who comes back, and has the
+    register of who is there. Raises ServeError if its libraries are not those that it knows."""
 
-    def __init__(self, app: Flask, options: EngineOptions, counters: Counters) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        options: EngineOptions,
+        callbacks: EngineCallbacks,
+        *,
+        limits: Limits,
+        greeter: Greeter,
+        counters: Counters,
+    ) -> None:
         check_seams()
-        self._app, self._counters = app, counters
+        self._app, self._callbacks, self._on_events = app, callbacks, callbacks.on_events
+        self._limits, self._greeter, self._audience, self._counters = limits, greeter, greeter.audience, counters
         self._origins = Origins(options.allowed_origins, counters)
         self._clients: dict[str, Session] = {}
-        self._recovery = Greeter(options.recovery, counters)
         self._leaving: dict[str, Session] = {}  # those whose end python-socketio has not done with
-        self._arrivals = ConnectHandler(
-            self._recovery,
+        self._connect_handler = ConnectHandler(
+            greeter,
             lambda sid: self._clients.get(sid) or self._leaving.get(sid),
             self._session,
         )
-        self._limits = Limits(options.outbox, POLICIES[options.slow], counters)
-        #: For the fan-out; None if each client is sent to by itself.
-        self.send_many = send_many() if options.io_uring else None
-        self._server = SocketIO(
-            app,
-            async_mode="eventlet",
-            async_handlers=False,  # True is a green thread an event, and no order
-            client_manager=Manager(self._connected, self._arrivals.sid),
-            serializer=event_packet(options.max_event, self._arrivals.connect_data),
-            cors_allowed_origins="*" if "*" in options.allowed_origins else self._origins.allows,
-            ping_interval=options.ping_interval,
-            ping_timeout=options.ping_timeout,
-            max_http_buffer_size=options.max_event,
-            logger=quiet_logger("socketio", counters),
-            engineio_logger=quiet_logger("engineio", counters),
-        ).server
+        self._server = self._socketio(options)
         self._eio = take_over(
             self._server,
             connect_timeout=options.connect_timeout,
-            limits=self._limits,
-            arrives=self._arrivals.arrives,
+            limits=limits,
+            arrives=self._connect_handler.arrives,
         )
         shared = self._eio.shared
         shared.slow, shared.behind, shared.silent, shared.who = self._too_slow, self._behind, self._silent, self._who
         self._eio.on_foreign_origin = self._origins.refuse
-
-    def run(
-        self,
-        *,
-        on_late: Callable[[str], None],
-        on_connecting: Callable[[str, str, str], None] | None = None,
-        on_connected: Callable[[str, str, str, bool], None],
-        on_events: OnEvents,
-        on_disconnected: Callable[[str, bool], None],
-        on_failure: Callable[[], object],
-        user_of: Callable[[str], str | None],
-    ) -> None:
-        """From now on clients are served. `on_late` gets the sid of one that is to be told the last values;
-        `on_connecting` the sid, the address and the session of one that has asked to connect, and raises Refused if
-        it may not; None: all may.
-        `on_connected` the sid, the browser's address, the session, "" without one, and whether it has recovered;
-        `on_disconnected` the sid, and whether it has gone for good; `on_failure` is called when clients can't be
-        served any more, because of a bug. `user_of`: who a client is, for the log."""
-        self._on_late, self._on_connected = on_late, on_connected
-        self._on_events, self._on_disconnected, self._user_of = on_events, on_disconnected, user_of
-        self._eio.on_failure = on_failure
-        self._server.on(EVENT, self._event)
-        if on_connecting is not None:
-            self._server.on("connect", partial(self._connecting, on_connecting))
-        self._server.on("disconnect", self._disconnected)
+        self._eio.on_failure = callbacks.on_failure
         self._eio.on_events(self._events)
 
-    @property
-    def audience(self) -> ClientRegistry:
-        """Who gets what is published."""
-        return self._recovery.audience
-
-    @property
-    def recording(self) -> Recording | None:
-        """What is kept of it for those who come back; None if recovery is off."""
-        return self._recovery.recording
-
-    @property
-    def at_once(self) -> int:
-        """Bytes that a client is to be sent at once: of more, one that is not behind could be over its limit."""
-        return self._limits.behind
-
-    @property
-    def pressure(self) -> Backpressure:
-        """Whether the link has to wait for the clients."""
-        return self._limits.pressure
+    def _socketio(self, options: EngineOptions) -> Any:
+        """The Socket.IO server that Flask-SocketIO makes in the app."""
+        server = SocketIO(
+            self._app,
+            async_mode="eventlet",
+            async_handlers=False,  # True is a green thread an event, and no order
+            client_manager=Manager(self._connected, self._connect_handler.sid),
+            serializer=event_packet(options.max_event, self._connect_handler.connect_data),
+            cors_allowed_origins="*" if "*" in options.allowed_origins else self._origins.allows,
+            ping_interval=options.ping_interval,
+            ping_timeout=options.ping_timeout,
+            max_http_buffer_size=options.max_event,
+            logger=quiet_logger("socketio", self._counters),
+            engineio_logger=quiet_logger("engineio", self._counters),
+        ).server
+        server.on(EVENT, self._event)
+        if self._callbacks.on_connecting is not None:
+            server.on("connect", partial(self._connecting, self._callbacks.on_connecting))
+        server.on("disconnect", self._disconnected)
+        return server
 
     def now(self) -> dict[str, int]:
         """What waits for clients and is kept for them just now."""
-        waiting = [outbox.size for outbox in self.audience.everybody()]
+        waiting = [outbox.size for outbox in self._audience.everybody()]
         return {
             "connections": len(self._eio.sockets),
             "bytes_for_clients": sum(waiting),
             "bytes_for_slowest": max(waiting, default=0),
-            **self._recovery.now(),
+            **self._greeter.now(),
         }
 
     def refused_origins(self) -> list[dict[str, object]]:
@@ -200,7 +176,7 @@ class Engine:
         if session is None:
             raise ConnectionRefusedError("it has gone already")
         try:
-            ask(sid, session.address, self._arrivals.session(sid))
+            ask(sid, session.address, self._connect_handler.session(sid))
         except Refused as error:
             raise ConnectionRefusedError(error.message, {"error": error.code}) from None
 
@@ -208,30 +184,30 @@ class Engine:
         """What a client that is connecting came with; None if it has gone already."""
         eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
         whole = self._server.environ.of(eio_sid)
-        return None if whole is None else RequestView(self._app, whole, self._arrivals.auth(eio_sid))
+        return None if whole is None else RequestView(self._app, whole, self._connect_handler.auth(eio_sid))
 
     def close(self, sid: str, code: str) -> None:
         """End a client's connection for good, telling it why. One that is not there is no error."""
         session = self._clients.get(sid)
         if session is not None:
-            self._recovery.cut_off(sid)
+            self._greeter.cut_off(sid)
             session.left = True
             session.part(encode_event("bridge:closing", Payload.of({"code": code})))
 
     def _connected(self, sid: str, eio_sid: str) -> None:
-        greeting, session = self._arrivals.greeting(sid), self._eio.sockets.get(eio_sid)
+        greeting, session = self._connect_handler.greeting(sid), self._eio.sockets.get(eio_sid)
         if session is None:
-            self._recovery.left(sid, for_good=False)
-            self._on_disconnected(sid, False)
+            self._greeter.left(sid, for_good=False)
+            self._callbacks.on_disconnected(sid, False)
             return  # it has gone between its CONNECT and the answer
         self._clients[sid] = session
         session.outbox.press()
         session.left = False
-        self._recovery.joined(greeting, sid, session.outbox)
+        self._greeter.joined(greeting, sid, session.outbox)
         recovered = greeting.after is not None
         if not recovered:
-            self._on_late(sid)
-        self._on_connected(sid, session.address, greeting.session, recovered)
+            self._callbacks.on_late(sid)
+        self._callbacks.on_connected(sid, session.address, greeting.session, recovered)
         if sid in self._clients:  # unless what was told of it has closed it
             session.client = sid
 
@@ -242,10 +218,10 @@ class Engine:
             for_good = session.left or not session.closed
             self._leaving[sid] = session
             session.later(self._left, sid)
-            self._recovery.left(sid, for_good)
+            self._greeter.left(sid, for_good)
             session.outbox.unpress()
             session.client = None
-            self._on_disconnected(sid, for_good)
+            self._callbacks.on_disconnected(sid, for_good)
 
     def _session(self, eio_sid: str) -> Session | None:
         session: Session | None = self._eio.sockets.get(eio_sid)
@@ -258,7 +234,7 @@ class Engine:
         """What the log calls it: its Socket.IO id, as with that of Engine.IO one could poll in its place."""
         if session.client is None:
             return f"a client at {session.address}"
-        user = self._user_of(session.client)
+        user = self._callbacks.user_of(session.client)
         named = f" of user {shorten(user)}" if user not in (None, session.client) else ""
         return f"client {session.client}{named} at {session.address}"
 
@@ -281,14 +257,14 @@ class Engine:
             "clients_slow", "! %s is disconnected as slow: %s (--outbox %d)", session, reason, self._limits.size
         )
         if session.client is not None:
-            self._recovery.cut_off(session.client)
+            self._greeter.cut_off(session.client)
         session.part(encode_event("bridge:closing", Payload.of({"code": "slow"})))
 
     def _events(self, sid: str, events: Sequence[ReceivedEvent], may_wait: bool) -> int:
         if log.isEnabledFor(logging.DEBUG):
             for _, data in events:
                 log.debug("< %s %s", sid, shorten(data))
-        return self._on_events(sid, events, AckSender(sid, self.audience.get(sid), self._limits), may_wait)
+        return self._on_events(sid, events, AckSender(sid, self._audience.get(sid), self._limits), may_wait)
 
     def _event(self, sid: str, ack_id: int | None, data: object) -> None:
         """One event as EventPacket renamed it: of a client that polls, or with attachments."""

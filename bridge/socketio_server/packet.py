@@ -41,6 +41,7 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
 
     max_attached = 1 << 20
     packet_type: int
+    id: int | None
     data: Any
 
     @staticmethod
@@ -71,7 +72,7 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
             self.packet_type = _PLAIN[self.packet_type]
         if self.packet_type in (packet.EVENT, packet.BINARY_EVENT) and self.namespace in (None, "/"):
             self.data = [EVENT, self.id, self.data]
-            self.id: int | None = None
+            self.id = None
         return count
 
     def add_attachment(self, attachment: Any) -> bool:

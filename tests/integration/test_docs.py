@@ -22,8 +22,8 @@ import requests
 from bridge.config import SETTINGS
 from bridge.counters import COUNTERS
 from bridge.errors import REFUSALS
-from bridge.link.connection import TRANSITIONS
 from bridge.link.hint import CODES
+from bridge.link.states import TRANSITIONS
 from bridge.relay.undelivered import KINDS
 from tests.client import Client
 from tests.documents import PROTOCOL, README, blocks, document, rows, section
@@ -106,9 +106,13 @@ def test_each_row_of_what_can_grow_names_its_limit_and_a_test_that_exists() -> N
 
 def test_the_transitions_of_the_link_are_those_of_the_document() -> None:
     table = section(document("architecture"), "The link's states")
-    found = re.findall(r"^\| (closed|connecting|connected|waiting) \| ([a-z, ]+) \|$", table, re.MULTILINE)
-    said = {state: set(to.split(", ")) for state, to in found}
-    assert said == {state.value: {to.value for to in targets} for state, targets in TRANSITIONS.items()}
+    found = re.findall(r"^\| (\w+) \| (\w+) \| (\w+) \| ([\w -]+) \|$", table, re.MULTILINE)
+    coded = {
+        (state.value, event.value, following.value, action.value)
+        for (state, event), (following, action) in TRANSITIONS.items()
+    }
+    assert set(found) == coded
+    assert len(found) == len(coded)
 
 
 def commands() -> list[str]:

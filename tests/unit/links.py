@@ -45,14 +45,16 @@ class Linked:
         self.announce: list[bytes] = []
         encoder = framing_out(framing, max_frame)
         self.uplink = queue(self.counters) if queue else OutgoingQueue(encoder, limit, self._overflow, self.counters)
-        self._outgoing = outgoing or self.uplink
         self.link = Connection(
             dial or Dialer("127.0.0.1", port).dial,
             partial(framing_in, "~" if framing == "none" else framing, max_frame),
             LinkOptions(f"127.0.0.1:{port}", encoder.separate, gap),
             self.counters,
+            outgoing=outgoing or self.uplink,
+            on_burst=self._burst,
+            on_state=self._state,
         )
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self.link.run, daemon=True)
 
     def state(self, name: str, start: int = 0) -> LinkStatus:
         """Wait for a state by its name."""
@@ -74,9 +76,6 @@ class Linked:
 
     def __exit__(self, *_: object) -> None:
         self.end()
-
-    def _run(self) -> None:
-        self.link.run(on_burst=self._burst, on_state=self._state, outgoing=self._outgoing)
 
     def _state(self, status: LinkStatus) -> None:
         if status.state.value == "connected":

@@ -24,9 +24,9 @@ from bridge.relay.acks import Acks
 from bridge.relay.deduplication import Deduplication
 from bridge.relay.event_message import EventMessages
 from bridge.relay.handlers import Bridge, Hooks
-from bridge.relay.relay import Relay, RelayCallbacks, RelayParts, RelayRules
-from bridge.relay.replies import Replies, RepliesRules
-from bridge.relay.routing import Routing, RoutingRules
+from bridge.relay.relay import Identity, Relay, RelayCallbacks, RelayDependencies, RelayOptions
+from bridge.relay.replies import Replies, RepliesOptions
+from bridge.relay.routing import Routing, RoutingOptions
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
 
@@ -89,33 +89,34 @@ class At:
         if setup is not None:
             setup(self.bridge)
         self.undelivered, self.once = Undelivered(self.counters, self.users.some), once
-        replies = None if reply_timeout is None else self._replies(RepliesRules(reply_timeout))
-        parts = self._parts(identity, payload, codec.JsonEncoder(encoder.escapes), replies)
-        rules = RelayRules(identity, "username", presence, unhandled, limit, confirming is not None, *away)
-        self.relay = Relay(rules, parts, self.counters)
-        self.relay.run(self.wires(), self.bridge)
+        replies = None if reply_timeout is None else self._replies(RepliesOptions(reply_timeout))
+        dependencies = self._dependencies(identity, payload, codec.JsonEncoder(encoder.escapes), replies)
+        drop, confirm = unhandled == "drop", confirming is not None
+        options = RelayOptions(Identity(identity), "username", presence, limit, drop, confirm, *away)
+        self.relay = Relay(options, dependencies, self.callbacks(), self.counters)
+        self.bridge.run(send=self.relay.send, emit=self.relay.emit)
 
-    def _replies(self, rules: RepliesRules) -> Replies:
-        return Replies(rules, DECODE, Acks(self.counters), self.counters, self.undelivered)
+    def _replies(self, options: RepliesOptions) -> Replies:
+        return Replies(options, DECODE, Acks(self.counters), self.counters, self.undelivered)
 
-    def _parts(
+    def _dependencies(
         self, identity: str, payload: str, json_encoder: codec.JsonEncoder, replies: Replies | None
-    ) -> RelayParts:
+    ) -> RelayDependencies:
         user_key = None if identity == "none" else "username"
-        rules = RoutingRules(payload, "message", None, user_key)
-        return RelayParts(
+        options = RoutingOptions(payload, "message", None, user_key)
+        return RelayDependencies(
             users=self.users,
-            inbound=EventMessages(user_key, "action", {"username", "action", "seq"}, self.counters),
-            outbound=Routing(rules, DECODE, self.users.sids, self.counters, self.undelivered),
+            event_messages=EventMessages(user_key, "action", {"username", "action", "seq"}, self.counters),
+            routing=Routing(options, DECODE, self.users.sids, self.counters, self.undelivered),
             hooks=self.hooks,
             encode=json_encoder.encode,
             encode_many=json_encoder.encode_many,
             undelivered=self.undelivered,
             replies=replies,
-            once=self.once,
+            deduplication=self.once,
         )
 
-    def wires(self) -> RelayCallbacks:
+    def callbacks(self) -> RelayCallbacks:
         """What the relay is given."""
         up = self.uplink
         return RelayCallbacks(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bridge.counters import Counters
 from bridge.decoding import DECODE
 from bridge.messages import Delivery
-from bridge.relay.routing import Routing, RoutingRules
+from bridge.relay.routing import Routing, RoutingOptions
 from bridge.relay.undelivered import MOST, Undelivered
 from tests.unit.relays import singly
 
@@ -25,8 +25,8 @@ class Router:
     def __init__(self, payload: str = "text", there: tuple[str, ...] = (), event_key: str | None = None) -> None:
         self.counters, self.there = Counters(), there
         self.undelivered = Undelivered(self.counters, lambda most: there[:most])
-        rules = RoutingRules(payload, "message", event_key, "to")
-        self.outbound = Routing(rules, DECODE, self.sids, self.counters, self.undelivered)
+        options = RoutingOptions(payload, "message", event_key, "to")
+        self.outbound = Routing(options, DECODE, self.sids, self.counters, self.undelivered)
 
     def sids(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
         found = tuple(name for name in dict.fromkeys(names) if not self.there or name in self.there)

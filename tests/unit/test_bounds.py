@@ -27,7 +27,7 @@ def test_the_names_that_are_remembered_as_good_are_bounded(monkeypatch: pytest.M
     at.come("a")
     for n in range(25):
         at.emit("a", f"name {n}")
-        assert len(at.relay._events._plain) <= 10
+        assert len(at.relay._upstream._plain) <= 10
     assert [message["action"] for message in at.said()][-25:] == [f"name {n}" for n in range(25)]
 
 

@@ -293,7 +293,7 @@ def test_closing_while_it_waits_does_not_wait(server: TcpServer) -> None:
 def test_a_link_that_is_closed_before_it_runs_does_not_connect(server: TcpServer) -> None:
     linked = Linked(server.port)
     linked.link.close()
-    linked.link.run(on_burst=linked.bursts.add, on_state=linked.states.add, outgoing=linked.uplink)
+    linked.link.run()
     assert linked.link.status.state.value == "closed"
     assert linked.counters["link_connects"] == 0
 

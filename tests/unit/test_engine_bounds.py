@@ -130,15 +130,13 @@ with at.arrives("new", '40{{"pid":"s1"}}'):
 def test_a_client_is_sent_at_most_as_much_at_once_as_it_may_be_behind(tmp_path: Path) -> None:
     run(f"""
 import app
-from bridge import wiring
 from bridge.config import load
 
 for outbox, most in (("64k", 24 * 1024), ("1M", 256 * 1024)):
     arguments = ["--demo", "--outbox", outbox, "--state-dir", {str(tmp_path)!r}]
     process = app.Process(load(arguments, {{}}, checks={{}}))
-    process._wire("localhost", 1, ("localhost", 2))
-    process._wire_web("localhost", 1)
-    assert process.fanout._largest == most, process.fanout._largest
+    fanout = process.assembly(("localhost", 1), ("localhost", 2)).fanout
+    assert fanout._largest == most, fanout._largest
 """)
 
 

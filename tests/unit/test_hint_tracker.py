@@ -23,8 +23,11 @@ class Watched:
 
     def __init__(self, **reading: str) -> None:
         self.said: Log[Hint | None] = Log()
-        self.hints = HintTracker(Reading(**reading), Counters())  # type: ignore[arg-type]
-        self.hints.run(lambda: self.said.add(self.hints.hint))
+        self.hints = HintTracker(
+            Reading(**reading),  # type: ignore[arg-type]
+            Counters(),
+            lambda: self.said.add(self.hints.hint),
+        )
         self.hints.begin()
 
     def codes(self, count: int) -> list[str]:

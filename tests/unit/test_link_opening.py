@@ -12,7 +12,7 @@ from bridge.counters import Counters
 from bridge.errors import LinkError, Refused
 from bridge.link.connection import Connection, LinkOptions, LinkState, LinkStatus
 from bridge.link.dial import Dialer
-from bridge.link.first_exchange import MOST, FirstExchange, FirstWordsRules
+from bridge.link.first_exchange import MOST, FirstExchange, FirstWordsOptions
 from bridge.link.framing.registry import framing_in, framing_out
 from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.relay.handlers import Bridge
@@ -136,15 +136,17 @@ def test_first_words_are_none_of_what_the_queue_is_told_has_arrived() -> None:
     with TcpServer() as server:
         outgoing = Recorded()
         dial, decoder = Dialer("127.0.0.1", server.port).dial, partial(framing_in, "~", 1 << 20)
-        link = Connection(dial, decoder, LinkOptions("the server"), Counters())
-        opening = FirstWordsRules(lambda exchange: exchange.send([b"hello"]), framing_out("~", 1 << 20))
+        opening = FirstWordsOptions(lambda exchange: exchange.send([b"hello"]), framing_out("~", 1 << 20))
 
         def told(status: LinkStatus) -> None:
             if status.state is LinkState.CONNECTED:
                 outgoing.up([b"ann"])
 
-        run = partial(link.run, on_burst=lambda frames: None, on_state=told, outgoing=outgoing, opening=opening)
-        thread = threading.Thread(target=run)
+        link = Connection(
+            dial, decoder, LinkOptions("the server"), Counters(),
+            outgoing=outgoing, on_burst=lambda frames: None, on_state=told, opening=opening,
+        )  # fmt: skip
+        thread = threading.Thread(target=link.run)
         thread.start()
         peer = server.accept()
         assert peer.frames.wait_count(2) == [b"hello", b"ann"]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import socket
 
 import pytest
 
 from bridge.errors import LinkError
 from bridge.link.backoff import FIRST_DELAY, LAST_DELAY, Backoff
-from bridge.link.connection import TRANSITIONS, LinkState, LinkStatus
 from bridge.link.hint import Hint
-from bridge.link.states import Now, sentence
-from tests.process import ROOT
+from bridge.link.states import TRANSITIONS, LinkAction, LinkEvent, LinkState, LinkStatus, Now, sentence
 from tests.unit.links import Linked
 
 
@@ -21,38 +18,35 @@ def test_the_states_are_those_of_the_contract() -> None:
 
 
 def test_every_state_can_be_reached_and_left_and_none_follows_itself() -> None:
-    assert set(TRANSITIONS) == set(LinkState)
-    assert set().union(*TRANSITIONS.values()) == set(LinkState)
-    for state, following in TRANSITIONS.items():
-        assert following
-        assert state not in following
+    assert {state for state, _ in TRANSITIONS} == set(LinkState)
+    assert {following for following, _ in TRANSITIONS.values()} == set(LinkState)
+    assert all(state is not following for (state, _), (following, _) in TRANSITIONS.items())
 
 
 def test_only_a_dialled_connection_is_connected_and_every_state_can_be_closed() -> None:
-    assert [state for state in LinkState if LinkState.CONNECTED in TRANSITIONS[state]] == [LinkState.CONNECTING]
-    closable = {state for state in LinkState if LinkState.CLOSED in TRANSITIONS[state]}
+    opened = {state for (state, _), (following, _) in TRANSITIONS.items() if following is LinkState.CONNECTED}
+    assert opened == {LinkState.CONNECTING}
+    closable = {state for state, event in TRANSITIONS if event is LinkEvent.CLOSE}
     assert closable == set(LinkState) - {LinkState.CLOSED}
 
 
-def test_the_table_in_the_documents_is_the_table_in_the_code() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    names = {state.value: state for state in LinkState}
-    rows = re.findall(r"^\| (\w+) \| ([\w, ]+) \|$", text, re.MULTILINE)
-    table = {names[left]: {names[one] for one in right.split(", ")} for left, right in rows if left in names}
-    assert table == TRANSITIONS
+def test_what_broke_is_counted_by_whether_it_was_connected() -> None:
+    broken = {state: action for (state, event), (_, action) in TRANSITIONS.items() if event is LinkEvent.BREAK}
+    assert broken == {
+        LinkState.CONNECTING: LinkAction.COUNT_FAILURE,
+        LinkState.CONNECTED: LinkAction.COUNT_DROP,
+    }
 
 
-@pytest.mark.parametrize("forbidden", [LinkState.CONNECTED, LinkState.WAITING, LinkState.CLOSED])
-def test_a_transition_that_is_not_in_the_table_is_a_bug_that_stops_the_link(
-    forbidden: LinkState, monkeypatch: pytest.MonkeyPatch
+def test_an_event_that_the_table_does_not_have_for_a_state_is_a_bug_that_stops_the_link(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def dial() -> socket.socket:
         raise LinkError("refused", "never mind")
 
-    monkeypatch.setitem(TRANSITIONS, LinkState.CLOSED, frozenset({forbidden}))
-    linked = Linked(dial=dial)
-    with pytest.raises(AssertionError, match="from closed to connecting"):
-        linked.link.run(on_burst=linked.bursts.add, on_state=linked.states.add, outgoing=linked.uplink)
+    monkeypatch.delitem(TRANSITIONS, (LinkState.CLOSED, LinkEvent.DIAL))
+    with pytest.raises(AssertionError, match="'dial' can't happen to a link that is closed"):
+        Linked(dial=dial).link.run()
 
 
 def test_a_status_is_told_under_the_names_of_the_contract() -> None:

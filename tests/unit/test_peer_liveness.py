@@ -204,8 +204,7 @@ def test_a_watch_tells_of_a_stall_again_when_it_has_lasted_twice_as_long_and_of_
     monkeypatch.setattr(peer_watch, "EACH", 0.001)
     told: Log[tuple[bool, float]] = Log()
     looks = iter([*(look(at, 0, waiting=1) for at in range(45)), look(45, 0), look(46, 0)])
-    at = PeerWatch()
-    at.run(lambda why: told.add((False, -1)), lambda begins: told.add((begins, at.stalled)))
+    at = PeerWatch(lambda why: told.add((False, -1)), lambda begins: told.add((begins, at.stalled)))
     at.begin(lambda: next(looks, None))
     assert told.wait_count(5) == [(True, 5), (False, 10), (False, 20), (False, 40), (False, 0)]
     at.end()
@@ -225,8 +224,7 @@ def test_a_watch_tells_once_who_is_gone_and_nothing_of_a_connection_that_is_over
             at.end()
         return looks[min(len(seen.entries), 39)]
 
-    at = PeerWatch()
-    at.run(told.add, lambda begins: None)
+    at = PeerWatch(told.add, lambda begins: None)
     at.begin(vitals)
     assert told.wait_count(1)[0].startswith("nothing came from its machine for 24 s")
     seen.wait_count(24)

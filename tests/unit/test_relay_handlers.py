@@ -168,7 +168,7 @@ def test_another_thread_that_registers_a_client_comes_between_no_event_and_its_u
     at.up()
     at.come("a")
     at.emit("a", "register", "ann")
-    encode = at.relay._parts.inbound.message
+    encode = at.relay._dependencies.event_messages.message
 
     def late(user: str | None, name: str, args: Any) -> dict[str, object]:
         message = encode(user, name, args)
@@ -178,7 +178,7 @@ def test_another_thread_that_registers_a_client_comes_between_no_event_and_its_u
         at.threads.append(other)
         return message
 
-    at.relay._parts.inbound.message = late  # type: ignore[method-assign]
+    at.relay._dependencies.event_messages.message = late  # type: ignore[method-assign]
     at.emit("a", "move")
     for thread in at.threads:
         thread.join(PATIENCE)

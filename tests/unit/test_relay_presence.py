@@ -253,11 +253,11 @@ def test_a_second_client_of_a_user_keeps_it_there() -> None:
     at = registered(("1", "ann"), ("2", "ann"))
     at.raw()
     cut(at, "1")
-    at.relay._comings._grace_over("1")  # not over: it waits still
+    at.relay._lifecycle._grace_over("1")  # not over: it waits still
     at.go("2")
     assert at.said() == []
-    at.relay._comings._grace.discard("1")
-    at.relay._comings._grace_over("1")
+    at.relay._lifecycle._grace.discard("1")
+    at.relay._lifecycle._grace_over("1")
     assert at.said() == [{"username": "ann", "action": "disconnected"}]
 
 

@@ -14,7 +14,7 @@ from bridge.decoding import DECODE
 from bridge.errors import Refused, TooMany
 from bridge.relay import replies as module
 from bridge.relay.acks import Acks
-from bridge.relay.replies import Awaited, Replies, RepliesRules
+from bridge.relay.replies import Awaited, Replies, RepliesOptions
 from bridge.relay.undelivered import Undelivered
 from tests.waiting import Log
 
@@ -25,8 +25,8 @@ class Asking:
     def __init__(self, seconds: float = 1000, key: str = "reply_to", number: bool = False) -> None:
         self.counters = Counters()
         self.undelivered = Undelivered(self.counters, lambda most: ())
-        rules = RepliesRules(seconds, key, number)
-        self.key, self.replies = key, Replies(rules, DECODE, Acks(self.counters), self.counters, self.undelivered)
+        options = RepliesOptions(seconds, key, number)
+        self.key, self.replies = key, Replies(options, DECODE, Acks(self.counters), self.counters, self.undelivered)
         self.answers: Log[tuple[str, int, Any]] = Log()
         self.others: list[list[bytes]] = []
 

@@ -15,7 +15,7 @@ from bridge.decoding import DECODE
 from bridge.messages import Delivery, Texts
 from bridge.relay.event_message import EventMessages
 from bridge.relay.json_lookalike import looks_like_object
-from bridge.relay.routing import Routing, RoutingRules
+from bridge.relay.routing import Routing, RoutingOptions
 
 #: User -> the clients that it has.
 THERE = {"ann": ("a1", "a2"), "bob": ("b1",), "größe": ("g1",), "": ("e1",)}
@@ -32,8 +32,8 @@ class Router:
 
     def __init__(self, payload: str = "text", event_key: str | None = None, user_key: str | None = "username") -> None:
         self.counters = Counters()
-        rules = RoutingRules(payload, "message", event_key, user_key)
-        self.outbound = Routing(rules, DECODE, sids, self.counters)
+        options = RoutingOptions(payload, "message", event_key, user_key)
+        self.outbound = Routing(options, DECODE, sids, self.counters)
 
     def route(self, frame: str | bytes) -> list[Delivery]:
         return self.outbound.route(frame.encode() if isinstance(frame, str) else frame)

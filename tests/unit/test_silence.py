@@ -15,9 +15,11 @@ class Watched:
 
     def __init__(self, warn: float, limit: float) -> None:
         self.said: Log[str] = Log()
-        self.silence = Silence(warn, limit)
-        self.silence.run(
-            lambda: self.said.add("silent" if self.silence.silent else "speaks"), lambda: self.said.add("too long")
+        self.silence = Silence(
+            warn,
+            limit,
+            on_change=lambda: self.said.add("silent" if self.silence.silent else "speaks"),
+            on_limit=lambda: self.said.add("too long"),
         )
 
 

@@ -13,7 +13,7 @@ from bridge.counters import Counters
 from bridge.decoding import DECODE
 from bridge.messages import Delivery, Texts
 from bridge.relay.json_lookalike import looks_like_object, worth_a_look
-from bridge.relay.routing import Routing, RoutingRules
+from bridge.relay.routing import Routing, RoutingOptions
 from tests.unit.relays import singly
 
 PAYLOADS = ["text", "json", "bytes"]
@@ -60,8 +60,8 @@ class Router:
 
     def __init__(self, payload: str, refuse: bool = True, event_key: str | None = None, key: str = "username") -> None:
         self.counters = Counters()
-        rules = RoutingRules(payload, "message", event_key, key, refuse=refuse)
-        self.outbound = Routing(rules, DECODE, self.sids, self.counters)
+        options = RoutingOptions(payload, "message", event_key, key, refuse=refuse)
+        self.outbound = Routing(options, DECODE, self.sids, self.counters)
 
     def sids(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
         found = [name for name in dict.fromkeys(names) if name in ("ann", "bob", "caf\ufffd")]

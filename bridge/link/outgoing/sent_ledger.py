@@ -22,12 +22,13 @@ class SentLedger:
     """Of one connection, from `begin()` on."""
 
     def __init__(self) -> None:
-        self.begin()
+        self._total = self._kept = 0
+        self._sends: deque[tuple[int, int]] = deque()
 
     def begin(self) -> None:
         """Another connection."""
         self._total = self._kept = 0
-        self._sends: deque[tuple[int, int]] = deque()
+        self._sends.clear()
 
     def add(self, size: int, frames: int) -> None:
         """So many bytes were handed over, which are so many frames."""

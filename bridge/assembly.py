@@ -1,0 +1,205 @@
+"""All parts of one bridge, made from its settings and connected to each other. It starts nothing.
+
+Two steps, as handlers files come in between: what they are loaded into, then everything else.
+
+Use: `host = HandlerHost(settings, root, run)`; `host.load()`; `bridge = Assembly(settings, host, …)`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from bridge import wiring
+from bridge.config import Settings
+from bridge.counters import Counters
+from bridge.errors import LinkError
+from bridge.hub.cross_thread_calls import CrossThreadCalls
+from bridge.hub.name_cache import forget_names
+from bridge.hub.steady_wait import steadily
+from bridge.hub.watchdog import Watchdog
+from bridge.link import codec
+from bridge.link.connection import Connection, LinkState, LinkStatus
+from bridge.link.dial import Dialer
+from bridge.link.first_exchange import FirstWordsOptions
+from bridge.link.framing.registry import framing_in, framing_out
+from bridge.link.heartbeat import Heartbeat
+from bridge.link.outgoing.message import fits
+from bridge.relay import handlers_file
+from bridge.relay.client_request import ClientRequest
+from bridge.relay.handlers import Bridge, Hooks
+from bridge.relay.notice_throttle import NoticeThrottle
+from bridge.relay.relay import Relay, RelayCallbacks
+from bridge.relay.threaded_hook import RunInThread
+from bridge.relay.undelivered import Undelivered
+from bridge.relay.users import Users
+from bridge.socketio_server.engine import Engine, EngineCallbacks
+from bridge.state_store import StateStore
+from bridge.version import VERSION
+from bridge.web import OuterLayer, StatusSources, add_folder, add_index, add_status, create_app
+
+__all__ = ["Assembly", "HandlerHost"]
+
+log = logging.getLogger("bridge")
+
+
+class HandlerHost:
+    """What handlers files are loaded into: the Flask app, the hooks and the users. `root`: the bridge's own pages are
+    there; `run`: makes a call in a thread of the system."""
+
+    def __init__(self, settings: Settings, root: Path, run: RunInThread) -> None:
+        self._settings = settings
+        self.app = create_app(root, wiring.page(settings), wiring.private(settings))
+        self.users, self.hooks = Users(), Hooks()
+        self.bridge = Bridge(self.app, self.hooks, self.users, wiring.reserved_events(settings), run)
+
+    def load(self) -> None:
+        """Run the users' own files. Raises HandlersError."""
+        for path in self._settings.relay.handlers:
+            add_folder(self.app, path.resolve().parent)
+            handlers_file.load(path, self.bridge)
+        if self.hooks.connect and self._settings.relay.identity != "sid":
+            log.warning("! on_connect is called under identity sid alone; under the others there is on_register")
+        add_index(self.app, self._settings.web.site)
+
+
+class Assembly:
+    """The parts of one bridge, each given those that it calls. Where two call each other, the one that is made first
+    is given a method of this class. `server`: host and port; `own`: where the bridge itself listens; `on_failure` is
+    called when it can't go on, because of a bug."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        host: HandlerHost,
+        *,
+        server: tuple[str, int],
+        own: tuple[str, int],
+        crossing: CrossThreadCalls,
+        watchdog: Watchdog,
+        counters: Counters,
+        on_failure: Callable[[], None],
+    ) -> None:
+        self._settings, self._host, self._counters = settings, host, counters
+        self._server, self._up = "{}:{}".format(*server), False
+        self._encoder = framing_out(settings.link.framing_out, settings.link.max_frame)
+        self.state = StateStore(Path(settings.recovery.state_dir))
+        limits = wiring.limits(settings, counters)
+        greeter = wiring.greeter(settings, self.state, counters)
+        self.fanout = wiring.fanout(settings, limits, greeter, counters)
+        json = codec.JsonEncoder(self._encoder.escapes)
+        hello = json.encode({settings.relay.action_key: "hello", "epoch": secrets.token_hex(8)})
+        self.outgoing = wiring.outgoing_queue(settings, self._encoder, hello, self._presence_overflow, counters)
+        dependencies = wiring.relay_dependencies(settings, host.users, host.hooks, json, counters)
+        self.relay = Relay(wiring.relay_options(settings), dependencies, self._relay_callbacks(crossing), counters)
+        host.bridge.run(send=self.relay.send, emit=self.relay.emit)
+        self._link_news = NoticeThrottle(self.relay.link_changed, "bridge-link-news")
+        self.link = self._connection(server, own)
+        self.heartbeat = self._heartbeat()
+        pages = host.app.wsgi_app  # before the engine is around it
+        self.engine = Engine(
+            host.app,
+            wiring.engine_options(settings),
+            self._engine_callbacks(on_failure),
+            limits=limits,
+            greeter=greeter,
+            counters=counters,
+        )
+        self.wsgi_app = OuterLayer(host.app.wsgi_app, pages, counters)
+        add_status(host.app, self._status_sources(watchdog, dependencies.undelivered))
+
+    def _relay_callbacks(self, crossing: CrossThreadCalls) -> RelayCallbacks:
+        return RelayCallbacks(
+            send=self.outgoing.send,
+            wait_for_room=self.outgoing.room,
+            tell=self.outgoing.tell,
+            announce=self.outgoing.up,
+            fits=partial(fits, self._encoder),
+            publish=self.fanout.publish,
+            publish_notice=self.fanout.tell,
+            catch_up=self.fanout.catch_up,
+            link_status=self._link_status,
+            remember=self.state.remember,
+            recall=self.state.recall,
+            close=self._close,
+            call_across=crossing.call,
+            visit=self._visit if self._settings.relay.handlers else None,
+        )
+
+    def _engine_callbacks(self, on_failure: Callable[[], None]) -> EngineCallbacks:
+        relay, users = self.relay, self._host.users
+        return EngineCallbacks(
+            on_late=lambda sid: self.fanout.catch_up(sid, None),
+            on_connecting=relay.connecting if relay.asks_who_connects else None,
+            on_connected=relay.connected,
+            on_events=relay.events,
+            on_disconnected=relay.disconnected,
+            on_failure=on_failure,
+            user_of=lambda sid: client.user if (client := users.get(sid)) else None,
+        )
+
+    def _connection(self, server: tuple[str, int], own: tuple[str, int]) -> Connection:
+        link = self._settings.link
+        opening = self.relay.opening(wiring.greetings(self._settings))
+        return Connection(
+            steadily(Dialer(*server, forget=forget_names).dial),
+            partial(framing_in, link.framing_in, link.max_frame),
+            wiring.link_options(self._settings, self._server, self._encoder.separate, own),
+            self._counters,
+            outgoing=self.outgoing,
+            on_burst=self._take_confirmed if link.confirm else self.relay.burst,
+            on_state=self._link_state,
+            on_change=self._link_news.changed,
+            opening=None if opening is None else FirstWordsOptions(opening.begin, self._encoder),
+        )
+
+    def _heartbeat(self) -> Heartbeat | None:
+        link = self._settings.link
+        if link.heartbeat is None:
+            return None
+        return Heartbeat(link.heartbeat.encode(), link.heartbeat_interval, self.outgoing.tell)
+
+    def _status_sources(self, watchdog: Watchdog, undelivered: Undelivered) -> StatusSources:
+        users = self._host.users
+        return StatusSources(
+            server=self._server,
+            version=VERSION,
+            link=self._link_status,
+            clients=lambda: len(users.clients),
+            users=lambda: len(users.names),
+            counters=self._counters.snapshot,
+            now=self._now,
+            undelivered=undelivered.rows,
+            refused_origins=self.engine.refused_origins,
+            hub_blocked=lambda: watchdog.status,
+        )
+
+    def _take_confirmed(self, frames: list[bytes]) -> None:
+        self.relay.burst(self.outgoing.confirmed(frames))
+
+    def _link_state(self, status: LinkStatus) -> None:
+        was_up, self._up = self._up, status.state is LinkState.CONNECTED
+        if self._up:
+            self.relay.link_up()
+        self._link_news.changed()
+        if was_up:
+            self.relay.link_down(status.reason or "")
+
+    def _link_status(self) -> dict[str, object]:
+        return self.link.status.as_json()
+
+    def _now(self) -> dict[str, int]:
+        return {"bytes_for_link": self.outgoing.waiting, "bytes_held": self.outgoing.held, **self.engine.now()}
+
+    def _close(self, sid: str, code: str) -> None:
+        self.engine.close(sid, code)
+
+    def _visit(self, sid: str) -> ClientRequest | None:
+        return self.engine.visit(sid)
+
+    def _presence_overflow(self) -> None:
+        self._counters.note("presence_overflow", "! the server leaves presence unread; the link is made anew")
+        self.link.drop(LinkError("busy", "the server does not read; presence piled up"))
