@@ -80,7 +80,7 @@ class DemoServer:
             thread.join()
         for connection in self.connections:
             connection.close()
-            connection.reader.join()
+            connection.join()
         if self._listener is not None:
             self._listener.close()
 
@@ -180,10 +180,16 @@ class Connection:
         self._waiting = 0
         self._world = b""
         self._closed = False
+        self._reader: threading.Thread | None = None
 
     def start(self) -> None:
         """Read and write from now on, until the other side or `close` ends it."""
-        self.reader = _thread("reader", self._read)
+        self._reader = _thread("reader", self._read)
+
+    def join(self) -> None:
+        """Wait for the end of the reader."""
+        if self._reader is not None:
+            self._reader.join()
 
     def close(self) -> None:
         """End both threads; the reader then closes the socket."""

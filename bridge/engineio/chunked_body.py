@@ -34,6 +34,8 @@ class BrokenBody(BadRequest):
 class ChunkedInput(eventlet.wsgi.Input):  # type: ignore[misc]
     """What eventlet has of the body. `broken` is called with the reason if the connection can't be used any more."""
 
+    is_hundred_continue_response_sent: bool
+
     def __init__(self, plain: eventlet.wsgi.Input, broken: Callable[[str], None]) -> None:
         super().__init__(plain.rfile, None, plain.get_socket(), plain.wfile, plain.wfile_line, chunked_input=True)
         self._chunks = _Chunks(self, broken)

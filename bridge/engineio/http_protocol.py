@@ -67,6 +67,7 @@ class _Head:
 class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
     counters: Counters
     rfile: Any
+    close_connection: int
 
     def log_error(self, text: str, *args: object) -> None:
         """What Python's http.server has to say of junk."""

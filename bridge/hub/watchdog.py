@@ -40,6 +40,7 @@ class Watchdog:
 
     def __init__(self, crossing: CrossThreadCalls, counters: Counters) -> None:
         self._crossing, self._counters = crossing, counters
+        self._last = time.monotonic()  # when it looked last
         self._poll = getattr(getattr(get_hub(), "do_poll", None), "__code__", None)
         self._hub = ThreadUsage(_threading.get_native_id())
         self._over = _threading.Event()
