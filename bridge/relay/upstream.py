@@ -160,10 +160,13 @@ class Upstream:
         at, size = 0, 1 if self._options.confirm else len(events)
         while at < len(events):
             part = events[at : at + size]
-            messages = self._messages(client.user, [data for _, data in part])
-            awaited = None if self._replies is None else self._replies.expect(sid, part, messages, answer)
-            done = self._acks.sent(sid, part, answer) if awaited is None else awaited
+            awaited = None
             try:
+                messages = self._messages(client.user, [data for _, data in part])
+                if self._replies is None:
+                    done = self._acks.sent(sid, part, answer)
+                else:
+                    done = awaited = self._replies.expect(sid, part, messages, answer)
                 payloads = self._encode_many(messages)
                 self._send(payloads, done if also is None else also(done), has_room=has_room, by=client._sender)
             except Refused as error:
