@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -140,6 +141,14 @@ def test_packages_are_listed_lowest_first() -> None:
     names = list(PACKAGES)
     for name, below in PACKAGES.items():
         assert all(names.index(one) < names.index(name) for one in below), name
+
+
+def test_contributing_says_what_goes_to_each_package() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## Where what goes\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"`([\w./]+)`", table))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    packages = {f"{relative(path.parent)}/" for path in MODULES if path.name == "__init__.py"}
+    assert packages <= named
 
 
 def test_no_module_comes_to_import_itself() -> None:
