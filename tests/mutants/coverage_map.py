@@ -93,6 +93,11 @@ class Coverage:
         return {test for test, names in named(self._root).items() if path in names and test not in seen}
 
 
+def files_of(helper: Path) -> list[Path]:
+    """Of a module or a package, without its ending."""
+    return [helper.with_suffix(".py")] if helper.with_suffix(".py").exists() else sorted(helper.glob("*.py"))
+
+
 def plain(test: str) -> str:
     """The function, of all its parameters."""
     return test.partition("[")[0]
@@ -126,8 +131,8 @@ def named(root: Path) -> dict[str, set[str]]:
         if any(word in path.name for word in NO_HELP):
             continue
         text = path.read_text(encoding="utf-8")
-        for helper in re.findall(r"\btests\.unit\.(\w+)", text):
-            text += (path.parent / f"{helper}.py").read_text(encoding="utf-8")
+        for helper in sorted({*re.findall(r"\btests\.unit\.(\w+)", text)}):
+            text += "".join(one.read_text(encoding="utf-8") for one in files_of(path.parent / helper))
         modules = {*re.findall(r"\bbridge(?:\.\w+)+", text)}
         modules |= {f"{one}.{name}" for one, name in re.findall(r"from (bridge(?:\.\w+)*) import (\w+)", text)}
         found[path.relative_to(root).as_posix()] = {one.replace(".", "/") + ".py" for one in modules}

@@ -72,7 +72,7 @@ class Trial:
     """Runs mutants, each worker in a copy of its own."""
 
     def __init__(self, coverage: Coverage, scratches: list[Scratch]) -> None:
-        self._coverage = coverage
+        self._coverage, self._done = coverage, 0
         self._free: SimpleQueue[Scratch] = SimpleQueue()
         for scratch in scratches:
             self._free.put(scratch)
@@ -84,8 +84,9 @@ class Trial:
             fate = self._fate(scratch, mutant)
         finally:
             self._free.put(scratch)
+        self._done += 1
         if fate is Fate.SURVIVED:
-            print(report(mutant), flush=True)
+            print(report(mutant, self._done), flush=True)
         return fate
 
     def _fate(self, scratch: Scratch, mutant: Mutant) -> Fate:
@@ -101,11 +102,11 @@ class Trial:
         return fate
 
 
-def report(mutant: Mutant) -> str:
-    """Where it is and what it is."""
+def report(mutant: Mutant, number: int) -> str:
+    """Where it is and what it is; `number`: how many are done with."""
     before = source_of(mutant.path)
     lines = difflib.unified_diff(before.splitlines(), mutant.source(before).splitlines(), n=1, lineterm="")
-    return "\n".join([f"survived: {mutant.path}:{mutant.line} ({mutant.where})", *list(lines)[2:], ""])
+    return "\n".join([f"{number}: {mutant.path}:{mutant.line} survives ({mutant.where})", *list(lines)[2:], ""])
 
 
 def options(args: Sequence[str] | None) -> argparse.Namespace:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import BridgeError, Refused
-from bridge.link.codec import JsonEncoder, NotJson, TooDeep, parse, parse_lenient, to_text
+from bridge.link.codec import JsonEncoder, NotJson, TooDeep, parse, parse_exact, parse_lenient, to_text
 
 encode = JsonEncoder().encode
 
@@ -30,6 +31,15 @@ def values(strings: st.SearchStrategy[str], leaves: st.SearchStrategy[Any]) -> s
         lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(strings, inner, max_size=4)),
         max_leaves=12,
     )
+
+
+def test_numbers_are_read_exactly_where_that_is_asked_for_whatever_else_is_lenient() -> None:
+    assert parse_exact('\ufeff{"a":"\t","n":[1e400,0.1,12345678901234567890]}\0') == {
+        "a": "\t",
+        "n": [Decimal("1e400"), Decimal("0.1"), Decimal(12345678901234567890)],
+    }
+    with pytest.raises(NotJson):
+        parse_exact("{")
 
 
 def test_text_is_the_frame_in_utf_8() -> None:

@@ -68,6 +68,8 @@ def test_a_newline_by_its_name_takes_a_carriage_return_with_it() -> None:
     [
         ("newlines", "newline"), ("line", "lines"), ("jsonl", "ndjson"), ("jsonn", "json"), ("cr:lf", "crlf"),
         ("null", "nul"), ("tabs", "tab"), ("lenght:4", "length:4"), ("netstrings", "netstring"), ("varints", "varint"),
+        ("jsonlines", "ndjson"), ("eol", "newline"), ("nl", "newline"), ("linefeed", "newline"), ("zero", "nul"),
+        ("protobuf", "varint"), ("delimited", "varint"), ("raw", "none"),
         ("lsp", ""), ("fixed:18", ""), ("end", ""), ("ab", "tab"), ("a1", ""), ("x:", ""),
     ],
 )  # fmt: skip

@@ -59,6 +59,24 @@ def test_each_frame_of_first_words_is_told_once_what_became_of_it(content: Any, 
     assert exchange.size == sum(map(len, said))
 
 
+@pytest.mark.parametrize("error", [ValueError("a bug"), SystemExit("a bug")])
+def test_first_words_that_fail_are_logged_with_their_traceback_and_counted(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    def setup(bridge: Bridge) -> None:
+        @bridge.on_link_up
+        def hook() -> None:
+            raise error
+
+    at = At("sid", setup)
+    opening = at.relay.opening([])
+    assert opening is not None
+    with pytest.raises(LinkError, match=f"on_link_up failed: {type(error).__name__}: a bug"):
+        opening.begin(FirstExchange(framing_out("~", 1 << 20), lambda frame: None))
+    assert "Traceback" in caplog.text
+    assert at.counters["handler_errors"] == 1
+
+
 def test_a_connection_that_ends_waits_for_what_comes_up_on_it_and_lets_nothing_come_up_later() -> None:
     order: list[str] = []
     begun, go_on = threading.Event(), threading.Event()
