@@ -195,7 +195,8 @@ class LatestWriteBuffer:
             self._sending.add(type(segment)(data[:at], segment.count and gone), sent)
             self.size += at - sent
         if not segment.count:
-            self._put(_Own(type(segment)), bytes(data[at:]))
+            if at < len(data):
+                self._put(_Own(type(segment)), bytes(data[at:]))
             if segment.answers:
                 self.answers += len(data) - sent
             return 0
@@ -249,8 +250,6 @@ class LatestWriteBuffer:
 
     def _put(self, key: Hashable, data: bytes) -> int:
         """Keep this for the key; 1 if it supersedes something."""
-        if not data:
-            return 0
         old = self._waiting.pop(key, None)
         self._waiting[key] = data
         self.size += len(data) - (len(old) if old else 0)

@@ -88,8 +88,7 @@ class Downstream:
 
     def _of_emit(self, emit: Emit) -> list[Delivery]:
         delivery, missing = emit.delivery(self._users)
-        if missing or delivery.to is not None:
-            self._tell_missing(emit, delivery, missing)
+        self._tell_missing(emit, delivery, missing)
         return [] if delivery.to == () else [delivery]
 
     def _tell_missing(self, emit: Emit, delivery: Delivery, missing: int) -> None:

@@ -214,7 +214,7 @@ def of_constant(value: object) -> Iterator[str]:
             yield repr(value * 2 + 1)
         case str() if " " not in value:
             yield repr(value + "~")
-        case bytes():
+        case bytes() if b" " not in value:
             yield repr(value + b"~")
 
 

@@ -225,6 +225,15 @@ def test_what_waits_is_dropped_but_for_a_message_that_is_half_sent() -> None:
     assert numbers(client.sent) == [0, 9]
 
 
+def test_what_comes_when_all_was_dropped_is_sent_at_once() -> None:
+    client, _ = stalled("disconnect")
+    client.outbox.put(message(1))
+    client.outbox.clear()
+    client.room = 1 << 60
+    client.outbox.put(message(2))
+    assert numbers(client.sent) == [2]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_last_word_of_a_client_that_was_cut_follows_a_whole_message(policy: str) -> None:
     client, _ = stalled(policy, room=50)

@@ -176,7 +176,8 @@ class OutgoingQueue:
         with self._changed:
             size = self._presence + sum(notice.size for notice in notices)
             queued, overflow = self._open, self._open and size > PRESENCE_LIMIT
-            self._presence = size if queued else 0
+            if queued:
+                self._presence = size
             if queued and not overflow:
                 self._queue.extend(notices)
                 self._changed.notify_all()
