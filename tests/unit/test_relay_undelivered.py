@@ -16,11 +16,11 @@ Row = tuple[object, object, object]
 
 def rows(to: Callable[[Client], Any]) -> list[Row]:
     """What is told of what on_message emits to them. `here` is there; `gone`, a client, has gone for good."""
-    at = At("sid", lambda bridge: bridge.on_message(lambda message: Emit("e", 1, to(gone))))
+    clients: list[Client] = []
+    at = At("sid", lambda bridge: bridge.on_message(lambda message: Emit("e", 1, to(clients[0]))))
     at.up()
     at.come("here", "gone")
-    gone = at.users.get("gone")
-    assert gone is not None
+    clients.extend(one for one in at.users.clients if one.sid == "gone")
     at.go("gone")
     at.users.remove("gone")
     at.relay.burst([b"x"])
