@@ -1,8 +1,8 @@
 """A live web page for a server that speaks plain TCP.
 
-The way of a message, by the names of the packages; imports go one way, upwards in this list:
+The packages, in the order in which a message passes them; imports go one way, upwards in this list:
 
-    errors names messages counters timer state_store output logs needs    the words that everybody uses
+    errors names messages counters timer state_store output logs needs    the words that every package uses
     config/             the settings
     wire/               bytes <-> WebSocket frames <-> Socket.IO packets; offsets
     link/               the connection to the server: dialling, reading, writing, its states
@@ -10,19 +10,19 @@ The way of a message, by the names of the packages; imports go one way, upwards 
         recogniser/     what the bytes look like, and the framing that fits
         outgoing/       what waits for the link, what is held while it is down, what is sent again
     relay/              who is there, what goes where, hooks, acks and replies
-    hub/                the thread of all green threads: calls of other threads, the watchdog
-    delivery/           a burst to its clients: encoded once, history, outboxes, back-pressure
+    hub/                the thread of all green threads: calls from other threads, the watchdog
+    delivery/           a burst to its clients: encoding once, history, send buffers, back-pressure
     recovery/           who comes back, as whom, and what it has missed
     engineio/           an Engine.IO server: connections, sessions, WebSockets, polling, time-outs
     socketio_server/    that server under python-socketio and Flask-SocketIO
     web/                pages and status
     demo/               the embedded demo server
 
-decoding, which has how the relay reads what the link brings, wiring, which has what the settings mean for each
-part, and app.py alone see more than one side. docs/architecture.md has the way of a message, file by file.
+Only three modules see more than one side: decoding (how the relay reads what the link brings), wiring (what the
+settings mean for each part) and app.py. docs/architecture.md follows a message file by file.
 
-A handlers file has its types from here: `from bridge import Bridge, Client, Emit, Frame, Refused`. They are loaded when
-they are first used, as every entry has to patch before anything else is imported.
+A handlers file imports its types from here: `from bridge import Bridge, Client, Emit, Frame, Refused`. They are loaded
+at their first use, because every entry point has to patch before anything else is imported.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _WHERE = {
 
 
 def __getattr__(name: str) -> object:
-    """One of those that are loaded at first use (PEP 562)."""
+    """Load one of the types at its first use (PEP 562)."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_WHERE[name]), name)

@@ -1,7 +1,7 @@
-"""Counters by name, and the log lines that go with them.
+"""Count events of the process by name, and log the lines that go with them.
 
-What is refused, dropped or replaced is always both counted and said, so the two are one call.
-A line of one kind is logged at most once in `quiet` seconds, with how many were left out.
+Whatever is refused, dropped or replaced is both counted and logged, so one call does both.
+A line of one kind is logged at most once in `quiet` seconds, with the number that were left out.
 Must not know what the names stand for beyond the catalogue below.
 
 Use: `counters.count("frames_in", 12)`; `counters.note("not_utf8", "frame %r is not UTF-8", head)`.
@@ -17,7 +17,7 @@ __all__ = ["COUNTERS", "Counters", "shorten"]
 
 log = logging.getLogger("bridge")
 
-#: Counter -> what it counts. Every name that is ever counted is here; the documents list them.
+#: Counter -> what it counts. Every counter is here; docs/counters.md lists them.
 COUNTERS: dict[str, str] = {
     "link_connects": "connections to the server that were established",
     "link_failures": "attempts to connect that failed",
@@ -82,7 +82,7 @@ COUNTERS: dict[str, str] = {
 
 
 def shorten(data: object, limit: int = 75) -> str:
-    """A payload as a log line shows it: its repr, at most `limit` characters."""
+    """Return a payload as a log line shows it: its repr, at most `limit` characters."""
     text = ""
     for part in _repr_parts(data, limit):
         text += part
@@ -92,8 +92,10 @@ def shorten(data: object, limit: int = 75) -> str:
 
 
 def _repr_parts(data: object, limit: int) -> Iterator[str]:
-    """repr(data) piece by piece: of a megabyte only the start is looked at, and as each level
-    gives a character, what is nested too deeply for repr() itself ends in time too."""
+    """Yield repr(data) piece by piece, so that only the start of a megabyte is looked at.
+
+    Each level yields a character, so the caller also stops in time at what is nested too deeply for repr() itself.
+    """
     if isinstance(data, (str, bytes)):
         yield repr(data[: limit + 1])
     elif isinstance(data, list):
@@ -113,7 +115,7 @@ def _repr_parts(data: object, limit: int) -> Iterator[str]:
 
 
 class Counters:
-    """The counters of one process. Not for per-message log lines above DEBUG."""
+    """The counters of one process. Must not be used for log lines above DEBUG that come with every message."""
 
     def __init__(self, quiet: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._counts = dict.fromkeys(COUNTERS, 0)
@@ -129,7 +131,7 @@ class Counters:
         return self._counts[name]
 
     def snapshot(self) -> dict[str, int]:
-        """Every counter by name."""
+        """Return every counter by name."""
         return dict(self._counts)
 
     def note(
@@ -143,14 +145,14 @@ class Counters:
     ) -> None:
         """Count one, and log the warning unless the same kind was logged within `quiet` seconds.
 
-        `kind`: which of several kinds of this counter; without it there is one. `traceback`: log the present
-        exception's, as an error.
+        `kind`: tells apart several kinds of lines of one counter. `traceback`: log an error with the traceback of the
+        exception that is being handled.
         """
         self.count(name)
         self.say(f"{name} {kind}", text, *args, quiet=quiet, traceback=traceback)
 
     def say(self, kind: str, text: str, *args: object, quiet: float | None = None, traceback: bool = False) -> None:
-        """Log the warning unless one of the same kind was logged within `quiet` seconds. For what is counted apart."""
+        """Log the warning unless one of the same kind was logged within `quiet` seconds. It counts nothing."""
         now = self._clock()
         last = self._said.get(kind)
         if last is not None and now - last < (self._quiet if quiet is None else quiet):

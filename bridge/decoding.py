@@ -1,6 +1,6 @@
-"""How the relay reads what the link brings: the codec, which it must not import, as the functions that it is given.
+"""Give the relay the codec's functions, since it must not import the link.
 
-Not in wiring.py, as tests and benchmarks of the relay are given the same, without eventlet. It starts nothing.
+This is not in wiring.py because tests and benchmarks of the relay need the same without eventlet. It starts nothing.
 
 Use: `Outbound(rules, DECODE, sids, counters)`.
 """

@@ -1,8 +1,7 @@
-"""The exception tree, the codes, and what happens on each branch.
+"""Define the exceptions, their codes, and what happens for each of them.
 
 Every error carries data and a stable `code`, which is also the ack's `error`
-field, the log's key and the counter's label. It knows nothing of the layers
-above it.
+field, the log's key and the counter's label. Must not know the layers above.
 
     BridgeError
     ├── SettingsError    the process ends with 2, all problems in one block
@@ -11,11 +10,11 @@ above it.
     ├── FramingError     bytes from the server that are no frame; carries the
     │   │                frames that were complete before them
     │   ├── FrameTooBig      skipped by a delimiter framing, else the link is dropped
-    │   ├── BadFrame         the link is dropped and made anew
+    │   ├── BadFrame         the link is dropped and reconnected
     │   └── TruncatedFrame   the connection ended inside a frame; counted, logged
-    ├── LinkError        the link could not be made or broke; it is made anew
+    ├── LinkError        the link could not be made or broke; it is reconnected
     └── Refused          one event or frame is refused: a negative ack, counted
-        └── TooMany          not all of these can be taken; some of them may
+        └── TooMany          there is no room for all of several events, perhaps for some
 
 Use: `raise Refused("link-down")`; `except Refused as error: ack(error.code)`.
 """
@@ -56,7 +55,7 @@ REFUSALS: dict[str, str] = {
 
 
 class BridgeError(Exception):
-    """Whatever the bridge raises on purpose. `code` is stable, the text is not."""
+    """Any error that the bridge raises on purpose. `code` is stable, the text is not."""
 
     code = "error"
 
@@ -88,7 +87,7 @@ class ServeError(BridgeError):
 
 
 class FramingError(BridgeError):
-    """Bytes that are no frame. `frames`: those complete before the bad bytes."""
+    """Bytes that are no frame. `frames`: those that were complete before the bad bytes."""
 
     code = "bad-frame"
 
@@ -134,7 +133,7 @@ class LinkError(BridgeError):
 class Refused(BridgeError):
     """One event or outgoing frame that is not accepted. `code` is a key of REFUSALS.
 
-    Raises ValueError for any other: pages and counters know these.
+    Raises ValueError for any other code: pages and counters know only these.
     """
 
     def __init__(self, code: str, message: str = "") -> None:
@@ -145,4 +144,4 @@ class Refused(BridgeError):
 
 
 class TooMany(Refused):
-    """There is no room for all of it. Of several events, the first ones alone may find some."""
+    """There is no room for all of several events. There may be room for the first ones alone."""

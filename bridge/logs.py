@@ -1,4 +1,4 @@
-"""How log lines look. Configured once, by app.py; libraries and modules only log.
+"""Format log lines. app.py configures this once; libraries and modules only log.
 
 Use: `configure("info", "text")`.
 """

@@ -1,6 +1,6 @@
-"""What travels between the relay and the clients' side: payloads and deliveries.
+"""Define what the relay hands to the clients' side: payloads and deliveries.
 
-The vocabulary that the two sides share, so that neither imports the other.
+Both sides share these words, so that neither imports the other.
 Must not know Socket.IO's packets, users or sockets.
 
 Use: `Delivery("message", Payload.text("hi"), None)` is "hi" to all clients.
@@ -26,7 +26,7 @@ _PLACEHOLDER = b'{"_placeholder":true,"num":0}'
 
 
 class AsIs(bytes):
-    """A message for the server that nothing may be added to: text or bytes of a handler's."""
+    """A message for the server to which nothing may be added: text or bytes that a handler returned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +42,22 @@ class Payload:
 
     @classmethod
     def text(cls, text: str) -> Payload:
-        """A string, unchanged."""
+        """Make a payload of a string, unchanged."""
         return cls(orjson.dumps(text))
 
     @classmethod
     def verbatim(cls, text: bytes) -> Payload:
-        """JSON text that has been validated, spliced in as it is."""
+        """Make a payload of JSON text that has been validated; it is spliced in as it is."""
         return cls(text)
 
     @classmethod
     def binary(cls, data: bytes) -> Payload:
-        """Bytes, which arrive as an ArrayBuffer or Buffer."""
+        """Make a payload of bytes, which arrive as an ArrayBuffer or Buffer."""
         return cls(_PLACEHOLDER, (data,))
 
     @classmethod
     def of(cls, value: object) -> Payload:
-        """Any value that a handler emits; bytes may be anywhere in it.
+        """Make a payload of any value that a handler emits; bytes may be anywhere in it.
 
         NaN and Infinity become null, as JavaScript's JSON.stringify has it.
         Raises Refused("not-json") for what neither JSON nor binary can carry.
@@ -71,8 +71,10 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event for some clients. `to`: their sids, or None for all connected ones; `users`: whose they are, as far
-    as users were named."""
+    """One event for some clients.
+
+    `to`: the clients' sids, or None for all connected ones; `users`: the users that were named, if any.
+    """
 
     event: str
     payload: Payload
@@ -82,10 +84,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Texts of a burst, each the one argument of the same event: what most bursts are.
+    """Texts of a burst, each the one argument of the same event. Most bursts are of this kind.
 
-    `frames`: in UTF-8; `joined`: the same, as one text with SEPARATOR between, which may be in a frame, too.
-    `to`: for each its clients' sids, or None for all; None alone: each is for all. `apart`: none of `to` is None.
+    `frames`: the texts in UTF-8; `joined`: the same as one string with SEPARATOR between (a frame may contain it too).
+    `to`: for each text its clients' sids, or None for all clients; `to` None: all texts are for all clients.
+    `apart`: no text is for all clients.
     """
 
     event: str

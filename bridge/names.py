@@ -1,6 +1,6 @@
-"""Which names may be used: of events, and of users.
+"""Check names of events and of users.
 
-Knows the rules of Socket.IO and of the contract; must not know who asks.
+Knows the rules of Socket.IO and of the bridge's protocol. Must not know who asks.
 
 Use: `check_event("chat")` returns None or raises Refused("bad-event").
 """
@@ -25,12 +25,12 @@ OWN_PREFIX = "bridge:"
 
 
 def has_control(text: str) -> bool:
-    """Whether a control character, a lone surrogate or a line separator is in the text."""
+    """Tell whether the text contains a control character, a lone surrogate or a line separator."""
     return any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in text)
 
 
 def event_problem(name: object, also_reserved: Collection[str] = ()) -> str | None:
-    """What is wrong with an event name, in words, or None."""
+    """Say in words what is wrong with an event name; None if nothing is."""
     if name is None:
         return "this is no event: no JSON array with a name first, or one too deep or with a number too long to be read"
     if not isinstance(name, str):
@@ -56,9 +56,9 @@ def check_event(name: object, also_reserved: Collection[str] = ()) -> None:
 
 
 def clean_user(name: object) -> str:
-    """The user name as it is used: NFC, trimmed, 1 to 128 characters, none of them a control.
+    """Return the user name in its one form: NFC, trimmed, 1 to 128 characters, no control characters.
 
-    Raises Refused("bad-user"). Normalisation comes first, so that two ways to type one name are
+    Raises Refused("bad-user"). Normalisation comes first, so that one name typed in two ways is
     one user (Unicode Standard Annex 15).
     """
     if not isinstance(name, str):

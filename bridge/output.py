@@ -1,6 +1,6 @@
-"""What the bridge prints. A pipe that nobody reads any more, as after `| head`, is no error: it is quiet then.
+"""Print for the user. A pipe that nobody reads any more, as after `| head`, is no error: nothing more is printed then.
 
-Must not know what is said, nor to whom.
+Must not know what the text says.
 
 Use: `say(help_text)`; `say(problems, sys.stderr)`.
 """
@@ -17,14 +17,17 @@ __all__ = ["say"]
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
-    """Print it, on stdout unless told otherwise. Raises ServeError if stdout can't be written though somebody may want
-    it, as on a full disk; afterwards nothing more is printed there, and the end of the process does not fail for it."""
+    """Print the text, on stdout unless told otherwise.
+
+    Raises ServeError if stdout can't be written for another reason than a closed pipe, such as a full disk. After a
+    failure nothing more is printed there, and the end of the process does not fail because of it.
+    """
     stream = stream or sys.stdout
-    if stream is None:  # it was closed from the start
+    if stream is None:  # the process was started with it closed
         return
     try:
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")  # a character that the terminal lacks is no reason to fail
         print(text, file=stream, flush=True)
     except BrokenPipeError:
         _leave(stream)
@@ -35,7 +38,7 @@ def say(text: str, stream: TextIO | None = None) -> None:
 
 
 def _leave(stream: TextIO) -> None:
-    """What is still in its buffer goes nowhere."""
+    """Discard what is still in the stream's buffer."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

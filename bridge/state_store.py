@@ -1,7 +1,7 @@
-"""What outlives a restart: the key that signs pids, and which user a session is.
+"""Keep what outlives a restart: the key that signs pids, and the user of each session.
 
-A folder that nobody else may look into, with a file for each. If it can't be written, that is said once,
-and both live as long as the process. Must not know what a session is for.
+They are two files in a folder (the data directory) that only its owner may read. If they can't be written, the log
+says so once, and both live as long as the process. Must not know what a session is for.
 
 Use: `state = StateStore(Path(".bridge")); state.key(); state.remember("session", "ann"); state.recall("session")`.
 """
@@ -21,12 +21,12 @@ __all__ = ["StateStore"]
 log = logging.getLogger("bridge")
 
 KEY = 32  # bytes
-MOST = 100_000  # sessions; those that were heard of last, 10 MB
-KEPT = 30 * 86_400  # seconds after a session was heard of last: as it registers, and when its connection is cut
+MOST = 100_000  # sessions that are kept, the newest ones; 10 MB
+KEPT = 30 * 86_400  # seconds since a session last registered, or since its connection was last cut
 
 
 class StateStore:
-    """`folder`: is made when its first file is. Its methods may be called from any thread."""
+    """Keeps a key and sessions in `folder`, which is made when needed. Methods may be called from any thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -34,10 +34,10 @@ class StateStore:
         self._users: sqlite3.Connection | None = None
         self._writes = 0
         self._said = False
-        self._unsaved: dict[str, str | None] = {}  # what could not be written: it counts while this process lives
+        self._unsaved: dict[str, str | None] = {}  # what could not be written; it holds as long as the process
 
     def key(self) -> bytes:
-        """The one in the folder, made if there is none; one that is not kept if it can't be."""
+        """Return the key in the folder; make one if there is none. If it can't be kept, it is only this process's."""
         file = self._folder / "key"
         try:
             self._make_folder()
@@ -54,11 +54,11 @@ class StateStore:
         return secrets.token_hex(KEY).encode()
 
     def open(self) -> None:
-        """Have the sessions of before, if they can be read."""
+        """Open the sessions of earlier processes; start with none if they can't be read."""
         file = self._folder / "sessions.sqlite3"
         try:
             self._make_folder()
-            file.touch(mode=0o600)  # before there is anything in it: those that SQLite puts beside it are as it is
+            file.touch(mode=0o600)  # while it is empty: SQLite gives the files beside it the same mode
             os.chmod(file, 0o600)
             self._users = self._opened(str(file))
         except (OSError, sqlite3.Error) as error:
@@ -66,7 +66,7 @@ class StateStore:
             self._users = self._opened(":memory:")
 
     def remember(self, session: str, user: str | None) -> None:
-        """This session is this user, or nobody any more."""
+        """Note the session's user; None forgets the session."""
         with self._lock:
             if self._users is None:
                 return
@@ -90,7 +90,7 @@ class StateStore:
             self._trim()
 
     def recall(self, session: str) -> str | None:
-        """Which user the session was."""
+        """Return the session's user, or None."""
         try:
             with self._lock:
                 if self._users is None:
@@ -124,7 +124,7 @@ class StateStore:
         users.execute("PRAGMA journal_mode = WAL")
         users.execute(
             "PRAGMA synchronous = OFF"
-        )  # a process may end at any time; that a machine does is not worth more
+        )  # safe when the process ends; a power cut may lose the last few, which is not worth a wait at each
         users.execute("CREATE TABLE IF NOT EXISTS sessions (session TEXT PRIMARY KEY, user TEXT, heard REAL)")
         users.execute("CREATE INDEX IF NOT EXISTS by_heard ON sessions (heard)")
         users.execute("DELETE FROM sessions WHERE heard < ?", (time.time() - KEPT,))
@@ -140,12 +140,12 @@ class StateStore:
 
 
 def _write_new(file: Path, data: bytes) -> None:
-    """A file that only its owner may read, whole or not at all: another bridge may start at the same moment."""
+    """Write a file that only its owner may read, whole or not at all: another bridge may start at the same moment."""
     half = file.with_name(f"key.{os.getpid()}")
     try:
         with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
             out.write(data)
-        os.link(half, file)  # unlike a rename, not over one that is there meanwhile
+        os.link(half, file)  # unlike a rename, this never replaces a file that another bridge has just made
     except FileExistsError:
         pass
     finally:

@@ -1,10 +1,10 @@
-"""Something that is to happen in time, once or again and again.
+"""Call a function at a given time, once or repeatedly.
 
-One thread waits for the time, and lives only while there is one to wait for. It runs on plain threads
-as on eventlet's green ones. Must not know what is to happen.
+One thread waits for the time, and lives only while there is a time to wait for. It runs on plain threads
+as well as on eventlet's green ones. Must not know what the function does.
 
-Use: `timer = Timer(expire, "bridge-expiry"); timer.set(time.monotonic() + 10)`; `expire()` returns when
-it is to be called next, or None.
+Use: `timer = Timer(expire, "bridge-expiry"); timer.set(time.monotonic() + 10)`; `expire()` returns the
+time of its next call, or None.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ __all__ = ["Timer"]
 
 log = logging.getLogger("bridge")
 
-AGAIN = 1.0  # seconds after which what failed is tried again; twice as long each time, up to
+AGAIN = 1.0  # seconds until a function that failed is called again; twice as long each time, up to
 LONGEST = 60.0
 
 
 class Timer:
-    """Calls `ring` when it is time. Its methods may be called from any thread, and from `ring`."""
+    """Calls `ring` at the time that was set. Its methods may be called from any thread, and from `ring`."""
 
     def __init__(self, ring: Callable[[], float | None], name: str) -> None:
-        """`ring` returns the time (by time.monotonic()) of the next call, or None; `name`: of the thread."""
+        """`ring` returns the time (time.monotonic()) of its next call, or None; `name`: the thread's name."""
         self._ring, self._name = ring, name
         self._changed = threading.Condition()
         self._at: float | None = None
@@ -34,7 +34,7 @@ class Timer:
         self._again = AGAIN
 
     def set(self, at: float) -> None:
-        """Ring at this time, unless it is to ring earlier anyway."""
+        """Ring at this time, or earlier if an earlier time is set."""
         with self._changed:
             if self._at is not None and self._at <= at:
                 return
@@ -46,7 +46,7 @@ class Timer:
                 threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
     def off(self) -> None:
-        """Do not ring, until it is set again. A call that is under way goes on."""
+        """Stop ringing until the next `set`. A call that is under way goes on."""
         with self._changed:
             self._at = None
             self._changed.notify_all()
@@ -68,13 +68,13 @@ class Timer:
         try:
             at, self._again = self._ring(), AGAIN
             return at
-        except BaseException:  # what is to happen has to, whatever went wrong once
+        except BaseException:  # it has to happen in the end, even if it failed once
             again, self._again = self._again, min(2 * self._again, LONGEST)
             log.exception("! what %s does failed because of a bug; it is tried again in %g s", self._name, again)
             return time.monotonic() + again
 
     def _is_time(self) -> bool:
-        """Wait; False if there is nothing to wait for any more, and then the thread is over."""
+        """Wait for the time. Return False if no time is set any more; then the thread ends."""
         with self._changed:
             while self._at is not None:
                 left = self._at - time.monotonic()

@@ -1,9 +1,8 @@
-"""The settings: one typed, frozen tree; file < environment < flags.
+"""Load the settings into one typed, frozen tree; file < environment < flags.
 
 Reads the three sources, validates every value of each, merges them, and reports all
-problems at once. Which settings there are stands in `tree.py`. This module imports
-nothing of the rest of the bridge but its errors; what only another layer can judge, such
-as a framing, is given to `load` as a check.
+problems at once. `tree.py` declares the settings. Must not know the other packages:
+what only they can judge, such as a framing, is given to `load` as a check.
 
 Use: `settings = load(sys.argv[1:], os.environ, checks={"framing_in": check})`.
 """
@@ -61,8 +60,10 @@ _NO_CHECKS: Checks = MappingProxyType({})
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The value of a setting that was given, as the tree holds it, and who gave it. `problem`: what is wrong with it
-    if no later source overrides it."""
+    """The value of a setting that was given, as the tree holds it, and its source.
+
+    `problem`: what is wrong with it, unless a later source overrides it.
+    """
 
     value: object
     given: Given
@@ -74,12 +75,11 @@ class _Chosen:
 
 
 def load(argv: Sequence[str], environ: Mapping[str, str], *, checks: Checks = _NO_CHECKS) -> Settings:
-    """The settings from flags (without the program's name), variables, and the file that one of them names.
+    """Load the settings from flags (without the program's name), variables, and the file that one of them names.
 
-    `checks`: setting name -> raises ValueError, with what would do, for text that the
-    setting can't be. Raises SettingsError with every problem of all three at once, also
-    of values that a later source overrides; SystemExit(0) after --help and --version, ServeError if these can't be
-    written.
+    `checks`: setting name -> function that raises ValueError, with what would do, for a text that the setting can't
+    be. Raises SettingsError with the problems of all three sources at once, including those of values that a later
+    source overrides; SystemExit(0) after --help and --version; ServeError if these can't be printed.
     """
     flags = read_flags(argv, SETTINGS)
     _answer(flags)
@@ -95,7 +95,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], *, checks: Checks = _N
 
 
 def _answer(flags: Source) -> None:
-    """Prints what --help or --version asks for; then there is nothing left to do. Raises ServeError."""
+    """Print what --help or --version asks for, then raise SystemExit. Raises ServeError if it can't be printed."""
     if "help" in flags.commands:
         say(report.help_text(SETTINGS))
     elif "version" in flags.commands:
@@ -106,7 +106,7 @@ def _answer(flags: Source) -> None:
 
 
 def _choose(source: Source, checks: Checks, chosen: dict[str, _Chosen]) -> Iterator[str]:
-    """Puts a source's values over those of the sources before it; gives its problems."""
+    """Put a source's values over those of the sources before it, and yield its problems."""
     yield from source.problems
     for given in sorted(source.given, key=lambda given: given.name not in BOTH):
         try:
@@ -118,7 +118,7 @@ def _choose(source: Source, checks: Checks, chosen: dict[str, _Chosen]) -> Itera
 
 
 def _both(value: object, given: Given, checks: Checks) -> dict[str, _Chosen]:
-    """The settings that this one stands for. Raises SettingsError if it can't be any of them."""
+    """Return the settings that this one sets at once. Raises SettingsError if the value fits none of them."""
     names = BOTH.get(given.name, ())
     wrong = {name: problem for name in names if (problem := _checked(checks, name, value))}
     if names and len(wrong) == len(names):
@@ -127,14 +127,14 @@ def _both(value: object, given: Given, checks: Checks) -> dict[str, _Chosen]:
 
 
 def _one_of_both(given: Given, name: str, wrong: Mapping[str, str]) -> str:
-    """The problem if it has to be this one of them and can't."""
+    """Say what is wrong with the value for this one of the two, or nothing."""
     if name not in wrong:
         return ""
     return f"{given.written(given.value)}: can't be {SETTINGS[name].flag}, which needs its own: {wrong[name]}"
 
 
 def _checked(checks: Checks, name: str, value: object) -> str:
-    """What is wrong with it as that setting, or nothing."""
+    """Say what is wrong with the value for that setting, or nothing."""
     if name in checks:
         try:
             checks[name](str(value))
@@ -144,7 +144,7 @@ def _checked(checks: Checks, name: str, value: object) -> str:
 
 
 def _parsed(given: Given, checks: Checks) -> object:
-    """The value as the tree holds it. Raises SettingsError with what is wrong with it."""
+    """Return the value as the tree holds it. Raises SettingsError with what is wrong with it."""
     item = SETTINGS[given.name]
     try:
         value = item.parse(given.value, given.base)
@@ -159,7 +159,7 @@ def _parsed(given: Given, checks: Checks) -> object:
 
 
 def _clashes(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
-    """Settings that are each right, but not together."""
+    """Yield the problems of settings that are each valid, but not together."""
     for names in DIFFERENT:
         values = [chosen[name].value if name in chosen else SETTINGS[name].default for name in names]
         ours = [chosen[name].text for name in names if name in chosen]
@@ -172,7 +172,7 @@ def _clashes(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
 
 
 def _clashes_with_replies(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
-    """What would be taken for the field of answers."""
+    """Yield the problems of settings that the bridge would take for the field of answers."""
     if "replies" not in chosen or not chosen["replies"].value:
         return
     own = chosen["reply_key"].value if "reply_key" in chosen else SETTINGS["reply_key"].default
@@ -183,7 +183,7 @@ def _clashes_with_replies(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
 
 
 def _settle_demo(chosen: dict[str, _Chosen]) -> Iterator[str]:
-    """Of the demo server and one's own, the later source's counts; from one source it is a problem."""
+    """Choose between the demo server and one's own: the later source wins; both from one source is a problem."""
     demo, server = chosen.get("demo"), chosen.get("server")
     if demo is None or server is None or not demo.value:
         return
@@ -194,7 +194,7 @@ def _settle_demo(chosen: dict[str, _Chosen]) -> Iterator[str]:
 
 
 def _demo_differs(chosen: Mapping[str, _Chosen]) -> Iterator[str]:
-    """The demo server speaks the standard wire; told to expect another, the page would stay empty."""
+    """Yield a problem for each setting that the demo server does not follow: with it, the page would stay empty."""
     if "demo" not in chosen or not chosen["demo"].value:
         return
     others = [name for name in DEMO_SPEAKS if name in chosen and chosen[name].value != SETTINGS[name].default]
@@ -212,6 +212,6 @@ def _tree(chosen: Mapping[str, _Chosen], check: bool, file: Path | None) -> Sett
 
 
 def describe(settings: Settings) -> str:
-    """What --check prints: every setting, its value, its origin, as a TOML file that gives the same."""
+    """Write what --check prints: every setting with value and origin, as a TOML file that gives the same settings."""
     values = chain.from_iterable(getattr(settings, place) for place in GROUPS)
     return report.describe(SETTINGS, dict(values), settings.origins)

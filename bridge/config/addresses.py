@@ -1,7 +1,7 @@
-"""Where a server listens, and where to listen: their shapes, and what to say of those that can't be one.
+"""Parse the address of a server and the host to listen on, and explain what is wrong with others.
 
-Only the shape is looked at; no name is resolved. Raises ValueError with the problem in words, or an empty
-one where there is no more to say.
+Only the shape is looked at; no name is resolved. Functions raise ValueError with the problem in words, or an empty
+one where there is nothing more to say.
 
 Use: `address("localhost:8000")` -> Address("localhost", 8000).
 """
@@ -27,7 +27,7 @@ class Address:
 
 
 def port_number(text: str) -> int | None:
-    """A port that can be connected to, or None."""
+    """Return the port from 1 to 65535 that the text is, or None."""
     number = int(text) if re.fullmatch(r"\d{1,5}", text, re.ASCII) else 0
     return number if 1 <= number <= 65535 else None
 
@@ -38,7 +38,7 @@ _OPENSSL, _SOCKET = "OPENSSL:", "UNIX-CONNECT:"
 
 
 def _between(target: str) -> str:
-    """How another program does what the bridge does not."""
+    """Suggest the program that connects to a target to which the bridge can't."""
     put = "put stunnel or socat between" if target.startswith(_OPENSSL) else "put socat between"
     if _OPENSSL in target and not re.search(r":\d+$", target.removeprefix(_OPENSSL)):
         target += ":443"
@@ -46,14 +46,14 @@ def _between(target: str) -> str:
 
 
 def _of_url(rest: str) -> str:
-    """The address in a URL, or one like it."""
+    """Return the address in the rest of a URL, or an example."""
     found = rest.partition("/")[0]
     host, _, port = found.rpartition(":")
     return found if port_number(port) and host_fits(host) else "localhost:8000"
 
 
 def _bad_address(text: str) -> str:
-    """What is wrong with an address that `address` can't take, and what would do."""
+    """Say what is wrong with an address that `address` refuses, and what would do."""
     host = text.rpartition(":")[0]
     scheme, _, rest = text.partition("://")
     if text.startswith(("unix:", "/", "./", "~/")):
@@ -84,7 +84,7 @@ def _bad_address(text: str) -> str:
 
 
 def host_fits(host: str) -> bool:
-    """Whether a host, IPv6 in brackets, can be one: only its shape is looked at."""
+    """Tell whether a text has the shape of a host; IPv6 is in brackets."""
     if host.startswith("["):
         return host.endswith("]") and _is_ipv6(host[1:-1])
     return bool(re.fullmatch(r"[^\s:/@\[\]?#\\]{1,253}", host)) and host.isprintable()
@@ -99,7 +99,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def address(value: object) -> Address:
-    """HOST:PORT."""
+    """Parse HOST:PORT. Raises ValueError."""
     if isinstance(value, Address):
         return value
     if not isinstance(value, str):
@@ -112,7 +112,7 @@ def address(value: object) -> Address:
 
 
 def listen_host(text: str) -> str:
-    """Where to listen: a host without a port."""
+    """Check a host to listen on, without a port. Raises ValueError."""
     if _is_ipv6(text):
         return text
     if text.startswith("[") and _is_ipv6(text.strip("[]")):

@@ -1,7 +1,7 @@
-"""A setting, as its line in a group declares it and as the outside sees it.
+"""Declare a setting in one line of a group, and read it back as users see it.
 
-`setting(…)` is what stands behind the `=` of a group's line; `settings_of(group)` reads
-the lines back: name, flag, variable, default, help, reason. It must not know which
+`setting(…)` stands after the `=` of a group's line; `settings_of(group)` reads
+the lines back: name, flag, variable, default, help, reason. Must not know which
 settings there are.
 
 Use: `class Web(Group, frozen=True): port: ListenPort = setting(8080, "the port to listen on", "needs no rights")`.
@@ -32,13 +32,13 @@ class Group(BaseModel, frozen=True, extra="forbid"):
 
 
 def setting(default: T, help: str, reason: str) -> T:
-    """One line of a group. `help`: what it does; `reason`: why `default` is the default."""
+    """Declare one setting. `help`: what it does; `reason`: why `default` is the default."""
     return Field(default, description=help, json_schema_extra={"reason": reason})
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as the outside sees it."""
+    """One setting as users see it."""
 
     name: str
     group: type[Group]
@@ -60,13 +60,13 @@ class Setting:
         return (self.group.__doc__ or "").partition("\n")[0]
 
     def parse(self, value: object, base: Path) -> object:
-        """`value` as the tree holds it. Relative paths start at `base`. Raises ValidationError."""
+        """Return `value` as the tree holds it. Relative paths start at `base`. Raises ValidationError."""
         group = self.group.model_validate({self.name: value}, context=base)
         parsed: object = getattr(group, self.name)
         return parsed
 
     def problems(self, error: ValidationError, value: object) -> Iterator[tuple[object, str]]:
-        """What `parse` found wrong: each bad value, of a list only its items, with what would do."""
+        """Yield each bad value that `parse` found (of a list the bad items only), with what would do."""
         for found in error.errors(include_url=False):
             item = found["loc"][-1]
             cause = found.get("ctx", {}).get("error")
@@ -76,7 +76,7 @@ class Setting:
 
 
 def settings_of(group: type[Group]) -> Iterator[Setting]:
-    """The settings that a group declares, in its order."""
+    """Yield the settings that a group declares, in its order."""
     for key, field in group.model_fields.items():
         extra = field.json_schema_extra
         reason = extra.get("reason") if isinstance(extra, dict) else None
@@ -84,7 +84,7 @@ def settings_of(group: type[Group]) -> Iterator[Setting]:
 
 
 def _kind(field: FieldInfo) -> Kind:
-    """The Kind in the field's type; a choice of words speaks for itself."""
+    """Return the Kind in the field's type; a choice of words makes its own."""
     words = [str(word) for word in get_args(field.annotation)]
     choice = Kind("|".join(words), f"{', '.join(words[:-1])} or {words[-1]}" if words else "")
     return next((item for item in field.metadata if isinstance(item, Kind)), choice)

@@ -1,4 +1,4 @@
-"""The settings of the link, one line each, as tree.py has them of the others.
+"""Declare the settings of the link, one line each, as tree.py declares the others.
 
 Use: `LinkSettings().server`.
 """

@@ -1,4 +1,4 @@
-"""What only settings of the link may be; see values.py for what a type here says.
+"""Define the types that only settings of the link have; values.py explains what a type says.
 
 Use: `when_down: WhenDown = "hold"` in a pydantic model.
 """

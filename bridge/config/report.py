@@ -1,7 +1,7 @@
-"""What is printed about settings: the help, what --check prints, the block of problems.
+"""Write what is printed about settings: the help, the output of --check, the block of problems.
 
-Everything here is made from the settings' own lines and values; it must not know a
-single setting by name, but for the pair of the demo and one's own server.
+Everything is made from the settings' own lines and values. Must not know a setting by
+name, except the pair of the demo and the server.
 
 Use: `say(problems_block(error), sys.stderr)`.
 """
@@ -29,7 +29,7 @@ _INDENT = 31
 
 
 def toml(value: object) -> str:
-    """A setting's value as TOML. None, which TOML lacks, is an empty text."""
+    """Write a setting's value as TOML. None, which TOML lacks, becomes an empty text."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
@@ -40,20 +40,20 @@ def toml(value: object) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The inside of a TOML basic string; surrogates, in paths that are not UTF-8, stay visible as escapes."""
+    """Escape the inside of a TOML basic string. Surrogates, from paths that are not UTF-8, stay visible as escapes."""
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
 
 
 def _plain(value: object) -> str:
-    """A default as the help shows it."""
+    """Write a default as the help shows it."""
     if value is None or value == ():
         return "none"
     return toml(value).strip('"')
 
 
 def help_text(settings: Mapping[str, Setting]) -> str:
-    """What --help prints: every flag in its group, with its default and its variable."""
+    """Write what --help prints: every flag in its group, with its default and its variable."""
     blocks = [_INTRODUCTION]
     for heading, group in groupby(settings.values(), key=lambda item: item.heading):
         blocks.append("\n".join([f"{heading}:", *(_help_entry(item) for item in group)]))
@@ -68,7 +68,7 @@ def _help_entry(item: Setting) -> str:
 
 
 def _entry(flag: str, text: str) -> str:
-    """A flag and what it does, side by side; under each other where the flag is long."""
+    """Write a flag and what it does side by side, or one below the other if the flag is long."""
     lines = textwrap.wrap(text, 90 - _INDENT, break_on_hyphens=False)
     head = f"  {flag}".ljust(_INDENT - 1)
     first = f"{head} {lines.pop(0)}" if len(head) < _INDENT else head
@@ -76,7 +76,7 @@ def _entry(flag: str, text: str) -> str:
 
 
 def describe(settings: Mapping[str, Setting], values: Mapping[str, object], origins: Mapping[str, str]) -> str:
-    """Every setting, its value and its origin, aligned; the whole is a TOML file that gives the same."""
+    """Write every setting with its value and origin, aligned. The whole is a TOML file that gives the same settings."""
     lines = {name: f"{name:<{_widest(settings)}} = {toml(values[name])}" for name in settings}
     for item in settings.values():
         if item.kind.secret and values[item.name] is not None:
@@ -95,7 +95,7 @@ def _widest(texts: Iterable[str]) -> int:
 
 
 def problems_block(error: SettingsError) -> str:
-    """All problems as one block to print."""
+    """Write all problems as one block."""
     count = "1 problem" if len(error.problems) == 1 else f"{len(error.problems)} problems"
     lines = [f"bridge: {count} in the settings:", *(f"  {problem}" for problem in error.problems)]
     return "\n".join([*lines, "See --help."])

@@ -1,9 +1,9 @@
-"""Where settings come from: a TOML file, BRIDGE_… variables, flags.
+"""Read settings from a TOML file, BRIDGE_… variables and flags.
 
-Each reader returns a `Source`: what was given, still raw, in words that can be shown to
-whoever wrote it, and every name that is none, with the nearest right one. What a value
-may be is not looked at here. A reader never stops at the first problem, which is why the
-flags are not argparse's.
+Each reader returns a `Source`: the raw values, each with the words to show it to its
+author, and every unknown name with the nearest right one. Must not know what a value
+may be. A reader never stops at the first problem, which is why argparse does not read
+the flags.
 
 Use: `read_flags(sys.argv[1:], SETTINGS).given`.
 """
@@ -23,7 +23,7 @@ from bridge.config.fields import PREFIX, Setting
 
 __all__ = ["COMMANDS", "Given", "Source", "printable", "read_environment", "read_file", "read_flags", "shown"]
 
-#: Flags that are no settings -> what stands for their value ("" for none) and what they do.
+#: Flags that are no settings -> (the word for their value, "" if they take none; what they do).
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "config": ("FILE", "read settings from this TOML file; none is read unless named"),
     "check": ("", "validate the settings, print them with their origin, and exit"),
@@ -32,23 +32,26 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 _LONGEST = 75
-_EMPTY = "''"  # as it is typed
+_EMPTY = "''"  # an empty value, as it is typed in a shell
 
 
 def printable(text: str) -> str:
-    """Text on one line: characters that don't print as escapes."""
+    """Put a text on one line: unprintable characters become escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shown(value: object) -> str:
-    """A value on one line, shortened to 75 characters in its middle: a path's end says most."""
+    """Put a value on one line, cut in its middle to 75 characters: the end of a path says most."""
     text, half = str(value), _LONGEST // 2
     return printable(text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half:]}")
 
 
 @dataclass(frozen=True)
 class Given:
-    """One value from one source. `written(value)`: as its author wrote it; `base`: where its paths start."""
+    """One value from one source.
+
+    `written(value)`: the value as its author wrote it; `base`: the folder at which its relative paths start.
+    """
 
     name: str
     value: object
@@ -58,13 +61,13 @@ class Given:
 
     @property
     def source(self) -> str:
-        """Which kind of source: `file`, `environment` or `flag`."""
+        """The kind of source: `file`, `environment` or `flag`."""
         return self.origin.partition(" ")[0]
 
 
 @dataclass
 class Source:
-    """What one source gave, in its order, and what in it was no setting. `path`: of the file, if it is one."""
+    """The values of one source, in its order, and its problems. `path`: the file, if the source is one."""
 
     given: list[Given] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -73,7 +76,7 @@ class Source:
 
 
 def read_file(asked: Given | None, settings: Mapping[str, Setting]) -> Source:
-    """The settings in the TOML file asked for, and one problem if it can't be read. "" is no file."""
+    """Read the TOML file that was asked for. If it can't be read, that is one problem. "" is no file."""
     source = Source()
     if asked is None or not asked.value:
         return source
@@ -96,7 +99,7 @@ def _path(file: str) -> Path:
 
 
 def _toml(content: bytes) -> dict[str, object]:
-    """TOML text as a dict. Raises ValueError with line and reason. A byte order mark does no harm."""
+    """Parse TOML. Raises ValueError with line and reason. A byte order mark is skipped."""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -127,7 +130,7 @@ def _take_key(source: Source, file: str, key: str, value: object, settings: Mapp
 
 
 def _as_toml(value: object) -> str:
-    """A value about as it stood in the file."""
+    """Write a value roughly as it stood in the file."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int) and value.bit_length() > 64:
@@ -136,7 +139,7 @@ def _as_toml(value: object) -> str:
 
 
 def read_environment(environ: Mapping[str, str], settings: Mapping[str, Setting]) -> Source:
-    """The settings in BRIDGE_… variables. A list's items are separated by commas."""
+    """Read the BRIDGE_… variables. Commas separate the items of a list."""
     source = Source()
     variables = {setting.variable: setting for setting in settings.values()}
     for variable, text in sorted(environ.items()):
@@ -156,12 +159,12 @@ def _from_variable(name: str, variable: str, value: object) -> Given:
 
 
 def _items(texts: Iterable[str]) -> list[str]:
-    """The items of a list; an empty one is none, so that an empty value empties the list."""
+    """Return the items of a list without empty ones, so that an empty value empties the list."""
     return [text.strip() for text in texts if text.strip()]
 
 
 def read_flags(argv: Sequence[str], settings: Mapping[str, Setting]) -> Source:
-    """The settings in flags, `--name value` or `--name=value`. Of two the later counts; lists add up."""
+    """Read the flags, `--name value` or `--name=value`. The later of two counts; lists add up."""
     source = Source()
     values: dict[str, list[object]] = {}
     flags = {item.flag: _Flag(item.name, item.kind.switch, item.kind.wants) for item in settings.values()}
@@ -181,7 +184,7 @@ def read_flags(argv: Sequence[str], settings: Mapping[str, Setting]) -> Source:
 
 @dataclass(frozen=True)
 class _Flag:
-    """What a flag gives a value to, and what value; a switch needs none."""
+    """The setting that a flag sets, and what value it wants; a switch needs none."""
 
     name: str
     switch: bool
@@ -189,7 +192,7 @@ class _Flag:
 
 
 def _take_flag(words: deque[str], flags: Mapping[str, _Flag]) -> tuple[str, object]:
-    """The next flag's name and value, True for a switch alone. Raises ValueError with the problem."""
+    """Take the next flag and its value; True for a switch without one. Raises ValueError with the problem."""
     word = words.popleft()
     flag, equals, text = word.partition("=")
     known = flags.get(flag)
@@ -205,7 +208,7 @@ def _take_flag(words: deque[str], flags: Mapping[str, _Flag]) -> tuple[str, obje
 
 
 def _unknown_flag(word: str, words: deque[str], flags: Mapping[str, _Flag]) -> str:
-    """The problem with a word that is no flag; the value of a misspelt one is dropped with it."""
+    """Say what is wrong with a word that is no flag. The value of a misspelt flag is dropped with it."""
     if not word.startswith("-"):
         return f"{shown(word)}: is no flag, and belongs to none; --help shows them all"
     flag, equals, _ = word.partition("=")
@@ -215,12 +218,12 @@ def _unknown_flag(word: str, words: deque[str], flags: Mapping[str, _Flag]) -> s
 
 
 def _value_follows(words: deque[str]) -> bool:
-    """Whether the next word is a value. One that starts with `-` can be: `--framing-in -`, `--port -1`."""
+    """Tell whether the next word is a value. It may start with `-`: `--framing-in -`, `--port -1`."""
     return bool(words) and not re.match(r"--[A-Za-z]", words[0])
 
 
 def _take_values(source: Source, name: str, values: list[object], many: bool) -> None:
-    """One Given for a list's flags together, else one each, so that no value goes unread."""
+    """Add one Given for all flags of a list, else one for each flag, so that every value is checked."""
     flag = "--" + name.replace("_", "-")
     whole = [[value for value in values if value]] if many else values
     for value in whole:
@@ -234,7 +237,7 @@ def _take_values(source: Source, name: str, values: list[object], many: bool) ->
 
 
 def _nearest(wrong: str, names: Iterable[str]) -> str:
-    """`did you mean …?`: the name that starts with the wrong one, or is most like it."""
+    """Suggest the name that starts with the wrong one, or is most like it."""
     plain = {_plain(name): name for name in names}
     wanted = _plain(wrong[:_LONGEST])
     longer = [name for name in plain if wanted and name.startswith(wanted)]
@@ -243,12 +246,12 @@ def _nearest(wrong: str, names: Iterable[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name as all three sources would agree on it, so that `--framing_in` is near `--framing-in`."""
+    """Reduce a name to the form that all sources share, so that `--framing_in` is near `--framing-in`."""
     return name.strip("-").replace("-", "_").lower().removeprefix(PREFIX.lower())
 
 
 def _no_setting(name: str, names: Iterable[str]) -> str:
-    """What to say of a name in a file or a variable."""
+    """Say what is wrong with an unknown name in a file or a variable."""
     if _plain(name) in COMMANDS:
         return f"this is no setting but a flag, --{_plain(name)}"
     return f"there is no such setting; {_nearest(name, names)}"

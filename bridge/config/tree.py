@@ -1,9 +1,9 @@
-"""Every setting there is, one line each, and the frozen tree that holds their values.
+"""Declare every setting in one line, and the frozen tree that holds their values.
 
 A setting is one line in its group: name, type, default, what it does, why the default is
-what it is. Flag, variable, key, help and checks follow from that line; the tables in
-`docs/configuration.md` and the lines of `bridge.example.toml` are compared to it by
-tests. How values are read and merged is not known here.
+what it is. Flag, variable, key, help and checks follow from that line; tests compare the
+tables in `docs/configuration.md` and the lines of `bridge.example.toml` with it. Must not
+know how values are read and merged.
 
 Use: `Settings().web.port`; `SETTINGS["port"].flag`.
 """
@@ -200,8 +200,11 @@ class LogSettings(Group, frozen=True):
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Everything that can be set. `origins`: setting -> where its value came from, in words; `file`: the one that was
-    read, if any was."""
+    """The values of all settings.
+
+    `check`: --check was given; `file`: the settings' file, if one was read; `origins`: setting -> the source of its
+    value, in words.
+    """
 
     link: LinkSettings = LinkSettings()
     relay: RelaySettings = RelaySettings()
@@ -229,21 +232,21 @@ GROUPS: Mapping[str, type[Group]] = {
 #: Every setting by its name, in the order of the help.
 SETTINGS: Mapping[str, Setting] = {item.name: item for group in GROUPS.values() for item in settings_of(group)}
 
-#: What the demo server takes for granted.
+#: Settings that have to be at their defaults for the demo server.
 DEMO_SPEAKS = ("framing_in", "framing_out", "confirm", "replies", "user_key", "action_key", "connected", "disconnected")
 
-#: A setting -> those that it stands for. They win, where they are given in the same source or a later one.
+#: A setting -> those that it sets at once. They win if they are given in the same source or a later one.
 BOTH: Mapping[str, tuple[str, ...]] = {"framing": ("framing_in", "framing_out")}
 
-#: Pairs that would be taken for each other if they were the same.
+#: Pairs of settings that must differ, because the bridge could not tell the two fields or actions apart.
 DIFFERENT = (
     ("user_key", "action_key"), ("connected", "disconnected"), ("once_key", "user_key"), ("once_key", "action_key"),
 )  # fmt: skip
 
-#: Settings that must not be the same as reply_key, if there are replies.
+#: With --replies, settings that must differ from reply_key.
 NO_REPLY_KEY = ("user_key", "action_key", "once_key")
 
-#: A setting, one that gives a word a meaning of the bridge's own, and the word.
+#: (a setting, a switch, a word): while the switch is on, the word is the bridge's own and the setting can't be it.
 OWN = (
     *((key, "confirm", "seq") for key in ("user_key", "action_key", "reply_key", "once_key")),
     ("reply_key", "confirm", "confirm"),

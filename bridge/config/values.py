@@ -1,10 +1,10 @@
-"""What a setting's value may be: the types, each with what would do.
+"""Define the types of settings, each with the words for what it accepts.
 
 A type is an `Annotated` alias that pydantic reads: how text becomes a value, the
 limits, and a `Kind` that says the same in words for the help and the problems.
 Validators raise ValueError with the problem in words, or an empty one where the
-kind's `wants` says enough. They take their own result unchanged. Of which settings
-there are, and of where a value comes from, this module knows nothing.
+kind's `wants` says enough. They accept their own result unchanged. Must not know
+which settings there are, nor where a value comes from.
 
 Use: `port: Port = 8080` in a pydantic model.
 """
@@ -67,7 +67,7 @@ _SWITCH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0
 
 @dataclass(frozen=True)
 class Kind:
-    """A type in words. `metavar` stands for the value in the help; `wants` ends "needs …"."""
+    """A type in words. `metavar`: the word for the value in the help; `wants`: what follows "needs …" in a problem."""
 
     metavar: str
     wants: str
@@ -77,11 +77,11 @@ class Kind:
 
 
 class UnitHint(ValueError):
-    """What a value would be in the setting's unit; what the setting needs is said after it."""
+    """Says what a value would be in the setting's unit; the problem adds what the setting needs."""
 
 
 def _whole(value: object) -> int:
-    """An int, or one in text. A bool is none, although Python takes it for one."""
+    """Return an int, or the one in a text. A bool is refused, although Python takes it for an int."""
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -99,7 +99,7 @@ def _number(value: object) -> float:
 
 
 def _without_unit(text: str) -> ValueError:
-    """What to say of what is no number of seconds: `500ms` is one of another unit."""
+    """Make the error for a text that is no number of seconds: `500ms` is one in another unit."""
     found = _SECONDS.fullmatch(text)
     if found is None:
         return ValueError()
@@ -108,7 +108,7 @@ def _without_unit(text: str) -> ValueError:
 
 
 def _size(value: object) -> int:
-    """Bytes: `65536`, `64k`, `64KiB`. The suffixes are powers of 1024, which is what a limit is set in."""
+    """Parse a number of bytes: `65536`, `64k`, `64KiB`. The suffixes are powers of 1024, as limits usually are."""
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     odd = _ODD_SIZE.fullmatch(value) if isinstance(value, str) and match is None else None
     if odd is not None:
@@ -126,7 +126,7 @@ def _switch(value: object) -> bool:
 
 
 def _encodable(text: str) -> str:
-    """Text that UTF-8 can write: a variable's bytes that are not UTF-8 arrive as surrogates."""
+    """Check that UTF-8 can write the text: bytes of a variable that are not UTF-8 arrive as surrogates."""
     if any(unicodedata.category(char) == "Cs" for char in text):
         raise ValueError("is not UTF-8")
     return text
@@ -145,7 +145,7 @@ def _name(text: str) -> str:
 
 
 def _event(text: str) -> str:
-    if event_problem(text):  # a name that `_name` took, so what is left is that it is reserved
+    if event_problem(text):  # `_name` has accepted it, so it can only be reserved
         raise ValueError("is a reserved event name; another one is needed, such as message")
     return text
 
@@ -161,7 +161,7 @@ def _empty_is_none(value: object) -> object:
 
 
 def _path(value: object, info: ValidationInfo) -> Path:
-    """An absolute path. A relative one starts at the context, a folder, where there is one."""
+    """Make an absolute path. A relative one starts at the context, if that is a folder."""
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
         raise ValueError
     base = info.context if isinstance(info.context, Path) else Path()
@@ -187,7 +187,7 @@ def _secret(text: str) -> str:
 
 
 def _origin(text: str) -> str:
-    """An origin as browsers write it (RFC 6454, section 6.2): lower case, no usual port."""
+    """Write an origin as browsers do (RFC 6454, section 6.2): lower case, no default port."""
     if text == "*":
         return text
     lower = text.lower() if text.isascii() else ""
