@@ -1,1 +1,1 @@
-"""The embedded demo server: a real TCP server inside the process, for a first look without a server of one's own."""
+"""Run the embedded demo server: a real TCP server in the process, for a first look without a server of one's own."""

@@ -1,9 +1,9 @@
-"""The embedded demo server: a real TCP server inside the process, for a first look without one's own.
+"""Serve the demo world over TCP inside the process, for a first look without a server of one's own.
 
-What it does: listens on a free port of 127.0.0.1, moves a small world (`world.py`) 30 times a second and
-speaks the default wire: JSON, each frame ended by `~`, both ways. It uses every route: to all, to one user, to a list.
-It must not know of the bridge beyond framing and codec: it is the other end of the link, like anybody's server.
-It runs on plain threads as well as on green ones.
+It listens on a free port of 127.0.0.1, moves a small world (`world.py`) 30 times a second and speaks the default
+wire: JSON, each frame ended by `~`, both ways. It addresses messages in every way: to all, to one user, to a list.
+It runs on plain threads as well as on green ones. Must not know the bridge beyond framing and codec: it is the other
+end of the link, like anybody's server.
 
 Use: `server = DemoServer(); host, port = server.start(); ...; server.close()`.
 """
@@ -28,24 +28,24 @@ __all__ = ["MAX_CONNECTIONS", "MAX_WAITING", "Connection", "DemoServer"]
 
 HOST = "127.0.0.1"
 DELIMITER = "~"
-#: No honest event is longer; what is gets skipped by the framing.
+#: No honest event is longer; the framing skips longer ones.
 MAX_FRAME = 65_536
-#: A full field whose users have the longest names there are is a tenth of it.
+#: Ten times a full field whose users have the longest names.
 MAX_OUT = 1_048_576
-#: What one connection may have waiting besides the newest world: some thousand answers.
+#: Bytes that may wait for one connection besides the newest world: some thousand answers.
 MAX_WAITING = 262_144
-#: What the kernel may hold for a bridge that pauses, so that it is not shown an old world for long.
+#: Bytes that the kernel may hold for a bridge that pauses, so that it does not show an old world for long.
 STALE = 65_536
 #: A bridge needs one. More than one is for those who try several bridges at once.
 MAX_CONNECTIONS = 16
-#: Users that answers can be addressed to; bounds what a bridge that never says `disconnected` can fill.
+#: Users to whom answers can be addressed; bounds the memory that a bridge without `disconnected` can fill.
 MAX_OWNERS = 10_000
 #: After a pause (a suspended laptop) the world goes on from where it is instead of catching up.
 MAX_LAG = 0.25
 
 
 class DemoServer:
-    """The server. `hz`: steps of the world and world messages a second."""
+    """The demo server. `hz`: steps of the world, and world messages, a second."""
 
     def __init__(self, hz: float = 30.0) -> None:
         self._period = 1.0 / hz
@@ -60,14 +60,14 @@ class DemoServer:
         self._owners: dict[str, Connection] = {}
 
     def start(self) -> tuple[str, int]:
-        """Listen and set the world in motion; returns the address. OSError if no port is free."""
+        """Listen and set the world in motion. Return the address. Raises OSError if no port is free."""
         self._listener = socket.create_server((HOST, 0))
         self._threads = [_thread("accept", self._accept, self._listener), _thread("world", self._run)]
         return HOST, self._listener.getsockname()[1]
 
     @property
     def connections(self) -> list[Connection]:
-        """Those that are open now."""
+        """The connections that are open now."""
         with self._lock:
             return list(self._connections)
 
@@ -88,7 +88,7 @@ class DemoServer:
         while not self._stop.is_set():
             try:
                 sock, _ = listener.accept()
-            except OSError:  # shut by close(), or out of descriptors: then not in a busy loop
+            except OSError:  # shut by close(), or out of descriptors: wait, so that the loop is not busy
                 self._stop.wait(self._period)
                 continue
             self._serve(sock)
@@ -105,7 +105,7 @@ class DemoServer:
             connection.start()
 
     def _run(self) -> None:
-        """The world's clock: deadlines from a monotonic clock, so that sleeping too long does not add up."""
+        """Step the world by deadlines of a monotonic clock, so that oversleeping does not add up."""
         due = time.monotonic()
         while not self._stop.wait(max(0.0, due - time.monotonic())):
             with self._lock:
@@ -122,7 +122,7 @@ class DemoServer:
             self._send(self._world.handle(message))
 
     def _note_owner(self, connection: Connection, message: object) -> None:
-        """A user's messages go to the connection it was last heard on."""
+        """Note the connection that a user was last heard on: answers to the user go there."""
         if not isinstance(message, dict) or not isinstance(name := message.get("username", EVERYBODY), str):
             return
         if message.get("action") == "disconnected":
@@ -131,7 +131,7 @@ class DemoServer:
             self._owners[name] = connection
 
     def _gone(self, connection: Connection) -> None:
-        """The bridge went away, and with it everybody who came through it."""
+        """Remove everybody who came by a connection that has ended."""
         with self._lock:
             self._connections.discard(connection)
             for name in [name for name, owner in self._owners.items() if owner is connection]:
@@ -152,7 +152,7 @@ class DemoServer:
         return {self._owners[name] for name in names if name in self._owners}
 
     def _frame(self, message: Message) -> bytes:
-        """The message's bytes; none at all for an echo that is nested deeper than can be written."""
+        """Encode the message; no bytes at all for an echo that is nested too deeply to be written."""
         try:
             return self._encoder.frame(self._json.encode(message))
         except BridgeError:
@@ -160,7 +160,7 @@ class DemoServer:
 
 
 class Connection:
-    """One bridge: a reader and a writer thread, and between world and writer a bounded place to wait.
+    """One bridge: a reader thread, a writer thread, and a bounded queue between world and writer.
 
     A bridge that does not read blocks its own writer only: worlds replace one another,
     answers over MAX_WAITING are dropped.
@@ -183,7 +183,7 @@ class Connection:
         self._reader: threading.Thread | None = None
 
     def start(self) -> None:
-        """Read and write from now on, until the other side or `close` ends it."""
+        """Start reading and writing, until the other side or `close` ends it."""
         self._reader = _thread("reader", self._read)
 
     def join(self) -> None:
@@ -204,7 +204,7 @@ class Connection:
         return self._waiting
 
     def say(self, frame: bytes) -> None:
-        """One more answer, unless too much waits already."""
+        """Queue an answer, unless too much waits already."""
         with self._ready:
             if self._waiting + len(frame) <= MAX_WAITING:
                 self._answers.append(frame)
@@ -212,7 +212,7 @@ class Connection:
                 self._ready.notify()
 
     def show(self, world: bytes) -> None:
-        """The newest world, in place of one that could not be sent yet."""
+        """Queue the newest world, in place of one that was not sent yet."""
         with self._ready:
             self._world = world
             self._ready.notify()
@@ -223,7 +223,7 @@ class Connection:
             while data := self._sock.recv(MAX_FRAME):
                 for frame in self._frames(data):
                     self._received(self, frame)
-        except OSError:  # reset by the bridge: as good an end as any
+        except OSError:  # reset by the bridge, which ends the connection as well
             pass
         self.close()
         writer.join()
@@ -244,7 +244,7 @@ class Connection:
             self.close()
 
     def _next(self) -> bytes:
-        """All that waits, joined; waits for something; empty at the end."""
+        """Wait for something to send, and return all of it joined; empty at the end."""
         with self._ready:
             self._ready.wait_for(lambda: self._closed or self._answers or self._world)
             chunk = b"" if self._closed else b"".join((*self._answers, self._world))
@@ -254,7 +254,7 @@ class Connection:
 
 
 def _decoded(frame: bytes) -> object:
-    """The frame's JSON value, or None: junk from a bridge is nobody's message."""
+    """Return the frame's JSON value, or None if it has none."""
     try:
         value: object = orjson.loads(frame)  # refuses NaN and lone surrogates, which could not be written again
     except ValueError:
@@ -269,7 +269,7 @@ def _thread(name: str, run: Callable[..., None], *args: object) -> threading.Thr
 
 
 def _shut(sock: socket.socket) -> None:
-    """Wake whoever waits in accept, recv or sendall; closing alone would not."""
+    """Wake the threads that wait in accept, recv or sendall; closing alone would not."""
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -1,9 +1,8 @@
-"""The demo server's world: bodies on a bounded field, and what is said about them.
+"""Move the demo server's world: bodies on a bounded field, steered by users' messages.
 
-What it does: turns the messages of users into bodies that move, touch, collect coins and talk, and says
-what is to be sent for it. A message to be sent is the object that goes on the wire: with the user key it
-is for that user or those users, without it for everybody.
-It must not know of sockets, threads, clocks or framing: time comes in as `step(dt)`.
+Bodies move, touch, collect coins and talk; the methods return the messages to be sent for that. A message is the
+object that goes on the wire: with the user key it is for that user or those users, without it for everybody.
+Must not know sockets, threads, clocks or framing: time comes in as `step(dt)`.
 
 Use: `world = World(Random()); out = world.handle({"username": "ada", "action": "connected"})`.
 """
@@ -33,7 +32,7 @@ BOTS, COINS = ("Juno", "Pico"), 5
 #: Every pair of bodies is looked at 30 times a second, and every body is in every world message.
 MAX_USERS = 60
 MAX_NAME, MAX_CHAT = 128, 200
-#: Who a user without a name is: the bridge's identity `none` says no names at all.
+#: The name of a user without one: under identity `none` the bridge sends no names at all.
 EVERYBODY = "everybody"
 COIN_COLOUR, BOT_COLOUR = "#c9921e", "#7d8796"
 COLOURS = ("#d1495b", "#2a8f8f", "#7a5bc7", "#d0722a", "#3f7fd0", "#5c9440", "#c2559d", "#a5743b")
@@ -59,7 +58,7 @@ class Body:
     score: int = 0
 
     def said(self) -> Message:
-        """What a world message says of it; rounded, as 30 of them go out a second."""
+        """Describe the body for a world message; rounded, because 30 of them go out a second."""
         return {
             "name": self.name,
             "x": round(self.x, 1),
@@ -92,7 +91,7 @@ class World:
         }
 
     def handle(self, message: object) -> list[Message]:
-        """The answers to one decoded frame; what is no message of a user has none."""
+        """Answer one decoded frame; a frame that is no message of a user has no answer."""
         if not isinstance(message, dict):
             return []
         name, action = message.get("username", EVERYBODY), message.get("action")
@@ -110,7 +109,7 @@ class World:
         return [{"action": "left", "name": name}]
 
     def step(self, dt: float) -> list[Message]:
-        """Let `dt` seconds pass: everything moves, coins are collected, bodies touch."""
+        """Let `dt` seconds pass: bodies move, collect coins and touch. Return the messages."""
         self.tick += 1
         for body in self._wanderers():
             self._wander(body, dt)
@@ -119,7 +118,7 @@ class World:
         return [*self._collect(), *self._bump()]
 
     def snapshot(self) -> Message:
-        """The world message: the field's size and every body, coins first, so that users are drawn over them."""
+        """Make the world message: the field's size and every body, coins first, so that users are drawn over them."""
         bodies = [body.said() for body in (*self._coins, *self._bots, *self._users.values())]
         return {"action": "world", "tick": self.tick, "width": WIDTH, "height": HEIGHT, "bodies": bodies}
 
@@ -135,7 +134,7 @@ class World:
         return self.leave(name)
 
     def _move(self, name: str, message: Message) -> list[Message]:
-        """Steer. Also for a user whose `connected` was never seen: it joins."""
+        """Steer a user. One whose `connected` was never seen joins first."""
         out = self._join(name)
         if body := self._users.get(name):
             body.dx, body.dy = _direction(message)
@@ -167,7 +166,7 @@ class World:
         return itertools.chain(self._bots, self._coins)
 
     def _wander(self, body: Body, dt: float) -> None:
-        """A random walk of the heading, away from the walls: smooth, and never twice the same."""
+        """Turn the heading at random, away from the walls: smooth, and never twice the same."""
         heading = math.atan2(body.dy, body.dx) + self._random.gauss(0, 2.4) * math.sqrt(dt)
         pull = WANDER[body.kind] / SPEED
         body.dx = math.cos(heading) * pull + _away(body.x, WIDTH) * dt
@@ -188,7 +187,7 @@ class World:
         return [_to(body.name, action="scored", score=body.score)] if body.kind == "user" else []
 
     def _bump(self) -> list[Message]:
-        """One message at the start of each touch, to those of the two that are users."""
+        """Make a message at the start of each touch, for the users among the two bodies."""
         before, self._touching = self._touching, set()
         out: list[Message] = []
         for one, other in itertools.combinations((*self._users.values(), *self._bots), 2):
@@ -204,20 +203,20 @@ class World:
 
 
 def _to(who: str | list[str], **fields: Any) -> Message:
-    """A message to one user or several; to all when one of them has no name."""
+    """Address a message to one user or several; to all if one of them has no name."""
     nameless = EVERYBODY in ([who] if isinstance(who, str) else who)
     return fields if nameless else {"username": who, **fields}
 
 
 def _number(value: object) -> float:
-    """A steering value between -1 and 1; 0 for anything that is no number."""
+    """Return a steering value between -1 and 1; 0 for anything that is no number."""
     if not isinstance(value, (int, float)) or math.isnan(value):
         return 0.0
     return float(max(-1, min(1, value)))  # compared first: an int may be too large for a float
 
 
 def _direction(message: Message) -> tuple[float, float]:
-    """The steering a `move` asks for: `dx` and `dy`, or an object of pressed keys; one unit long at most."""
+    """Return the steering that a `move` asks for: `dx` and `dy`, or an object of pressed keys; one unit at most."""
     dx, dy = _number(message.get("dx")), _number(message.get("dy"))
     keys = message.get("keys")
     if isinstance(keys, dict):
@@ -241,7 +240,7 @@ def _inside(value: float, size: float, radius: float) -> float:
 
 
 def _away(value: float, size: float) -> float:
-    """The pull back from a wall that is less than 80 units away."""
+    """Return the pull back from a wall that is less than 80 units away."""
     return max(0.0, 80 - value) * 0.08 - max(0.0, value - size + 80) * 0.08
 
 
@@ -250,7 +249,7 @@ def _touch(one: Body, other: Body) -> bool:
 
 
 def _push_apart(one: Body, other: Body) -> None:
-    """They bounce: each leaves at a fixed speed along the line between them."""
+    """Let two bodies bounce: each leaves at a fixed speed along the line between them."""
     x, y = one.x - other.x, one.y - other.y
     length = math.hypot(x, y)
     x, y = (x / length, y / length) if length else (1.0, 0.0)

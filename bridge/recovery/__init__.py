@@ -1,1 +1,1 @@
-"""Who comes back, as whom, and from which message on."""
+"""Recognise clients that come back, and find what they missed."""

@@ -1,4 +1,4 @@
-"""Recovery, put together: who connects is greeted, is given what it missed, and is remembered when it goes.
+"""Greet each client that connects, send it what it missed, and remember it when it goes.
 
 Must not know Socket.IO's packets, users or sockets.
 
@@ -23,7 +23,7 @@ __all__ = ["Greeter", "RecoveryOptions"]
 
 @dataclass(frozen=True, slots=True)
 class RecoveryOptions:
-    """`window`: seconds; `size`: bytes that are kept for those who come back; `key`: see session_token.py."""
+    """`window`: seconds; `size`: bytes of messages that are kept; `key`: signs pids, see session_token.py."""
 
     window: float
     size: int
@@ -31,7 +31,7 @@ class RecoveryOptions:
 
 
 class Greeter:
-    """`options`: None if it is off; then everybody is plain."""
+    """Recovery of one process. `options`: None if it is off; then every client is plain."""
 
     def __init__(self, options: RecoveryOptions | None, counters: Counters) -> None:
         self._counters = counters
@@ -46,19 +46,19 @@ class Greeter:
             sessions = self._sessions
 
     def sid_of(self, auth: object) -> str | None:
-        """Whose connection the client says it had."""
+        """Return the sid of the connection that the client says it had, or None."""
         return self._sessions.sid_of(auth) if self._sessions else None
 
     def greet(self, auth: object) -> Greeting:
-        """What a client that connects with this is answered."""
+        """Decide how to answer a client that connects with this `auth`."""
         return self._sessions.greet(auth) if self._sessions else Greeting("", plain=True)
 
     def pid(self, greeting: Greeting, sid: str) -> str | None:
-        """The client is as good as there: its pid, if it is to have one."""
+        """Register the client, just before its CONNECT is answered. Return its pid; None if it is plain."""
         return self._sessions.joined(greeting, sid) if self._sessions else None
 
     def joined(self, greeting: Greeting, sid: str, outbox: Outbox) -> None:
-        """The client has its CONNECT: from now on it gets what is published, after what it missed."""
+        """Let the client receive, now that its CONNECT is answered: first what it missed, then what is published."""
         if greeting.plain:
             self.audience.plain[sid] = outbox
         elif greeting.after is None:
@@ -72,7 +72,7 @@ class Greeter:
             self.audience.catch_up(sid, outbox, greeting.after)
 
     def now(self) -> dict[str, int]:
-        """What is kept just now."""
+        """Return the gauges of recovery, for the status."""
         return {
             "catching_up": self.audience.catching_up,
             "sessions_away": self._sessions.away if self._sessions else 0,
@@ -80,12 +80,12 @@ class Greeter:
         }
 
     def cut_off(self, sid: str) -> None:
-        """The client is slow, and does not recover."""
+        """Note that the client is cut off as slow, and will not recover."""
         if self._sessions:
             self._sessions.cut_off(sid)
 
     def left(self, sid: str, for_good: bool) -> Outbox | None:
-        """The client has gone; its outbox, if it was there."""
+        """Note that the client has gone. Return its outbox, if it had one."""
         if self._sessions:
             self._sessions.left(sid, for_good)
         return self.audience.pop(sid)

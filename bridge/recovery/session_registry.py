@@ -1,7 +1,8 @@
-"""Sessions: what outlives a client's connections, and whether one that comes back can be given what it missed.
+"""Remember sessions, and decide whether a client that comes back can be sent what it missed.
 
-A session is known by the pid that its client shows. It is remembered while its client is connected, and
-for the window after that. Sans-IO. Must not know outboxes, users or Socket.IO's packets.
+A session outlives its client's connections and is recognised by the pid that the client shows. It is remembered
+while its client is connected, and for the window after that. Sans-IO. Must not know outboxes, users or Socket.IO's
+packets.
 
 Use: `greeting = sessions.greet({"pid": …, "offset": …})`; `sessions.joined(greeting, sid)`; `sessions.left(sid)`.
 """
@@ -19,13 +20,17 @@ from bridge.wire.offsets import Offsets
 
 __all__ = ["Greeting", "SessionRegistry"]
 
-_NO = frozenset(("false", "no", "off", "0"))  # as the settings have it, and `off`, as --recovery has
+_NO = frozenset(("false", "no", "off", "0"))  # the words for no of the settings, and of --recovery
 MOST_AWAY = 50_000  # sessions without a client that are remembered; 15 MB
 
 
 @dataclass(slots=True)
 class _Session:
-    """`since`: the last number before its client connected. `lost`: it was cut off for being slow, and has gaps."""
+    """One session.
+
+    `since`: the last number before its client connected; `lost`: it was cut off as slow, so it has gaps;
+    `left_at`: by the registry's clock.
+    """
 
     name: str
     since: int
@@ -35,8 +40,12 @@ class _Session:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """What a client that connects is answered. `sid`: the one it had, or None for a new one; `after`: it has
-    recovered, and is sent what came after this number, else None; `plain`: it can't have offsets."""
+    """How to answer a client that connects.
+
+    `session`: its name; `sid`: the one it had, or None for a new one; `pid`: the one it keeps if it has recovered;
+    `after`: if it has recovered, the number after which it has missed messages, else None; `plain`: it can't have
+    offsets.
+    """
 
     session: str
     sid: str | None = None
@@ -46,7 +55,7 @@ class Greeting:
 
 
 class SessionRegistry:
-    """Those of one process, by the Socket.IO ids of their clients. `window`: seconds."""
+    """The sessions of one process, by the Socket.IO ids of their clients. `window`: seconds."""
 
     def __init__(
         self,
@@ -63,22 +72,22 @@ class SessionRegistry:
 
     @property
     def any(self) -> bool:
-        """Whether there is one that could miss something."""
+        """Whether any session could miss something."""
         self._forget()
         return bool(self._here or self._away)
 
     @property
     def away(self) -> int:
-        """How many are remembered whose client has gone."""
+        """How many sessions have no client at present."""
         return len(self._away)
 
     def sid_of(self, auth: object) -> str | None:
-        """Whose connection this client says it had: there may be no two."""
+        """Return the sid of the connection that the client says it had: no two clients may share it."""
         token = self._tokens.read(auth.get("pid")) if isinstance(auth, Mapping) else None
         return token.sid if token else None
 
     def greet(self, auth: object) -> Greeting:
-        """`auth`: what came with the client's CONNECT; whatever is in it, it is answered."""
+        """Decide how to answer a CONNECT with this `auth`, which may be anything."""
         asked: Mapping[object, object] = auth if isinstance(auth, Mapping) else {}
         if _declined(asked.get("recovery")):
             return Greeting("", plain=True)
@@ -89,7 +98,7 @@ class SessionRegistry:
         return Greeting(token.session, token.sid, None if after is None else str(asked["pid"]), after)
 
     def _after(self, session: _Session | None, name: str, offset: object) -> int | None:
-        """Up to which number it has had everything, if all that came then is still here."""
+        """Return the number up to which the client has had everything, if all later messages are still here."""
         self._forget()
         if session is None or session.name != name or session.lost or session.left_at < self._clock() - self._window:
             return None
@@ -100,7 +109,7 @@ class SessionRegistry:
         return number if self._history.holds(number) else None
 
     def joined(self, greeting: Greeting, sid: str) -> str | None:
-        """The client is there; its pid."""
+        """Note that the client is connected. Return its pid; None if it is plain."""
         if greeting.plain:
             return None
         old = self._away.pop(sid, None)
@@ -109,12 +118,12 @@ class SessionRegistry:
         return greeting.pid or self._tokens.make(greeting.session, sid)
 
     def cut_off(self, sid: str) -> None:
-        """It has gaps now, and would be slow again: it does not recover."""
+        """Note that the client has gaps and would be slow again: it does not recover."""
         if sid in self._here:
             self._here[sid].lost = True
 
     def left(self, sid: str, for_good: bool) -> None:
-        """The client has gone."""
+        """Note that the client has gone. `for_good`: it will not come back."""
         session = self._here.pop(sid, None)
         if session is not None and not for_good:
             session.left_at = self._clock()
@@ -135,7 +144,7 @@ class SessionRegistry:
 
 
 def _declined(recovery: object) -> bool:
-    """Whether a client says that it can't have offsets: false, or the same in text, as Java's auth has strings only."""
+    """Tell whether a client declines offsets: by false, or by a word for it, as Java's auth has strings only."""
     if isinstance(recovery, str):
         return recovery.strip().lower() in _NO
     return isinstance(recovery, int) and not recovery

@@ -1,7 +1,7 @@
-"""The pid: a signed token of a session and its Socket.IO id, which the client keeps and shows when it comes back.
+"""Make and read pids: signed tokens of a session and its Socket.IO id, which a client shows when it comes back.
 
-Signed with HMAC-SHA256 by itsdangerous, so nobody makes one for somebody else's session. It is not
-encrypted and not logged. Must not know what sessions are there.
+They are signed with HMAC-SHA256 by itsdangerous, so nobody can make one for somebody else's session. They are not
+encrypted and never logged. Must not know which sessions there are.
 
 Use: `tokens = TokenSigner(key); tokens.read(tokens.make("s1", "sid1"))` -> Token("s1", "sid1").
 """
@@ -23,26 +23,26 @@ _LONGEST = 512
 
 @dataclass(frozen=True, slots=True)
 class SessionToken:
-    """Which session, and which Socket.IO id it had."""
+    """The session's name, and the Socket.IO id that it had."""
 
     session: str
     sid: str
 
 
 class TokenSigner:
-    """`key`: a secret of 16 bytes or more; the same after a restart, or all pages are new ones."""
+    """Signs pids. `key`: a secret of 16 bytes or more; if it changes with a restart, all pages are new ones."""
 
     def __init__(self, key: bytes) -> None:
-        # What it derives from the key for each signature is always the same, and as dear as the signature.
+        # itsdangerous would derive the same key again for each signature, which costs as much as the signature.
         derived = Signer(key, salt="bridge.pid", key_derivation="hmac", digest_method=hashlib.sha256).derive_key()
         self._signer = Signer(derived, key_derivation="none", digest_method=hashlib.sha256)
 
     def make(self, session: str, sid: str) -> str:
-        """A pid. No two are the same: a client takes the same one for a recovered connection."""
+        """Make a pid. No two are the same: to a client, the same pid means that it has recovered."""
         return self._signer.sign(f"{session}.{sid}.{secrets.token_urlsafe(6)}").decode()
 
     def read(self, text: object) -> SessionToken | None:
-        """What a client shows; None if it is no pid that was made with this key."""
+        """Read what a client shows as its pid; None unless it was signed with this key."""
         if not isinstance(text, str) or len(text) > _LONGEST or not text.isascii():
             return None
         try:

@@ -1,9 +1,9 @@
-"""The web side: the Flask app with its pages and status, and the layer around it.
+"""Serve pages and status: the Flask app, and the WSGI layer around it.
 
 `files.py`    which files of a folder are served
 `pages.py`    create_app(): the pages, static files, templates, a user's own site
 `status.py`   /healthz, /readyz, /bridge/status from one source
-`outside.py`  what has to be answered before Flask-SocketIO sees it
+`outside.py`  requests that have to be answered before Flask-SocketIO sees them
 """
 
 from bridge.web.outside import OuterLayer

@@ -1,4 +1,4 @@
-"""Which files of a folder are served: none that is hidden, and none of those that are the bridge's own business.
+"""Find the files of a document root that may be served: none that is hidden, and none that is private to the bridge.
 
 Must not know Flask, nor who asks.
 
@@ -17,15 +17,18 @@ __all__ = ["Served"]
 
 
 class Served:
-    """`private`: files and folders that are not served wherever they lie, and under whatever name a link gives them.
-    They need not be there yet."""
+    """Finds files to serve.
+
+    `private`: files and folders that are never served, wherever they lie and whatever name a link gives them. They
+    need not exist yet.
+    """
 
     def __init__(self, private: Iterable[Path] = ()) -> None:
         self._private = tuple(private)
 
     def find(self, folder: Path, path: str) -> Path | None:
-        """What a decoded path of a URL is in this folder: a file or a folder. None if there is no such, or it is not to
-        be told that there is."""
+        """Return the file or folder in `folder` that the decoded path of a URL names; None if there is none, or if it
+        may not be served."""
         if any(part.startswith(".") for part in path.split("/")):
             return None
         joined = safe_join(str(folder), path) if path else str(folder)
@@ -34,18 +37,18 @@ class Served:
         try:
             real, root = os.path.realpath(joined, strict=True), os.path.realpath(folder)
             hidden = _is_hidden(os.path.relpath(real, root)) or self._is_private(Path(real))
-        except (OSError, ValueError):  # not there, a name that is too long, a NUL in it
+        except (OSError, ValueError):  # it does not exist, its name is too long, or has a NUL in it
             return None
         return None if hidden or not os.access(real, os.R_OK) else Path(os.path.abspath(joined))
 
     def _is_private(self, real: Path) -> bool:
-        """By what it is and not by its name: of one file there may be several."""
+        """Compare by device and inode and not by name: one file may have several names."""
         private = {_identity(path) for path in self._private} - {None}
         return any(_identity(each) in private for each in (real, *real.parents))
 
 
 def _is_hidden(path: str) -> bool:
-    """Whether something on this way is hidden, as Unix has it."""
+    """Tell whether a component of the path is hidden, that is, begins with a dot."""
     return any(part.startswith(".") and part not in (".", "..") for part in path.split(os.sep))
 
 

@@ -1,7 +1,7 @@
-"""The WSGI layer around Flask-SocketIO: what must be answered, or changed, before it looks.
+"""Wrap Flask-SocketIO in a WSGI layer that answers, or changes, some requests before it sees them.
 
-Inside, Flask-SocketIO's middleware takes all of /socket.io/ and answers 400 to what it does not
-know: the client's own file, and clients of another protocol version, which then just stay empty.
+Flask-SocketIO's middleware takes all of /socket.io/ and answers 400 to what it does not know: the
+file of the client, and clients of another protocol version, whose pages would just stay empty.
 
 Use: `application = OuterLayer(app.wsgi_app, counters)`.
 """
@@ -24,17 +24,17 @@ _CLIENT_FILES = {
     "/socket.io/socket.io.min.js": "/static/socket.io.min.js",
 }
 _OLD = {"1": "0.9 or 1.x", "2": "1.x", "3": "2.x"}
-_QUIET = 60.0  # seconds: such a page asks again every few
+_QUIET = 60.0  # seconds between two log lines: such a page asks again every few seconds
 
 
 class OuterLayer:
-    """`inside` is the app with Flask-SocketIO; `pages` the Flask app alone, for the client's file."""
+    """The outer layer. `inside`: the app with Flask-SocketIO; `pages`: the Flask app alone, for the client's file."""
 
     def __init__(self, inside: _Wsgi, pages: _Wsgi, counters: Counters) -> None:
         self._inside, self._pages, self._counters = inside, pages, counters
 
     def __call__(self, environ: _Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """WSGI (PEP 3333)."""
+        """Answer a request (WSGI, PEP 3333)."""
         path = environ.get("PATH_INFO", "")
         if not path.startswith("/socket.io/"):
             return self._inside(environ, start_response)

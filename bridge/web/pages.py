@@ -1,6 +1,6 @@
-"""The Flask app: the bridge's page, static files and templates, a user's own folder.
+"""Make the Flask app: the bridge's page, static files and templates, a user's own document root.
 
-Must not know the link or the clients; what the page needs to know of the settings is given.
+Must not know the link or the clients; it is given what the page needs of the settings.
 
 Use: `app = create_app(Path("."), page)`; later `add_index(app, site)`.
 """
@@ -32,7 +32,7 @@ _POLICY = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:
 
 @dataclass(frozen=True)
 class PageSettings:
-    """What the page is told of the settings; its names are the page's (JSON)."""
+    """What the page is told of the settings, as JSON under these names."""
 
     identity: str
     payload: str
@@ -48,8 +48,10 @@ class PageSettings:
 
 
 def create_app(root: Path, page: PageSettings, private: Iterable[Path] = ()) -> Flask:
-    """The app with `/bridge/` and `/static/`. `root` has the folders templates/ and static/; `private`: what is not
-    served, whatever folder it is in."""
+    """Make the app with `/bridge/` and `/static/`.
+
+    `root`: has the folders templates/ and static/; `private`: files and folders that are never served.
+    """
     app = Flask("bridge", root_path=str(root), static_folder=None, template_folder=str(root / "templates"))
     app.extensions[_FOLDERS] = [root / "static"]
     app.extensions[_SERVED] = Served(private)
@@ -59,7 +61,7 @@ def create_app(root: Path, page: PageSettings, private: Iterable[Path] = ()) -> 
 
 
 def add_folder(app: Flask, folder: Path) -> None:
-    """Find templates/ and static/ beside a handlers file, before the bridge's own."""
+    """Add templates/ and static/ beside a handlers file, before the bridge's own."""
     templates, static = folder / "templates", folder / "static"
     if templates.is_dir():
         app.jinja_loader = ChoiceLoader([FileSystemLoader(templates), *_loaders(app)])
@@ -67,7 +69,7 @@ def add_folder(app: Flask, folder: Path) -> None:
 
 
 def add_index(app: Flask, site: Path | None) -> None:
-    """Give `/` to the site, or to the bridge's page; routes that a handlers file added come first.
+    """Serve the site, or the bridge's page, at `/`; routes that a handlers file added come first.
 
     A folder static/ in the site is found before the bridge's own.
     """
@@ -95,7 +97,7 @@ def _page(settings: Mapping[str, object]) -> Response:
 
 
 def _own(html: str, code: int = 200) -> Response:
-    """A page of the bridge's own."""
+    """Answer with a page of the bridge's own, under its content policy."""
     response = make_response(html, code)
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -119,7 +121,7 @@ def _site(app: Flask, site: Path, path: str) -> Response | BaseResponse:
         return send_file(found)
     if not found.is_dir():
         return abort(404)
-    if path and not path.endswith("/"):  # else what its index.html refers to would be sought beside it
+    if path and not path.endswith("/"):  # without the slash, its relative links would lead beside it
         query = request.query_string.decode("latin-1")
         return redirect(f"/{quote(path.strip('/'))}/" + (query and f"?{query}"))
     index = served.find(site, f"{path.rstrip('/')}/index.html".lstrip("/"))

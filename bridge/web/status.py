@@ -1,6 +1,6 @@
-"""What can be asked of the running bridge: /healthz, /readyz and /bridge/status.
+"""Answer /healthz, /readyz and /bridge/status.
 
-All three read the same source. Must not know where it gets its numbers.
+All three read the same sources. Must not know where the numbers come from.
 
 Use: `add_status(app, StatusSources(link=…, server="localhost:8000", …))`.
 """
@@ -17,7 +17,10 @@ __all__ = ["StatusSources", "add_status"]
 
 @dataclass(frozen=True)
 class StatusSources:
-    """`link()` is {state, reason, since (epoch s), next_try_s, silent, hint}; the others are counts."""
+    """Where the numbers come from.
+
+    `link()`: {state, reason, since (epoch s), next_try_s, silent, hint}; `clients()`, `users()`: how many there are.
+    """
 
     server: str
     version: str
@@ -25,10 +28,10 @@ class StatusSources:
     clients: Callable[[], int]
     users: Callable[[], int]
     counters: Callable[[], dict[str, int]]
-    now: Callable[[], dict[str, int]]  # what waits or is kept just now, by name
+    now: Callable[[], dict[str, int]]  # what waits or is kept now, by name
     undelivered: Callable[[], list[dict[str, object]]] = list  # the last messages that reached nobody
-    refused_origins: Callable[[], list[dict[str, object]]] = list  # pages that may not connect, and tried to last
-    hub_blocked: Callable[[], dict[str, object] | None] = lambda: None  # the last one that held all others up
+    refused_origins: Callable[[], list[dict[str, object]]] = list  # the last pages that were refused
+    hub_blocked: Callable[[], dict[str, object] | None] = lambda: None  # the last code that held all others up
 
 
 def add_status(app: Flask, sources: StatusSources) -> None:
@@ -53,7 +56,7 @@ def _status(sources: StatusSources) -> dict[str, object]:
 
 
 def _ready(link: dict[str, object]) -> Response:
-    if link["state"] == "connected":  # with a reason if something is wrong: who only listens need not read
+    if link["state"] == "connected":  # a server that only sends is ready, but the reason says it
         return _answer(200, {"status": "ok"} | ({"reason": link["reason"]} if link["reason"] else {}))
     return _answer(503, {"status": link["state"], "reason": link["reason"] or f"the link is {link['state']}"})
 

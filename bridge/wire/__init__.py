@@ -1,1 +1,1 @@
-"""Bytes to WebSocket frames to Socket.IO packets and back, and the offsets of messages. Sans-IO."""
+"""Translate bytes to WebSocket frames and Socket.IO packets, and back; number messages with offsets. Sans-IO."""

@@ -1,8 +1,8 @@
-"""Events as Socket.IO packets in WebSocket frames, and packets as events. Sans-IO.
+"""Encode events as Socket.IO packets in WebSocket frames, and decode packets. Sans-IO.
 
 Socket.IO protocol 5 in Engine.IO 4: `42["name",arg]` is an event, `451-["name",{"_placeholder":true,"num":0}]`
-one with an attachment, `433[…]` the ack of the event with id 3. Encoded once, they are the same bytes for
-every client; one that polls is given the packets that are in them. Must not know who gets them.
+an event with an attachment, `433[…]` the ack of the event with id 3. Encoded once, they are the same bytes for
+every client; a client that polls gets the packets that are in them. Must not know who gets them.
 
 Use: `encode_event("message", Payload.text("hi"))` -> b'\\x81\\x1042["message","hi"]'.
 """
@@ -35,13 +35,13 @@ _BETWEEN = b'","'  # a text and its offset
 _OK: dict[str, object] = {"ok": True}
 _DIGITS = bytes(0x30 if chr(byte).isdigit() and byte < 0x80 else 0x20 for byte in range(256))
 _LONG_NUMBER = b"0" * 19  # nineteen digits, by _DIGITS
-_MANY = 12  # texts from which on another way is quicker
-_LOW_DIGITS = 2  # of an offset, in which those of one run differ
-_LONGEST_ID = 15  # digits; JavaScript's whole numbers have no more
+_MANY = 12  # texts from which `_numbered_alike` is quicker
+_LOW_DIGITS = 2  # the last digits of an offset, in which the offsets of one run differ
+_LONGEST_ID = 15  # digits of an ack's id; JavaScript's whole numbers have no more
 
 
 class Encoded:
-    """Frames, one a message: `data`, and where each ends in it if that was asked for."""
+    """Frames of `count` messages, one each, in `data`. `ends`: where each ends in it, if that was asked for."""
 
     __slots__ = ("count", "data", "ends")
 
@@ -50,7 +50,7 @@ class Encoded:
 
 
 def encode_event(event: str, payload: Payload, offset: bytes = b"") -> bytes:
-    """The frames of one event with one argument, and its offset if it has one: the packet, then its attachments."""
+    """Encode one event with one argument, and its offset if it has one: the packet's frame, then its attachments'."""
     last = b',"' + offset + _AFTER if offset else b"]"
     data = b"[" + orjson.dumps(event) + b"," + payload.json + last
     if not payload.attachments:
@@ -60,9 +60,9 @@ def encode_event(event: str, payload: Payload, offset: bytes = b"") -> bytes:
 
 
 class _Heads(dict[int, bytes]):
-    """What stands before a text of this length: the end of the packet before it, and its own beginning.
+    """Length of a text -> the bytes before it: the end of the packet before, and the beginning of its own frame.
 
-    `more`: bytes of a packet after its text and before its end.
+    `more`: bytes of a packet between its text and its end.
     """
 
     MOST = 8192  # lengths that are remembered
@@ -85,27 +85,27 @@ _heads = lru_cache(maxsize=64)(_Heads)
 def encode_texts(
     event: str, frames: Sequence[bytes], joined: str, ends: bool, runs: Sequence[OffsetRun] = ()
 ) -> Encoded:
-    """One event a text, all with one escape; `frames` and `joined` as in messages.Texts; `runs`: their offsets.
+    """Encode one event for each text, escaping all texts at once.
 
-    `ends`: whether to tell where each frame ends. Two hundred nanoseconds a text, where one at a
-    time takes two thousand.
+    `frames`, `joined`: as in messages.Texts; `runs`: their offsets; `ends`: whether to tell where each frame ends.
+    It takes two hundred nanoseconds a text, where one at a time takes two thousand.
     """
     return encode_escaped(event, escape(frames, joined), ends, runs)
 
 
 def escape(frames: Sequence[bytes], joined: str) -> Sequence[bytes]:
-    """The texts as they stand in JSON, without their quotes; `frames` and `joined` as in messages.Texts."""
+    """Return the texts as they stand in JSON, without quotes; `frames` and `joined` as in messages.Texts."""
     escaped = orjson.dumps(joined)[1:-1]
     if len(escaped) == len(joined) and joined.isascii():
         return frames
     texts = escaped.split(_SEPARATOR)
     if len(texts) == len(frames):
         return texts
-    return [orjson.dumps(frame.decode())[1:-1] for frame in frames]  # one has a separator in it
+    return [orjson.dumps(frame.decode())[1:-1] for frame in frames]  # a text has a separator in it
 
 
 def encode_escaped(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun] = ()) -> Encoded:
-    """As `encode_texts`, of what `escape` made."""
+    """Encode texts that `escape` returned, as `encode_texts` does."""
     if runs:
         return _numbered(event, texts, ends, runs)
     heads = _heads(event, 0)
@@ -125,7 +125,7 @@ def encode_escaped(event: str, texts: Sequence[bytes], ends: bool, runs: Sequenc
 
 
 def _numbered(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun]) -> Encoded:
-    """The same with offsets."""
+    """Encode escaped texts with their offsets."""
     lengths = list(map(len, texts))
     alike = lengths.count(lengths[0]) == len(texts)
     if alike and len(texts) >= _MANY and len(runs[0].before) == len(runs[-1].before):
@@ -160,15 +160,18 @@ def _one_run(event: str, texts: Sequence[bytes], lengths: list[int], alike: bool
 
 
 def _sizes(event: str, lengths: Iterable[int], run: OffsetRun) -> list[int]:
-    """How long each frame of a run is."""
+    """Return the length of each frame of a run."""
     tail = len(_BETWEEN) + len(run.before) + _LOW_DIGITS
     heads = _heads(event, tail)
     return [len(heads[length]) + length + tail for length in lengths]
 
 
 def _numbered_alike(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun]) -> Encoded:
-    """Texts and offsets that are all equally long: all is joined in one go, with the first offset in each frame, and
-    then the digits that differ are put into their places, a column at a time. Half as dear."""
+    """Encode texts and offsets that all have the same length.
+
+    Everything is joined at once, with the first offset in each frame; then the digits that differ are written into
+    their places, a column at a time. That costs half as much.
+    """
     before, count, length = runs[0].before, len(texts), len(texts[0])
     middle = _BETWEEN + before + b"0" * _LOW_DIGITS
     head = _heads(event, len(middle))[length]
@@ -189,24 +192,24 @@ def _numbered_alike(event: str, texts: Sequence[bytes], ends: bool, runs: Sequen
 
 
 def _columns(runs: Sequence[OffsetRun]) -> tuple[bytes, bytes]:
-    """The last digit but one of each offset, and the last."""
+    """Return the second last digit of each offset, and the last."""
     if len(runs) == 1:
         return runs[0].tens, runs[0].ones
     return b"".join([run.tens for run in runs]), b"".join([run.ones for run in runs])
 
 
 def encode_acks(ids: Iterable[int], answer: dict[str, object]) -> bytes:
-    """The frames that answer the events with these ack ids, with one argument."""
+    """Encode the acks of the events with these ids, each with the same argument."""
     rest = b"[" + (b'{"ok":true}' if answer == _OK else orjson.dumps(answer)) + b"]"
     return b"".join([frame(b"43%d%b" % (number, rest)) for number in ids])
 
 
 def decode_events(packets: Sequence[bytes]) -> list[ReceivedEvent | None]:
-    """The events in text packets `42…` of the default namespace.
+    """Decode text packets `42…` of the default namespace.
 
-    None for one that is not just that, or can't be read: it goes to those who say what is wrong with it.
+    None stands for a packet that is anything else, or can't be read: python-socketio gets it, and says what is wrong.
     """
-    # orjson reads a whole number of over 64 bits as a float. It is looked for in all packets at once.
+    # orjson reads a whole number of over 64 bits as a float, so such numbers are looked for, in all packets at once.
     if _has_long_number(b" ".join(packets)):
         return [None if _has_long_number(packet) else _decoded(packet) for packet in packets]
     return [_decoded(packet) for packet in packets]
@@ -232,9 +235,9 @@ def _decoded(packet: bytes) -> ReceivedEvent | None:
 
 
 def polled(frames: Iterable[bytes]) -> Iterator[str]:
-    """The packets in these frames as a polling client gets them: text, attachments in base64.
+    """Yield the packets in these frames as a polling client gets them: text, attachments in base64.
 
-    Frames that are a WebSocket's own affair are left out.
+    Frames that only a WebSocket needs, such as close frames, are left out.
     """
     for data in frames:
         for opcode, start, end in frames_in(data):

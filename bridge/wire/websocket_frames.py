@@ -1,7 +1,7 @@
-"""WebSocket frames (RFC 6455): the bytes of one client as messages, packets as frames. Sans-IO.
+"""Read a client's bytes as WebSocket messages, and write packets as WebSocket frames (RFC 6455). Sans-IO.
 
-What a client sends is masked; what it is sent is not, so that the same bytes are right for every
-client. Extensions are declined, so the reserved bits are 0. Must not know what is in a message.
+A client masks what it sends; a server does not, so the same bytes are right for every client.
+Extensions are declined, so the reserved bits are 0. Must not know what is in a message.
 
 Use: `FrameReader(1 << 20).feed(data)` -> [(TEXT, b"2"), …]; `frame(b"3")` -> b"\\x81\\x013".
 """
@@ -36,7 +36,7 @@ PROTOCOL_ERROR, NOT_UTF8, POLICY_VIOLATION, TOO_BIG = 1002, 1007, 1008, 1009  # 
 
 
 class WebSocketError(BridgeError):
-    """Bytes that are no WebSocket frame. `status`: the close code; `messages`: complete before them."""
+    """Bytes that are no WebSocket frame. `status`: the close code; `messages`: those complete before the bytes."""
 
     code = "bad-frame"
 
@@ -46,7 +46,7 @@ class WebSocketError(BridgeError):
 
 
 class FrameReader:
-    """One client's bytes in, messages out, as (opcode, payload): TEXT, BINARY, CLOSE, PING or PONG.
+    """Turns one client's bytes into messages, (opcode, payload): TEXT, BINARY, CLOSE, PING or PONG.
 
     `limit`: bytes of one message. A reader that holds nothing (`idle`) can be thrown away.
     """
@@ -55,20 +55,20 @@ class FrameReader:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._held = bytearray()  # of a frame that is not all here
+        self._held = bytearray()  # the part of an incomplete frame that has come
         self._need = 0
-        self._parts: bytearray | None = None  # of a message in fragments
+        self._parts: bytearray | None = None  # the fragments so far of a message
         self._kind = self._fragments = 0
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way."""
+        """Whether no frame or message is incomplete."""
         return not self._held and self._parts is None
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """The messages that these bytes completed, whatever the chunking.
+        """Return the messages that these bytes completed; the bytes may be cut anywhere.
 
-        Raises WebSocketError, and then the reader is used up.
+        Raises WebSocketError; the reader must not be used after that.
         """
         if self._held:
             self._held += data
@@ -86,11 +86,11 @@ class FrameReader:
         return messages
 
     def _frames(self, data: bytes, messages: list[tuple[int, bytes]]) -> int:
-        """Take all whole frames; where the first one begins that is not whole."""
+        """Take all complete frames. Return where the first incomplete one begins."""
         at, end = 0, len(data)
         while end - at >= 2:
             second = data[at + 1]
-            # Nearly every frame is this one: a whole short text, masked.
+            # Nearly every frame is of this kind: a complete short text, masked.
             if data[at] == 0x81 and 128 <= second < 254 and self._parts is None:
                 start = at + 6
                 stop = start + second - 128
@@ -109,7 +109,7 @@ class FrameReader:
         return at
 
     def _any(self, data: bytes, at: int, end: int, messages: list[tuple[int, bytes]]) -> int:
-        """Any frame; where it ends, or `at` if it is not all here."""
+        """Take a frame of any kind. Return where it ends, or `at` if it is incomplete."""
         first, second = data[at], data[at + 1]
         opcode, length = first & 0x0F, second & 0x7F
         self._check_head(first, second, opcode)
@@ -157,7 +157,7 @@ class FrameReader:
             self._parts, self._kind, self._fragments = bytearray(), opcode, 0
         self._parts += payload
         self._fragments += 1
-        if self._fragments > self._limit:  # empty ones would go on for ever
+        if self._fragments > self._limit:  # else empty ones could go on for ever
             raise WebSocketError(TOO_BIG, "a message has too many fragments")
         if final:
             messages.append((self._kind, bytes(self._parts)))
@@ -165,7 +165,7 @@ class FrameReader:
 
 
 def head(length: int, opcode: int = TEXT) -> bytes:
-    """What stands before the payload of an unmasked frame."""
+    """Return the header of an unmasked frame."""
     if length <= _LARGEST_SHORT:
         return bytes((_FINAL | opcode, length))
     if length <= _LARGEST_MIDDLE:
@@ -174,17 +174,17 @@ def head(length: int, opcode: int = TEXT) -> bytes:
 
 
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:
-    """One unmasked frame."""
+    """Return an unmasked frame."""
     return head(len(payload), opcode) + payload
 
 
 def close_frame(status: int, reason: str = "") -> bytes:
-    """The frame that ends a WebSocket."""
+    """Return the close frame with this status."""
     return frame(struct.pack("!H", status) + reason.encode()[: _LARGEST_CONTROL - 2], CLOSE)
 
 
 def close_answer(payload: bytes) -> bytes:
-    """The frame that answers a close frame with this payload (RFC 6455, sections 5.5.1 and 7.4)."""
+    """Return the answer to a close frame with this payload (RFC 6455, sections 5.5.1 and 7.4)."""
     if not payload:
         return frame(b"", CLOSE)
     status = int.from_bytes(payload[:2], "big")
@@ -197,7 +197,7 @@ def close_answer(payload: bytes) -> bytes:
 
 
 def frames_in(data: bytes | memoryview, at: int = 0) -> Iterator[tuple[int, int, int]]:
-    """The frames of our own making in `data`, from one's beginning on: (opcode, payload's start, its end)."""
+    """Yield the frames in `data` that we made, from the one at `at` on: (opcode, payload's start, its end)."""
     while at < len(data):
         opcode, length = data[at] & 0x0F, data[at + 1]
         start = at + 2
@@ -210,7 +210,7 @@ def frames_in(data: bytes | memoryview, at: int = 0) -> Iterator[tuple[int, int,
 
 
 def messages_in(data: bytes | memoryview) -> Iterator[tuple[int, int]]:
-    """The messages in frames of our own making, as (start, end): a text frame with the binary ones after it."""
+    """Yield (start, end) of each message in frames that we made: a text frame with the binary ones after it."""
     start = end = 0
     for opcode, _, stop in frames_in(data):
         if opcode == TEXT and end:

@@ -1,1 +1,1 @@
-"""What the bytes of a server look like, and the framing that fits. Sans-IO."""
+"""Recognise what a server's bytes look like, and the framing that fits. Sans-IO."""

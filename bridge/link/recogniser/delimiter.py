@@ -1,6 +1,6 @@
-"""Streams of text whose frames end with a delimiter, where no JSON in them says so.
+"""Recognise the delimiter in a stream of text that is no JSON.
 
-Control characters tell: text has none but white space, so those that are there were put there. Punctuation tells
+A control character is good evidence: text has none but white space, so somebody put it there. Punctuation is evidence
 only where it is the only one of its kind. Must not know JSON, nor lengths before frames.
 
 Use: `delimited(b"move 1 2\\nmove 3 4\\n")` -> a Guess with the framing `\\n`.
@@ -16,12 +16,12 @@ from bridge.link.recogniser.guess import Guess, spec_of, visible
 
 __all__ = ["delimited"]
 
-_LOOKED_AT = 16 * 1024  # bytes; what has no delimiter in so much text is not what it is for
+_LOOKED_AT = 16 * 1024  # bytes; a stream without a delimiter in so much text has none
 
-_ENDINGS = b"\0\x1e\x04\x03\x17\x1d\x1c\x1f\x0c\n\r\x01\x02\x05\x06\x07\x08\x0b\t"  # those that end more first
+_ENDINGS = b"\0\x1e\x04\x03\x17\x1d\x1c\x1f\x0c\n\r\x01\x02\x05\x06\x07\x08\x0b\t"  # the longest ending first
 _PUNCTUATION = frozenset(b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
-_PLAIN = frozenset(b",.:-_=/()'\"?+<>[]{}")  # what prose, numbers and addresses have anyway
-_SEPARATORS = frozenset(b"\x1c\x1d\x1e\x1f")  # ASCII's own, for parts of parts
+_PLAIN = frozenset(b",.:-_=/()'\"?+<>[]{}")  # common in prose, numbers and addresses
+_SEPARATORS = frozenset(b"\x1c\x1d\x1e\x1f")  # ASCII's separators, which may also divide a frame into fields
 _USUAL = (b"\n", b"\0", b"\x1e", b"\x04", b"\x03", b"\x17")
 _STRONG, _WEAK = b"~|^", b";#$!"
 _WORD = re.compile(
@@ -33,7 +33,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/=_\r-]+")
 
 
 def delimited(data: bytes) -> Guess | None:
-    """The delimiter of a stream of text, if it can be told."""
+    """Guess the delimiter of a stream of text; None if nothing speaks for one."""
     data = data[:_LOOKED_AT]
     controls = [byte for byte in set(data) if byte < 0x20 or byte == 0x7F]
     if not _is_text(data, controls) or _is_junk(data):
@@ -46,19 +46,19 @@ def delimited(data: bytes) -> Guess | None:
 
 
 def _is_text(data: bytes, controls: list[int]) -> bool:
-    """Whether nearly all of it is letters, and only few are what text does not have."""
+    """Tell whether the data is text with only few control characters."""
     letters = sum(data.count(byte) for byte in controls if byte not in b"\t\r\n")
     return 3 * letters <= len(data) and (is_utf_8(data) or _is_latin(data))
 
 
 def _is_latin(data: bytes) -> bool:
-    """Latin-1: some letters over 0x9f among many of ASCII."""
+    """Tell whether the data is Latin-1: some letters over 0x9f among many of ASCII."""
     high = data.translate(None, bytes(range(0x80)))
     return 4 * len(high) <= len(data) and min(high, default=0xFF) >= 0xA0
 
 
 def _is_junk(data: bytes) -> bool:
-    """Whether punctuation is as frequent as letters, as where printable characters are random."""
+    """Tell whether the data is random printable characters: punctuation is then as frequent as letters."""
     counts = _marks_in(data)
     return len(counts) >= 10 and 5 * sum(counts.values()) > len(data) and max(counts.values()) < 0.3 * counts.total()
 
@@ -68,7 +68,7 @@ def _marks_in(data: bytes) -> Counter[int]:
 
 
 def _marked(data: bytes) -> Guess | None:
-    """Frames between a control character and others: STX and ETX, MLLP."""
+    """Recognise frames between a start and an end mark: STX and ETX, MLLP."""
     start = data[:1]
     if start[0] >= 0x20 or start in b"\t\r\n\0":
         return None
@@ -83,7 +83,7 @@ def _marked(data: bytes) -> Guess | None:
 
 
 def _ended_by_control(data: bytes, controls: list[int]) -> Guess | None:
-    """The control character that ends frames; with what always stands beside it."""
+    """Guess the control character that ends frames, together with what always stands beside it."""
     for byte in _ENDINGS:
         if byte not in controls:
             continue
@@ -94,7 +94,7 @@ def _ended_by_control(data: bytes, controls: list[int]) -> Guess | None:
             return None
         others = set(controls) - set(b"\t\n\r") - set(ending) - _SEPARATORS
         if others or ending * 2 in data.replace(b"\n\n", b""):
-            return None  # as in lengths before frames
+            return None  # lengths before frames look like that
         ending = _widened(data, ending)
         if ending == b"\n" and data.count(ending) == 1 and _WORD.search(data, max(0, len(data) - 10)):
             return None
@@ -104,13 +104,13 @@ def _ended_by_control(data: bytes, controls: list[int]) -> Guess | None:
 
 
 def _enough(data: bytes, ending: bytes) -> bool:
-    """Twice, or once where nothing follows it; more of those that are seldom meant so, or part columns."""
+    """Tell whether the ending occurs often enough: twice, or once at the very end; unusual ones five times."""
     count, usual = data.count(ending), ending in _USUAL
     return count >= (2 if usual or ending == b"\r" else 5) or (count == 1 and data.endswith(ending) and usual)
 
 
 def _widened(data: bytes, ending: bytes) -> bytes:
-    """With what stands before or after each one: `~\\n`, `\\0\\n`, `END\\r\\n`."""
+    """Extend the ending by what stands before or after each one: `~\\n`, `\\0\\n`, `END\\r\\n`."""
     after = b"\n"
     if ending != after and after in data and data.count(ending + after) == data.count(after) >= data.count(ending) - 1:
         return ending + after
@@ -129,14 +129,14 @@ def _only_there(word: bytes, frames: list[bytes]) -> bool:
 
 
 def _is_base64(data: bytes) -> bool:
-    """Lines of one length that hold base64 alone, which were broken for show."""
+    """Tell whether the lines are base64 that was broken into lines of one length."""
     lines = data.split(b"\n")
     length = len(lines[0].rstrip(b"\r"))
     return length in _BASE64_LINES and all(_BASE64.fullmatch(line) for line in lines if line)
 
 
 def _ended_by_word(data: bytes) -> Guess | None:
-    """A word such as `END`, or doubled punctuation, at least three times."""
+    """Guess an ending that is a word such as `END`, or doubled punctuation; it has to occur three times."""
     found = _WORD.search(data, 0, 4096)
     if found is None or data.count(found[1]) < 3 or data.startswith(found[1]):
         return None
@@ -147,7 +147,7 @@ def _ended_by_word(data: bytes) -> Guess | None:
 
 
 def _ended_by_punctuation(data: bytes) -> Guess | None:
-    """A mark that text has seldom, if it is there several times and no other is."""
+    """Guess an ending that is a rare mark, if it occurs several times and no other rare mark does."""
     counts = _marks_in(data)
     strong = [byte for byte in _STRONG if counts[byte]]
     chosen = strong or [byte for byte in _WEAK if counts[byte]]
@@ -158,11 +158,11 @@ def _ended_by_punctuation(data: bytes) -> Guess | None:
     if counts[chosen[0]] < enough or data.startswith(mark) or mark + mark in data or not _is_alone(data, mark):
         return None
     if not strong and (mark + b" " in data or not data.endswith(mark)):
-        return None  # as in prose
+        return None  # prose has such marks, too
     return Guess("framing", f"text with {spec_of(mark)} after each frame", spec_of(mark))
 
 
 def _is_alone(data: bytes, mark: bytes) -> bool:
-    """Whether nearly no other mark is there that might be the delimiter as well."""
+    """Tell whether almost no other mark occurs that might be the delimiter as well."""
     others = set(data.replace(mark, b"")) & _PUNCTUATION - _PLAIN
     return len(others) <= 1 and len(data.replace(mark, b"")) >= 2 * data.count(mark)

@@ -1,4 +1,4 @@
-"""Text that is not in UTF-8.
+"""Recognise text that is not UTF-8.
 
 Must not know framings.
 
@@ -13,7 +13,7 @@ __all__ = ["MARK", "encoding", "is_utf_8"]
 
 MARK = b"\xef\xbb\xbf"  # UTF-8's byte order mark
 
-_FEWEST = 16  # bytes that have to be there: two of eight may be zero by chance
+_FEWEST = 16  # bytes that are needed: with eight, two may be zero by chance
 _MARKS = [
     (b"\xff\xfe\0\0", "UTF-32 (little-endian)"),
     (b"\0\0\xfe\xff", "UTF-32 (big-endian)"),
@@ -24,7 +24,7 @@ _PRINTABLE = frozenset((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
 
 
 def encoding(data: bytes) -> Guess | None:
-    """The encoding, where the zeros between the letters, or a mark at the start, tell it."""
+    """Guess the encoding, from a mark at the start or from the zeros between the letters."""
     name = _marked(data) or _wide(data[:2048])
     return Guess("encoding", f"text in {name}, where the bridge reads UTF-8") if name else None
 
@@ -37,7 +37,7 @@ def _marked(data: bytes) -> str:
 
 
 def _mostly(data: bytes, width: int, name: str) -> bool:
-    """Whether at least half of the letters are Latin ones: what is binary may begin with such a mark, too."""
+    """Tell whether at least half of the characters are Latin letters: binary data may begin with such a mark, too."""
     low = data[width - 1 :: width] if "big" in name else data[::width]
     high = data[::width] if "big" in name else data[width - 1 :: width]
     return len(low) >= 1 and 2 * high.count(0) >= len(high) and 2 * sum(b in _PRINTABLE for b in low) >= len(low)
@@ -60,7 +60,7 @@ def _all(data: bytes, wanted: frozenset[int]) -> bool:
 
 
 def is_utf_8(data: bytes) -> bool:
-    """Whether it is UTF-8, but for a character that the end cuts off."""
+    """Tell whether the bytes are UTF-8, except for a character that the end cuts off."""
     try:
         data.decode()
     except UnicodeDecodeError as error:

@@ -1,6 +1,6 @@
-"""Streams of JSON values: what stands between them is the framing, whatever it is.
+"""Recognise what separates the values in a stream of JSON.
 
-A value says itself where it ends, so the delimiter need not be among those that are tried. Must not know
+A value shows by itself where it ends, so any delimiter can be found, not only known ones. Must not know
 protocols, nor lengths before frames.
 
 Use: `json_stream(b'{"a":1}\\n{"a":2}\\n')` -> a Guess with the framing `\\n`.
@@ -19,7 +19,7 @@ from bridge.link.recogniser.guess import Guess, spec_of, visible
 __all__ = ["is_json", "is_structured", "is_value", "json_stream"]
 
 _MOST_VALUES = 500
-_LONGEST_GAP = 32  # bytes; a delimiter is shorter, and what is longer is content
+_LONGEST_GAP = 32  # bytes; no delimiter is longer, so a longer gap is content
 _FAILURES = 8  # brackets that may be part of a gap, as in the delimiter `[END]`
 _BLANK = b" \t\r\n"
 _BRACKET = re.compile(r"[{\[]")
@@ -28,7 +28,10 @@ _DECODER = json.JSONDecoder(strict=False)
 
 @dataclass(slots=True)
 class _Values:
-    """The values of a stream, the gap before each, and what follows the last one; `more`: one more has begun."""
+    """The complete values of a stream, the gap before each, and the bytes after the last.
+
+    `more`: another value has begun.
+    """
 
     whole: list[bytes]
     gaps: list[bytes]
@@ -37,7 +40,7 @@ class _Values:
 
 
 def json_stream(data: bytes) -> Guess | None:
-    """What parts the objects and arrays of a stream, if it is one."""
+    """Guess what separates the objects and arrays of a stream; None if it is no such stream."""
     found = _values(data)
     if found is None or not found.whole:
         return None
@@ -49,23 +52,23 @@ def json_stream(data: bytes) -> Guess | None:
         spec = spec_of(delimiter)
         return Guess("framing", f"JSON with {spec} after each value", spec, json=True)
     if (found.tail and not found.more and len(found.whole) == 1) or not _fits("json", data, found.whole):
-        return None  # the beginning of a delimiter, of which no more has come
+        return None  # perhaps the beginning of a delimiter whose rest has not come yet
     return Guess("framing", "JSON values with no delimiter between them", "json", json=True)
 
 
 def is_json(data: bytes) -> bool:
-    """Whether there is nothing in it but values, the last of which may be cut off, and white space."""
+    """Tell whether the data is only values and white space; the last value may be cut off."""
     found = _values(data)
     return found is not None and not b"".join([*found.gaps, found.tail]).strip(_BLANK)
 
 
 def is_structured(frame: bytes) -> bool:
-    """Whether it is one object or array, whole."""
+    """Tell whether the frame is exactly one object or array."""
     return frame[:1] in (b"{", b"[") and is_value(frame)
 
 
 def is_value(frame: bytes) -> bool:
-    """Whether it is one value, whole."""
+    """Tell whether the frame is exactly one value."""
     try:
         json.loads(frame)
     except (ValueError, RecursionError):
@@ -74,7 +77,7 @@ def is_value(frame: bytes) -> bool:
 
 
 def _values(data: bytes) -> _Values | None:
-    """Every value that is whole; None if there is something in the stream that is neither value nor gap."""
+    """Find every complete value; None if something in the stream is neither a value nor a gap."""
     text = data.decode("latin-1")  # a character is a byte, so places are the same
     found, at, search, failures = _Values([], []), 0, 0, 0
     while len(found.whole) < _MOST_VALUES:
@@ -105,14 +108,14 @@ def _values(data: bytes) -> _Values | None:
 
 
 def _is_cut(error: ValueError, end: int) -> bool:
-    """Whether it is the end of the stream that the parser stumbled over, and more of the value is to come."""
+    """Tell whether the parser only met the end of the stream, so that the value may go on."""
     if not isinstance(error, json.JSONDecodeError):
         return False
     return error.msg.startswith("Unterminated string") or error.pos >= end - 10
 
 
 def _delimiter(data: bytes, found: _Values) -> bytes | None:
-    """What ends each value: the same bytes each time, or the line feed, or one byte, that is in each gap."""
+    """Find what ends each value: the same bytes each time, or a line feed or another byte that is in each gap."""
     gaps = found.gaps[1:]
     if not gaps:
         gaps = [found.tail] if found.tail and (found.more or _is_whole(found.tail)) else []
@@ -134,12 +137,12 @@ def _delimiter(data: bytes, found: _Values) -> bytes | None:
 
 
 def _is_whole(tail: bytes) -> bool:
-    """Whether what follows the only value so far is a delimiter, and not the beginning of a longer one."""
+    """Tell whether the bytes after the only value are a complete delimiter, not the beginning of a longer one."""
     return tail == b"\r\n" or (len(tail) == 1 and tail != b"\r")
 
 
 def _fits(spec: str, data: bytes, whole: list[bytes]) -> bool:
-    """Whether the framing makes just these frames of the stream."""
+    """Tell whether the framing cuts the stream into exactly these frames."""
     decoder = framing_in(spec, len(data) + 1)
     try:
         frames = [frame.strip(_BLANK) for frame in decoder.feed(data)]
@@ -150,7 +153,7 @@ def _fits(spec: str, data: bytes, whole: list[bytes]) -> bool:
 
 
 def _marks(found: _Values, start: bytes) -> Guess | None:
-    """Values that have something before them as well as after them."""
+    """Recognise values that stand between a start and an end mark."""
     if start[0] >= 0x20 and start[:1] not in (b"<", b"("):
         return None
     gaps = found.gaps[1:] or [found.tail + start]

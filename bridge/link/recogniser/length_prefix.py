@@ -1,8 +1,8 @@
-"""Streams whose frames have their length before them: of fixed width, netstrings, varints.
+"""Recognise streams whose frames have their length before them: of fixed width, netstrings, varints.
 
-Almost any bytes are a length, so that the lengths lead from one frame to the next does not say enough by itself.
-What is in the frames does: JSON, text without control characters, protobuf. Where it does not, as frames are binary,
-it is counted how improbable the walk would be for random bytes. Must not know delimiters.
+Almost any bytes are a length, so it is no proof that the lengths lead from one frame to the next. The content of the
+frames is better evidence: JSON, text without control characters, protobuf. For other binary frames, the probability
+that random bytes would lead through as many frames decides. Must not know delimiters.
 
 Use: `counted(b"\\0\\0\\0\\x05hello\\0\\0\\0\\x02ok")` -> a Guess with the framing `length:4be`.
 """
@@ -21,9 +21,9 @@ __all__ = ["counted"]
 
 _MOST_FRAMES = 1000
 _LONGEST = 16 << 20  # bytes; a length over this is none
-_SURE = 12.0  # bits: that chance made it is less probable than 1 in 4,000, beside what the frames hold
-_SURE_OF_BINARY = 32.0  # where nothing but the lengths speaks for it
-_ZEROS = 5  # of so many bytes of what is binary one may be zero
+_SURE = 12.0  # bits of evidence, a chance of less than 1 in 4,000, if the content of the frames speaks for it too
+_SURE_OF_BINARY = 32.0  # bits of evidence that are needed if only the lengths speak for it
+_ZEROS = 5  # at most one in so many bytes of binary frames may be zero
 _NO_TEXT = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _Header = tuple[int, int]  # where the frame starts, and its size
@@ -32,17 +32,17 @@ _Reads = Callable[[bytes, int], _Header | None]
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One way to write a length. `framing` None: the bridge does not have it."""
+    """One way to write a length. `framing` None: the bridge has no such framing."""
 
     framing: str | None
     looks: str
     read: _Reads
-    width: int  # bytes of a length; 1 for those of one or more
+    width: int  # bytes of a length; 1 for varints
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """The frames that the lengths lead through, whole ones, and the headers before them."""
+    """The complete frames that the lengths lead through, and the headers before them."""
 
     frames: list[bytes]
     headers: list[bytes]
@@ -50,7 +50,7 @@ class _Walk:
 
 
 def counted(data: bytes) -> Guess | None:
-    """The lengths that a stream has before its frames, if it has any that can be told."""
+    """Guess the kind of lengths before the frames of a stream; None if nothing speaks for one."""
     for framing, looks, pattern, after in _WRITTEN:
         if _written(pattern, after, data):
             return Guess("framing", looks, framing)
@@ -66,7 +66,7 @@ def counted(data: bytes) -> Guess | None:
 
 
 def _walk(kind: _Kind, data: bytes) -> _Walk | None:
-    """From length to length to the end; None where it leads nowhere."""
+    """Follow the lengths from frame to frame to the end; None if they lead nowhere."""
     frames, headers, at = list[bytes](), list[bytes](), 0
     while at < len(data) and len(frames) < _MOST_FRAMES:
         header = kind.read(data, at)
@@ -85,19 +85,19 @@ def _walk(kind: _Kind, data: bytes) -> _Walk | None:
 
 
 def _convinces(kind: _Kind, walk: _Walk, size: int) -> tuple[float, bool]:
-    """How many bits speak for it, 0 if too few, and whether its frames are JSON."""
+    """Return the bits of evidence, 0 if they are too few, and whether the frames are JSON."""
     full = [frame for frame in walk.frames if frame]
     if kind.framing is None and len(full) < 2:
-        return 0.0, False  # the end of what has come is the end of a frame by chance
+        return 0.0, False  # one frame may end with the data by chance
     if all(map(is_structured, full)):
         return 1000.0 + 20 * len(full) + kind.width, True
     if not any(map(_NO_TEXT.search, full)) and all(map(_is_text, full)):
         bits = _bits_of_text(kind, walk, size)
         return (bits if bits >= _SURE else 0.0), False
     if kind.framing is None or len(set(full)) < max(3, len(full) // 4):
-        return 0.0, False  # what is binary and repeats itself fits many lengths
+        return 0.0, False  # binary data that repeats itself fits many kinds of lengths
     if _ZEROS * sum([frame.count(0) for frame in full]) > size:
-        return 0.0, False  # numbers, each of which may be a length
+        return 0.0, False  # small numbers, each of which could be a length
     bits = _bits_of_lengths(kind.width, walk, size)
     if all(map(_is_protobuf, full)):
         bits += sum([min(8.0, len(frame)) for frame in full]) / 2
@@ -106,7 +106,7 @@ def _convinces(kind: _Kind, walk: _Walk, size: int) -> tuple[float, bool]:
 
 
 def _bits_of_text(kind: _Kind, walk: _Walk, size: int) -> float:
-    """Text has no control characters but those in the lengths: each of these is just where a length has to be."""
+    """Return the bits of evidence for text frames: control characters occur, but only where lengths have to be."""
     telling = sum([len(_NO_TEXT.findall(header)) for header in walk.headers])
     if kind.width > 1 and telling < len(walk.headers):
         return 0.0
@@ -115,8 +115,10 @@ def _bits_of_text(kind: _Kind, walk: _Walk, size: int) -> float:
 
 
 def _bits_of_lengths(width: int, walk: _Walk, size: int) -> float:
-    """How improbable it is that random lengths lead through so many frames in so many bytes: their sum would have to
-    be as small, of which the probability is (size / 256**width)**n / n!."""
+    """Return how improbable it is, in bits, that random lengths lead through so many frames in so many bytes.
+
+    Their sum has to be that small; the probability of that is (size / 256**width)**n / n!.
+    """
     count = sum([1 for frame in walk.frames if frame])
     return count * (8.0 * width - math.log2(size)) + math.lgamma(count + 1) / math.log(2)
 
@@ -130,7 +132,7 @@ def _is_text(frame: bytes) -> bool:
 
 
 def _is_protobuf(frame: bytes) -> bool:
-    """Whether the bytes are fields of protobuf's wire format, to the last one."""
+    """Tell whether the frame consists of fields of protobuf's wire format, to the last byte."""
     at = 0
     while at < len(frame):
         tag = _varint(frame, at)
@@ -150,7 +152,7 @@ def _is_protobuf(frame: bytes) -> bool:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int] | None:
-    """Where the varint at `at` ends, and its value; None if it does not end."""
+    """Return where the varint at `at` ends, and its value; None if it does not end."""
     value = 0
     for index, byte in enumerate(data[at : at + 10]):
         value |= (byte & 0x7F) << (7 * index)
@@ -185,7 +187,7 @@ def _fixed(width: int, order: str, counts_itself: bool) -> _Kind:
 
 
 def _kinds() -> Iterator[_Kind]:
-    """Of two that fit alike, the first one is taken."""
+    """Yield the kinds of lengths. Of two that fit equally well, the first one is taken."""
     for width in (8, 4, 2, 3):
         for order in ("be", "le"):
             yield from (_fixed(width, order, itself) for itself in (False, True))
@@ -202,7 +204,7 @@ _FIELD = rb"[\w-]+: ?[^\r\n]{0,200}\r?\n"
 _HEADERS = re.compile(rb"(?:%b){0,5}?(?i:content-length): ?(\d{1,8})\r?\n(?:%b){0,5}?\r?\n" % (_FIELD, _FIELD))
 _HALF_A_HEADER = re.compile(rb"\d{0,8}\Z|(?:%b){0,5}[\w-]{0,30}(?:: ?[^\r\n]{0,200})?\r?\Z" % _FIELD)
 
-#: Lengths that are written in digits: the framing, in words, what stands before a frame, and after it.
+#: Lengths that are written in digits: (the framing, in words, the header before a frame, the bytes after it).
 _WRITTEN: list[tuple[str | None, str, re.Pattern[bytes], bytes]] = [
     ("netstring", "netstrings: digits, a colon, the frame, a comma", _NETSTRING, b","),
     (None, "octet counting (RFC 6587): digits, a space, the frame", _OCTETS, b""),
@@ -211,7 +213,7 @@ _WRITTEN: list[tuple[str | None, str, re.Pattern[bytes], bytes]] = [
 
 
 def _written(pattern: re.Pattern[bytes], after: bytes, data: bytes) -> bool:
-    """Whether frames whose lengths are in digits follow one another to the end."""
+    """Tell whether frames with lengths in digits follow one another to the end."""
     frames, at = list[bytes](), 0
     while at < len(data) and len(frames) < _MOST_FRAMES:
         header = pattern.match(data, at)
@@ -226,7 +228,7 @@ def _written(pattern: re.Pattern[bytes], after: bytes, data: bytes) -> bool:
             return False
         frames.append(data[header.end() : end])
         at = end + len(after)
-    if pattern is _OCTETS:  # two numbers with a space between are that, too
+    if pattern is _OCTETS:  # two numbers with a space between look the same
         return len(frames) >= 3 and any(map(_HAS_LETTERS.search, frames))
     return any(len(frame) > 1 for frame in frames)
 

@@ -1,7 +1,7 @@
-"""Servers that speak some other protocol, told by how they begin.
+"""Recognise servers that speak some other protocol by how they begin.
 
-Each pattern is what the protocol's own document says that its server begins with, or answers to what it can't read.
-Only the beginning is looked at. Must not know framings.
+Each pattern is the beginning that the protocol's own document prescribes for its server, or the answer to what the
+server can't read. Only the beginning is looked at. Must not know framings.
 
 Use: `protocol(b"HTTP/1.1 400 Bad Request\\r\\n")` -> a Guess with the code `http`.
 """
@@ -52,7 +52,7 @@ _KNOWN = [(code, looks, re.compile(pattern, re.DOTALL)) for code, looks, pattern
 
 
 def protocol(data: bytes) -> Guess | None:
-    """The protocol that a stream begins with, if it is one of those that are known."""
+    """Guess the protocol from the beginning of a stream; None if it is none of the known ones."""
     head = data[:_LOOKED_AT]
     for code, looks, pattern in _KNOWN:
         if pattern.match(head):

@@ -1,9 +1,9 @@
-"""What the first bytes of a stream look like, and the setting that fits. Sans-IO.
+"""Recognise what the first bytes of a stream look like, and the framing that fits. Sans-IO.
 
-Rather nothing than something wrong: what is said with confidence is followed. It looks at 64 KiB at most, and at
-each of them a bounded number of times. Must not know sockets, nor which setting is in use.
+No guess is better than a wrong one, because people follow it. At most 64 KiB are looked at, each byte a bounded
+number of times. Must not know sockets, nor which setting is in use.
 
-Use: `recognise(b'{"a":1}\\n{"a":2}\\n')` -> a Guess whose framing is `\\n`, or None: it can't be told.
+Use: `recognise(b'{"a":1}\\n{"a":2}\\n')` -> a Guess whose framing is `\\n`, or None if it can't be told.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOOKED_AT = 64 * 1024  # bytes
 
 
 def recognise(data: bytes) -> Guess | None:
-    """The protocol, encoding or framing of a stream that begins with these bytes; its end may be cut off."""
+    """Guess the protocol, encoding or framing of a stream that begins with these bytes, cut anywhere."""
     data = data[:LOOKED_AT].removeprefix(MARK)
     if not data:
         return None
