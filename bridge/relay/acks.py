@@ -1,4 +1,4 @@
-"""What became of clients' events, told to them: each ack exactly once, refusals counted and logged.
+"""Tell clients what became of their events: each ack exactly once, refusals counted and logged.
 
 Must not know how events are sent, nor what else may answer them.
 
@@ -19,18 +19,18 @@ __all__ = ["AckedEvent", "Acks", "AnswerAcks", "OnFate", "refusal"]
 AckedEvent = tuple[int | None, Sequence[Any]]
 #: Answers the events with these ack ids: {"ok": true, …} or {"ok": false, "error": code, "message": text}.
 AnswerAcks = Callable[[Sequence[int], dict[str, object]], None]
-#: Called once, when the fact is known: None for well, else why not.
+#: Called once, when the outcome is known: None for success, else the refusal.
 OnFate = Callable[[Refused | None], None]
 
 
 class Acks:
-    """Counts and words what is told."""
+    """Answers events, and counts them."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
 
     def sent(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks) -> OnFate:
-        """What to call when the fate of all of them is known. It keeps no arguments."""
+        """Return the function to call when the outcome of all these events is known. It keeps no arguments alive."""
         ids = [number for number, _ in events if number is not None]
         names = [data[0] for _, data in events]
 
@@ -43,12 +43,12 @@ class Acks:
         return done
 
     def ok(self, events: int, ids: Sequence[int], answer: AnswerAcks, **more: object) -> None:
-        """So many went well; those with these ack ids are told."""
+        """Count so many successful events, and acknowledge those with these ack ids."""
         self._counters.count("events_ok", events)
         answer(ids, {"ok": True, **more})
 
     def again(self, sid: str, name: object, ids: Sequence[int], answer: AnswerAcks, told: dict[str, object]) -> None:
-        """One more event is answered as another was."""
+        """Answer a repeated event as the first one was answered."""
         if told.get("ok") is True:
             self._counters.count("events_ok")
         else:
@@ -59,12 +59,12 @@ class Acks:
     def refused(
         self, sid: str, error: Refused, names: Sequence[object], ids: Sequence[int], answer: AnswerAcks
     ) -> None:
-        """The events of these names were refused."""
+        """Count the refusal of events with these names, and answer those with these ack ids."""
         for name in names:
             self._counters.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
         answer(ids, refusal(error))
 
 
 def refusal(error: Refused) -> dict[str, object]:
-    """The answer to an event that was refused."""
+    """Return the answer to an event that was refused."""
     return {"ok": False, "error": error.code, "message": error.message}

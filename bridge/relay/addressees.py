@@ -1,4 +1,4 @@
-"""Whom a message names: what it has under the user key, as names.
+"""Read the users that a message names under its user key.
 
 A string is a name, a number the name in its digits, null nobody in particular. Must not know who is there.
 
@@ -18,12 +18,15 @@ _NAMES = frozenset((str, int, float))  # by type(): True is no number here
 
 
 class BadKey(Exception):
-    """What stands under the user key is no name, nor a list of names."""
+    """The value under the user key is neither a name nor a list of names."""
 
 
 def names_in(users: object, exact: Callable[[], object]) -> tuple[str, ...] | None:
-    """The names, or None if it is as if the key were not there. `exact()`: the same with each number as a Decimal, for
-    of one with a point, or of more than 64 bits, only the nearest float is left. Raises BadKey."""
+    """Return the names in the value of the user key; None if it counts as no key. Raises BadKey.
+
+    `exact()`: returns the same value with Decimals for numbers; needed because a number with a point, or of more than
+    64 bits, has become the nearest float.
+    """
     if users is None:
         return None
     listed = users if isinstance(users, list) else [users]
@@ -37,7 +40,7 @@ def names_in(users: object, exact: Callable[[], object]) -> tuple[str, ...] | No
 
 
 def _digits(number: object) -> str:
-    """A number as a name: 7, 7.0 and 70e-1 are `7`, 1.50 is `1.5`. Raises BadKey for NaN and Infinity."""
+    """Write a number as a name: 7, 7.0 and 70e-1 are `7`, 1.50 is `1.5`. Raises BadKey for NaN and Infinity."""
     if isinstance(number, int):
         return str(number)
     if not isinstance(number, Decimal) or not number.is_finite():

@@ -1,4 +1,4 @@
-"""What a client came with, as hooks are shown it; socketio_server/request_view.py has it.
+"""Define how hooks see the request with which a client came; socketio_server/request_view.py makes it.
 
 Use: `def _visits(visit: ClientRequest) -> str: return visit.headers["User-Agent"]`.
 """
@@ -12,7 +12,7 @@ __all__ = ["ClientRequest"]
 
 
 class ClientRequest(Protocol):
-    """Of one client. `enter`, `leave`: around what may ask Flask for it."""
+    """The request of one client. `enter` and `leave` are called around a hook, which may ask Flask for the request."""
 
     @property
     def auth(self) -> Mapping[str, Any]: ...

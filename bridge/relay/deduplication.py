@@ -1,10 +1,10 @@
-"""Events that come twice: of those of one user with the same value in one field, the server gets one.
+"""Recognise repeated events: of one user's events with the same value in one field, the server gets one.
 
-The others are acked as it was, while it is under way when it is. One that was refused is forgotten, so that it may be
-tried again. State and a clock, no I/O. Must not know how events are sent.
+The others are acknowledged as that one was; while it is under way, they wait for its ack. One that was refused is
+forgotten, so that it may be tried again. State and a clock, no I/O. Must not know how events are sent.
 
-Use: `first = once.take("ann", value, told)`; None: there was one, and `told` is given its answer; else the event is to
-be sent, and `first.settle(answer)` to be called when its fate is known.
+Use: `first = once.take("ann", value, told)`. If it is None, there was one before, and `told` is given its answer;
+otherwise send the event, and call `first.settle(answer)` when its outcome is known.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ __all__ = ["MOST", "MOST_OF_USER", "Deduplication", "First", "WrapOnFate"]
 
 MOST_OF_USER = 10_000  # values of one user: 80 a second for two minutes
 MOST = 500_000  # values in all, some 150 MB
-MOST_WAITING = 1_000  # events of one user that wait for the fate of others: as many as may wait for answers
-SIZE_OF_USER, SIZE = 1 << 20, 64 << 20  # bytes of answers that are more than ok
+MOST_WAITING = 1_000  # repeated events of one user that wait: as many as may wait for answers
+SIZE_OF_USER, SIZE = 1 << 20, 64 << 20  # bytes of answers that have more in them than ok
 
-_LONGEST = 31  # bytes of a value that is kept as it is; of a longer one there is a digest, of 32
+_LONGEST = 31  # bytes of a value that is kept as it is; a longer one is kept as a digest of 32 bytes
 
-#: An answer as the client is given it.
+#: An answer as the client gets it.
 AckAnswer = dict[str, object]
 OnTold = Callable[[AckAnswer], None]
-#: Makes of what is called when the fate of an event is known what else is called then.
+#: Wraps the function that is called when an event's outcome is known.
 WrapOnFate = Callable[[OnFate], OnFate]
 
 
 @dataclass(slots=True, eq=False)
 class _Event:
-    """`answer` None: it is under way, and `waiting` are to be told."""
+    """A first event. `answer` None: it is under way, and the functions in `waiting` are to be told."""
 
     answer: AckAnswer | None = None
     size: int = 0
@@ -55,23 +55,23 @@ class _User:
 
 
 class First:
-    """The one event of several that is sent."""
+    """The one event of several that is sent to the server."""
 
     def __init__(self, once: Deduplication, user: str, value: bytes, event: _Event) -> None:
         self._once, self._user, self._value, self._event = once, user, value, event
 
     def settle(self, answer: AckAnswer) -> None:
-        """What became of it; to be called once."""
+        """Answer the repeated events as this one was answered. To be called once."""
         for told in self._once._settle(self._user, self._value, self._event, answer):
             told(answer)
 
     def told_by(self, number: int | None, answer: AnswerAcks) -> tuple[AnswerAcks, WrapOnFate | None]:
-        """How it is settled: by its ack, which may come later than it is sent, or without one by that it is sent."""
+        """Decide what settles the event: its ack, which may come after sending, or without an ack its being sent."""
         return (answer, _settling(self)) if number is None else (_answering(self, answer), None)
 
 
 def _answering(first: First, answer: AnswerAcks) -> AnswerAcks:
-    """The same answer, which is the fate of the event, too."""
+    """Return a function that answers, and settles the event by that answer."""
 
     def answered(ids: Sequence[int], told: AckAnswer) -> None:
         answer(ids, told)
@@ -81,7 +81,7 @@ def _answering(first: First, answer: AnswerAcks) -> AnswerAcks:
 
 
 def _settling(first: First) -> WrapOnFate:
-    """Makes of what is called when the event is with the server what settles its fate, too."""
+    """Return a wrapper: when the event is with the server, that settles it, too."""
 
     def both(done: OnFate) -> OnFate:
         def told(error: Refused | None) -> None:
@@ -119,7 +119,7 @@ class Deduplication:
         return None
 
     def take(self, user: str, value: bytes, told: OnTold) -> First | None:
-        """The event is the first, or None: `told` is given the answer of the first, now or later. Raises Refused."""
+        """Return First for a first event; else None, and `told` gets the answer, now or later. Raises Refused."""
         with self._lock:
             self._expire()
             its = self._users.get(user)
@@ -142,21 +142,21 @@ class Deduplication:
             self._drop(user, next(iter(its.events)))
         while self._count >= MOST and self._settled:
             self._forget_oldest()
-        # It may have been the last of its user, who then is not known any more.
+        # The user may have been forgotten with its last event.
         its = self._users.setdefault(user, its)
         its.events[value] = event = _Event()
         self._count += 1
         return First(self, user, value, event)
 
     def _settle(self, user: str, value: bytes, event: _Event, answer: AckAnswer) -> list[OnTold]:
-        """Who has waited for it."""
+        """Keep the answer of a first event. Return the functions that wait for it."""
         ok = answer.get("ok") is True
         size = len(orjson.dumps(answer)) if len(answer) > 1 and ok else 0
         with self._lock:
             waiting, event.waiting = event.waiting, []
             its = self._users.get(user)
             if its is None or its.events.get(value) is not event:
-                return waiting  # it was over a limit, and is not known any more
+                return waiting  # it was over a limit, and is forgotten
             its.waiting -= len(waiting)
             if not ok or size > SIZE_OF_USER:
                 self._drop(user, value)
@@ -196,4 +196,4 @@ class Deduplication:
         self._size -= event.size
         self._count -= 1
         if not its.events:
-            del self._users[user]  # one that came once is not known for ever
+            del self._users[user]  # so that a user who came once is not kept for ever

@@ -1,6 +1,6 @@
-"""Which event of a client is which message for the server.
+"""Make the message for the server from an event of a client.
 
-A table without state. Must not know sockets, clients' connections or the queue; who a client is, is given.
+It has no state. Must not know sockets, clients' connections or the queue; it is given who the client is.
 
 Use: `inbound.message("ann", "move", [{"x": 1}])` -> {"username": "ann", "action": "move", "x": 1}.
 """
@@ -16,7 +16,7 @@ __all__ = ["EventMessages"]
 
 
 class EventMessages:
-    """Events of clients as messages for the server."""
+    """Makes messages from events."""
 
     def __init__(self, user_key: str | None, action_key: str, reserved: Iterable[str], counters: Counters) -> None:
         """`user_key` None: no user key is written. `reserved`: keys that no client may set."""
@@ -24,7 +24,7 @@ class EventMessages:
         self._reserved, self._counters = frozenset(reserved), counters
 
     def message(self, user: str | None, name: str, args: Sequence[object]) -> dict[str, object]:
-        """The message of one event; its keys in the order in which they are written."""
+        """Make the message of one event, with its keys in the order in which they are written."""
         message: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
         message[self._action_key] = name
         if len(args) > 1:
@@ -38,7 +38,7 @@ class EventMessages:
         return message
 
     def messages(self, user: str | None, events: Iterable[Sequence[Any]]) -> list[dict[str, object]]:
-        """The messages of events [name, *arguments]."""
+        """Make the messages of events [name, *arguments] of one user."""
         head: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
         action, free = self._action_key, self._reserved.isdisjoint
         return [
@@ -49,7 +49,7 @@ class EventMessages:
         ]
 
     def presence(self, user: str, action: str) -> dict[str, object]:
-        """The notice that a user came or went."""
+        """Make the notice that a user came or went."""
         message: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
         message[self._action_key] = action
         return message

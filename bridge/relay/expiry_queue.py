@@ -1,9 +1,9 @@
-"""What is due a while after it was added, unless it is taken back before.
+"""Call a function for each key some time after it was added, unless it is discarded before.
 
-All that wait in one line wait equally long, so the line is in order by itself. One thread lives while
-somebody waits. Must not know what becomes due.
+All keys of a queue wait equally long, so the queue is in order by itself. One thread lives while a key waits. Must not
+know what the keys are.
 
-Use: `line = ExpiryQueue(5.0, gone, most=50_000); line.add(sid); line.discard(sid)`.
+Use: `queue = ExpiryQueue(5.0, gone, most=50_000); queue.add(sid); queue.discard(sid)`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ log = logging.getLogger("bridge")
 
 
 class ExpiryQueue:
-    """`interval`: seconds; `most`: beyond so many the oldest are due before their time. `due` is called in the
-    thread of this line's own."""
+    """`interval`: seconds; `most`: if there are more keys, the oldest are due early. `due` is called in a thread of the
+    queue's own."""
 
     def __init__(self, interval: float, due: Callable[[str], object], most: int) -> None:
         self._interval, self._due, self._most = interval, due, most
@@ -35,7 +35,7 @@ class ExpiryQueue:
         return key in self._line
 
     def add(self, key: str) -> None:
-        """Anew, if it was there already."""
+        """Add a key. If it is there already, its time starts again."""
         with self._changed:
             if self._closed:
                 return
@@ -48,14 +48,14 @@ class ExpiryQueue:
                 self._changed.notify()
 
     def discard(self, key: str) -> None:
-        """No error if it is not there."""
+        """Remove a key; no error if it is not there."""
         with self._changed:
             self._line.pop(key, None)
             if not self._line:
                 self._changed.notify()
 
     def close(self) -> None:
-        """Nothing is due any more. May be called twice."""
+        """Drop all keys; nothing is due any more. May be called twice."""
         with self._changed:
             self._closed = True
             self._line.clear()
@@ -72,11 +72,11 @@ class ExpiryQueue:
     def _call(self, key: str) -> None:
         try:
             self._due(key)
-        except BaseException:  # a bug, but the others are still due
+        except BaseException:  # a bug; the other keys are still due
             log.exception("! what was due failed because of a bug")
 
     def _next(self) -> str | None:
-        """The next that is due, when it is; None if nothing waits."""
+        """Wait for the next key that is due and return it; None if no key waits."""
         with self._changed:
             while self._line:
                 key, when = next(iter(self._line.items()))

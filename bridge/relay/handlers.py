@@ -1,7 +1,7 @@
-"""What a user's own Python file can hook into: the object given to `setup(bridge)`.
+"""Offer users' Python files the object that `setup(bridge)` is given: hooks to register, and functions to call.
 
-Keeps the hooks; hook_results.py reads what they return. Must not know sockets, Flask or the queue;
-sending and emitting are given with `run()`, and before that are refused in words.
+Keeps the hooks; hook_results.py reads what they return. Must not know sockets, Flask or the queue: sending and emitting
+are given with `run()`, and before that are refused in words.
 
 Use, in a handlers file:
 
@@ -31,8 +31,8 @@ __all__ = ["Ask", "Bridge", "Hooks"]
 
 
 class Ask(Protocol):
-    """What `on_link_up` may take: sends a frame (None: nothing), and returns the server's next one, as `on_message` is
-    given it. Raises TimeoutError if none comes within `seconds`."""
+    """What `on_link_up` may take: sends a frame (None: nothing), and returns the server's next one, in the form that
+    `on_message` gets. Raises TimeoutError if none comes within `seconds`."""
 
     def __call__(self, frame: ToServer, seconds: float = 5.0) -> Any: ...
 
@@ -67,7 +67,7 @@ class Hooks:
 
     @property
     def any(self) -> bool:
-        """Whether there is one."""
+        """Whether any function is registered."""
         return bool(self.events) or any(getattr(self, name) for name in vars(self) if name != "events")
 
 
@@ -89,8 +89,7 @@ class Bridge:
     def __init__(
         self, app: Any, hooks: Hooks, users: Users, reserved: Collection[str] = (), run: RunInThread = here
     ) -> None:
-        """`reserved`: event names that never get as far as a handler, besides those reserved anyway; `run`: makes a
-        call in a thread of the system."""
+        """`reserved`: further event names that no handler can take; `run`: makes a call in a thread of the system."""
         self.app: Flask = app
         self._reserved, self._beside = reserved, run
         self._hooks, self._users = hooks, users
@@ -98,15 +97,15 @@ class Bridge:
         self._emit: Callable[[_Emit], None] = _not_running
 
     def run(self, *, send: Callable[[object, Done | None], None], emit: Callable[[_Emit], None]) -> None:
-        """From now on `send` and `emit` work. Called by the bridge."""
+        """Let `send` and `emit` work. Called by the bridge."""
         self._send, self._emit = send, emit
 
     @named
     def on_event(self, name: str, *, thread: bool = False) -> Callable[[_E], _E]:
-        """`f(client, *args)` takes the browsers' event of this name.
+        """`f(client, *args)` handles the browsers' event of this name.
 
-        With `thread=True` it is called in a thread of the system, where it may block: this client's other events wait
-        for it, other clients don't.
+        With `thread=True` it runs in a thread of the system, where it may block: this client's other events wait for
+        it, other clients don't.
 
         It returns what goes to the server: None (nothing), a dict or list (as JSON, nothing
         added), str or bytes (as they are), a Frame, or an iterator of these (several frames in order).
@@ -126,7 +125,7 @@ class Bridge:
 
     @bare
     def on_message(self, function: _M) -> _M:
-        """`f(message)` takes every message of the server, decoded by the setting `payload`.
+        """`f(message)` gets every message of the server, decoded by the setting `payload`.
 
         It returns what goes to clients: None (nothing), an Emit, bridge.DEFAULT, or a list of these.
         """
@@ -134,20 +133,20 @@ class Bridge:
 
     @bare
     def on_connect(self, function: _P) -> _P:
-        """`f(client)` is called for a client that connects, under identity `sid`, and again when the link is made anew.
+        """`f(client)` is called for a client that connects, under identity `sid`, and again after a link's reconnect.
 
-        What it returns (as from `on_event`) replaces the notice `connected`; bridge.DEFAULT is that notice; with None
-        the server is told neither of the coming nor of the going, but for what `on_disconnect` returns. If it raises
-        Refused, or anything, the client has not come: its CONNECT is answered with an error.
+        What it returns (as from `on_event`) replaces the notice `connected`; bridge.DEFAULT is that notice. With None
+        the server is told nothing when the client comes, and when it goes only what `on_disconnect` returns. If it
+        raises Refused, or any other exception, the client has not come: its CONNECT is answered with an error.
         """
         return self._take("connect", function, _ONE_CLIENT)
 
     @bare
     def on_register(self, function: _P) -> _P:
-        """`f(client)` is called for a user that registers, with its first client, and again when the link is made anew.
+        """`f(client)` is called for a user that registers, with its first client, and again after a link's reconnect.
 
-        What it returns is as from `on_connect`. If it raises Refused, or anything, the name is not taken, and the
-        register is acked so.
+        It returns what `on_connect` may return. If it raises Refused, or any other exception, the client does not get
+        the name, and the ack of its `register` says why.
         """
         return self._take("register", function, _ONE_CLIENT)
 
@@ -161,21 +160,22 @@ class Bridge:
         """`f()` or `f(ask)` says the first words of each connection to the server: a login, a subscription.
 
         What it returns (as from `on_event`) is sent before presence and everything else. `ask(frame, seconds=5)` sends
-        a frame (None: nothing) and returns the next one of the server, as `on_message` is given it. It raises
-        TimeoutError if none comes. If `f` raises, the connection is closed, with that as the reason, and made anew.
-        Until it is done the link does not count as up, and everything else waits or goes on as if it were down.
+        a frame (None: nothing) and returns the server's next one, in the form that `on_message` gets. It raises
+        TimeoutError if none comes. If `f` raises, the connection is closed, with that as the reason, and the link
+        reconnects. Until `f` is done the link does not count as up: everything else waits, or goes on as if it were
+        down.
         """
         return self._take("link_up", function, _ASK_OR_NOTHING)
 
     @bare
     def on_link_down(self, function: _D) -> _D:
-        """`f(reason)` is called when the link has broken that was up; `reason`: a text."""
+        """`f(reason)` is called when a link that was up has broken; `reason`: a text."""
         return self._take("link_down", function, _ONE_REASON)
 
     def send(self, message: ToServer, done: Done | None = None) -> None:
-        """Send to the server what an event's handler could return. Raises Refused if it can't be sent.
+        """Send to the server anything that an event's handler may return. Raises Refused if it can't be sent.
 
-        `done` is told what became of it, as a Frame's is; then nothing is Refused here but told there.
+        `done` is told what became of it, as a Frame's is; a refusal is then told to `done` and not raised.
         """
         self._send(message, done)
 
@@ -190,7 +190,7 @@ class Bridge:
 
     @property
     def users(self) -> tuple[str, ...]:
-        """The names of all users that are there."""
+        """The names of all users who are there."""
         return self._users.names
 
     def _take(self, hook: str, function: _F, arguments: Arguments) -> _F:

@@ -1,4 +1,4 @@
-"""From the path of a handlers file to its `setup(bridge)` having run.
+"""Load a handlers file and run its `setup(bridge)`.
 
 Whatever is wrong in the file becomes one HandlersError with file, line and reason.
 Must not know what the hooks do.
@@ -44,7 +44,7 @@ def load(path: Path, bridge: Any) -> None:
 
 
 def _line(error: BaseException, path: Path) -> int:
-    """The line of the file at which it went wrong: the innermost one that is in the file itself."""
+    """Return the line at which it went wrong: the innermost one in the file itself."""
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename) == path:
         return error.lineno or 0
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == path]

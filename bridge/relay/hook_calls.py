@@ -1,4 +1,4 @@
-"""Calling users' functions: whatever they raise is the trouble of the one event or notice that they were called for.
+"""Call users' functions, so that whatever they raise affects only the one event or notice they were called for.
 
 Must not know what they are called for, nor what becomes of what they return.
 
@@ -17,30 +17,33 @@ from bridge.relay.users import Client
 
 __all__ = ["Fate", "HookCalls", "Made"]
 
-#: Called once: None for well, else why not.
+#: Called once: None for success, else the refusal.
 Fate = Callable[[Refused | None], None]
 
 
 def nobody(_: Refused | None) -> None:
-    """Is to be told."""
+    """Tell nobody."""
 
 
 @dataclass(slots=True)
 class Made:
-    """Frames of a hook's, as payloads, and who is to be told what becomes of them. `usual`: it wants the bridge's own
-    notice in its place."""
+    """What a hook returned.
+
+    `payloads`: its frames; `dones`: the functions that are told what becomes of them; `usual`: it wants the
+    bridge's own notice instead.
+    """
 
     payloads: list[bytes] = field(default_factory=list)
     dones: list[Done] = field(default_factory=list)
     usual: bool = False
 
     def add(self, other: Made) -> None:
-        """These, too, after those that are in it."""
+        """Append what another call returned."""
         self.payloads += other.payloads
         self.dones += other.dones
 
     def told(self, counters: Counters, last: Fate = nobody) -> Fate:
-        """What to call when their fate is known: it tells their own functions, then `last`."""
+        """Return the function to call when the outcome is known: it tells `dones`, then `last`."""
         if not self.dones:
             return last
         dones = self.dones
@@ -52,19 +55,19 @@ class Made:
         return tell
 
     def refused(self, error: Refused, counters: Counters) -> None:
-        """None of them is sent."""
+        """Tell `dones` that no frame is sent."""
         finished(self.dones, error, counters)
         self.dones = []
 
 
 class HookCalls:
-    """`encode`: makes JSON of a value; `limit`: bytes that one function's answer may have in all."""
+    """`encode`: writes a value as JSON; `limit`: bytes that all frames of one call may have."""
 
     def __init__(self, encode: Callable[[object], bytes], limit: int, counters: Counters) -> None:
         self._encode, self._limit, self._counters = encode, limit, counters
 
     def made(self, hook: Callable[..., object], client: Client, *args: object, usual: bool = False) -> Made:
-        """What this hook makes of it; `usual`: it may return bridge.DEFAULT. Raises Refused."""
+        """Call a hook and read what it returns; `usual`: it may return bridge.DEFAULT. Raises Refused."""
         made = Made()
         visit = client._visit
         token = None if visit is None else visit.enter()
@@ -88,6 +91,6 @@ class HookCalls:
         return made
 
     def read(self, result: object, made: Made) -> Made:
-        """Add what a function returned. Raises TypeError, Refused."""
+        """Add what a function returned. Raises TypeError for what can't be sent, and Refused."""
         made.payloads += frames_of(result, self._encode, self._limit, made.dones)
         return made

@@ -1,6 +1,6 @@
-"""Whether a function can be a hook, told when it is registered: with file and line, not at each event.
+"""Check functions when they are registered as hooks, so that a mistake is reported at start and not at each event.
 
-Must not know what hooks there are, nor what they return.
+Must not know which hooks there are, nor what they return.
 
 Use: `check("on_connect", function, Arguments("def f(client): …", 1, 1))` raises TypeError, which says what to write.
 """
@@ -22,9 +22,9 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What a hook is called with: so many arguments, or any number from `least` on if `most` is None.
+    """The arguments that a hook is called with.
 
-    `words`: how to write it.
+    `words`: how to write the function; `least`, `most`: how many arguments; `most` None: any number from `least` on.
     """
 
     words: str
@@ -33,7 +33,7 @@ class Arguments:
 
 
 def check(hook: str, function: object, arguments: Arguments) -> None:
-    """Raise TypeError for what can't be called, is `async`, or can't take what it would be given."""
+    """Raise TypeError if the function can't be called, is `async`, or does not take the hook's arguments."""
     name = getattr(function, "__qualname__", None) or repr(function)
     if not callable(function):
         raise TypeError(f"{hook} takes a function, not {type(function).__name__}")
@@ -64,7 +64,7 @@ def _in_words(least: int, most: int) -> str:
 
 
 def _counts(parameters: list[inspect.Parameter]) -> tuple[int, int]:
-    """How many positional arguments they need and take."""
+    """Return how many positional arguments the parameters need and take."""
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         most = _MANY
     else:
@@ -74,7 +74,7 @@ def _counts(parameters: list[inspect.Parameter]) -> tuple[int, int]:
 
 
 def _is_async(function: Callable[..., object]) -> bool:
-    """Whether calling it makes a coroutine or an asynchronous generator, as far as can be told without calling it."""
+    """Tell whether a call would make a coroutine or an asynchronous generator, as far as can be seen beforehand."""
     while isinstance(function, partial):
         function = function.func
     if not inspect.isroutine(function) and not isinstance(function, type):
@@ -83,7 +83,7 @@ def _is_async(function: Callable[..., object]) -> bool:
 
 
 def bare(method: _Method) -> _Method:
-    """A decorator that takes no arguments: says so if it is called with parentheses."""
+    """Make a decorator without arguments say so if it is called with parentheses."""
 
     @wraps(method)
     def answered(self: Any, *given: Any, **others: Any) -> Any:
@@ -95,7 +95,7 @@ def bare(method: _Method) -> _Method:
 
 
 def named(method: _Method) -> _Method:
-    """A decorator that takes a name first: says so if it is given none."""
+    """Make a decorator that takes a name say so if it is given none."""
 
     @wraps(method)
     def answered(self: Any, *given: Any, **others: Any) -> Any:

@@ -1,6 +1,6 @@
-"""What hooks return: for the server, as payloads; for clients, as deliveries.
+"""Read what hooks return: payloads for the server, deliveries for clients.
 
-Reads it and says in words what can't be sent. Must not know who calls the hooks, nor sockets or the queue.
+Says in words what can't be sent. Must not know who calls the hooks, nor sockets or the queue.
 
 Use: `frames_of({"x": 1}, encode, limit)` -> [b'{"x":1}']; `Emit("chat", "hi", to="ann").delivery(users)`.
 """
@@ -32,12 +32,12 @@ __all__ = [
     "report",
 ]
 
-#: Called once, when the fact is known: None for handed over, else why not.
+#: Called once, when the outcome is known: None for handed over, else the refusal.
 Done = Callable[[Refused | None], object]
 #: One frame: JSON, or text or bytes as they are.
 Content = dict[Any, Any] | list[Any] | str | bytes | bytearray | memoryview
 
-#: To whoever wrote an `async def`.
+#: What to tell the author of an `async def`.
 ASYNC = (
     "the bridge calls hooks as plain functions, and nothing here would run a coroutine: "
     "write def in place of async def, without await"
@@ -83,7 +83,7 @@ class Emit:
             raise ValueError(problem)
 
     def delivery(self, users: Users) -> tuple[Delivery, int]:
-        """The delivery, and how many of the users named are not there. Raises Refused("not-json")."""
+        """Make the delivery, and count the named users who are not there. Raises Refused("not-json")."""
         payload = Payload.of(self.payload)
         if self.to is None:
             return Delivery(self.event, payload), 0
@@ -106,16 +106,16 @@ ToClients = Emit | Default | Sequence[Emit | Default | None] | None
 
 
 def report(hook: Callable[..., object], counters: Counters) -> None:
-    """Log the exception that a user's function raised just now, with its traceback, and count it."""
+    """Log the exception that a user's function has just raised, with its traceback, and count it."""
     error = sys.exc_info()[1]
     name = getattr(hook, "__qualname__", hook)
-    # One traceback of a kind is news, the same again for each event of a careless page is not.
+    # One traceback of each kind is news; the same one again for each event of a careless page is not.
     kind = f"{name} {type(error).__name__}"
     counters.note("handler_errors", "! the handler %s failed: %r", name, error, kind=kind, traceback=True)
 
 
 def finished(dones: Sequence[Done], error: Refused | None, counters: Counters) -> None:
-    """Tell these functions of a user's what became of their frames."""
+    """Call users' `done` functions with the outcome of their frames."""
     for done in dones:
         try:
             done(error)
@@ -126,10 +126,10 @@ def finished(dones: Sequence[Done], error: Refused | None, counters: Counters) -
 def frames_of(
     result: object, encode: Callable[[object], bytes], limit: int, dones: list[Done] | None = None
 ) -> list[bytes]:
-    """What a handler returned, as payloads for the server.
+    """Read what a handler returned, as payloads for the server.
 
-    `limit`: bytes in all, and messages, which may be empty; a handler that makes more (or never
-    ends) is Refused("too-big"). `dones`: to this those are added who are to be told, also if it raises.
+    `limit`: of all bytes, and of the number of messages, which may be empty; more, as from an iterator that never ends,
+    raises Refused("too-big"). `dones`: the functions to be told are added to it, also if this raises.
     Raises TypeError for what can't be sent, Refused for what can't be encoded.
     """
     if isinstance(result, Iterator):
@@ -169,7 +169,7 @@ def _all_of(
 
 def _no_frame(result: object) -> str:
     if isinstance(result, Coroutine):
-        result.close()  # or Python would say that it was never awaited
+        result.close()  # else Python would warn that it was never awaited
         return ASYNC
     if isinstance(result, (Awaitable, AsyncIterator)):
         return ASYNC

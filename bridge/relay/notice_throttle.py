@@ -1,6 +1,6 @@
-"""How often the clients are told of something that changes: at once, but no more than a few times in a row.
+"""Limit how often clients are told of something that changes: at once, but only a few times in a row.
 
-What was passed over is not lost: the last state is told as soon as the next telling is due. Must not know what is told.
+The last state is never lost: it is told as soon as another notice is due. Must not know what is told.
 
 Use: `pace = NoticeThrottle(tell, name); pace.changed()` calls `tell()` now or, if that has been often, a little later.
 """
@@ -15,7 +15,7 @@ from bridge.timer import Timer
 
 __all__ = ["AT_ONCE", "EVERY", "NoticeThrottle"]
 
-AT_ONCE = 6  # a link that breaks and is back, twice: three changes each
+AT_ONCE = 6  # enough for a link that breaks and comes back twice, which is three changes each
 EVERY = 1.0  # seconds until one more may be told; a page shows no more than that to people
 
 
@@ -30,7 +30,7 @@ class NoticeThrottle:
         self._pending = False
 
     def changed(self) -> None:
-        """There is something new to tell."""
+        """Tell, now or when the next notice is due."""
         with self._lock:
             if self._pending:
                 return

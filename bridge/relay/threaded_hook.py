@@ -1,6 +1,6 @@
-"""A handler that runs in a thread of the system, beside all others, so that it may block.
+"""Run a handler in a thread of the system, so that it may block without holding up others.
 
-Who called it waits until it is over, as for any handler that takes its time. Must not know threads: it is given what
+The caller waits for it, as for any handler that takes its time. Must not know threads: it is given the function that
 makes a call in one.
 
 Use: `hook = beside(function, run)`; `hook(client, 1)` returns what `function(client, 1)` does.
@@ -14,19 +14,19 @@ from typing import Any
 
 __all__ = ["RunInThread", "beside", "here"]
 
-#: Makes a call somewhere else, waits for it, and returns or raises what it does.
+#: Makes a call in another thread, waits for it, and returns or raises what the call does.
 RunInThread = Callable[..., Any]
 
 _END = object()
 
 
 def here(function: Callable[..., Any], *args: Any) -> Any:
-    """Make the call: where nothing is known of other threads."""
+    """Make the call in the same thread."""
     return function(*args)
 
 
 def beside(function: Callable[..., Any], run: RunInThread) -> Callable[..., Any]:
-    """The same, made by `run`; if it gives an iterator, so is each of its steps."""
+    """Return a function that calls the given one by `run`; if the result is an iterator, each of its steps as well."""
 
     @wraps(function)
     def hook(*args: Any) -> Any:

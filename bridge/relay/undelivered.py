@@ -1,7 +1,7 @@
-"""Messages that reached nobody: logged at most once in 10 s a kind, and the last of them kept to be shown.
+"""Log messages that reached nobody, at most once in 10 s for each kind, and keep the last of them for the status.
 
-Of what is for the same users for the same reason there is one row, with how often. Must not know who decides that and
-counts it, nor where the rows are shown.
+Messages for the same users with the same reason share one row, with a count. Must not know who decides that a message
+reached nobody, nor where the rows are shown.
 
 Use: `undelivered.add("unknown-user", ("zoe",), "there is no such user")`; `undelivered.rows()`.
 """
@@ -18,11 +18,11 @@ from bridge.counters import Counters
 
 __all__ = ["KINDS", "MOST", "Undelivered"]
 
-MOST = 20  # rows: as many as one looks at
+MOST = 20  # rows; nobody looks at more
 NAMED = 10  # users in a row: enough to see that one is misspelt
-REFRESH = 1.0  # seconds in which a row is not made anew, only counted: a server can send many of a kind
+REFRESH = 1.0  # seconds in which a row is only counted and not rewritten: a server can send many of a kind
 
-#: What there is a row of.
+#: The kinds of rows.
 KINDS = (
     "unknown-user", "gone-client", "empty-list", "unreadable", "bad-user-key", "not-json", "not-utf8", "event-name",
     "late-reply",
@@ -33,7 +33,7 @@ To = tuple[str, ...] | None
 
 @dataclass(slots=True)
 class _Row:
-    """`at`: epoch seconds of the last one; `made`: when `why` and `users` were looked at, by time.monotonic()."""
+    """`at`: epoch seconds of the last message; `made`: time.monotonic() when `why` and `users` were determined."""
 
     kind: str
     to: To
@@ -45,17 +45,20 @@ class _Row:
 
 
 class Undelivered:
-    """Those of one process. Its methods may be called from any thread."""
+    """The rows of one process. Methods may be called from any thread."""
 
     def __init__(self, counters: Counters, users: Callable[[int], Sequence[str]]) -> None:
-        """`users(n)`: the first n names of who is there."""
+        """`users(n)`: returns the first n names of users who are there."""
         self._counters, self._users = counters, users
         self._rows: OrderedDict[tuple[str, To], _Row] = OrderedDict()
         self._lock = threading.Lock()
 
     def add(self, kind: str, to: Sequence[str] | None, why: str | Callable[[], str], n: int = 1) -> None:
-        """Something of this kind, one of KINDS, n times. `to`: whom it names, None if that is not known; `why`: in
-        words, or what tells them, as that can be dear."""
+        """Add n messages of a kind in KINDS.
+
+        `to`: the users that they name, None if that is not known; `why`: the reason in words, or a function that
+        returns it, if it costs time.
+        """
         assert kind in KINDS
         names = None if to is None else tuple([name[:128] for name in to[:NAMED]])
         with self._lock:
@@ -65,7 +68,7 @@ class Undelivered:
         self._counters.say(f"undelivered {kind}", line, *args)
 
     def rows(self) -> list[dict[str, object]]:
-        """The last of them, the newest one last, as /bridge/status has them."""
+        """Return the rows as /bridge/status shows them, the newest last."""
         with self._lock:
             return [
                 {
@@ -106,5 +109,5 @@ _HINTS = {"unreadable": " (--unreadable broadcast sends such to all)"}
 
 
 def _cut(text: str, limit: int = 200) -> str:
-    """Text for a log line, which has been made visible already."""
+    """Shorten text for a log line; unprintable characters have been escaped already."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

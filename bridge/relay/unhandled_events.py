@@ -1,6 +1,6 @@
-"""Events that no handler takes, although there are handlers: the first of each name is told.
+"""Log the first event of each name that no handler takes, if there are handlers.
 
-Must not know what becomes of them.
+Must not know what becomes of the events.
 
 Use: `unheard = UnhandledEvents(hooks); unheard.heard("message")`.
 """
@@ -16,18 +16,18 @@ __all__ = ["UnhandledEvents"]
 
 log = logging.getLogger("bridge")
 
-MOST = 100  # names: beyond, somebody makes them up
+MOST = 100  # names; if there are more, somebody makes them up
 
 
 class UnhandledEvents:
-    """The names that were told."""
+    """Knows the names that were logged."""
 
     def __init__(self, hooks: Hooks) -> None:
         self._hooks = hooks
         self._names: set[str] = set()
 
     def heard(self, name: str) -> None:
-        """An event of this name is relayed as it is."""
+        """Log that an event of this name is relayed as it is, unless that was said before."""
         if name in self._names or len(self._names) > MOST or not self._hooks.any:
             return
         self._names.add(name)

@@ -1,9 +1,8 @@
-"""Who is there: clients, the users they belong to, and whose coming or going is to be told.
+"""Know who is there: clients, the users they belong to, and which users have come or gone.
 
-A user is announced when its first client comes and taken leave of when its last has gone. A client whose
-connection was cut is away at first, and its user there; then it is absent, and its user may have gone, but what
-is for the user is kept for it as long as it may come back. State only: must not know how presence is
-written, sent or timed.
+A user comes with its first client and goes with its last. A client whose connection was cut is away at first, and its
+user is still there. Then it is absent: its user may have gone, but messages to the user are kept for the client as long
+as it may come back. State only. Must not know how presence is written, sent or timed.
 
 Use: `for change in users.join(client, "ann", registered=True): tell(change)`.
 """
@@ -22,8 +21,11 @@ __all__ = ["Announced", "Change", "Client", "Sender", "User", "Users"]
 
 
 class Announced(enum.Enum):
-    """What the server was told of a user's coming: not yet anything; nothing, as a hook would have it; the bridge's
-    notice; what a hook returned in its place."""
+    """What the server was told when a user came.
+
+    NOT: nothing yet; NOTHING: nothing, because a hook returned None; USUAL: the bridge's notice; OWN: what a hook
+    returned in its place.
+    """
 
     NOT = "not"
     NOTHING = "nothing"
@@ -35,8 +37,8 @@ class Announced(enum.Enum):
 class User:
     """A name and its clients, oldest first. `registered`: by register, not by its Socket.IO id.
 
-    `away`: those whose connection was cut just now; `told`: what the server has been told of its coming, on the
-    present connection.
+    `away`: clients whose connection was cut just now; `told`: what the server has been told, on the present connection,
+    of the user's coming.
     """
 
     name: str
@@ -47,24 +49,24 @@ class User:
 
     @property
     def here(self) -> bool:
-        """Whether it has not gone. Who comes again by the same name is another one."""
+        """Whether the user has not gone. Somebody who comes again by the same name is another User."""
         return bool(self.clients or self.away)
 
     @property
     def first(self) -> Client:
-        """Its oldest client."""
+        """The user's oldest client."""
         return next(iter(self.clients.values() or self.away.values()))
 
 
 class Sender(NamedTuple):
-    """On whose behalf something is sent: a client, and who it was then."""
+    """On whose behalf something is sent: the client's key, and its user at that time."""
 
     key: str
     user: User | None
 
     @property
     def here(self) -> bool:
-        """Whether that user is there still. Nobody is told of a client without one, so it always is."""
+        """Whether that user is still there. A client without a user counts as there, since nobody is told of it."""
         return self.user is None or self.user.here
 
 
@@ -100,7 +102,7 @@ class Client:
 
     @property
     def auth(self) -> Mapping[str, Any]:
-        """What the page gave as `auth`, `io({auth: {token: "…"}})`; empty if nothing, or more than 16 KiB."""
+        """The page's `auth`, `io({auth: {token: "…"}})`; empty if it gave none, or more than 16 KiB."""
         return self._visit.auth if self._visit else {}
 
     @property
@@ -115,12 +117,12 @@ class Client:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """What the page gave as `query`, `io({query: {room: "…"}})`; of several values the first."""
+        """The page's `query`, `io({query: {room: "…"}})`; of several values the first."""
         return self._visit.query if self._visit else {}
 
     @property
     def _sender(self) -> Sender:
-        """This client as who it is now."""
+        """The client with its present user."""
         return Sender(self.sid, self._user)
 
     def register(self, name: str) -> None:
@@ -131,18 +133,18 @@ class Client:
         self._register(self, name)
 
     def disconnect(self, reason: str = "disconnected") -> None:
-        """End this client's connection: it is told `bridge:closing` with the reason as its code, and the server that
-        its user has gone, if it was the last.
+        """End this client's connection. It is told `bridge:closing` with the reason as its code; if it was its user's
+        last client, the server is told that the user has gone.
 
-        It does not recover. The stock client connects anew by itself; `on_connect` can refuse it then.
-        Raises ValueError for what can't be a reason: a text of 1 to 128 characters, none of them a control character.
+        It does not recover. The stock client reconnects by itself; `on_connect` can refuse it then.
+        Raises ValueError unless the reason is a text of 1 to 128 characters, none of them a control character.
         """
         self._disconnect(self, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A user came (`here`) or went. `client`: the one that was its first, or its last."""
+    """A user came (`here`) or went. `client`: its first client, or its last."""
 
     user: User
     client: Client
@@ -160,12 +162,14 @@ class Users:
         self._absent_of: dict[str, dict[str, None]] = {}  # user's name -> sids
 
     def add(self, client: Client) -> None:
-        """A client has connected; who it is is not known yet."""
+        """Add a client that has connected; its user is not known yet."""
         self._clients[client.sid] = client
 
     def join(self, client: Client, name: str, registered: bool) -> list[Change]:
-        """Make the client one of the user's, who has come if it is the first. Of who it was before it is still one
-        until it is released, or parts."""
+        """Give the client to a user, who has come if it is the first client.
+
+        It still belongs to the user it had before as well, until `release` or `part`.
+        """
         user = self._users.get(name)
         changes = []
         if user is None:
@@ -176,14 +180,14 @@ class Users:
         return changes
 
     def release(self, client: Client) -> list[Change]:
-        """The client no longer belongs to its user, who has gone with its last client.
+        """Take the client from its user, who has gone if it was the last client.
 
-        `client.user` still names it, for whoever is told.
+        `client.user` still names the user, for those who are told.
         """
         return [] if client._user is None else self.part(client, client._user)
 
     def part(self, client: Client, user: User) -> list[Change]:
-        """`release`, from this one of its users: it has two while it becomes another."""
+        """Take the client from this user, as `release` does: while it changes its user, it has two."""
         was_here = user.here
         user.clients.pop(client.sid, None)
         user.away.pop(client.sid, None)
@@ -193,13 +197,13 @@ class Users:
         return [Change(user, client, here=False)]
 
     def remove(self, sid: str) -> list[Change]:
-        """A client has gone for good. A sid that is not known is no error."""
+        """Remove a client that has gone for good. An unknown sid is no error."""
         self.forget(sid)
         client = self._clients.pop(sid, None) or self._away.pop(sid, None)
         return self.release(client) if client else []
 
     def leave(self, sid: str) -> None:
-        """A client's connection was cut: it is away, and may be back in a moment."""
+        """Make a client away: its connection was cut, and it may be back in a moment."""
         client = self._clients.pop(sid, None)
         if client is None:
             return
@@ -209,7 +213,7 @@ class Users:
             client._user.away[sid] = client
 
     def give_up(self, sid: str) -> list[Change]:
-        """A client has been away for long: it is absent, and its user has gone if it was the last."""
+        """Make a client absent: it has been away for long. Its user has gone if it was the last."""
         client = self._away.pop(sid, None)
         if client is None:
             return []
@@ -219,7 +223,7 @@ class Users:
         return self.release(client)
 
     def forget(self, sid: str) -> None:
-        """An absent client does not come back."""
+        """Forget an absent client, which will not come back."""
         client = self._absent.pop(sid, None)
         if client is None or client.user is None:
             return
@@ -229,7 +233,7 @@ class Users:
             del self._absent_of[client.user]
 
     def back(self, sid: str) -> tuple[Client | None, list[Change]]:
-        """The client that was away or absent, here again; who has come with it."""
+        """Bring back a client that was away or absent: (the client or None, the users who have come with it)."""
         client = self._away.pop(sid, None)
         if client is not None:
             if client._user is not None:
@@ -246,23 +250,24 @@ class Users:
         return client, self.join(client, user.name, user.registered) if user is not None else []
 
     def is_away(self, sid: str) -> bool:
-        """Whether the client was cut off just now, and its user has not gone."""
+        """Tell whether the client is away."""
         return sid in self._away
 
     def get(self, sid: str) -> Client | None:
-        """The client with this Socket.IO id."""
+        """Return the client with this Socket.IO id, or None."""
         return self._clients.get(sid)
 
     def present(self) -> Iterator[Change]:
-        """Everybody who is there, as if they came just now; but not who goes or comes meanwhile."""
+        """Yield everybody who is there as if they came now; but nobody who goes or comes meanwhile."""
         for user in tuple(self._users.values()):
             if user.here:
                 yield Change(user, user.first, here=True)
 
     def sids(self, names: Iterable[str]) -> tuple[tuple[str, ...], int]:
-        """The sids of all clients of these users, each once, and how many users were not there.
+        """Return the sids of all clients of these users, each once, and how many users were not there.
 
-        Those that are away or absent are among them: what is sent to them is kept."""
+        Clients that are away or absent are among them, because messages to them are kept.
+        """
         found: dict[str, None] = {}
         missing = 0
         for name in dict.fromkeys(names):
@@ -282,13 +287,13 @@ class Users:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every user's name."""
+        """The name of every user."""
         return tuple(self._users.copy())
 
     def some(self, most: int) -> tuple[str, ...]:
-        """The names of those that came first."""
+        """Return the names of the users who came first, at most `most`."""
         return tuple(islice(self._users, most))
 
     def known(self, sid: str) -> bool:
-        """Whether there is this client, or it may come back."""
+        """Tell whether this client is connected or may come back."""
         return sid in self._clients or sid in self._away or sid in self._absent
