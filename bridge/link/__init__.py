@@ -1,1 +1,1 @@
-"""The one TCP connection to the server: what comes of it, what is sent on it, and what is said of it."""
+"""Hold the one TCP connection to the server: dial, read, write, and tell its state."""

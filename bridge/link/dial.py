@@ -1,13 +1,13 @@
-"""From a host name and a port to a connected socket, within a time limit.
+"""Connect to a host name and port within a time limit.
 
 Resolves the name and races all its addresses as RFC 8305 (Happy Eyeballs 2) describes:
-families interleaved, a new attempt every 250 ms or as soon as one fails, the first
-that connects wins. Must not know what the connection is for.
+families interleaved, a new attempt every 250 ms or as soon as one fails; the first that
+connects wins. Must not know what the connection is for.
 
 The resolver runs on a thread of its own, because a mute one takes ten seconds whatever
-time-out the socket has. It asks for IPv6 first, and then for IPv4. Some routers never answer
-the first, which would take all the time there is, so when it takes long, IPv4 is asked for
-besides, and the first answer counts.
+time-out the socket has. It asks for IPv6 first, and then for IPv4. Some routers never
+answer for IPv6, which would use up the time, so after a while IPv4 is asked for besides,
+and the first answer counts.
 
 Use: `sock = Dialer("localhost", 8000).dial()`; raises LinkError with the reason in words.
 """
@@ -26,10 +26,10 @@ from bridge.errors import LinkError
 
 __all__ = ["Dialer"]
 
-# RFC 6761, section 6.3: localhost is the loopback addresses, both, whatever the hosts file has of them.
+# RFC 6761, section 6.3: localhost is both loopback addresses, whatever the hosts file says.
 _LOOPBACK = ("127.0.0.1", "::1")
 _STAGGER = 0.25  # RFC 8305, section 5: recommended connection attempt delay
-_LONG = 1.0  # seconds that a resolver which answers for both families seldom takes
+_LONG = 1.0  # seconds; a resolver that answers for both families seldom takes longer
 
 _Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 _Answer = list[_Address] | OSError | UnicodeError
@@ -45,8 +45,8 @@ _REASONS = {
 class Dialer:
     """Connects to one server. `timeout`: seconds for everything, name resolution included.
 
-    `forget`: is called after a failure that an answer of a name server may be the reason for, or the lack of one:
-    the network may be another one than the resolver knows.
+    `forget`: called after a failure that may come from a name server's answer, or its lack: the network may have
+    changed since the resolver read its settings.
     """
 
     def __init__(self, host: str, port: int, timeout: float = 5.0, forget: Callable[[], None] = lambda: None) -> None:
@@ -54,12 +54,12 @@ class Dialer:
         self._server = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def dial(self) -> socket.socket:
-        """A connected socket, blocking, without a time-out. Raises LinkError."""
+        """Return a connected socket, blocking, without a time-out. Raises LinkError."""
         deadline = time.monotonic() + self._timeout
         try:
             return self._race(self._resolve(deadline), deadline)
         except LinkError as error:
-            if error.code != "refused":  # then there is a machine, and only its program is away
+            if error.code != "refused":  # a refusal means that the machine is there and only its program is away
                 self._forget()
             raise
 
@@ -75,7 +75,7 @@ class Dialer:
         return answer
 
     def _answer(self, answers: queue.Queue[_Answer], deadline: float) -> _Answer:
-        """The first that has addresses, or that nobody has. Raises queue.Empty."""
+        """Return the first answer with addresses, else the last error. Raises queue.Empty."""
         self._look_up(socket.AF_UNSPEC, answers)
         try:
             return answers.get(timeout=max(0.0, min(_LONG, deadline - time.monotonic())))
@@ -127,7 +127,7 @@ class Dialer:
 
 
 class _Race:
-    """The attempts to connect that run at the same time. Exactly one socket gets out."""
+    """The attempts to connect that run at the same time. At most one socket gets out."""
 
     def __init__(self, deadline: float) -> None:
         self.outcomes: queue.Queue[socket.socket | OSError] = queue.Queue()
@@ -148,7 +148,7 @@ class _Race:
             outcome.close()
 
     def over(self) -> None:
-        """The race is decided: close what connected just now, or will later."""
+        """End the race: close sockets that have connected meanwhile, or will later."""
         with self._lock:
             self._over = True
         while not self.outcomes.empty():
@@ -172,7 +172,7 @@ def _lookup(host: str, port: int, wanted: socket.AddressFamily) -> list[_Address
 
 
 def _interleave(addresses: list[_Address]) -> list[_Address]:
-    """The families in turn, the resolver's first family first (RFC 8305, section 4)."""
+    """Order addresses with the families in turn, the resolver's first family first (RFC 8305, section 4)."""
     first = [a for a in addresses if a[0] == addresses[0][0]]
     other = [a for a in addresses if a[0] != addresses[0][0]]
     return [a for a in chain.from_iterable(zip_longest(first, other)) if a is not None]
@@ -199,8 +199,10 @@ def _connect(address: _Address, deadline: float) -> socket.socket | OSError:
 
 
 def _rank(error: OSError) -> int:
-    """Of several failures the one of least rank is told: what the server's machine did, rather
-    than that this one has, say, no IPv6."""
+    """Rank a failure; of several, the one of lowest rank is reported.
+
+    What the server's machine did says more than, for example, that this machine has no IPv6.
+    """
     if isinstance(error, ConnectionRefusedError):
         return 0
     if isinstance(error, TimeoutError):

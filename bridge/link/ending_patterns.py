@@ -1,4 +1,4 @@
-"""What the way in which connections end, or say nothing, tells of the server. Sans-IO.
+"""Guess what is wrong with a server from how its connections end, or stay silent. Sans-IO.
 
 One connection that ends is chance; two in a row that end alike are a pattern. Must not know sockets, the time, nor
 what was read.
@@ -17,26 +17,29 @@ __all__ = ["CODES_OF_PATTERNS", "WELL", "EndingPatterns"]
 CODES_OF_PATTERNS = ("silent-after-event", "closes-after-event", "expects-first")
 
 IN_A_ROW = 2
-MANY = 3  # in a row, so that nobody is asked who closes for reasons of its own
-BEFORE_READING = 0.2  # seconds in which a server closes that does not understand the first byte
-AT_ONCE = 1.5  # seconds between a frame of ours and the end of the connection that seems to follow from it
-WAITED = 0.5  # seconds that a server waits at least for somebody to say something; one that closes sooner refuses
-GAVE_UP = 60.0  # seconds after which it closed a connection that nobody used, which many servers do
-WELL = 5.0  # seconds that a connection lives after a frame of ours, if it is not closed for it
-ANSWERED = 1.0  # seconds after our first frame in which something may come that was under way
-UNHEARD = 3  # frames that a server which has never said anything may leave without an answer
+MANY = 3  # connections in a row, so that a server that closes for other reasons is not asked in TLS
+BEFORE_READING = 0.2  # seconds within which a server closes that does not understand the first byte
+AT_ONCE = 1.5  # seconds after a frame of ours within which the end of the connection seems to follow from it
+WAITED = 0.5  # seconds; a server that closes sooner has not waited for somebody to speak, but refuses
+GAVE_UP = 60.0  # seconds; a server that closes later has only ended an unused connection, as many do
+WELL = 5.0  # seconds; a connection that lives longer after a frame of ours is not closed because of it
+ANSWERED = 1.0  # seconds after our first frame in which something that was under way may still come
+UNHEARD = 3  # frames that a server may leave unanswered if it has never said anything
 
 
 class EndingPatterns:
-    """Of the connections of one link. `framing_in`, `framing_out`: as they are set."""
+    """Watches the connections of one link. `framing_in`, `framing_out`: the settings."""
 
     def __init__(self, framing_in: str, framing_out: str) -> None:
         self._in, self._out = framing_in, framing_out
         self._closed_after = self._waited = self._wordless = 0
 
     def ended(self, *, lasted: float, sent: bool, heard: bool, answer_missed: float | None) -> Hint | None:
-        """The server has closed a connection after so many seconds. `sent`, `heard`: whether it was sent, and has said,
-        anything; `answer_missed`: seconds since it was sent something that nothing came after, if so."""
+        """Note that the server has closed a connection; return a hint if there is a pattern.
+
+        `lasted`: seconds of the connection; `sent`, `heard`: whether anything was sent to the server, and came from it;
+        `answer_missed`: seconds since the last frame to which nothing came back, or None.
+        """
         missed = AT_ONCE + 1 if answer_missed is None else answer_missed
         closed = sent and missed <= AT_ONCE
         self._closed_after = self._closed_after + 1 if closed else 0
@@ -53,17 +56,20 @@ class EndingPatterns:
         return None
 
     def well(self) -> None:
-        """There is a connection that has not ended so."""
+        """Note a connection that works: no pattern any more."""
         self._closed_after = self._waited = self._wordless = 0
 
     @property
     def refuses_the_first_bytes(self) -> bool:
-        """Whether connection after connection is closed without a word as soon as something is sent, as TLS does."""
+        """Whether several connections in a row were closed without a word once we sent something, as TLS servers do."""
         return self._wordless >= MANY
 
     def silent(self, *, spoke: bool, heard: float, first_sent: float, frames: int) -> Hint | None:
-        """The server is silent. `spoke`: it has said something on this connection; `heard`: when it did so last, or
-        when the connection began; `first_sent`: when it was sent the first of its `frames`."""
+        """Note that the server is idle; return a hint if that seems to be because of what it was sent.
+
+        `spoke`: it has said something on this connection; `heard`: when it did so last, or when the connection began;
+        `first_sent`: when the first of `frames` frames was sent to it.
+        """
         if not frames or heard > first_sent + ANSWERED:
             return None
         if (spoke and heard < first_sent) or frames >= UNHEARD:
@@ -71,7 +77,7 @@ class EndingPatterns:
         return None
 
     def _misread(self, code: str, what: str) -> Hint:
-        """The server does not seem to understand what it is sent."""
+        """Make the hint that the server does not seem to understand what it is sent."""
         fix = flag("--framing-out", self._in) if self._out != self._in and " " not in self._in else None
         text = (
             f"the server {what}: it seems not to understand it. Does it know where a frame ends? "

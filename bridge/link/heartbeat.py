@@ -1,6 +1,6 @@
-"""A frame for the server at regular times, so that it knows that the bridge is there.
+"""Send the server a frame at regular intervals, so that it knows that the bridge is there.
 
-Must not know the link: what it tells while that is down is not kept.
+Must not know the link: a heartbeat while the link is down is not kept.
 
 Use: `Heartbeat(b"ping", 10.0, uplink.tell).run()`.
 """
@@ -16,7 +16,7 @@ __all__ = ["Heartbeat"]
 
 
 class Heartbeat:
-    """`payload` is told each `interval` seconds, from `run()` to `close()`."""
+    """Calls `tell` with `payload` every `interval` seconds, from `run()` to `close()`."""
 
     def __init__(self, payload: bytes, interval: float, tell: Callable[[Sequence[bytes]], None]) -> None:
         self._payload, self._interval, self._tell = payload, interval, tell
@@ -24,11 +24,11 @@ class Heartbeat:
         self._over = False
 
     def run(self) -> None:
-        """The first one comes after one interval."""
+        """Begin; the first heartbeat comes after one interval."""
         self._timer.set(time.monotonic() + self._interval)
 
     def close(self) -> None:
-        """No more. May be called twice."""
+        """Stop. May be called twice."""
         self._over = True
         self._timer.off()
 

@@ -1,7 +1,7 @@
-"""What seems wrong with what the server sends, in words and with the flag that would mend it. Sans-IO.
+"""Say what seems wrong with what the server sends, and name the flag that would mend it. Sans-IO.
 
-Puts the recogniser's guess beside the settings in use. Nothing of a stream is shown but its first 64 bytes, and
-no addresses. Must not know sockets or the time.
+Compares the recogniser's guess with the settings in use. A hint shows only the first 64 bytes of a stream, and no
+addresses. Must not know sockets or the time.
 
 Use: `no_frame(b'{"a":1}\\n', 8, reading)` -> Hint("framing", "…", "--framing-in '\\n'"); `with_frames(…)`.
 """
@@ -32,8 +32,8 @@ CODES: dict[str, str] = {
     "expects-first": "the server closes the connection after waiting for somebody to say something",
 }
 
-_ENOUGH = 50  # frames that are looked at: where that many are good, the others are
-_LOOKED_AT = 16 * 1024  # bytes, where there are frames: nearly always all is well
+_ENOUGH = 50  # frames that are looked at: if so many are good, the others are
+_LOOKED_AT = 16 * 1024  # bytes that are looked at if there are frames, which are nearly always good
 _ADVICE = {
     "http": "; --server has to be the port that speaks plain TCP",
     "tls": "; the bridge speaks plain TCP: name a port without TLS, or put stunnel or socat in between",
@@ -43,8 +43,11 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """`code`: one of CODES; `text`: for people; `fix`: the flag that would mend it, as it is typed in a shell;
-    `framing`: the framing string in it; `vague`: something seems wrong, and it can't be told what."""
+    """What seems wrong.
+
+    `code`: one of CODES; `text`: for people; `fix`: the flag that would mend it, as it is typed in a shell;
+    `framing`: the framing string in it; `vague`: something seems wrong, but not what.
+    """
 
     code: str
     text: str
@@ -53,13 +56,13 @@ class Hint:
     vague: bool = False
 
     def as_json(self) -> dict[str, str | None]:
-        """The form in the event `bridge:link`."""
+        """Return the hint as in the event `bridge:link`."""
         return {"code": self.code, "text": self.text, "try": self.fix}
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the bridge reads what the server sends, and frames what it sends itself."""
+    """The settings for reading what the server sends, and for framing what is sent to it."""
 
     framing_in: str = "~"
     framing_out: str = "~"
@@ -71,8 +74,10 @@ DEFAULT_READING = Reading()
 
 
 def no_frame(data: bytes, total: int, reading: Reading, sure: bool = False) -> Hint | None:
-    """For `data`, the first of `total` bytes that no frame was found in. None where nothing can be told, or, if it is
-    `sure` that something is wrong, that it can't."""
+    """Make the hint for `data`, the first of `total` bytes in which no frame was found.
+
+    `sure`: something is certainly wrong; then, if nothing can be recognised, the hint says so. Otherwise that is None.
+    """
     guess = recognise(data)
     begins = f". It begins: {visible(data)}"
     in_use = flag("--framing-in", reading.framing_in)
@@ -92,7 +97,7 @@ def no_frame(data: bytes, total: int, reading: Reading, sure: bool = False) -> H
 
 
 def with_frames(data: bytes, reading: Reading) -> Hint | None:
-    """For the first bytes of a stream in which there are frames: whether they are what the server means."""
+    """Make the hint for the first bytes of a stream with frames, if these are not what the server means; else None."""
     data = data[:_LOOKED_AT]
     begins = f". It begins: {visible(data)}"
     guess = protocol(data)
@@ -112,13 +117,13 @@ def with_frames(data: bytes, reading: Reading) -> Hint | None:
 
 
 def of_protocol(answer: bytes) -> Hint | None:
-    """For what a server answered to something that only one who speaks its protocol answers."""
+    """Make the hint for a server's answer to a probe of some protocol; None if it is not recognised."""
     guess = protocol(answer)
     return _of_guess(guess, "") if guess else None
 
 
 def still_holds(hint: Hint, data: bytes, reading: Reading) -> bool:
-    """Whether bytes from the middle of a stream, in which there are frames, are as this hint says."""
+    """Tell whether the hint is still true of bytes from the middle of a stream with frames."""
     if hint.code == "framing" and (hint.vague or _are_json(_frames(data, reading.framing_in))):
         return False
     return hint.code != "framing" or hint.framing is None or _are_json(_frames(data, hint.framing))
@@ -135,7 +140,7 @@ def _of_framing(guess: Guess, looks: str, begins: str) -> Hint:
 
 
 def _of_contents(frames: list[bytes], good: list[bool], reading: Reading, begins: str) -> Hint | None:
-    """Whether frames that come whole can be read."""
+    """Make the hint for frames that come whole but can't be read; None if they can."""
     if reading.payload != "bytes" and not all(map(is_utf_8, frames)):
         if all(map(_is_latin_1, frames)):
             return Hint("encoding", f"the server's text is not UTF-8; it looks like Latin-1 or Windows-1252{begins}")
@@ -150,7 +155,7 @@ def _of_contents(frames: list[bytes], good: list[bool], reading: Reading, begins
 
 
 def _frames(data: bytes, spec: str) -> list[bytes]:
-    """What a framing makes of the bytes, up to what is no frame."""
+    """Return the frames that a framing finds in the bytes, up to the first bytes that are none."""
     decoder = framing_in(spec, len(data) + 1)
     try:
         return decoder.feed(data)
@@ -159,18 +164,18 @@ def _frames(data: bytes, spec: str) -> list[bytes]:
 
 
 def _are_json(frames: list[bytes]) -> bool:
-    """Whether there are frames and all are JSON, but for the first one, which may have begun before."""
+    """Tell whether there are frames and all are JSON, except the first, which may have begun before."""
     return bool(frames) and all(map(_is_json, frames[1:])) and (len(frames) > 1 or _is_json(frames[0]))
 
 
 def _is_json(frame: bytes) -> bool:
-    """Whether it is an object or array of JSON, or nothing."""
+    """Tell whether the frame is a JSON object or array, or empty."""
     text = frame.strip()
     return not text or is_structured(text)
 
 
 def _is_latin_1(frame: bytes) -> bool:
-    """Whether it is text, mostly of ASCII, with some letters of Western Europe."""
+    """Tell whether the frame is text, mostly ASCII, with some letters of Western Europe."""
     return not any(byte < 0x20 and byte not in b"\t\r\n" for byte in frame) and (
         3 * len(frame.translate(None, bytes(range(0x80)))) <= len(frame)
     )

@@ -1,4 +1,4 @@
-"""What many frames say under one key: all that routing needs of most messages. Sans-IO.
+"""Read the value of one key in many frames: routing needs nothing else of most messages. Sans-IO.
 
 Must not know what the key means.
 
@@ -20,9 +20,9 @@ __all__ = ["MISSING", "KeyReader", "all_whole"]
 MISSING = msgspec.UNSET
 
 _value = attrgetter("value")
-_raw = msgspec.json.Decoder(msgspec.Raw).decode  # checks all of it and makes nothing
+_raw = msgspec.json.Decoder(msgspec.Raw).decode  # checks the whole text without making objects
 
-# Stands between frames that are read together. Nobody can know it, so no frame can pass for two, nor two for one.
+# Stands between frames that are parsed together. Nobody can guess it, so no frame can pass for two, nor two for one.
 _BETWEEN = secrets.randbits(60) | 1 << 59
 _JOINT = b",%d," % _BETWEEN
 
@@ -35,19 +35,21 @@ class KeyReader:
         self._strings = _strings_under(key)
 
     def __call__(self, frames: Sequence[bytes]) -> list[object]:
-        """For each frame its value, or MISSING if it has none or is no object. Raises ValueError if one is not JSON,
-        or not what orjson reads."""
+        """Return the value in each frame, or MISSING if it has none or is no object.
+
+        Raises ValueError if a frame is no JSON, or none that orjson reads.
+        """
         if self._strings is not None:
             try:
                 return list(map(_value, map(self._strings, frames)))
             except (msgspec.MsgspecError, RecursionError):
-                pass  # some are no objects, or their values no strings, or this is not JSON: see which
+                pass  # some frame is no object, or its value no string, or it is no JSON; find out below
         key = self._key
         return [value.get(key, MISSING) if type(value) is dict else MISSING for value in _values(frames)]
 
 
 def all_whole(frames: Sequence[bytes]) -> bool:
-    """Whether each of these is one JSON value, and nothing more. Frames have to be UTF-8."""
+    """Tell whether each frame is exactly one JSON value. Frames have to be UTF-8."""
     try:
         for _ in map(_raw, frames):
             pass
@@ -57,8 +59,11 @@ def all_whole(frames: Sequence[bytes]) -> bool:
 
 
 def _strings_under(key: str) -> Callable[[bytes], object] | None:
-    """Makes of a JSON object one that has the string or null under this key, if it has it, as `value`; what else it has
-    is checked but not made, which takes a third of the time. None if the key can't be looked for so."""
+    """Make a decoder of JSON objects whose results have the string or null under the key as `value`.
+
+    The rest of an object is checked, but no Python objects are made of it, which takes a third of the time. Returns
+    None if msgspec can't look for this key.
+    """
     field = ("value", str | None | msgspec.UnsetType, MISSING)
     try:
         shape = msgspec.defstruct("Keyed", [field], rename={"value": key}, gc=False)
@@ -68,7 +73,7 @@ def _strings_under(key: str) -> Callable[[bytes], object] | None:
 
 
 def _values(frames: Sequence[bytes]) -> list[Any]:
-    """The values of all. Raises ValueError if a frame is not just one."""
+    """Return the value of each frame. Raises ValueError if a frame is not exactly one value."""
     values: list[Any] = orjson.loads(b"[" + _JOINT.join(frames) + b"]")
     if len(values) != 2 * len(frames) - 1 or values[1::2].count(_BETWEEN) != len(frames) - 1:
         raise ValueError("a frame is not one value")

@@ -1,4 +1,4 @@
-"""What a socket of the link is set to, and in words why it ended.
+"""Configure the link's sockets, ask the kernel about them, and say in words why one ended.
 
 Must not know who reads or writes.
 
@@ -32,21 +32,21 @@ KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s; peer_liveness.py loo
 _RTO_MAX_MS = 44  # TCP_RTO_MAX_MS, Linux 6.15; without it the kernel's probes come two minutes apart in the end
 _LONGEST_RTO = 5_000  # ms; so four probes are unanswered within 25 s
 
-LOOK = 0.02  # seconds between two looks whether the other machine has had everything
-LAST_WORDS = 0.25  # seconds that one which has had everything may take to close
+LOOK = 0.02  # seconds between two looks at what the other machine has acknowledged
+LAST_WORDS = 0.25  # seconds that the server may take to close once everything is acknowledged
 
-# Where these are in Linux's struct tcp_info (include/uapi/linux/tcp.h).
+# Offsets in Linux's struct tcp_info (include/uapi/linux/tcp.h).
 _RETRANSMITS, _PROBES, _UNACKED = 2, 3, 24
 _LAST_DATA_SENT, _LAST_DATA_RECV, _LAST_ACK_RECV = 44, 52, 56  # milliseconds since
 _BYTES_ACKED = 120  # RFC 4898, tcpEStatsAppHCThruOctetsAcked
 _NOTSENT_BYTES = 144
-# Linux's SO_MEMINFO, since 4.12, and where these are in it (include/uapi/linux/sock_diag.h).
+# Linux's SO_MEMINFO, since 4.12, and indices in it (include/uapi/linux/sock_diag.h).
 _SO_MEMINFO = 55
 _SNDBUF, _WMEM_QUEUED = 3, 5
 
 
 def broken(error: OSError, server: str, given_up: str = "TCP gave up") -> LinkError:
-    """Why a call failed. `given_up`: what made the kernel take the other machine for gone, if it did."""
+    """Say why a call failed. `given_up`: why the kernel took the other machine for gone, if it did."""
     if isinstance(error, ConnectionResetError):
         return LinkError("reset", f"{server} reset the connection")
     if isinstance(error, TimeoutError):
@@ -57,7 +57,7 @@ def broken(error: OSError, server: str, given_up: str = "TCP gave up") -> LinkEr
 
 
 def how_it_ended(sock: socket.socket, server: str) -> LinkError:
-    """EOF or reset. A green socket's recv() says b"" for both, but only after a reset there is no peer any more."""
+    """Say whether b"" from a green socket's recv() was an EOF or a reset: after a reset there is no peer any more."""
     try:
         sock.getpeername()
     except OSError:
@@ -66,11 +66,11 @@ def how_it_ended(sock: socket.socket, server: str) -> LinkError:
 
 
 def configure(sock: socket.socket) -> None:
-    """No delay, and a dead peer is found. Raises OSError."""
+    """Turn delays off, and keepalive on, so that a dead peer is found. Raises OSError."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for level, name, value in KEEPALIVE:
-        if hasattr(socket, name):  # they are Linux's; elsewhere keepalive has the system's times
+        if hasattr(socket, name):  # Linux has them; elsewhere keepalive has the system's times
             sock.setsockopt(level, getattr(socket, name), value)
     if sys.platform == "linux":
         _limit_backoff(sock)
@@ -85,20 +85,22 @@ def _limit_backoff(sock: socket.socket) -> None:
 
 
 def finish_sending(sock: socket.socket, over: threading.Event, seconds: float) -> None:
-    """Tell the other side that nothing more comes, and wait, while somebody else reads, until the connection is
-    `over` or the other machine has had everything; for so many seconds at most."""
+    """Tell the other side that nothing more comes, and wait until the other machine has acknowledged everything.
+
+    Another thread has to read meanwhile, and sets `over` when the connection ends. `seconds`: the longest wait.
+    """
     ends = time.monotonic() + seconds
     try:
         sock.shutdown(socket.SHUT_WR)
     except OSError:
-        pass  # it has gone already
+        pass  # the connection has ended already
     while not over.wait(LOOK) and time.monotonic() < ends:
         if _unacknowledged(sock) == 0:
             ends = min(ends, time.monotonic() + LAST_WORDS)
 
 
 def _unacknowledged(sock: socket.socket) -> int | None:
-    """How many bytes the other machine has not acknowledged, the end included; None if nobody knows."""
+    """Return how many bytes the other machine has not acknowledged, including the FIN; None if that is not known."""
     try:
         return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
     except (OSError, ValueError):  # ValueError: closed
@@ -106,28 +108,32 @@ def _unacknowledged(sock: socket.socket) -> int | None:
 
 
 def acknowledged(sock: socket.socket) -> int | None:
-    """How many bytes the other machine has acknowledged, also after the connection's end; None if nobody knows."""
+    """Return how many bytes the other machine has acknowledged, also after the connection's end; None if not known."""
     info = _info(sock, _BYTES_ACKED + 8)
     if info is None:
         return None
     acked: int = struct.unpack_from("Q", info, _BYTES_ACKED)[0]
-    return acked - 1  # the SYN counts as one; so does the FIN, if it came to that
+    return acked - 1  # the SYN counts as one byte; so does a FIN
 
 
 def unanswered_for(sock: socket.socket, heard: bool) -> float | None:
-    """Seconds since something was last sent, if nothing has come since, also after the connection's end; else None.
-    `heard`: whether anything has come at all."""
+    """Return the seconds since the last send if nothing has come since; else None. Works after the connection's end.
+
+    `heard`: whether anything has come at all.
+    """
     info = _info(sock, _LAST_DATA_RECV + 4)
     if info is None:
         return None
     sent, _, received = struct.unpack_from("III", info, _LAST_DATA_SENT)
-    # A quick answer comes in the same tick of the kernel's clock; to connect counts as something received.
+    # A quick answer comes in the same tick of the kernel's clock; connecting counts as something received.
     return sent / 1000 if sent < received or not heard else None
 
 
 def is_own(sock: socket.socket, own: tuple[str, int]) -> bool:
-    """Whether this connection is to where the bridge itself listens: an address, or "" or "0.0.0.0" or "::" for all of
-    this machine's, and a port."""
+    """Tell whether this connection leads to the bridge itself.
+
+    `own`: the host and port on which the bridge listens; "", "0.0.0.0" and "::" are all addresses of this machine.
+    """
     try:
         host, port = sock.getpeername()[:2]
         here = sock.getsockname()[0]
@@ -140,7 +146,7 @@ def is_own(sock: socket.socket, own: tuple[str, int]) -> bool:
 
 
 def vitals_of(sock: socket.socket) -> Vitals | None:
-    """What the kernel knows of the other machine now; None if it does not tell, or the socket is closed."""
+    """Ask the kernel what it knows of the other machine; None if it does not tell, or the socket is closed."""
     info = _info(sock, _NOTSENT_BYTES + 4)
     if info is None:
         return None
@@ -152,19 +158,19 @@ def vitals_of(sock: socket.socket) -> Vitals | None:
 
 
 def takes(sock: socket.socket) -> int | None:
-    """How many bytes it has taken so far, if it would take more now; None if it is full or closed, or nobody knows."""
+    """Return how many bytes the socket has taken so far; None if it is full or closed, or if that is not known."""
     try:
         memory = struct.unpack("9I", sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))
     except (OSError, struct.error):
         return None
     room = memory[_SNDBUF] - memory[_WMEM_QUEUED]
     acked, unacked = acknowledged(sock), _unacknowledged(sock)
-    # As the kernel's sk_stream_is_writeable() has it, and so poll().
+    # The rule of the kernel's sk_stream_is_writeable(), and so of poll().
     return acked + unacked if room >= memory[_WMEM_QUEUED] // 2 and acked is not None and unacked is not None else None
 
 
 def _info(sock: socket.socket, size: int) -> bytes | None:
-    """Linux's struct tcp_info, so much of it; None from a kernel that has not so much, and elsewhere."""
+    """Return the first `size` bytes of Linux's struct tcp_info; None if the kernel has fewer, and elsewhere."""
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
     except (OSError, AttributeError):  # AttributeError: not on Linux

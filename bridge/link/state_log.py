@@ -1,7 +1,7 @@
-"""The log's lines of a state that changes: each that is news at once, the others in one with their number.
+"""Log a changing state: news at once, repetitions later as one line with their number.
 
-A server that closes each connection at once, or one that is away for an hour, would else fill the log with the same
-two lines. What the log says last is true within a second. Must not know which states there are.
+Without this, a server that closes each connection at once, or is away for an hour, would fill the log with the same two
+lines. The log's last line is true within a second. Must not know which states there are.
 
 Use: `changes = StateLog(log)`; `changes.say(logging.INFO, "connected", "connected to localhost:8000")`.
 """
@@ -17,9 +17,9 @@ from bridge.timer import Timer
 
 __all__ = ["QUIET", "REMIND", "SETTLED", "StateLog"]
 
-QUIET = 10.0  # seconds in which a line is no news; as in counters.py
-SETTLED = 1.0  # seconds after which a change that was no news is said, if it has lasted
-REMIND = 60.0  # seconds until what has not changed is said again
+QUIET = 10.0  # seconds in which a repeated line is no news; as in counters.py
+SETTLED = 1.0  # seconds after which a repeated state is logged, if it has lasted
+REMIND = 60.0  # seconds until a state that has not changed is logged again
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +30,20 @@ class _Line:
 
 
 class StateLog:
-    """Of one thing that has states. `say` may be called from any thread."""
+    """Logs the states of one thing. `say` may be called from any thread."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
         self._timer = Timer(self._look, "bridge-changes")
         self._lock = threading.Lock()
-        self._said: dict[str, float] = {}  # kind -> when; of the last QUIET seconds, and the last one
-        self._last = ""  # the kind of what was said last
+        self._said: dict[str, float] = {}  # kind -> when it was logged: those of the last QUIET seconds
+        self._last = ""  # the kind of the last line
         self._pending: _Line | None = None
         self._due = 0.0
         self._unsaid = 0
 
     def say(self, level: int, kind: str, text: str) -> None:
-        """The state is now of this kind; the line is the same for all of the kind but for figures."""
+        """Log that the state is now of this kind. Lines of one kind differ only in figures."""
         line, now = _Line(level, kind, text), time.monotonic()
         with self._lock:
             self._said = {each: at for each, at in self._said.items() if now - at < QUIET or each == self._last}
@@ -57,7 +57,7 @@ class StateLog:
                 self._write(line, now)
 
     def close(self) -> None:
-        """Say what has not been said. May be called twice."""
+        """Log what is pending. May be called twice."""
         with self._lock:
             if self._pending is not None and self._pending.kind != self._last:
                 self._write(self._pending, time.monotonic())
@@ -65,7 +65,7 @@ class StateLog:
         self._timer.off()
 
     def _reminder(self, kind: str) -> float:
-        """When the line that was said last is to be said again, with what has happened since."""
+        """Return when the last line is to be logged again, with the number of changes since."""
         if self._pending is None:
             return self._said[kind] + REMIND
         return self._due if self._pending.kind == kind else self._said[kind] + QUIET

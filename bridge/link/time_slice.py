@@ -1,6 +1,6 @@
-"""When a reader lets others run: on green threads, one that is flooded never waits and would keep all waiting.
+"""Decide when a reader lets others run: a green thread that is flooded never waits, and would starve all others.
 
-One whose reads wait lets them run anyway. Must not know what is read.
+A reader that has to wait for data lets them run anyway. Must not know what is read.
 
 Use: `turn = TimeSlice()`; `while data := turn.read(sock, size): …`.
 """
@@ -12,8 +12,8 @@ from typing import Protocol
 
 __all__ = ["TimeSlice"]
 
-LONGEST_TURN = 0.0005  # seconds of reading without waiting; what a burst's fan-out takes has its own limit
-AT_ONCE = 0.0003  # seconds that a read takes at most that had not to wait
+LONGEST_TURN = 0.0005  # seconds of reading without waiting; the fan-out of a burst has a limit of its own
+AT_ONCE = 0.0003  # seconds; a read that takes longer has had to wait
 
 
 class Readable(Protocol):
@@ -23,15 +23,16 @@ class Readable(Protocol):
 
 
 class TimeSlice:
-    """One reader's."""
+    """The time slice of one reader."""
 
     def __init__(self) -> None:
         self._ends = time.monotonic() + LONGEST_TURN
 
     def read(self, sock: Readable, at_most: int) -> bytes:
-        """What has come, as `socket.recv`. If it was there at once, others run before it is given, if it is their turn:
-        during a read that had to wait whoever had something to do has run already, and a switch for each message would
-        be dear."""
+        """Read as `socket.recv` does, and let others run before returning if this reader's time is up.
+
+        During a read that had to wait the others have run already, so there is no switch for each message.
+        """
         began = time.monotonic()
         data = sock.recv(at_most)
         now = time.monotonic()

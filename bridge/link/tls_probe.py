@@ -1,7 +1,7 @@
-"""Whether a server that closes every connection without a word speaks TLS: it is asked in TLS, once.
+"""Ask a server that closes every connection without a word whether it speaks TLS.
 
-OpenSSL closes without an alert what does not begin as TLS does, as it might not be understood. Any answer to a
-ClientHello, a refusal included, says that it is TLS. Must not know what follows from that.
+OpenSSL closes a connection that does not begin as TLS does without an alert, which might not be understood. Any answer
+to a ClientHello, even a refusal, says that it is TLS. Must not know what follows from that.
 
 Use: `answer = probe(dialer.dial)`, the first bytes of the answer, or b"".
 """
@@ -25,7 +25,7 @@ _ENOUGH = 64  # bytes of an answer
 
 
 def probe(dial: Callable[[], socket.socket]) -> bytes:
-    """What a connection of its own is answered to a ClientHello. Takes as long as `dial`, and a second."""
+    """Connect, send a ClientHello and return the first bytes of the answer. Takes as long as `dial`, and a second."""
     try:
         sock = dial()
     except LinkError:
@@ -43,7 +43,7 @@ def probe(dial: Callable[[], socket.socket]) -> bytes:
 
 
 def _end(sock: socket.socket) -> None:
-    """Wake who waits for it."""
+    """Wake the thread that waits for the socket."""
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:
@@ -51,7 +51,7 @@ def _end(sock: socket.socket) -> None:
 
 
 def _client_hello() -> bytes:
-    """A ClientHello of TLS 1.2 without extensions (RFC 5246, section 7.4.1.2)."""
+    """Make a ClientHello of TLS 1.2 without extensions (RFC 5246, section 7.4.1.2)."""
     ciphers = struct.pack(f">{len(_CIPHERS)}H", *_CIPHERS)
     body = b"\x03\x03" + os.urandom(32) + b"\0" + struct.pack(">H", len(ciphers)) + ciphers + b"\1\0"
     message = b"\x01" + len(body).to_bytes(3, "big") + body

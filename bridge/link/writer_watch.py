@@ -1,6 +1,6 @@
-"""Whether the writer runs while it could: looked at each second, as a link that is up and never sends looks healthy.
+"""Check each second whether the writer runs when it could: a link that is up and never sends looks healthy.
 
-What counts is looks, not time: a process that stood still has not looked. Must not know what is written, nor sockets.
+Looks are counted, not seconds: a process that stood still has not looked. Must not know what is written, nor sockets.
 
 Use: `progress = WriterWatch(on_stuck)`; `begin(mark)`, `end()` for each connection.
 """
@@ -15,12 +15,15 @@ from bridge.timer import Timer
 __all__ = ["EACH", "LOOKS", "WriterWatch"]
 
 EACH = 1.0  # seconds between two looks
-LOOKS = 5  # at the same place, one after the other, until it is stuck
+LOOKS = 5  # looks in a row without progress, after which the writer counts as stuck
 
 
 class WriterWatch:
-    """Of one link. `on_stuck` is called with for how many seconds its writer has not run, and could have, when it
-    was at the same place at LOOKS looks, one each `each` seconds."""
+    """Watches the writers of one link.
+
+    `on_stuck`: called after LOOKS looks without progress, with the seconds for which the writer could have run and
+    has not; `each`: seconds between two looks.
+    """
 
     def __init__(self, on_stuck: Callable[[float], None], each: float = EACH) -> None:
         self._on_stuck, self._each = on_stuck, each
@@ -30,12 +33,15 @@ class WriterWatch:
         self._same = 0
 
     def begin(self, mark: Callable[[], object | None]) -> None:
-        """There is a connection. `mark`: how far its writer is; None while it has nothing to do or has to wait."""
+        """Watch a new connection.
+
+        `mark`: returns how far its writer is; None while it has nothing to do or has to wait.
+        """
         self._mark, self._last, self._same = mark, None, 0
         self._timer.set(time.monotonic() + self._each)
 
     def end(self) -> None:
-        """The connection is over."""
+        """Stop watching: the connection is over."""
         self._mark = None
         self._timer.off()
 

@@ -1,1 +1,1 @@
-"""What waits for the link: the queue in front of its writer, what is held, and what became of each message."""
+"""Queue what waits for the link, hold it while the link is down, and tell what became of each message."""

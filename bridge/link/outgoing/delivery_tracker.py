@@ -1,8 +1,8 @@
-"""At least once: the numbers of frames, and which of them the server has not confirmed yet.
+"""Number frames, and remember which of them the server has not confirmed: delivery at least once.
 
-Each frame that can carry one is given a rising `"seq"`, and stays known until the server says
-`{"confirm": n}`, which is for all up to n. What the next connection has to be sent again is what is
-left. The numbers count within one epoch, which is one process of the bridge.
+Each frame that can carry one gets a rising `"seq"`, and is remembered until the server says `{"confirm": n}`, which
+confirms everything up to n. Whatever is left is sent again on the next connection. The numbers count within one epoch,
+which is one process of the bridge.
 
 State only: its owner has the lock and the queue. Must not know framings, sockets or users.
 
@@ -20,15 +20,15 @@ from bridge.link.outgoing.message import OutgoingMessage
 
 __all__ = ["DeliveryTracker", "confirmations"]
 
-#: No burst without it has a confirmation in it.
+#: A burst without this text contains no confirmation.
 _KEY = b'"confirm"'
 
-_LONGEST = 100  # bytes that a confirmation has at most, white space included
+_LONGEST = 100  # bytes of a confirmation at most, including white space
 _OBJECT = re.compile(rb"[\s\0]*(?:\xef\xbb\xbf[\s\0]*)*\{")
 
 
 class DeliveryTracker:
-    """The numbers of one epoch. `hello`: the payload that every connection begins with."""
+    """Numbers the frames of one epoch. `hello`: the payload with which every connection begins."""
 
     def __init__(self, hello: bytes) -> None:
         self.hello = hello
@@ -41,11 +41,11 @@ class DeliveryTracker:
 
     @property
     def frames(self) -> int:
-        """How many frames are not confirmed that the present connection has had."""
+        """How many frames of the present connection are not confirmed."""
         return sum([entry.count for entry in self._unconfirmed if entry.at])
 
     def numbered(self, payloads: Sequence[bytes]) -> list[bytes]:
-        """The payloads with the numbers that are next; those that can't carry one as they are."""
+        """Return the payloads with the next numbers; those that can't carry one unchanged."""
         number, written = self._given, []
         for payload in payloads:
             if _carries(payload):
@@ -56,21 +56,21 @@ class DeliveryTracker:
         return written
 
     def give(self, entry: OutgoingMessage) -> None:
-        """The numbers that its frames were written with are given away. None, if it carries none."""
+        """Give the message the numbers that its payloads were written with, if they carry any."""
         numbers = sum(map(_carries, entry.payloads))
         if numbers:
             entry.first, entry.last = self._given + 1, self._given + numbers
             self._given = entry.last
 
     def take_back(self, entries: Iterable[OutgoingMessage]) -> None:
-        """None of these, the last that were numbered, was handed to a connection: their numbers are free again."""
+        """Free the numbers of these messages, the last that were numbered: no connection has had them."""
         for entry in entries:
             if entry.last:
                 self._given = min(self._given, entry.first - 1)
                 entry.first = entry.last = 0
 
     def handed(self, entry: OutgoingMessage) -> None:
-        """One more of its pieces goes to the connection."""
+        """Note that another piece of the message goes to the connection."""
         if not entry.unconfirmed:
             entry.unconfirmed = True
             self._unconfirmed.append(entry)
@@ -82,7 +82,7 @@ class DeliveryTracker:
         self._handed = max(self._handed, number)
 
     def confirm(self, number: int) -> list[OutgoingMessage] | None:
-        """Those whose every frame is confirmed now; None for a number that no connection has had."""
+        """Return the messages that are completely confirmed now; None if no connection has had this number."""
         if number > self._handed:
             return None
         confirmed: list[OutgoingMessage] = []
@@ -91,13 +91,13 @@ class DeliveryTracker:
         return confirmed
 
     def again(self) -> list[OutgoingMessage]:
-        """What the next connection has to be sent again, in order."""
+        """Return the messages that the next connection has to send again, in order."""
         for entry in self._unconfirmed:
             entry.at, entry.again = 0, True
         return list(self._unconfirmed)
 
     def give_up(self, entries: Iterable[OutgoingMessage]) -> None:
-        """These are not sent again."""
+        """Forget messages that are not to be sent again."""
         given_up = {self._forget(entry) for entry in entries}
         self._unconfirmed = deque(entry for entry in self._unconfirmed if entry not in given_up)
 
@@ -108,7 +108,7 @@ class DeliveryTracker:
 
 
 def confirmations(frames: list[bytes]) -> tuple[list[int], list[bytes]]:
-    """What a burst confirms, and the other messages in it."""
+    """Split a burst: (the numbers that it confirms, the other frames)."""
     if _KEY not in b"".join(frames):
         return [], frames
     numbers: list[int] = []
@@ -123,7 +123,7 @@ def confirmations(frames: list[bytes]) -> tuple[list[int], list[bytes]]:
 
 
 def _confirmation(frame: bytes) -> int | None:
-    """The number that this frame confirms, or None if it is another message."""
+    """Return the number that a frame confirms, or None if it is another message."""
     if _KEY not in frame or len(frame) > _LONGEST or not _OBJECT.match(frame):
         return None
     try:
@@ -135,5 +135,5 @@ def _confirmation(frame: bytes) -> int | None:
 
 
 def _carries(payload: bytes) -> bool:
-    """Only an object can, and not what is to be sent as it is."""
+    """Tell whether a payload can carry a number: only an object can, and only if nothing forbids adding to it."""
     return type(payload) is bytes and payload[:1] == b"{"

@@ -1,6 +1,6 @@
-"""Who waits for room, in the order of coming: nobody overtakes.
+"""Let callers wait for room in the order in which they came.
 
-Must not know what the room is for. It is used under its owner's lock, which it lets go while waiting.
+Must not know what the room is for. It is used under its owner's lock, which it releases while waiting.
 
 Use: `with line.wait(5.0): …`, and `line.next()` whenever there may be room.
 """
@@ -16,7 +16,7 @@ __all__ = ["FairWaiter"]
 
 
 class FairWaiter:
-    """One line. `has_room` is asked under the lock."""
+    """One queue of waiting callers. `has_room` is called under the lock."""
 
     def __init__(self, lock: threading.RLock, has_room: Callable[[], bool]) -> None:
         self._lock, self._has_room = lock, has_room
@@ -27,8 +27,8 @@ class FairWaiter:
 
     @contextmanager
     def wait(self, patience: Callable[[], float]) -> Iterator[bool]:
-        """Wait for as many seconds as `patience` says; whether there was room. Inside, it is this one's turn still."""
-        mine = threading.Condition(self._lock)  # its own: else all would wake for each one's turn
+        """Wait for as many seconds as `patience` returns; yield whether there is room. It is its turn inside."""
+        mine = threading.Condition(self._lock)  # one for each caller, so that only the first one wakes
         with self._lock:
             self._waiting.append(mine)
         try:
@@ -41,6 +41,6 @@ class FairWaiter:
                 self.next()
 
     def next(self) -> None:
-        """Wake who is first, if there is room."""
+        """Wake the first caller, if there is room."""
         if self._waiting and self._has_room():
             self._waiting[0].notify()

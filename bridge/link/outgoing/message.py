@@ -1,4 +1,4 @@
-"""One thing that is to be sent: its frames, on whose behalf, and who is told what became of it.
+"""Define one outgoing message: its frames, on whose behalf it is sent, and who is told what became of it.
 
 State only. Must not know queues, limits or sockets.
 
@@ -29,12 +29,12 @@ __all__ = [
     "pieces_of",
 ]  # fmt: skip
 
-#: Called once, when the fact is known: None for handed over, else why not.
+#: Called once, when the outcome is known: None for handed over, else the refusal.
 OnDelivered = Callable[[Refused | None], None]
 
-#: Bytes of payloads that are framed together; more is taken, and acked, piece by piece.
+#: Bytes of payloads that are framed together; more is taken, and acknowledged, piece by piece.
 JOINED = 128 * 1024
-EMPTY = 64  # bytes that a frame of none counts as, or any number of them could wait
+EMPTY = 64  # bytes that an empty frame counts as, because otherwise any number could wait
 
 
 class OnBehalfOf(Protocol):
@@ -42,11 +42,11 @@ class OnBehalfOf(Protocol):
 
     @property
     def key(self) -> str:
-        """What is held for the same client has the same key."""
+        """Tells clients apart, for the limit on held bytes of one client."""
 
     @property
     def here(self) -> bool:
-        """Whether its user is there still, as far as the server is told; asked when the link is back."""
+        """Whether its user is still there, as far as the server is told; asked when the link is back."""
 
 
 class BatchFraming(Protocol):
@@ -61,13 +61,14 @@ class BatchFraming(Protocol):
 
 @dataclass(slots=True, eq=False)
 class OutgoingMessage:
-    """`pieces`: frames, which are sent in order, all joined in one piece or each in one of its own;
-    `count`: how many frames; `at`: how many pieces were taken.
+    """One outgoing message.
 
-    `by` None: on nobody's behalf. `presence`: a notice, which nobody waits for. `size`: its bytes.
-    `until`: how long it is held, 0 if it has not been: a link that comes back for a moment gives it no more time.
+    `pieces`: its frames in order, all joined in one piece or each a piece of its own; `count`: how many frames;
+    `at`: how many pieces were taken; `size`: its bytes.
+    `by`: on whose behalf, None for nobody; `presence`: it is a notice, which nobody waits for.
+    `until`: when it expires, 0 if it was never held. A link that comes back for a moment gives it no more time.
     With confirm, see delivery_tracker.py: `payloads`: what the pieces were made from; `first`, `last`: the numbers of
-    its frames, 0 while or if they have none; `unconfirmed`: a connection has had some of it; `again`: once more.
+    its frames, 0 if they have none; `unconfirmed`: a connection has had some of it; `again`: it is sent once more.
     """
 
     count: int = 1
@@ -85,32 +86,32 @@ class OutgoingMessage:
     until: float = 0.0
 
     def fill(self, pieces: Sequence[bytes]) -> None:
-        """These are its pieces, until they are filled in anew."""
+        """Set the pieces, in place of earlier ones."""
         self.pieces, self.size = pieces, sum([len(piece) or EMPTY for piece in pieces])
 
     @property
     def gone(self) -> bool:
-        """Whether it was sent on behalf of somebody who is not there any more."""
+        """Whether it was sent on behalf of a user who is not there any more."""
         return self.by is not None and not self.by.here
 
     def frames_in(self, piece: int) -> int:
-        """How many frames this piece is."""
+        """Return how many frames are in this piece."""
         return self.count if len(self.pieces) == 1 else 1
 
 
-#: What became of these: None for well, else why not.
+#: Messages with their outcome: None for success, else the refusal.
 Fates = list[tuple[OutgoingMessage, Refused | None]]
 
 
 def pieces_of(framing: BatchFraming, payloads: Sequence[bytes]) -> list[bytes]:
-    """The payloads, framed; apart if they have to be or are large. Raises Refused."""
+    """Frame the payloads, in one piece unless they have to be separate or are large. Raises Refused."""
     if framing.separate or sum(map(len, payloads)) > JOINED:
         return [framing.frame(payload) for payload in payloads]
     return [framing.frames(payloads)]
 
 
 def fits(framing: BatchFraming, payloads: Sequence[bytes]) -> None:
-    """Raise Refused if one of these can't be sent as it is."""
+    """Raise Refused if a payload can't be framed."""
     for payload in payloads:
         framing.frame(payload)
 
@@ -118,8 +119,11 @@ def fits(framing: BatchFraming, payloads: Sequence[bytes]) -> None:
 def notices_of(
     framing: BatchFraming, payloads: Sequence[bytes], counters: Counters, done: OnDelivered | None = None
 ) -> tuple[list[OutgoingMessage], Fates]:
-    """Presence notices, and what became of those that none can be made of. What a handler wrote in place of one and
-    can't be sent is counted. `done`: is told of the last of them; of nothing, that it was sent."""
+    """Make presence notices, and the outcome of those that can't be made: (notices, outcomes).
+
+    A handler's own notice that can't be sent is counted. `done`: is told the outcome of the last notice; without any,
+    that they were sent.
+    """
     notices, fate = list[OutgoingMessage](), None
     for payload in payloads:
         try:
@@ -138,7 +142,7 @@ def notices_of(
 
 
 def finish(fates: Fates) -> None:
-    """Tell who waits for each of these. Never under a lock: an ack may close its client, and that is told on."""
+    """Call the `done` of each message. Never under a lock: an ack may close its client, which others are told of."""
     for entry, outcome in fates:
         done, entry.done = entry.done, None
         if done is not None:
@@ -146,5 +150,5 @@ def finish(fates: Fates) -> None:
 
 
 def frames_in(taken: Iterable[tuple[OutgoingMessage, int]]) -> int:
-    """How many frames these are: entries, each with which of its pieces."""
+    """Count the frames in taken pieces: (message, index of its piece)."""
     return sum([entry.frames_in(piece) for entry, piece in taken])

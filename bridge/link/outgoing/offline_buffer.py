@@ -1,6 +1,6 @@
-"""What is held while the link is down: in order, each for a time, bounded for each client and in all.
+"""Hold messages while the link is down: in order, each for a time, bounded for each client and in all.
 
-State only: it has neither lock nor clock, its owner has both. Must not know framings, sockets or users.
+State only: its owner has the lock and the clock. Must not know framings, sockets or users.
 
 Use: `holding.add(entry, now)`; `for entry in holding.expired(now): …`; `holding.take()` when the link is up.
 """
@@ -16,8 +16,10 @@ __all__ = ["OfflineBuffer"]
 
 
 class OfflineBuffer:
-    """`seconds`: how long each is held; `size`, `client_size`: bytes in all, and of one client. `bytes`: those that
-    are held."""
+    """Holds messages.
+
+    `seconds`: how long each is held; `size`, `client_size`: bytes in all, and of one client; `bytes`: held at present.
+    """
 
     def __init__(self, seconds: float, size: int, client_size: int) -> None:
         self.seconds = seconds
@@ -31,11 +33,11 @@ class OfflineBuffer:
 
     @property
     def next(self) -> float | None:
-        """When the first one is over, by its owner's clock."""
+        """When the first message expires, by the owner's clock; None if none is held."""
         return self._held[0].until if self._held else None
 
     def add(self, entry: OutgoingMessage, now: float) -> None:
-        """Hold it. Raises TooMany if there is no room for it."""
+        """Hold a message. Raises TooMany if there is no room for it."""
         size = entry.size
         if entry.by is not None and self._clients.get(entry.by.key, 0) + size > self._client_most:
             limit = f"at most {self._client_most} bytes of one client are held for it"
@@ -49,7 +51,7 @@ class OfflineBuffer:
         self._held.append(entry)
 
     def expired(self, now: float) -> list[OutgoingMessage]:
-        """Those whose time is over, which are not held any more."""
+        """Take out the messages whose time is over."""
         over: list[OutgoingMessage] = []
         while self._held and self._held[0].until <= now:
             entry = self._held.popleft()
@@ -59,7 +61,7 @@ class OfflineBuffer:
         return over
 
     def take(self) -> list[OutgoingMessage]:
-        """All of them, in order; then nothing is held."""
+        """Take out all messages, in order."""
         entries = list(self._held)
         self._held.clear()
         self._clients.clear()
@@ -70,5 +72,5 @@ class OfflineBuffer:
         if entry.by is None:
             return
         left = self._clients.pop(entry.by.key, 0) - entry.size
-        if left > 0:  # a client that came once is not known for ever
+        if left > 0:  # so that a client that came once is not kept for ever
             self._clients[entry.by.key] = left

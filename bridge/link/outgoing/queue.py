@@ -1,9 +1,9 @@
-"""What waits for the link: the bounded queue in front of its one writer, and what became of it.
+"""Queue messages for the link's one writer, bounded, and tell each sender what became of its message.
 
-Takes payloads, frames them, and tells whoever sent one, exactly once, whether it was handed
-whole to the link's socket; with delivery_tracker.py, whether the server has confirmed it. While the link is
-down, what is sent is held, see offline_buffer.py. Presence goes the same way as the rest, in order, but is
-not refused for want of room, held, or sent again. Must not know sockets, users or Socket.IO.
+Frames payloads, and tells the sender exactly once whether they were handed whole to the link's socket or, with
+delivery_tracker.py, whether the server has confirmed them. While the link is down, messages are held, see
+offline_buffer.py. Presence goes through the same queue, in order, but is never refused for lack of room, held, or sent
+again. Must not know sockets, users or Socket.IO.
 
 Use: `uplink.send([b'{"action":"x"}'], done)`; `done(None)` means sent, `done(Refused)` not.
 """
@@ -40,17 +40,19 @@ __all__ = ["JOINED", "PRESENCE_LIMIT", "OnDelivered", "OutgoingQueue"]
 
 log = logging.getLogger("bridge.link")
 
-#: Bytes of presence that may wait, beyond what a connection begins with: who leaves more unread does not read at all.
+#: Bytes of presence that may wait besides a connection's first notices: a server that leaves more unread never reads.
 PRESENCE_LIMIT = 8 * 1024 * 1024
 
 
 class OutgoingQueue:
-    """The queue of one link. `limit`: bytes that may wait, or be unconfirmed, before events are refused as
-    `link-busy`; `holding`: what is held while the link is down, without it events are refused then;
-    `confirming`: what the server has not confirmed, without it nothing is numbered or sent again.
+    """The queue of one link.
 
-    An empty queue takes any one message, as no limit on the queue can be under one frame. Whoever can
-    wait for room waits in line: in the order of coming, and nobody overtakes.
+    `limit`: bytes that may wait, or be unconfirmed, before events are refused as `link-busy`; `holding`: holds messages
+    while the link is down, None: they are refused then; `confirming`: remembers unconfirmed messages, None: nothing is
+    numbered or sent again.
+
+    An empty queue takes any one message, because no limit on the queue can be under one frame. Callers that can wait
+    for room do so in the order in which they came.
     """
 
     def __init__(
@@ -70,15 +72,18 @@ class OutgoingQueue:
         self._changed = threading.Condition(self._lock)
         self._line = FairWaiter(self._lock, self._has_room)
         self._queue: deque[OutgoingMessage] = deque()
-        self._taken: list[tuple[OutgoingMessage, int]] = []  # each with which of its pieces
+        self._taken: list[tuple[OutgoingMessage, int]] = []  # (message, index of its piece)
         self._handed = SentLedger()
-        self._events = self._presence = 0  # bytes that wait
+        self._events = 0  # bytes of events that wait
+        self._presence = 0  # bytes of presence that wait
         self._moved = time.monotonic()  # when the link last took something, or could have
-        self._open, self._connection, self._stops = False, 0, False  # connections are numbered
+        self._open = False  # whether there is a connection
+        self._connection = 0  # its number
+        self._stops = False  # whether the bridge is stopping
 
     @property
     def waiting(self) -> int:
-        """Bytes of events that wait, those being sent and those not confirmed included, those held not."""
+        """Bytes of events that wait, are being sent or are not confirmed; not those that are held."""
         return self._events
 
     @property
@@ -88,12 +93,14 @@ class OutgoingQueue:
 
     @property
     def waits_since(self) -> float | None:
-        """Implements connection.Outgoing."""
+        """When the link last took anything, by time.monotonic(); None if nothing waits for it."""
         return self._moved if self._open and (self._queue or self._taken) else None
 
     def up(self, payloads: Sequence[bytes], done: OnDelivered | None = None) -> None:
-        """The link is there. The payloads go out before anything else, then what was not confirmed, then what was
-        held; what was sent for a user who has gone is refused. `done`: is told of the payloads."""
+        """Begin a connection: the payloads go out first, then unconfirmed messages, then held ones.
+
+        Messages on behalf of users who have gone are refused. `done`: is told what became of the payloads.
+        """
         notices, none = notices_of(self._framing, [*self._keeping.hello, *payloads], self._counters, done)
         with self._changed:
             self._open = True
@@ -118,9 +125,8 @@ class OutgoingQueue:
     ) -> None:
         """Queue the payloads, in order and with nothing between them; hold them while the link is down.
 
-        Raises Refused (too-big, delimiter-in-frame, link-down, link-busy), and then nothing of
-        it is sent and `done` is not called. `has_room`: the caller has waited for it, see `room`.
-        `by`: on whose behalf.
+        Raises Refused (too-big, delimiter-in-frame, link-down, link-busy); then nothing is sent and `done` is not
+        called. `has_room`: the caller has waited for room, see `room`; `by`: on whose behalf.
         """
         entry = OutgoingMessage(len(payloads), done, by, payloads=payloads)
         if not self._keeping.numbers:
@@ -147,7 +153,7 @@ class OutgoingQueue:
             self._expiry.set(at)
 
     def _expire(self) -> float | None:
-        """Refuse what has been held for so long; when the next one is to be."""
+        """Refuse expired messages. Return when the next one expires."""
         with self._changed:
             fates, following = self._keeping.expired(time.monotonic())
             self._changed.notify_all()
@@ -156,10 +162,10 @@ class OutgoingQueue:
 
     @contextmanager
     def room(self, patience: float) -> Iterator[None]:
-        """Wait in line for room, `patience` seconds at most; inside, `send(…, has_room=True)`.
+        """Wait in turn for room, `patience` seconds at most; inside, call `send(…, has_room=True)`.
 
-        There is room while less than the limit waits, and when the link is down, which `send` tells. A link
-        that has taken nothing for so long is not waited for any more. Raises Refused("link-busy").
+        There is room while less than the limit waits, and while the link is down, which `send` then reports. If the
+        link has taken nothing for `patience` seconds, there is no wait. Raises Refused("link-busy").
         """
         with self._line.wait(lambda: patience - (0.0 if self._has_room() else time.monotonic() - self._moved)) as room:
             if not room:
@@ -170,8 +176,7 @@ class OutgoingQueue:
         return not self._open or self._events < self._limit
 
     def tell(self, payloads: Sequence[bytes], done: OnDelivered | None = None) -> None:
-        """Queue a presence notice. While the link is down it is not kept: presence is announced
-        anew when it comes back."""
+        """Queue presence notices. While the link is down they are dropped: presence is announced when it is back."""
         notices, none = notices_of(self._framing, payloads, self._counters, done)
         with self._changed:
             size = self._presence + sum(notice.size for notice in notices)
@@ -188,7 +193,7 @@ class OutgoingQueue:
             self._on_overflow()
 
     def confirmed(self, frames: list[bytes]) -> list[bytes]:
-        """A burst of the server's without the confirmations in it, which are heeded."""
+        """Apply the confirmations in a burst of the server, and return the other frames."""
         numbers, others = confirmations(frames)
         for number in numbers:
             with self._changed:
@@ -204,18 +209,18 @@ class OutgoingQueue:
     def _forget(self, confirmed: list[OutgoingMessage]) -> None:
         self._moved = time.monotonic()
         self._events -= sum([entry.size for entry in confirmed])
-        if not all(entry.at for entry in confirmed):  # they were to be sent again, which is not needed any more
+        if not all(entry.at for entry in confirmed):  # some were to be sent again, which is no longer needed
             self._queue = deque(entry for entry in self._queue if not entry.again or entry.unconfirmed)
         self._changed.notify_all()
         self._line.next()
 
     def take(self, at_most: int) -> Sequence[bytes]:
-        """Implements connection.Outgoing."""
+        """Wait for messages and take `at_most` bytes of them, or one piece. Empty: this connection is over."""
         with self._changed:
             mine = self._connection
             while self._open and self._connection == mine and not self._queue:
                 self._changed.wait()
-            if not self._open or self._connection != mine:  # that of a writer which was given up is over
+            if not self._open or self._connection != mine:  # for a writer that was given up, its connection is over
                 return []
             size, pieces = 0, list[bytes]()
             self._moved = time.monotonic()
@@ -233,7 +238,7 @@ class OutgoingQueue:
             return pieces
 
     def sent(self) -> None:
-        """Implements connection.Outgoing."""
+        """Count what was taken last as handed to the socket whole, and tell its senders."""
         self._moved = time.monotonic()
         taken = self._release()
         self._handed.add(sum([len(entry.pieces[piece]) for entry, piece in taken]), frames_in(taken))
@@ -248,14 +253,14 @@ class OutgoingQueue:
             for entry, piece in taken:
                 if entry.presence:
                     self._presence = max(0, self._presence - entry.size)
-                elif not entry.last:  # those that have a number count until they are confirmed
+                elif not entry.last:  # messages with a number count until they are confirmed
                     self._events -= len(entry.pieces[piece])
             self._changed.notify_all()
             self._line.next()
             return taken
 
     def down(self, in_flight: bool) -> None:
-        """Implements connection.Outgoing. May be called twice. What has waited is held from now on."""
+        """End the connection, and hold what still waits. `in_flight`: what was taken last may be lost."""
         with self._changed:
             unconfirmed = self._keeping.unconfirmed_frames if self._open else 0
             self._open = False
@@ -281,15 +286,17 @@ class OutgoingQueue:
             log.warning("! %d frames are not confirmed; they are sent again when the link is back", unconfirmed)
 
     def over(self, acknowledged: int | None) -> None:
-        """Implements connection.Outgoing. What has a number is known anyway, and is sent again."""
+        """Count the frames that may not have arrived. Numbered frames are left out, because they are sent again."""
         count = 0 if acknowledged is None or self._keeping.numbers else self._handed.beyond(acknowledged)
         if count:
             self._counters.count("frames_unconfirmed", count)
             log.warning("! %d frames had been handed to the old connection and may not have arrived", count)
 
     def close(self, patience: float = 0.0) -> None:
-        """The bridge stops: from now on nothing more is held. For so many seconds, what is held or unconfirmed
-        already waits for the link, and goes out; then it is refused."""
+        """Stop holding, because the bridge stops.
+
+        Messages that are held or unconfirmed wait `patience` seconds for the link and go out; then they are refused.
+        """
         with self._changed:
             self._stops = True
             if not self._open:

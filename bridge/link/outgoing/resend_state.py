@@ -1,7 +1,7 @@
-"""What is kept from one connection for the next: what was held, and what the server has not confirmed.
+"""Keep messages from one connection for the next: those that are held, and those that the server has not confirmed.
 
-Puts offline_buffer.py and delivery_tracker.py together, either of which may be missing. State only: its owner has the
-lock, the queue and the clock. Must not know sockets, users or who waits for room.
+Combines offline_buffer.py and delivery_tracker.py, either of which may be missing. State only: its owner has the lock,
+the queue and the clock. Must not know sockets, users or who waits for room.
 
 Use: `keeping.frame(entry)`; `fates = keeping.broken(queue, now)`; `entries, fates = keeping.back()`.
 """
@@ -24,8 +24,11 @@ _GONE = "the user had gone before the server came back; what was sent before may
 
 
 class ResendState:
-    """`holding` None: while the link is down everything is refused; `confirming` None: nothing is sent again.
-    `limit`: bytes that may be unconfirmed while the link is up."""
+    """What one connection leaves to the next.
+
+    `holding` None: while the link is down everything is refused; `confirming` None: nothing is sent again; `limit`:
+    bytes that may be unconfirmed while the link is up.
+    """
 
     def __init__(
         self, framing: BatchFraming, holding: OfflineBuffer | None, confirming: DeliveryTracker | None, limit: int
@@ -34,31 +37,31 @@ class ResendState:
 
     @property
     def numbers(self) -> bool:
-        """Whether frames are numbered, and so have to be framed in the order in which they are queued."""
+        """Whether frames are numbered, so that they have to be framed in the order of queueing."""
         return self._confirming is not None
 
     @property
     def hello(self) -> list[bytes]:
-        """The payloads that a connection begins with."""
+        """The payloads with which a connection begins."""
         return [] if self._confirming is None else [self._confirming.hello]
 
     @property
     def held(self) -> int:
-        """Bytes that are held."""
+        """Bytes of held messages."""
         return 0 if self._holding is None else self._holding.bytes
 
     @property
     def unconfirmed(self) -> int:
-        """Bytes that a connection has had and that are not confirmed."""
+        """Bytes that a connection has had and the server has not confirmed."""
         return 0 if self._confirming is None else self._confirming.size
 
     @property
     def unconfirmed_frames(self) -> int:
-        """How many frames the present connection has had that are not confirmed."""
+        """How many frames of the present connection are not confirmed."""
         return 0 if self._confirming is None else self._confirming.frames
 
     def frame(self, entry: OutgoingMessage) -> None:
-        """Make its pieces, with the numbers that are next. Raises Refused."""
+        """Make the message's pieces, with the next numbers. Raises Refused."""
         if self._confirming is None:
             entry.fill(pieces_of(self._framing, entry.payloads))
             entry.payloads = ()
@@ -67,41 +70,41 @@ class ResendState:
             entry.fill(pieces_of(self._framing, self._confirming.numbered(entry.payloads)))
 
     def queued(self, entry: OutgoingMessage) -> None:
-        """It is the last in the queue now: the numbers are its own."""
+        """Give the message its numbers, now that it is the last in the queue."""
         if self._confirming is not None:
             self._confirming.give(entry)
 
     def handed(self, entry: OutgoingMessage) -> None:
-        """One more of its pieces goes to the connection."""
+        """Note that another piece of the message goes to the connection."""
         if entry.last and self._confirming is not None:
             self._confirming.handed(entry)
 
     def confirm(self, number: int) -> list[OutgoingMessage] | None:
-        """Those that are confirmed by this; None for a number that no connection has had."""
+        """Return the messages that this number confirms; None if no connection has had it."""
         return [] if self._confirming is None else self._confirming.confirm(number)
 
     def hold(self, entry: OutgoingMessage, now: float) -> float | None:
-        """Hold it; when the first of those held is over. Raises Refused."""
+        """Hold a message. Return when the first held message expires. Raises Refused."""
         if self._holding is None:
             raise Refused("link-down")
         if self.unconfirmed + self._holding.bytes + entry.size > self._limit + self._holding.most:
-            # Else each connection to a server that confirms nothing would leave as much more.
+            # Otherwise each connection to a server that confirms nothing would leave as much again.
             raise TooMany("link-down", "the server is not connected, and has to confirm what it was sent before")
         self._holding.add(entry, now)
         return self._holding.next
 
     def expired(self, now: float) -> tuple[Fates, float | None]:
-        """Those that have been held for so long, and when the next one is over."""
+        """Return the refusals of expired messages, and when the next one expires."""
         if self._holding is None:
             return [], None
         why = f"the server was not connected within {self._holding.seconds:g} s"
         return [(entry, Refused("link-down", why)) for entry in self._holding.expired(now)], self._holding.next
 
     def broken(self, waiting: Iterable[OutgoingMessage], now: float) -> tuple[Fates, float | None]:
-        """Hold what waited for the connection that is over; those that are not, and when the first one is over."""
+        """Hold what waited for a connection that has ended. Return the refusals, and when the first message expires."""
         waiting = list(waiting)
         entries = [entry for entry in waiting if not entry.presence]
-        begun = [entry for entry in entries if entry.at and not entry.last]  # a part of it may be lost
+        begun = [entry for entry in entries if entry.at and not entry.last]  # a part of each may be lost
         fates: Fates = [(entry, Refused("link-down", BROKE)) for entry in begun]
         fates += [(entry, Refused("link-down")) for entry in waiting if entry.done and entry.presence]
         fresh = [entry for entry in entries if not (entry.at or entry.again)]
@@ -116,7 +119,7 @@ class ResendState:
         return fates, None if self._holding is None else self._holding.next
 
     def back(self) -> tuple[list[OutgoingMessage], Fates]:
-        """The link is there: what is to be sent on it, in order, and what is not."""
+        """Return what a new connection is to send, in order, and the refusals of the rest."""
         again = [] if self._confirming is None else self._confirming.again()
         gone = [entry for entry in again if entry.gone]
         if self._confirming is not None:
@@ -126,13 +129,13 @@ class ResendState:
         return [*(entry for entry in again if entry.unconfirmed), *held], fates
 
     def _held(self, held: list[OutgoingMessage]) -> Iterator[tuple[OutgoingMessage, Refused]]:
-        """Adds what was held and is to be sent now; those that are not."""
+        """Append to `held` the held messages to send now; yield the refusals of the others."""
         for entry in self._holding.take() if self._holding is not None else []:
             try:
                 if entry.gone:
                     raise Refused("gone")
                 if self.numbers:
-                    self.frame(entry)  # its number may be a longer one than it was
+                    self.frame(entry)  # its number may have more digits now
                 self.queued(entry)
                 held.append(entry)
             except Refused as error:
@@ -140,11 +143,11 @@ class ResendState:
 
     @property
     def anything(self) -> bool:
-        """Whether something waits for the next connection."""
+        """Whether any message waits for the next connection."""
         return bool(self.held or self.unconfirmed)
 
     def stop(self, link_up: bool) -> Fates:
-        """From now on nothing is held; what is, and what can't be confirmed any more."""
+        """Stop holding. Return the refusals of held messages, and of those that can't be confirmed any more."""
         held = self._holding.take() if self._holding is not None else []
         self._holding = None
         lost: list[OutgoingMessage] = []
@@ -156,5 +159,5 @@ class ResendState:
 
 
 def _just(payload: bytes) -> bytes:
-    """The same without the room for 4 KiB that orjson leaves behind what it makes, as this may be kept for long."""
+    """Copy a payload, because orjson's bytes hold up to 4 KiB of unused room, and this may be kept for long."""
     return bytes(memoryview(payload)) if type(payload) is bytes else payload

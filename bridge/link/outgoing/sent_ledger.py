@@ -1,7 +1,7 @@
-"""How much of what a connection was handed lately the other side may never have had.
+"""Record which frames were handed to a connection, to count those that the server may never have had.
 
-What `sendall` has taken is in this machine's kernel, and what that still has when the connection breaks is
-lost. The kernel knows how many bytes were acknowledged; here are the frames that they belong to. State only.
+What `sendall` has taken is in this machine's kernel, and is lost if the kernel still has it when the connection breaks.
+The kernel knows how many bytes were acknowledged; this ledger knows to which frames they belong. State only.
 
 Use: `handed.add(size, frames)` after each send; `handed.beyond(acknowledged)` when the connection is over.
 """
@@ -12,14 +12,14 @@ from collections import deque
 
 __all__ = ["SentLedger"]
 
-#: Bytes for which it is remembered which frames they were: more than a kernel keeps for one connection.
+#: Bytes whose frames are remembered: more than a kernel keeps for one connection.
 REMEMBERED = 16 * 1024 * 1024
-#: Bytes of sends that are remembered as one.
+#: Sends up to so many bytes together are remembered as one.
 TOGETHER = 16 * 1024
 
 
 class SentLedger:
-    """Of one connection, from `begin()` on."""
+    """The ledger of one connection, from `begin()` on."""
 
     def __init__(self) -> None:
         self._total = self._kept = 0
@@ -31,7 +31,7 @@ class SentLedger:
         self._sends.clear()
 
     def add(self, size: int, frames: int) -> None:
-        """So many bytes were handed over, which are so many frames."""
+        """Record that `size` bytes, which are `frames` frames, were handed over."""
         self._total += size
         self._kept += size
         if self._sends and self._sends[-1][0] + size <= TOGETHER:
@@ -42,8 +42,10 @@ class SentLedger:
             self._kept -= self._sends.popleft()[0]
 
     def beyond(self, acknowledged: int) -> int:
-        """How many frames are not in the first so many bytes, or not all of them; of sends that are remembered as
-        one, by its share."""
+        """Return how many frames are not completely in the first `acknowledged` bytes.
+
+        Of sends that are remembered as one, the frames are counted in proportion to the bytes.
+        """
         left, count = self._total - acknowledged, 0
         for size, frames in reversed(self._sends):
             if left <= 0:

@@ -1,6 +1,6 @@
-"""What the link's writer is fed from, as the writer sees it. queue.py is one.
+"""Define where the link's writer gets its messages from, as the writer sees it. queue.py is one.
 
-Use: `class Uplink: …`, which need not name it.
+Use: `class Queue: …` with these methods; it need not name this protocol.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ __all__ = ["OutgoingSource"]
 
 
 class OutgoingSource(Protocol):
-    """What the writer is fed from."""
+    """Gives messages to the writer, and is told what became of them."""
 
     def take(self, at_most: int) -> Sequence[bytes]:
-        """Framed messages, one or several a piece, of `at_most` bytes or one piece; waits. Empty: it is over."""
+        """Wait for framed messages and take them: `at_most` bytes, or one piece. Empty: the connection is over."""
 
     def sent(self) -> None:
-        """What was taken last was handed to the socket, whole."""
+        """What was taken last was handed to the socket whole."""
 
     def down(self, in_flight: bool) -> None:
-        """The connection is over; with `in_flight`, what was taken last may not have arrived."""
+        """The connection is over; with `in_flight`, what was taken last may or may not have arrived."""
 
     def over(self, acknowledged: int | None) -> None:
-        """Nothing more happens on it. So many bytes of what was sent have arrived, if that is known."""
+        """Nothing more happens on the connection. `acknowledged`: how many bytes have arrived, if that is known."""
 
     @property
     def held(self) -> int:
@@ -32,8 +32,8 @@ class OutgoingSource(Protocol):
 
     @property
     def waiting(self) -> int:
-        """Bytes that wait for this one or, when it is over, are to be sent again."""
+        """Bytes that wait for this connection or, after its end, are to be sent again."""
 
     @property
     def waits_since(self) -> float | None:
-        """If something waits for the writer: when that last took or sent anything, by time.monotonic(). Else None."""
+        """When the writer last took or sent anything, by time.monotonic(); None if nothing waits for it."""
