@@ -1,9 +1,8 @@
-"""Whether the link has to wait for the clients, so that the server is slowed down rather than they cut off.
+"""Decide when the link waits for the clients, so that the server is slowed down and no client is cut off.
 
-It waits while every client is behind, unless none has taken anything for two seconds: then their
-limits decide. For one that only fell behind just now it waits a moment, as one that reads in
-large pieces is behind between them; one that stays behind nobody waits for, nor for one that has
-been over its limit. Must not know outboxes.
+The link waits while every client is behind, unless none has taken anything for two seconds: then their limits decide.
+For a client that fell behind just now it waits a moment, because a client that reads in large pieces is behind between
+them. It does not wait for one that stays behind, nor for one that has been over its limit. Must not know outboxes.
 
 Use: `pressure.joined(outbox)`; `pressure.fell_behind(outbox)`; in the link's thread `pressure.wait()`.
 """
@@ -16,12 +15,12 @@ from collections.abc import Callable, Hashable
 
 __all__ = ["Backpressure"]
 
-NO_PROGRESS = 2.0  # seconds that the link waits for clients of which none takes anything
+NO_PROGRESS = 2.0  # seconds that the link waits while no client takes anything
 MOMENT = 0.1  # seconds for a client that fell behind just now, or that a wait for all has left behind
 
 
 class Backpressure:
-    """All clients that count, and those that are behind."""
+    """Knows the clients that count, and which of them are behind."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -29,50 +28,50 @@ class Backpressure:
         self._progress = clock()
         self._clients: set[Hashable] = set()
         self._behind: set[Hashable] = set()
-        self._over: set[Hashable] = set()  # those of them that have been over their limit
-        self._recent: dict[Hashable, float] = {}  # those of them that are waited for, and until when; in order
+        self._over: set[Hashable] = set()  # clients behind that have been over their limit
+        self._recent: dict[Hashable, float] = {}  # clients behind -> until when to wait for them; in order
 
     @property
     def high(self) -> bool:
-        """Whether to wait."""
+        """Whether the link has to wait now."""
         return self._all_are_behind() or self._some_just_fell()
 
     def joined(self, client: Hashable) -> None:
-        """One more client."""
+        """Count a client."""
         self._clients.add(client)
         self._changed.set()
 
     def left(self, client: Hashable) -> None:
-        """One less."""
+        """Count a client no longer."""
         self._clients.discard(client)
         self.caught_up(client)
 
     def fell_behind(self, client: Hashable) -> None:
-        """More waits for it than a segment of a burst."""
+        """Note that a client is behind."""
         self._behind.add(client)
         self._recent[client] = self._clock() + MOMENT
         if len(self._behind) == len(self._clients):
-            self._progress = self._clock()  # from now on they have their two seconds
+            self._progress = self._clock()  # their two seconds begin now
 
     def caught_up(self, client: Hashable) -> None:
-        """Not any more."""
+        """Note that a client is no longer behind."""
         self._behind.discard(client)
         self._over.discard(client)
         self._recent.pop(client, None)
         self._changed.set()
 
     def over_limit(self, client: Hashable) -> None:
-        """It is slow, and not only for a moment."""
+        """Note that a client was over its limit: nobody waits for it any more."""
         self._over.add(client)
         self._recent.pop(client, None)
         self._changed.set()
 
     def progress(self) -> None:
-        """A client that was behind took something."""
+        """Note that a client that was behind took something."""
         self._progress = self._clock()
 
     def wait(self) -> bool:
-        """Wait while it is high; whether it was."""
+        """Wait while `high`. Return whether there was a wait."""
         if not self._behind or not self.high:
             return False
         while True:
@@ -103,7 +102,7 @@ class Backpressure:
         return max(0.001, until - self._clock())
 
     def _after_all(self) -> None:
-        """One has caught up; those whose turn was not yet have a moment, too."""
+        """After a wait for all, when one has caught up: give the others a moment, too."""
         until = self._clock() + MOMENT
         for client in self._behind - self._over:
             self._recent[client] = until

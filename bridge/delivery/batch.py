@@ -1,4 +1,4 @@
-"""Encoded messages in pieces, cut between two messages so that none is larger than what goes out at once. Sans-IO.
+"""Cut encoded messages into pieces that may go out at once, always between two messages. Sans-IO.
 
 Must not know who gets them.
 
@@ -17,11 +17,11 @@ from bridge.wire.websocket_frames import messages_in
 
 __all__ = ["LARGEST_SEGMENT", "Piece", "apart", "part", "segments"]
 
-LARGEST_SEGMENT = 256 * 1024  # bytes that go out in one piece, if the outboxes have room for several of them
+LARGEST_SEGMENT = 256 * 1024  # bytes that go out in one piece, if outboxes have room for several such pieces
 
 
 class Piece:
-    """Frames of so many messages. `ends`: where each ends, if that is known; `keys`: see KeysOf."""
+    """Frames of `count` messages. `ends`: where each ends, if known; `keys`: see burst_encoder.KeysOfDelivery."""
 
     __slots__ = ("count", "data", "ends", "keys")
 
@@ -32,25 +32,26 @@ class Piece:
 def apart(
     encoded: Encoded, to: Sequence[Addressees] | None, keys: Sequence[Hashable], largest: int
 ) -> Iterator[tuple[Piece, Sequence[Addressees] | None]]:
-    """In pieces of the largest size, with whom each message is for."""
+    """Cut encoded messages into pieces of the largest size. Yield each with whom its messages are for."""
     if len(encoded.data) <= largest:
         yield Piece(encoded.data, encoded.count, encoded.ends, keys), to
         return
-    all_ends = encoded.ends or [end for _, end in messages_in(encoded.data)]  # escapes may have made it as long as this
+    all_ends = encoded.ends or [end for _, end in messages_in(encoded.data)]  # `ends` may be missing
     for at, begins, last in _cuts(all_ends, largest):
-        ends = [end - begins for end in all_ends[at:last]] if to is not None else ()  # only who takes them apart asks
+        # Only messages for different clients are taken apart later.
+        ends = [end - begins for end in all_ends[at:last]] if to is not None else ()
         data = encoded.data[begins : all_ends[last - 1]]
         yield Piece(data, last - at, ends, keys[at:last]), to and to[at:last]
 
 
 def part(piece: Piece, which: slice, begins: int) -> Piece:
-    """Some messages of a piece, the first of which begins there."""
+    """Return some messages of a piece; `begins`: where the first of them begins."""
     ends = [end - begins for end in piece.ends[which]]
     return Piece(piece.data[begins : begins + ends[-1]], len(ends), ends, piece.keys[which])
 
 
 def segments(pieces: Sequence[Piece], largest: int) -> Sequence[Segment]:
-    """The pieces as few segments, none over the largest unless it is one message."""
+    """Join the pieces into as few segments as possible; none is over the largest unless it is one message."""
     if len(pieces) == 1 and len(pieces[0].data) <= largest:
         return [_segment(pieces)]
     return list(_gathered(pieces, largest))
@@ -79,15 +80,17 @@ def _segment(pieces: Sequence[Piece]) -> Segment:
 
 
 def _cut(piece: Piece, largest: int) -> Iterator[Piece]:
-    """The piece in parts of the largest size, cut between two messages."""
+    """Cut a piece into parts of the largest size."""
     ends = piece.ends or [end for _, end in messages_in(piece.data)]
     for first, begins, last in _cuts(ends, largest):
         yield Piece(piece.data[begins : ends[last - 1]], last - first, (), piece.keys[first:last])
 
 
 def _cuts(ends: Sequence[int], largest: int) -> Iterator[tuple[int, int, int]]:
-    """Parts of the largest size, of messages that end there: the first message, where it begins, and the one
-    after the last."""
+    """Divide messages with these ends into parts of the largest size.
+
+    Yields for each part: (index of its first message, where that begins, index after its last message).
+    """
     begins = first = 0
     while first < len(ends):
         last = max(first + 1, bisect_right(ends, begins + largest))

@@ -1,6 +1,6 @@
-"""A burst of deliveries as what each client gets of it: one encoding for all, cut for those who are meant alone.
+"""Encode a burst of deliveries once, and cut it into what each client gets.
 
-With offsets, what was encoded is also there to be stored. Sans-IO. Must not know outboxes.
+With offsets, the encoded messages are also there to be stored. Sans-IO. Must not know outboxes.
 
 Use: `shares = BurstEncoder(keys_of, offsets); shares.add(delivery); shares.common(); shares.alone(); shares.stored`.
 """
@@ -20,17 +20,20 @@ from bridge.wire.socketio_packets import Encoded, encode_escaped, encode_event, 
 
 __all__ = ["BurstEncoder", "KeysOfDelivery"]
 
-OVERHEAD = 96  # bytes that a short text's frame is longer than the text, about, without what escapes add
+OVERHEAD = 96  # bytes, about, that a short text's frame is longer than the text, without escapes
 
-#: For each message of a delivery, what a newer one supersedes.
+#: Returns the conflation key of each message of a delivery.
 KeysOfDelivery = Callable[[Delivery | Texts], Sequence[Hashable]]
 
 _Own = tuple[int, int, bytes, int, Sequence[Hashable]]
 
 
 class _Group:
-    """What the same clients get of their own. `own`: (how many bytes of the common ones come before, a number by
-    which all such frames are in order, the frames, how many messages they are, their keys)."""
+    """Messages for the same clients only.
+
+    `own`: (how many bytes of common messages come before, a number that puts all such entries in order, the frames,
+    how many messages they are, their keys).
+    """
 
     __slots__ = ("own", "to")
 
@@ -40,38 +43,41 @@ class _Group:
 
 
 class BurstEncoder:
-    """One burst's. `keys_of`: None if no policy asks for keys; `offsets`: None for clients that can't have them;
-    `largest`: bytes of a segment."""
+    """Encodes one burst.
+
+    `keys_of`: None if no policy asks for keys; `offsets`: None for clients that can't have them; `largest`: bytes of a
+    segment.
+    """
 
     def __init__(
         self, keys_of: KeysOfDelivery | None = None, offsets: Offsets | None = None, largest: int = LARGEST_SEGMENT
     ) -> None:
         self._keys_of, self._offsets, self._largest = keys_of, offsets, largest
-        #: What was encoded, in order, with whom it is for; nothing without offsets.
+        #: The encoded messages in order, with whom they are for; empty without offsets.
         self.stored: list[Stored] = []
         self._common: list[Piece] = []
-        self._size = 0  # of the common ones
-        self._groups: dict[tuple[str, ...], _Group] = {}  # by whom it is for: it does not grow with a user's clients
-        self._disjoint = False  # whether nobody is known to be in two groups
+        self._size = 0  # bytes of the common messages
+        self._groups: dict[tuple[str, ...], _Group] = {}  # by addressees, so it does not grow with a user's clients
+        self._disjoint = False  # whether it is known that no client is in two groups
         self._numbers = count()
         self._whole: memoryview | None = None
 
     @property
     def has_alone(self) -> bool:
-        """Whether anybody gets something of its own."""
+        """Whether any message is for some clients only."""
         return bool(self._groups)
 
     @property
     def has_common(self) -> bool:
-        """Whether there is anything for all."""
+        """Whether any message is for everybody."""
         return bool(self._common)
 
     def common(self) -> Iterable[Segment]:
-        """What everybody else gets."""
+        """Return the segments for clients that no message names."""
         return segments(self._common, self._largest)
 
     def alone(self) -> Iterator[tuple[Sequence[str], Sequence[Segment]]]:
-        """Sids of those who get something of their own, with what they get, the common ones included, in order."""
+        """Yield sids of clients that some message names, with all their messages in order, the common ones included."""
         if self._disjoint:
             yield from ((group.to, self._segments_of(group.own)) for group in self._groups.values())
             return
@@ -103,14 +109,17 @@ class BurstEncoder:
                 self._add_addressed(piece, to)
 
     def _store(self, first: int, piece: Piece, to: Sequence[Addressees] | None) -> None:
-        """One that is alone: its addressees may be those of many more in this burst."""
+        """Add a piece to `stored`. Many pieces of a burst may share the same addressees."""
         whom = to[0] if to is not None and len(to) == 1 else to
         shared = isinstance(whom, tuple) and whom in self._groups
         self.stored.append(Stored(first, piece.data, piece.count, whom, shared))
 
     def _add_grouped(self, texts: Texts, to: Sequence[Addressees]) -> bool:
-        """Many texts that are each for some, those for the same ones together, if that changes nobody's order:
-        if nobody is among two of these groups, and there is nothing else. Half as dear as one by one."""
+        """Encode texts for the same clients together; return False if that could change the order at a client.
+
+        It can't if no client is in two of the groups and the burst has nothing else. It costs half as much as one by
+        one.
+        """
         if self._keys_of or self._common or self._groups:
             return False
         groups = defaultdict[Addressees, list[bytes]](list)
@@ -124,7 +133,7 @@ class BurstEncoder:
         return True
 
     def _cut_by_group(self, event: str, groups: Mapping[tuple[str, ...], Sequence[bytes]]) -> None:
-        """Texts, encoded in one piece, which is cut into those of each group."""
+        """Encode the texts of all groups in one piece, and cut it into the groups."""
         if not groups:
             return
         texts = list(chain.from_iterable(groups.values()))
@@ -156,8 +165,8 @@ class BurstEncoder:
         self._size += len(piece.data)
 
     def _add_addressed(self, piece: Piece, addressees: Sequence[Addressees]) -> None:
-        """Messages that are each for some clients, or for all."""
-        at = begins = first = 0  # first: of the messages for all that have not been added yet, which begins there
+        """Add a piece whose messages are each for some clients, or for all."""
+        at = begins = first = 0  # `first`, at `begins`: the first message for all that is not added yet
         for number, (to, end) in enumerate(zip(addressees, piece.ends, strict=True)):
             if to is not None:
                 if first < number:
@@ -199,7 +208,7 @@ class BurstEncoder:
         )
 
     def _with_keys(self, own: Sequence[_Own]) -> Iterator[Piece]:
-        """The same in pieces, each with its keys."""
+        """Yield a client's messages as pieces with their keys, the common ones in between."""
         common = iter(self._common)
         at = 0
         for place, _, frame, _, keys in own:

@@ -1,4 +1,4 @@
-"""How an outbox reaches its client, and what it says of it.
+"""Define how an outbox reaches its client, and what it tells it.
 
 Types only. Must not know what is sent.
 
@@ -12,17 +12,17 @@ from typing import Protocol
 
 __all__ = ["NO_LINE", "ClientPort", "DirectWrite", "SendMany", "Transport", "Write"]
 
-#: What `socket.send` does, without waiting: how many bytes were taken; raises OSError, too, when it is full.
+#: As a non-blocking `socket.send`: returns how many bytes were taken; raises OSError also when the socket is full.
 Write = Callable[[bytes | memoryview], int]
-#: What reaches a client without a way round: the Write of its socket, and that socket's descriptor.
+#: The direct way to a client: the Write of its socket, and that socket's descriptor.
 DirectWrite = tuple[Write, int]
-#: Sends the same to the sockets with these descriptors, without waiting; -1 is none. Of those that did not take all:
-#: (which of them, how many bytes it took).
+#: Sends the same bytes to the sockets with these descriptors, without waiting; -1 is no socket. Returns for those that
+#: did not take all: (its index, how many bytes it took).
 SendMany = Callable[[Sequence[int], bytes | memoryview], Iterable[tuple[int, int]]]
 
 
 def _nothing(data: bytes | memoryview) -> int:
-    """The Write of a client that can't be written to."""
+    """Take no bytes: the Write of a client that can't be written to."""
     return 0
 
 
@@ -30,30 +30,33 @@ NO_LINE: DirectWrite = (_nothing, -1)
 
 
 class Transport(Protocol):
-    """What a client is reached by directly."""
+    """A client's socket."""
 
     @property
     def line(self) -> DirectWrite:
-        """As it is now. The outbox is closed before the socket is: a descriptor may be another one's after that."""
+        """The socket's Write and descriptor at present.
+
+        The outbox has to be closed before the socket: afterwards the descriptor may belong to another connection.
+        """
 
 
 class ClientPort(Protocol):
     """The client's side of an outbox."""
 
     def send_parts(self, parts: list[bytes | memoryview]) -> int:
-        """Bytes that the socket took; 0 if it is full, or if this client fetches what is for it."""
+        """Send, and return how many bytes the socket took; 0 if it is full, or if the client polls."""
 
     def blocked(self) -> None:
-        """There is something that waits now: `flush` is to be called when more can be sent."""
+        """Something waits now: call `flush` when the socket can take more."""
 
     def too_slow(self) -> None:
-        """It is over its limit, and the policy is to disconnect: end it. Said once; all that waits is there still."""
+        """End the client: it is over its limit, and can't keep up. Called once; the outbox still holds what waits."""
 
     def behind(self) -> None:
-        """It is over its limit, and the policy is to drop messages. Said once, until nothing waits any more."""
+        """Note that messages were dropped, as the client is over its limit. Called once until its outbox is empty."""
 
     def stop_reading(self) -> None:
-        """More answers wait for it than it may leave unread."""
+        """Stop reading the client: it leaves too many answers unread."""
 
     def start_reading(self) -> None:
-        """It has taken them."""
+        """Read the client again: it has taken half of its answers."""

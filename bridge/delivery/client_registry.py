@@ -1,4 +1,4 @@
-"""Who gets what is published: clients by sid, live, or being given first what they missed.
+"""Know the outbox of each client that gets messages, and let clients that came back catch up first.
 
 Must not know sessions, nor what is published.
 
@@ -16,12 +16,12 @@ from bridge.delivery.write_buffer import Segment
 
 __all__ = ["ClientRegistry"]
 
-PIECE = 64 * 1024  # bytes of what was missed that go into an outbox at a time, when it is empty
-TURN = 4  # pieces; then others have theirs
+PIECE = 64 * 1024  # bytes of missed messages that go into an empty outbox at a time
+TURN = 4  # pieces; then others have their turn
 
 
 class ClientRegistry:
-    """`live`: those whose events have offsets; `plain`: those that can't have them."""
+    """Knows outboxes by sid. `live`: clients whose messages have offsets; `plain`: clients that can't have them."""
 
     def __init__(self, history: History, counters: Counters) -> None:
         self._history, self.counters = history, counters
@@ -37,42 +37,42 @@ class ClientRegistry:
 
     @property
     def catching_up(self) -> int:
-        """How many are not live yet."""
+        """How many clients are still catching up."""
         return len(self._late)
 
     def everybody(self) -> list[Outbox]:
-        """All outboxes, as they are now."""
+        """Return all outboxes."""
         return [*self.live.values(), *self.plain.values(), *(late.outbox for late in self._late.values())]
 
     def get(self, sid: str) -> Outbox | None:
-        """One client's outbox."""
+        """Return a client's outbox, or None."""
         late = self._late.get(sid)
         return late.outbox if late is not None else self.live.get(sid) or self.plain.get(sid)
 
     def reached(self, sid: str) -> int | None:
-        """Up to which number a client that is catching up has been given everything; None for any other."""
+        """Return the number up to which a client that is catching up has been sent everything; None for any other."""
         late = self._late.get(sid)
         return None if late is None else late.after
 
     def sids(self) -> Iterator[str]:
-        """All of them."""
+        """Yield the sids of all clients."""
         yield from (*self.live, *self.plain, *self._late)
 
     def catch_up(self, sid: str, outbox: Outbox, after: int) -> None:
-        """Give the client what it missed after that number; then it is live."""
+        """Send the client what it missed after that number; then it is live."""
         self._late[sid] = late = CatchingUp(self, self._history, sid, outbox, after)
         outbox.refill = late.refill
         outbox.start()
 
     def caught_up(self, sid: str) -> None:
-        """The client has had everything."""
+        """Make a client live that has had everything."""
         late = self._late.pop(sid, None)
         if late is not None:
             late.outbox.refill = None
             self.live[sid] = late.outbox
 
     def pop(self, sid: str) -> Outbox | None:
-        """The client has gone."""
+        """Remove a client. Return its outbox, or None."""
         late = self._late.pop(sid, None)
         if late is not None:
             late.outbox.refill = None
@@ -81,8 +81,11 @@ class ClientRegistry:
 
 
 class CatchingUp:
-    """A client's place in the history. What is there goes out piece by piece, as fast as the client takes it, so
-    it is not counted against its outbox's limit; what is live waits until there is nothing left."""
+    """A client's position in the history.
+
+    Missed messages go out piece by piece, as fast as the client takes them, and so do not count against its outbox's
+    limit. Live messages wait in the history until there is nothing left.
+    """
 
     __slots__ = ("_audience", "_history", "_sid", "after", "outbox")
 
@@ -91,15 +94,15 @@ class CatchingUp:
         self.after, self.outbox = after, outbox
 
     def refill(self) -> bool:
-        """The outbox is empty: put the next pieces; whether there is more for another turn."""
+        """Put the next pieces into the empty outbox. Return whether there are more for another turn."""
         for _ in range(TURN):
             if not self._history.holds(self.after):
-                self.outbox.give_up()  # it was told that it had recovered, and is not to have a part
+                self.outbox.give_up()  # it was told that it had recovered, and must not get only a part
                 return False
             data, count, self.after = self._history.read(self.after, self._sid, PIECE)
             if data:
                 self._audience.counters.count("replayed", count)
-                self.outbox.put(Segment(data))  # as the bridge's own, of which no policy drops a part
+                self.outbox.put(Segment(data))  # as the bridge's own, so that no policy drops a part of it
                 if self.outbox.size:
                     return False
             if self.after >= self._history.newest:

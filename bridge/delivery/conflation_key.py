@@ -1,7 +1,7 @@
-"""What supersedes what, for clients that get only the newest state.
+"""Give each message the key by which a newer one supersedes it, for clients that get only the newest state.
 
-A message is superseded by a newer one of the same event, and with a key field of the same value in
-it; one for all never by one for some. Must not know outboxes.
+A message is superseded by a newer one of the same event and, with a key field, of the same value in it. A broadcast
+is never replaced by a targeted message, nor the other way round. Must not know outboxes.
 
 Use: `ConflationKeys("id")(delivery)` -> [("message", "ball-1", None)].
 """
@@ -18,13 +18,13 @@ __all__ = ["ConflationKeys"]
 
 
 class ConflationKeys:
-    """`field`: the field of a message that tells one state from another, or None."""
+    """Makes keys. `field`: the field of a message that tells one state from another, or None."""
 
     def __init__(self, field: str | None) -> None:
         self.field = field
 
     def __call__(self, delivery: Delivery | Texts) -> Sequence[Hashable]:
-        """For each message of the delivery its key."""
+        """Return the key of each message of the delivery."""
         if isinstance(delivery, Texts):
             to = delivery.to or [None] * len(delivery.frames)
             return [self._key(delivery.event, frame, whom) for frame, whom in zip(delivery.frames, to, strict=True)]
@@ -34,7 +34,7 @@ class ConflationKeys:
         return event, self.value(text), to
 
     def value(self, text: bytes) -> Hashable:
-        """The field's value, of an object or of the text of one."""
+        """Return the field's value in an object, or in the text of one."""
         if self.field is None:
             return None
         try:
@@ -44,5 +44,5 @@ class ConflationKeys:
             return None
         found = value.get(self.field) if isinstance(value, dict) else None
         if isinstance(found, bool):
-            return (found,)  # as it is the same key as 1 or 0 else
+            return (found,)  # a tuple, because True and False would be the same keys as 1 and 0
         return found if isinstance(found, (str, int, float)) else None

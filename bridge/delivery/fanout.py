@@ -1,8 +1,8 @@
-"""A burst to its clients: each gets its share in one piece, and nobody waits for a slow one.
+"""Send each burst to its clients: each client gets its messages in one piece, and nobody waits for a slow one.
 
-What is for all is the same bytes for all; see burst_encoder.py. With a history, messages have offsets and are stored
-before they are sent, so that who comes back meanwhile misses none and gets none twice. Must not know how a
-client is written to, nor where deliveries come from.
+Messages for everybody are the same bytes for all clients; see burst_encoder.py. With a history, messages have offsets
+and are stored before they are sent, so that a client that comes back meanwhile misses none and gets none twice. Must
+not know how a client is written to, nor where deliveries come from.
 
 Use: `fanout.publish([Delivery("message", Payload.text("hi"))])`.
 """
@@ -30,16 +30,16 @@ from bridge.wire.socketio_packets import encode_event
 
 __all__ = ["Fanout", "Recording"]
 
-LONGEST_TURN = 0.0015  # seconds; then other green threads (pings, readers) have theirs
-AT_ONCE = 8  # clients between two looks at the clock,
-AT_ONCE_LITTLE = 64  # and when each is sent next to nothing: so many bytes
+LONGEST_TURN = 0.0015  # seconds; then other green threads (pings, readers) run
+AT_ONCE = 8  # clients between two looks at the clock
+AT_ONCE_LITTLE = 64  # the same, if each client is sent at most LITTLE bytes
 LITTLE = 1024
-SEVERAL = 16  # clients for which sending to all of them at once is worth its preparation
+SEVERAL = 16  # clients from which one call for all is worth its preparation
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What messages are numbered by and stored in. `wanted`: whether anybody could miss one."""
+    """Numbers messages and stores them. `wanted`: tells whether any client could miss one."""
 
     offsets: Offsets
     history: History
@@ -47,9 +47,12 @@ class Recording:
 
 
 class Fanout:
-    """`recording`: None if no client recovers; `keys_of`: None if no policy asks for keys; `snapshots`: None if
-    who comes late is told nothing; `largest`: bytes that a client is sent at once, if it is more than one message;
-    `send_many`: for `AT_ONCE_LITTLE` clients and `LITTLE` bytes; None if each is sent to by itself."""
+    """Sends deliveries to clients.
+
+    `recording`: None if no client recovers; `keys_of`: None if no policy asks for keys; `snapshots`: None if none are
+    kept; `largest`: bytes that a client is sent at once, unless one message is larger; `send_many`: takes
+    `AT_ONCE_LITTLE` clients and `LITTLE` bytes; None if each client is sent to by itself.
+    """
 
     def __init__(
         self,
@@ -66,13 +69,13 @@ class Fanout:
         self._audience, self._pressure, self._counters = audience, pressure, counters
         self._recording, self._keys_of, self._snapshots, self._largest = recording, keys_of, snapshots, largest
         self._send_many = send_many
-        self._lock = threading.Lock()  # one at a time: a client has messages in the order of their offsets
-        # Who is to have the last values, when nothing is being published: for all, or those of the user who it is.
+        self._lock = threading.Lock()  # one burst at a time: a client gets messages in the order of their offsets
+        # (sid, whether for everybody) -> user: who is to be sent last values as soon as nothing is being published.
         self._late: dict[tuple[str, bool], str | None] = {}
         self._turn_ends = 0.0
 
     def publish(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None:
-        """Send all deliveries, in order. `paced`, for what the link brought: wait while every client is behind."""
+        """Send all deliveries, in order. `paced`, for messages of the link: wait while every client is behind."""
         recording = self._recording
         with self._lock:
             self._turn_ends = time.monotonic() + LONGEST_TURN
@@ -87,8 +90,10 @@ class Fanout:
         self._catch_up_late()
 
     def tell(self, delivery: Delivery) -> None:
-        """Send an event of the bridge's own, which has no offset, to whoever is there, late ones too. One that is for
-        some answers what they did themselves."""
+        """Send an event of the bridge's own, which has no offset, also to clients that are catching up.
+
+        An event with `to` counts as an answer: these clients have caused it themselves.
+        """
         data = encode_event(delivery.event, delivery.payload)
         if delivery.to is None:
             put_all(self._audience.everybody(), Segment(data))
@@ -97,16 +102,16 @@ class Fanout:
             put_all(some, AnswerSegment(data))
 
     def catch_up(self, sid: str, user: str | None) -> None:
-        """Send a client that came just now the last value of what is kept for all, or for this user, who it is.
+        """Send a client the last values: those for everybody (`user` None), or those for its user.
 
-        Not between two messages of a burst: what it would be told to have had by the offset is not all on its way.
+        Never in the middle of a burst: the offset would claim messages that were not sent.
         """
         if self._snapshots is not None:
             self._late[sid, user is None] = user
             self._catch_up_late()
 
     def _catch_up_late(self) -> None:
-        while self._late and self._lock.acquire(blocking=False):  # else whoever has it does this afterwards
+        while self._late and self._lock.acquire(blocking=False):  # otherwise its holder does this afterwards
             try:
                 while self._late:
                     first = next(iter(self._late))
@@ -123,7 +128,8 @@ class Fanout:
             offsets, after = self._recording.offsets, self._audience.reached(sid)
             offset = offsets.text(offsets.next - 1 if after is None else after)
         for event, payload in self._snapshots.of(user):
-            outbox.put(Segment(encode_event(event, payload, offset)))  # as the bridge's own: it is newest
+            # As a packet of the bridge's own: no policy may drop a part of a state.
+            outbox.put(Segment(encode_event(event, payload, offset)))
             self._counters.count("deliveries")
 
     def _shares(self, deliveries: Sequence[Delivery | Texts], offsets: Offsets | None) -> BurstEncoder:
@@ -135,7 +141,7 @@ class Fanout:
     def _send_all(self, shares: BurstEncoder, outboxes: Mapping[str, Outbox], paced: bool) -> None:
         others: Iterable[Outbox] = outboxes.values()
         if shares.has_alone:
-            there = dict(outboxes)  # who is there now: some may come and go between two turns
+            there = dict(outboxes)  # a copy: clients may come and go between two turns
             for sids, segments in shares.alone():
                 some = [outbox for sid in sids if (outbox := there.pop(sid, None)) is not None]
                 if some:

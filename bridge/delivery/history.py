@@ -1,7 +1,7 @@
-"""The recent messages, encoded once for all clients, with whom each was for; bounded in time and in bytes.
+"""Keep the recent messages, encoded once for all clients, with whom each was for; bounded in time and in bytes.
 
-What is kept is a line of stored pieces, the oldest first, numbered without gaps. A reader says up to
-which number it has had everything. Sans-IO. Must not know sessions or outboxes.
+The history is a list of stored pieces, the oldest first, numbered without gaps. A reader says up to which number it
+has had everything. Sans-IO. Must not know sessions or outboxes.
 
 Use: `history.add([Stored(first, data, count, to)])`; `history.holds(after)`; `history.read(after, sid, 65536)`.
 """
@@ -20,16 +20,19 @@ __all__ = ["Addressees", "History", "Stored"]
 #: Whom a message is for: sids, or None for all.
 Addressees = tuple[str, ...] | None
 
-_PIECE = 200  # bytes that a piece costs beside its data
+_PIECE = 200  # bytes that a piece costs besides its data
 _SHARED = 8  # bytes that a reference to addressees, or to one of them, costs
-_SEVERAL = 56  # bytes that addressees cost besides
+_SEVERAL = 56  # bytes that a tuple of addressees costs besides
 _LOOKS = 2048  # messages or pieces that are looked at in one read: a millisecond or two
-_TIDY = 1024  # pieces that have gone before the list is cut
+_TIDY = 1024  # empty places at the start, over which the list is cut
 
 
 class Stored:
-    """Frames of `count` messages, the first of which has the number `first`. `to`: whom all of them are for,
-    or a list with an entry for each; `shared`: they are another piece's, too."""
+    """Frames of `count` messages, the first of which has the number `first`.
+
+    `to`: whom all of them are for, or a list with an entry for each message; `shared`: another piece has the same
+    `to`. `at`: when it was added; `size`: bytes that it costs.
+    """
 
     __slots__ = ("at", "count", "data", "first", "size", "to")
 
@@ -42,23 +45,23 @@ class Stored:
 
 
 class History:
-    """`window`: seconds; `limit`: bytes, what a piece costs beside its data included."""
+    """Keeps messages. `window`: seconds; `limit`: bytes, including what a piece costs besides its data."""
 
     def __init__(self, window: float, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._window, self._limit, self._clock = window, limit, clock
         self._pieces: list[Stored] = []
         self._firsts: list[int] = []
-        self._start = 0  # those before have gone
+        self._start = 0  # the index of the oldest piece; the places before it are empty
         self._gone = 0  # the number of the last message that is no longer here
         self.newest = 0  # the number of the last message
         self.size = 0
 
     def add(self, pieces: Iterable[Stored]) -> None:
-        """Keep the next messages."""
+        """Add the next messages."""
         now = self._clock()
         for piece in pieces:
             if not self._kept():
-                self._gone = piece.first - 1  # between, nobody was there who could miss something
+                self._gone = piece.first - 1  # messages in between were not stored, as nobody could miss them
             piece.at = now
             self._pieces.append(piece)
             self._firsts.append(piece.first)
@@ -67,13 +70,15 @@ class History:
         self._trim(now)
 
     def holds(self, after: int) -> bool:
-        """Whether everything that came after this number is here."""
+        """Tell whether every message after this number is here."""
         self._trim(self._clock())
         return after >= self.newest or after >= self._gone
 
     def read(self, after: int, sid: str, at_most: int) -> tuple[bytes, int, int]:
-        """What is for this client of what came after that number: frames, how many messages they are, and up to
-        which number has been read. About `at_most` bytes; fewer or none if little of what was looked at is for it."""
+        """Read the messages for this client after a number: (frames, how many messages, the last number looked at).
+
+        About `at_most` bytes; fewer or none if few of the messages that were looked at are for this client.
+        """
         at = max(self._start, bisect_right(self._firsts, after + 1) - 1)
         parts: list[bytes] = []
         size = count = looks = 0
@@ -89,7 +94,7 @@ class History:
         return b"".join(parts), count, after
 
     def clear(self) -> None:
-        """Nobody is there, or will come back, who could have missed something."""
+        """Forget all messages: no client is connected or may come back."""
         self._pieces, self._firsts = [], []
         self._start = self.size = 0
         self._gone = self.newest
@@ -104,7 +109,7 @@ class History:
                 break
             self._gone = piece.first + piece.count - 1
             self.size -= piece.size
-            self._pieces[self._start] = _NOTHING  # it is not to live until the list is cut
+            self._pieces[self._start] = _NOTHING  # frees the piece before the list is cut
             self._start += 1
         if self._start > _TIDY and self._start * 2 > len(self._pieces):
             del self._pieces[: self._start], self._firsts[: self._start]
@@ -112,7 +117,7 @@ class History:
 
 
 def _cost(to: Addressees | Sequence[Addressees]) -> int:
-    """Bytes that addressees cost; those that several messages have in common are there once."""
+    """Return the bytes that addressees cost; a tuple that several messages share counts once."""
     if to is None or isinstance(to, tuple):
         return _SEVERAL + _SHARED * len(to) if to else 0
     apart = {id(whom): len(whom) for whom in to if whom}
@@ -123,7 +128,7 @@ _NOTHING = Stored(0, b"", 0)
 
 
 def _share(piece: Stored, skip: int, sid: str) -> tuple[bytes, int]:
-    """What is for this client of a piece, without its first messages."""
+    """Return a client's messages of a piece, after skipping its first ones: (frames, how many)."""
     to = piece.to
     if not isinstance(to, list):
         if to is not None and sid not in to:

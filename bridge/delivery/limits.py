@@ -1,6 +1,6 @@
-"""How much may wait for one client, what is done about more, and who counts as behind: the same for all outboxes.
+"""Define how much may wait for one client, what is done about more, and when a client is behind.
 
-Must not know what is sent, nor to whom.
+All outboxes share these limits. Must not know what is sent, nor to whom.
 
 Use: `limits = Limits(1 << 20, POLICIES["disconnect"], counters)`; `limits.waiting`.
 """
@@ -18,8 +18,11 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What all outboxes share. `size`: bytes that may wait for one client, the kernel's share included; an empty
-    outbox takes any one segment."""
+    """The limits of every outbox.
+
+    `size`: bytes that may wait for one client, including the kernel's share; an empty outbox takes any one segment.
+    `policy`: what becomes of a client over its limit; `pressure`: is told which clients are behind.
+    """
 
     size: int
     policy: SlowPolicy
@@ -28,20 +31,20 @@ class Limits:
 
     @property
     def unsent(self) -> int:
-        """The kernel's share: what it may keep for a client before it is on its way."""
+        """The kernel's share: unsent bytes that it may keep for a client."""
         return min(self.size // 4, self.policy.unsent)
 
     @property
     def waiting(self) -> int:
-        """The rest."""
+        """The outbox's share: bytes that may wait in it."""
         return self.size - self.unsent
 
     @property
     def behind(self) -> int:
-        """Bytes that wait for a client that counts as behind: before its limit, or its policy would come first."""
+        """Bytes over which a client is behind: fewer than its limit, so that the link waits before the policy acts."""
         return min(BEHIND, self.waiting // 2)
 
     @property
     def unread(self) -> int:
-        """Bytes of answers, beside what the limit is for, that may wait for a client that is read."""
+        """Bytes of answers over which a client is not read. They do not count against the limit."""
         return self.behind

@@ -1,9 +1,8 @@
-"""What one client has still to be sent: its limit, and what becomes of a client that is over it.
+"""Send to one client, keep what its socket does not take, and enforce its limit: the client's send buffer.
 
-A client without backlog is written to at once, and what its socket does not take waits here, as
-references to bytes that all clients share. Nothing here blocks: whoever puts something into an
-outbox never waits for that client. Whoever is over its limit is said to be so once: from then on nothing is
-taken but the last frames, whatever is done on the way there. Must not know what is in a frame, nor sessions.
+A client for which nothing waits is written to at once; what its socket does not take waits here, as references to
+bytes that all clients share. Nothing here blocks, so nobody waits for a slow client. A client over its limit is
+reported once; from then on only the last frames are taken. Must not know what is in a frame, nor sessions.
 
 Use: `outbox = Outbox(port, limits); outbox.put(Segment(frame(b"2")))`; when writable: `outbox.flush()`.
 """
@@ -23,10 +22,10 @@ __all__ = ["Outbox", "put_all", "put_at_once"]
 
 
 class Outbox:
-    """One client's. Methods may be called from any green thread; none of them yields.
+    """One client's outbox. Methods may be called from any green thread; none of them yields.
 
-    `refill`: puts more when nothing waits any more, and says whether there is more still; None if nobody does.
-    `moved`: is set when the client takes something that waited.
+    `refill`: called when nothing waits any more; puts more, and returns whether there is still more. None: no more.
+    `moved`: set when the client takes something that waited.
     """
 
     __slots__ = (
@@ -38,10 +37,14 @@ class Outbox:
         self._port, self._limits = port, limits
         self._backlog: Buffer | None = None
         self._wire: Transport | None = None
-        self._write, self._fd = NO_LINE  # the wire's, but while what is put has to wait
+        self._write, self._fd = NO_LINE  # the socket's, except while everything that is put has to wait
         self._state = OutboxState.TAKING
         self._since = 0.0  # when something began to wait
-        self._behind = self._dropped = self._pressed = self._unread = self.moved = False
+        self._behind = False  # more waits than a client that keeps up leaves
+        self._dropped = False  # messages were dropped since something began to wait
+        self._pressed = False  # the link may wait for this client
+        self._unread = False  # it leaves too many answers unread, and is not read
+        self.moved = False
         self.refill: Callable[[], bool] | None = None
 
     @property
@@ -51,12 +54,12 @@ class Outbox:
 
     @property
     def answers(self) -> int:
-        """How much of it is answers, which no limit is for."""
+        """How many of these bytes are answers, which do not count against the limit."""
         return self._backlog.answers if self._backlog else 0
 
     @property
     def _limited(self) -> int:
-        """How much of it the limit is for."""
+        """How many of these bytes count against the limit."""
         return self._backlog.size - self._backlog.answers if self._backlog else 0
 
     @property
@@ -71,16 +74,16 @@ class Outbox:
 
     @property
     def state(self) -> OutboxState:
-        """What becomes of what is put."""
+        """What the outbox does with what is put."""
         return self._state
 
     def connect(self, wire: Transport) -> None:
-        """From now on the client is reached by this; what waits still goes by the port."""
+        """Write to this socket from now on; what waits already goes through the port."""
         self._wire = wire
         self._restore()
 
     def press(self) -> None:
-        """From now on the link may have to wait for this client."""
+        """Let the link wait for this client when it is behind."""
         shut = self._state is OutboxState.SHUT
         if not shut and not self._pressed and self._limits.policy.counts_for_backpressure:
             self._pressed = True
@@ -88,17 +91,17 @@ class Outbox:
             self._sized()
 
     def unpress(self) -> None:
-        """The link no longer waits for this client."""
+        """Let the link no longer wait for this client."""
         if self._pressed:
             self._pressed = self._behind = False
             self._limits.pressure.left(self)
 
     def put(self, segment: Segment) -> None:
-        """Send it, or keep what can't be sent now."""
+        """Send a segment, or keep what can't be sent now."""
         put_all((self,), segment)
 
     def _keep(self, segment: Segment, sent: int) -> None:
-        """Keep what comes after the first `sent` bytes, as the rest can't be sent now."""
+        """Keep a segment of which `sent` bytes have gone, and check the limit."""
         if self._state is not OutboxState.TAKING:
             return
         was = self._add(segment, sent)
@@ -106,7 +109,7 @@ class Outbox:
             self._over()
 
     def _add(self, segment: Segment, sent: int = 0) -> int:
-        """Have it wait, whatever the limit; how much was waiting but for answers."""
+        """Keep a segment whatever the limit. Return how many bytes without answers waited before."""
         if self._backlog is None:
             self._write, self._fd = NO_LINE
             self._backlog = self._limits.policy.buffer()
@@ -120,7 +123,7 @@ class Outbox:
         return was
 
     def flush(self) -> bool:
-        """Send what the socket takes; whether nothing waits any more, nor more is to be put."""
+        """Send what the socket takes. Return whether nothing waits any more, and nothing more is to be put."""
         if not self._flush():
             return False
         return not self.fill() and self._backlog is None
@@ -143,7 +146,7 @@ class Outbox:
             self._limits.pressure.progress()
 
     def take(self, at_most: int) -> list[bytes]:
-        """Whole segments for a client that fetches them, at least one if any waits."""
+        """Take whole segments for a client that polls, about `at_most` bytes, at least one if any waits."""
         taken: list[bytes] = []
         size = 0
         while self._backlog is not None and self._backlog.size and size < at_most:
@@ -157,7 +160,7 @@ class Outbox:
         return taken
 
     def clear(self) -> None:
-        """Drop all that waits, but for a frame that is half sent."""
+        """Drop everything that waits except a half-sent frame."""
         if self._backlog is not None:
             self._backlog.clear()
             if not self._backlog.size:
@@ -165,29 +168,29 @@ class Outbox:
             self._sized()
 
     def fill(self) -> bool:
-        """If nothing waits, have what `refill` puts; whether there may be more though nothing waits still."""
+        """Call `refill` if nothing waits. Return whether there may be more although nothing waits."""
         taking = self._state is OutboxState.TAKING
         return taking and self._backlog is None and self.refill is not None and self.refill()
 
     def start(self) -> None:
-        """Have what `refill` puts, now and when nothing waits any more."""
+        """Begin to call `refill`, now and whenever nothing waits."""
         if self.fill():
             self._port.blocked()
 
     def give_up(self) -> None:
-        """What is to be put next is no longer to be had, or it is too much: the client can't keep up."""
+        """Report the client as too slow: it is over its limit, or its next message is no longer in the history."""
         if self._state is OutboxState.TAKING:
-            self._enter(OutboxState.OVER)  # first: what its end puts here is not over the limit again
+            self._enter(OutboxState.OVER)  # first, so that what its end puts here is not over the limit again
             self._port.too_slow()
 
     def seal(self, last: Segment | None = None) -> None:
-        """These are the last frames, behind what waits; `flush` sends them. What is put from now on is thrown away."""
+        """Put the last frames after what waits; `flush` sends them. Whatever is put later is thrown away."""
         self._enter(OutboxState.SEALED)
         if last is not None:
             self._add(last)
 
     def close(self) -> None:
-        """Nothing is sent or kept any more. May be called twice."""
+        """Stop sending and keeping anything. May be called twice."""
         if self._state is OutboxState.SHUT:
             return
         self._enter(OutboxState.SHUT)
@@ -199,7 +202,7 @@ class Outbox:
         if state not in TRANSITIONS[self._state]:
             raise AssertionError(f"an outbox can't go from {self._state.value} to {state.value}")
         self._state = state
-        self._write, self._fd = NO_LINE  # none of the others takes what is put
+        self._write, self._fd = NO_LINE  # in no other state is anything sent when it is put
 
     def _emptied(self) -> None:
         self._backlog = None
@@ -210,7 +213,7 @@ class Outbox:
             self._write, self._fd = self._wire.line
 
     def _sized(self) -> None:
-        """What waits has become more or less."""
+        """Tell the others if the client is now behind or no longer, or leaves its answers unread."""
         backlog = self._backlog
         size, answers = (backlog.size, backlog.answers) if backlog is not None else (0, 0)
         behind = self._pressed and size - answers > self._limits.behind
@@ -243,19 +246,21 @@ class Outbox:
 
 
 def put_all(outboxes: Iterable[Outbox], segment: Segment) -> None:
-    """Put it into each of them. Nearly all of the bridge's time goes here, so there is no call for each."""
+    """Put a segment into each outbox. Nearly all of the bridge's time goes here, so no method is called for each."""
     data, size = segment.data, len(segment.data)
     for outbox in outboxes:
         try:
             sent = outbox._write(data)
-        except OSError:  # full; or broken, which reading tells
+        except OSError:  # it is full; or broken, which the reader will find
             sent = 0
         if sent != size:
             outbox._keep(segment, sent)
 
 
 def put_at_once(outboxes: Sequence[Outbox], segment: Segment, send_many: SendMany) -> None:
-    """The same for as many as `send_many` can send to at a time, and as much. No `_keep` may yield, nor put into
-    another outbox, which may have taken a part of the segment."""
+    """Put a segment into each outbox with one call of `send_many`, within what that can send.
+
+    No `_keep` may yield or put into another outbox, because that one may have taken a part of the segment.
+    """
     for which, sent in send_many([outbox._fd for outbox in outboxes], segment.data):
         outboxes[which]._keep(segment, sent)

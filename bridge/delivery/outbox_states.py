@@ -1,4 +1,4 @@
-"""The states of an outbox, and which follows which. The picture is in docs/architecture.md.
+"""Define the states of an outbox and the transitions between them. docs/architecture.md has the diagram.
 
 Use: `if new not in TRANSITIONS[old]: …`.
 """
@@ -11,15 +11,15 @@ __all__ = ["TRANSITIONS", "OutboxState"]
 
 
 class OutboxState(enum.Enum):
-    """What becomes of what is put."""
+    """What an outbox does with what is put."""
 
-    TAKING = "taking"  # it is sent, or waits
-    OVER = "over"  # it is thrown away: the client is over its limit, and is being ended
-    SEALED = "sealed"  # the same: the last frames are there
-    SHUT = "shut"  # the same, and nothing is sent any more
+    TAKING = "taking"  # sends or keeps it
+    OVER = "over"  # throws it away: the client is over its limit, and is being ended
+    SEALED = "sealed"  # throws it away: the last frames are there
+    SHUT = "shut"  # throws it away, and sends nothing any more
 
 
-#: Which follows which. The picture is in docs/architecture.md.
+#: State -> the states that may follow.
 TRANSITIONS: dict[OutboxState, frozenset[OutboxState]] = {
     OutboxState.TAKING: frozenset({OutboxState.OVER, OutboxState.SEALED, OutboxState.SHUT}),
     OutboxState.OVER: frozenset({OutboxState.SEALED, OutboxState.SHUT}),

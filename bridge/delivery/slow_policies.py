@@ -1,6 +1,6 @@
-"""What becomes of a client for which more has to wait than it may: the policies, in one registry.
+"""Define the policies for slow clients, for which more waits than may, in one registry.
 
-A policy has no state: what waits for a client is in the buffer that its policy makes. Sans-IO. Must not know outboxes.
+A policy has no state: what waits for a client is in the buffer that the policy makes. Sans-IO. Must not know outboxes.
 
 Use: `policy = POLICIES["drop-oldest"]`; `buffer = policy.buffer()`; `policy.overflow(buffer, excess, counters)`.
 """
@@ -15,28 +15,30 @@ from bridge.delivery.write_buffer import LatestWriteBuffer, WriteBuffer
 
 __all__ = ["BEHIND", "POLICIES", "Buffer", "SlowPolicy"]
 
-#: What waits for one client.
+#: Keeps what waits for one client.
 Buffer = WriteBuffer | LatestWriteBuffer
 
-BEHIND = 256 * 1024  # bytes that wait for a client that counts as behind: a whole segment of a burst
-STALE = 16 * 1024  # bytes of state that a client under `latest` is given at most after it was superseded
+BEHIND = 256 * 1024  # a client is behind while more bytes wait for it: one largest segment of a burst
+STALE = 16 * 1024  # bytes of superseded state that a client under `latest` may still be sent
 
 
 class SlowPolicy:
-    """Disconnects the client; the others differ from this."""
+    """Disconnects a client that is over its limit; the other policies differ from this one."""
 
-    counter = "clients_slow"  # what says that it has been at work
+    counter = "clients_slow"  # the counter of its work
     counts_for_backpressure = True  # whether the link may have to wait for a client that is behind
-    keyed = False  # whether its buffer has to know what a newer message supersedes
-    unsent = BEHIND  # bytes that the kernel may keep for a client before they are on their way
+    keyed = False  # whether its buffer needs the conflation keys of messages
+    unsent = BEHIND  # unsent bytes that the kernel may keep for a client
 
     def buffer(self) -> Buffer:
-        """What is to wait goes in here by `add`, whose result is how many messages gave way to it at once."""
+        """Make an empty buffer. Its `add` keeps a segment, and returns how many messages that superseded."""
         return WriteBuffer()
 
     def overflow(self, buffer: Buffer, excess: int, counters: Counters) -> int | None:
-        """So many bytes more than the limit wait, answers not counted: how many messages were dropped for it, which
-        are counted. None: the client is given up."""
+        """Handle `excess` bytes over the limit, without answers.
+
+        Return how many messages were dropped, which are counted; None if the client is given up.
+        """
         return None
 
 
@@ -54,10 +56,10 @@ class DropOldest(SlowPolicy):
 
 
 class Latest(DropOldest):
-    """Keeps the newest message of each key, and cuts the keys without news for longest."""
+    """Keeps the newest message of each key, and drops the keys that have had no news for longest."""
 
     counter = "dropped_superseded"
-    counts_for_backpressure = False  # what waits gets no older by waiting, nor more
+    counts_for_backpressure = False  # its messages are replaced by newer ones, so they get neither more nor stale
     keyed = True
     unsent = STALE  # what the kernel has can't be superseded any more
 

@@ -1,6 +1,6 @@
-"""The last value of some events, for who comes later: of all, of each key, and what was for one user.
+"""Keep the last value of some events for clients that come later: for everybody, for each key, for each user.
 
-Bounded in bytes; what has been without news for longest goes first. Sans-IO. Must not know outboxes.
+Bounded in bytes; the value that has had no news for longest goes first. Sans-IO. Must not know outboxes.
 
 Use: `snapshots = Snapshots(["message"], keys_of, 1 << 20, counters)`; `snapshots.note(deliveries)`;
 `snapshots.of("ann")`.
@@ -16,21 +16,22 @@ from bridge.messages import Delivery, Payload, Texts
 
 __all__ = ["Snapshots"]
 
-_Key = tuple[str, Hashable, str | None]  # event, the field's value, the user whom it is for or None
+_Key = tuple[str, Hashable, str | None]  # event, the field's value, the user it is for; None: everybody
 
-ENTRY = 300  # bytes that one costs beside its payload
+ENTRY = 300  # bytes that a value costs besides its payload
 
 
 class Snapshots:
-    """`events`: those that are kept; `keys`: tells one value from another; `limit`: bytes in all."""
+    """Keeps last values. `events`: the names to keep; `keys`: tells one value from another; `limit`: bytes in all."""
 
     def __init__(self, events: Sequence[str], keys: ConflationKeys, limit: int, counters: Counters) -> None:
-        self._events, self._keys, self._limit, self._counters = frozenset(events), keys, limit, counters
-        self._last: dict[_Key, Payload] = {}  # in the order of their news
+        self._events = frozenset(events)
+        self._keys, self._limit, self._counters = keys, limit, counters
+        self._last: dict[_Key, Payload] = {}  # the one without news for longest first
         self.size = 0
 
     def note(self, deliveries: Sequence[Delivery | Texts]) -> None:
-        """Keep what is newest of these, which are published just now."""
+        """Keep the newest values of deliveries that are being published."""
         for delivery in deliveries:
             if delivery.event not in self._events:
                 continue
@@ -44,14 +45,14 @@ class Snapshots:
                     self._keep((delivery.event, value, user), delivery.payload)
 
     def of(self, user: str | None) -> Iterator[tuple[str, Payload]]:
-        """The events for a client that came just now, or of this user, whom it is known to be just now."""
+        """Return the events to send: those for everybody (`user` None), or those for this user."""
         return ((event, payload) for (event, _, whose), payload in list(self._last.items()) if whose == user)
 
     def _note_texts(self, texts: Texts) -> None:
         newest: dict[Hashable, bytes] = {}
         for frame in texts.frames if self._keys.field else texts.frames[-1:]:
             value = self._keys.value(frame)
-            newest.pop(value, None)  # else it would keep the place of what it supersedes
+            newest.pop(value, None)  # so that it moves to the end
             newest[value] = frame
         for value, frame in newest.items():
             self._keep((texts.event, value, None), Payload.text(frame.decode()))
@@ -60,7 +61,7 @@ class Snapshots:
         old = self._last.pop(key, None)
         if old is not None:
             self.size -= _cost(old)
-        # orjson leaves room for 4 KiB behind what it makes, which is not to be kept.
+        # A copy, because orjson's bytes hold up to 4 KiB of unused room.
         self._last[key] = Payload(bytes(memoryview(payload.json)), payload.attachments)
         self.size += _cost(payload)
         while self.size > self._limit:

@@ -1,7 +1,7 @@
-"""What waits for one client that is behind, in one of the three ways to keep it within its limit.
+"""Keep what waits for one client whose socket is full, and cut it by the policy for slow clients.
 
-A segment is shared by all clients that it waits for: what is kept here are references, and the
-place in the first one up to which it was sent. Sans-IO. Must not know sockets or sessions.
+All clients for which a segment waits share it: a write buffer holds references, and the position in the first segment
+up to which it was sent. Sans-IO. Must not know sockets or sessions.
 
 Use: `backlog = WriteBuffer(); backlog.add(segment, sent); backlog.parts(); backlog.advance(n)`.
 """
@@ -20,8 +20,10 @@ MOST_PARTS = 64  # in one system call
 
 
 class Segment:
-    """Frames that go out together. `count`: how many messages of the server they are; 0: the bridge's own, which no
-    policy drops. `keys`: for each message, what a newer one supersedes.
+    """Frames that go out together.
+
+    `count`: how many messages of the server they are; 0: the bridge's own packets, which no policy drops. `keys`: the
+    conflation key of each message.
     """
 
     __slots__ = ("count", "data", "keys")
@@ -32,30 +34,33 @@ class Segment:
 
 
 class AnswerSegment(Segment):
-    """Frames that the client itself has asked for, such as acks and pongs, or that it has to answer before there is
-    another one, as pings are. There is no more of it than the client sends, so who does not read it is not read."""
+    """Frames that the client has asked for, such as acks and pongs, or has to answer, as pings.
+
+    There are no more of them than the client causes, so a client that does not read them is not read.
+    """
 
     __slots__ = ()
     answers = True
 
 
 class WriteBuffer:
-    """Segments in order. `size`: bytes that wait; `answers`: how many of them are answers'."""
+    """Keeps segments in order. `size`: bytes that wait; `answers`: how many of these bytes are answers."""
 
     __slots__ = ("_at", "_queue", "answers", "size")
 
     def __init__(self) -> None:
         self._queue: deque[Segment] = deque()
-        self._at = 0  # up to here the first one was sent
-        self.size = self.answers = 0
+        self._at = 0  # bytes of the first segment that were sent
+        self.size = 0
+        self.answers = 0
 
     @property
     def own(self) -> int:
-        """Bytes of the bridge's own packets but for answers, which no cut gets at. After a cut they are few pieces."""
+        """Bytes of the bridge's own packets without answers, which `cut` keeps. After a cut they are few segments."""
         return sum(len(segment.data) for segment in self._queue if not segment.count and not segment.answers)
 
     def add(self, segment: Segment, sent: int = 0) -> int:
-        """Keep the segment, of which `sent` bytes have gone already; how many messages gave way to it."""
+        """Keep a segment of which `sent` bytes have gone. Return how many messages it superseded: none."""
         if sent:
             assert not self._queue
             self._at = sent
@@ -91,8 +96,8 @@ class WriteBuffer:
     def cut(self, least: int) -> int:
         """Drop the oldest messages until `least` bytes are free, or none is left; how many were dropped.
 
-        The bridge's own packets stay, and so does the message that is half sent. What stays is not
-        looked at again and again: of those packets, what is alike becomes one segment.
+        The bridge's own packets stay, and so does the message that is half sent. Neighbouring packets of the same kind
+        are joined, so that the next cut does not look at each of them again.
         """
         dropped = 0
         begun = self._begun()
@@ -113,7 +118,7 @@ class WriteBuffer:
         return dropped
 
     def clear(self) -> int:
-        """Drop everything but the message that is half sent; how many messages that were."""
+        """Drop everything but the message that is half sent. Return how many messages were dropped."""
         begun = self._begun()
         dropped = sum(segment.count for segment in self._queue)
         self._queue = deque(begun)
@@ -122,7 +127,7 @@ class WriteBuffer:
         return dropped
 
     def _begun(self) -> list[Segment]:
-        """Take the message that is half sent off the queue, if there is one; the messages before it have gone."""
+        """Take the half-sent message off the queue, if there is one; the messages before it have gone."""
         if not self._at:
             return []
         segment = self._queue.popleft()
@@ -137,18 +142,18 @@ class WriteBuffer:
 
 
 def _joined(own: Sequence[Segment]) -> Iterator[Segment]:
-    """Packets of the bridge's own, those that follow each other and are alike in one piece."""
+    """Join neighbouring packets of the bridge's own if they are of the same kind."""
     for kind, some in groupby(own, type):
         yield kind(b"".join([segment.data for segment in some]))
 
 
 def _rest(data: bytes | memoryview, at: int) -> memoryview:
-    """What comes from there on, not copied: twenty stalled clients would have twenty copies of a segment."""
+    """Return a view of the data from there on: with copies, twenty stalled clients would keep twenty segments."""
     return memoryview(data)[at:]
 
 
 def _without_oldest(segment: Segment, least: int) -> tuple[Segment | None, int, int]:
-    """The segment without its first messages, how many those were, and their bytes."""
+    """Drop the first messages, `least` bytes or more. Return (the rest or None, how many were dropped, their bytes)."""
     if least >= len(segment.data):
         return None, segment.count, len(segment.data)
     _, end, count = _message_at(segment.data, least)
@@ -158,7 +163,7 @@ def _without_oldest(segment: Segment, least: int) -> tuple[Segment | None, int, 
 
 
 def _message_at(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
-    """The message that byte `at` is in, or that ends at it: where it begins and ends, and the how manieth it is."""
+    """Find the message that contains byte `at` or ends there: (where it begins, where it ends, its index from 1)."""
     for count, (start, end) in enumerate(messages_in(data), 1):
         if end >= at:
             return start, end, count
@@ -166,28 +171,30 @@ def _message_at(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
 
 
 class LatestWriteBuffer:
-    """Of each key the newest message, and the bridge's own packets; for state that supersedes itself.
+    """Keeps the newest message of each key, and the bridge's own packets; for state that supersedes itself.
 
-    What waits is in the order of its newest state. `size`: bytes that wait; `answers`: how many of them are answers'.
+    The key that has had no news for longest comes first. `size`: bytes that wait; `answers`: how many of these bytes
+    are answers.
     """
 
     __slots__ = ("_sending", "_waiting", "answers", "size")
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, bytes] = {}
-        self._sending = WriteBuffer()  # what has begun to go out, and can't be superseded any more
-        self.size = self.answers = 0
+        self._sending = WriteBuffer()  # what has begun to go out can't be superseded any more
+        self.size = 0
+        self.answers = 0
 
     @property
     def own(self) -> int:
-        """Bytes of the bridge's own packets but for answers, which no cut gets at."""
+        """Bytes of the bridge's own packets without answers, which `cut` leaves alone."""
         waiting = self._waiting.items()
         return self._sending.own + sum(
             len(data) for key, data in waiting if isinstance(key, _Own) and not key.kind.answers
         )
 
     def add(self, segment: Segment, sent: int = 0) -> int:
-        """Keep the newest of each key; how many messages gave way."""
+        """Keep the newest message of each key. Return how many messages were superseded."""
         data, dropped = segment.data, 0
         at = 0
         if sent:
@@ -220,7 +227,7 @@ class LatestWriteBuffer:
         self.answers -= was - self._sending.answers
 
     def cut(self, least: int) -> int:
-        """Drop the keys that have been without news for longest, until `least` bytes are free."""
+        """Drop the keys that have had no news for longest, until `least` bytes are free. Return how many."""
         passed: list[Hashable] = []
         for key, data in self._waiting.items():
             if least <= 0:
@@ -231,25 +238,25 @@ class LatestWriteBuffer:
         for key in passed:
             data = self._waiting.pop(key)
             if _is_own(key):
-                self._begin(key, data)  # as nothing comes before it any more
+                self._begin(key, data)  # nothing waits before it any more
             else:
                 self.size -= len(data)
                 dropped += 1
         return dropped
 
     def clear(self) -> int:
-        """Drop everything that has not begun to go out; how many messages that were."""
+        """Drop everything that has not begun to go out. Return how many messages were dropped."""
         dropped = sum(not _is_own(key) for key in self._waiting) + self._sending.clear()
         self._waiting.clear()
         self.size, self.answers = self._sending.size, self._sending.answers
         return dropped
 
     def _begin(self, key: Hashable, data: bytes) -> None:
-        """What has been waiting begins to go out."""
+        """Move what has been waiting to what is going out."""
         self._sending.add(key.kind(data) if isinstance(key, _Own) else Segment(data, 1))
 
     def _put(self, key: Hashable, data: bytes) -> int:
-        """Keep this for the key; 1 if it supersedes something."""
+        """Keep data for a key. Return 1 if it supersedes something, else 0."""
         old = self._waiting.pop(key, None)
         self._waiting[key] = data
         self.size += len(data) - (len(old) if old else 0)
@@ -257,7 +264,7 @@ class LatestWriteBuffer:
 
 
 class _Own:
-    """The key of a packet of the bridge's own, which nothing supersedes: each is another one."""
+    """The key of a packet of the bridge's own. Each is a key of its own, so nothing supersedes it."""
 
     __slots__ = ("kind",)
 

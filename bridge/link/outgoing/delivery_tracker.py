@@ -33,7 +33,8 @@ class DeliveryTracker:
     def __init__(self, hello: bytes) -> None:
         self.hello = hello
         self.size = 0  # bytes that were handed to a connection and are not confirmed
-        self._given = self._handed = 0  # the last number that was given, and that a connection has had
+        self._given = 0  # the last number that was given
+        self._handed = 0  # the last number that a connection has had
         self._unconfirmed: deque[OutgoingMessage] = deque()
 
     def __len__(self) -> int:
