@@ -2,9 +2,10 @@
 
 A client's way in:  `acceptor.py` (or `http_server.py`, eventlet's WSGI server) -> `server.py`, `request.py` ->
                     `handshake.py`
-Its session:        `session.py` with `states.py`: by `websocket.py`, `polling.py` or, between them, `upgrade.py`
-What it sends:      `poller.py` -> `websocket.py` -> `intake.py` -> the relay, or
-                    `client_task_queue.py` -> python-socketio
+What it sends:      `poller.py` -> `websocket.py` -> `session.py` -> the relay, or, as a task of `client_task_queue.py`
+                    -> python-socketio; `polling.py` has what a client that polls has posted
 What it is sent:    by its outbox (`delivery/outbox.py`); a short burst to many by `io_uring.py`
+How fast it is read: `flow_control.py`
+How it goes on:     `states.py`; from polling to a WebSocket by `upgrade.py`
 What is due:        `timeouts.py`
 """

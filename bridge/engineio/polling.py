@@ -14,18 +14,19 @@ import eventlet
 from eventlet.event import Event
 
 from bridge.delivery.outbox import Outbox
+from bridge.engineio.packet_types import PacketType
 from bridge.engineio.poller import HANG_UP, Poller
 from bridge.wire.socketio_packets import polled
 
-__all__ = ["CLOSED", "NOOP", "PolledMixin", "Polling"]
+__all__ = ["CLOSE", "NOOP", "PolledSession", "Polling"]
 
-NOOP, CLOSED = "6", "1"
+NOOP, CLOSE = PacketType.NOOP.decode(), PacketType.CLOSE.decode()
 AT_ONCE = 1000  # packets of a POST; then others have their turn
 RESPONSE = 256 * 1024  # bytes of one response, about
 
 
-class PolledMixin(Protocol):
-    """A session."""
+class PolledSession(Protocol):
+    """What a session is asked and told."""
 
     outbox: Outbox
 
@@ -55,11 +56,11 @@ class PolledMixin(Protocol):
 
 
 class Polling:
-    """One session's."""
+    """One session's polls and POSTs."""
 
     __slots__ = ("_goes_on", "_poller", "_posting", "_session", "_waits")
 
-    def __init__(self, session: PolledMixin, poller: Poller) -> None:
+    def __init__(self, session: PolledSession, poller: Poller) -> None:
         self._session, self._poller = session, poller
         self._waits: Event | None = None
         self._goes_on: Event | None = None  # what a POST waits for whose answers are to be fetched first
@@ -71,7 +72,7 @@ class Polling:
     def get(self, sock: Any) -> list[str] | None:
         """What waits for the client, or once something does; None: there is a poll already, which ends both."""
         if self._waits is not None:
-            self.wake(CLOSED)
+            self.wake(CLOSE)
             self._session.misused()
             return None
         while self._session.outbox.fill():  # it is looked for what the client has missed

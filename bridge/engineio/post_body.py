@@ -11,12 +11,13 @@ import base64
 import binascii
 from typing import Any
 
+from bridge.engineio.packet_types import PROBE, PacketType
 from bridge.wire.websocket_frames import BINARY, TEXT
 
 __all__ = ["TooLarge", "body_of", "packets_of"]
 
 _WHITE_SPACE = b" \t\r\n"  # Java's client breaks the lines of base64
-_NOT_BY_POLLING = frozenset((b"2", b"2probe", b"5", b"6"))
+_NOT_BY_POLLING = frozenset((PacketType.PING, PROBE, PacketType.UPGRADE, PacketType.NOOP))
 
 
 class TooLarge(Exception):

@@ -8,6 +8,7 @@ Use: `server = EngineServer(plain, options)`; it is a WSGI app: `server.handle_r
 
 from __future__ import annotations
 
+import enum
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from bridge.engineio.handshake import (
     refusal,
     take_socket,
 )
-from bridge.engineio.intake import IntakeCallbacks
+from bridge.engineio.packet_types import PacketType
 from bridge.engineio.poller import Poller
 from bridge.engineio.polling import Polling
 from bridge.engineio.post_body import TooLarge, body_of, packets_of
@@ -45,12 +46,19 @@ from bridge.wire.websocket_frames import TEXT, frame
 
 __all__ = ["EngineServer", "ServerOptions"]
 
-#: Codes and texts of refusals, as Node's engine.io has them.
-_UNKNOWN_TRANSPORT = (0, "Transport unknown")
-_UNKNOWN_SID = (1, "Session ID unknown")
-_BAD_METHOD = (2, "Bad handshake method")
-_BAD_REQUEST = (3, "Bad request")
-_BAD_VERSION = (5, "Unsupported protocol version")
+
+class _Refusal(enum.Enum):
+    """Why a request is refused: code and text, as Node's engine.io has them."""
+
+    UNKNOWN_TRANSPORT = (0, "Transport unknown")
+    UNKNOWN_SID = (1, "Session ID unknown")
+    BAD_METHOD = (2, "Bad handshake method")
+    BAD_REQUEST = (3, "Bad request")
+    BAD_VERSION = (5, "Unsupported protocol version")
+
+    def __init__(self, code: int, text: str) -> None:
+        self.code, self.text = code, text
+
 
 _ORIGIN = "Not an accepted origin"
 UPGRADE_TIMEOUT = 10.0  # seconds for an upgrade, as Node's engine.io has it
@@ -82,8 +90,11 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             upgrades=Timeouts(UPGRADE_TIMEOUT, Session.upgrade_overdue),
             farewells=Timeouts(FAREWELL, Session.finish),
         )
-        intake = IntakeCallbacks(self._message, _no_events, self._junk, self._failed)
-        self.shared = SessionContext(options.limits, intake, self._queues, self._gone, self._ended, Session.close)
+        self.shared = SessionContext(
+            options.limits, self._queues,
+            message=self._message, failed=self._failed, junk=self._junk,
+            gone=self._gone, ended=self._ended, slow=Session.close,
+        )  # fmt: skip
         self._running = False
         self.on_failure: Callable[[], object] = lambda: None  # one of the green threads without which it is none ended
         self.stops = False  # nobody new is let in
@@ -98,8 +109,8 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             vital("clock of clients", self._queues.run, self.on_failure)
 
     def on_events(self, take: Callable[[str, Sequence[ReceivedEvent], bool], int]) -> None:
-        """Events of the default namespace go to `take`, many at a time; see intake.IntakeWires."""
-        self.shared.intake.events = take
+        """Give events of the default namespace to `take`, many at a time; see `SessionContext.events`."""
+        self.shared.events = take
 
     def handle_request(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Sequence[bytes]:
         """WSGI (PEP 3333)."""
@@ -111,13 +122,13 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             return self._refuse_origin(request, origin)
         problem = self._problem(environ, query)
         if problem:
-            return request.refuse(*problem)
+            return _refuse(request, problem)
         method, transport = environ["REQUEST_METHOD"], query.get("transport", [""])[0]
         if method == "OPTIONS":
             return request.respond("200 OK", PLAIN_TEXT, b"OK")
         if not request.sid:
             if method != "GET":
-                return request.refuse(*_BAD_METHOD)
+                return _refuse(request, _Refusal.BAD_METHOD)
             return self._begin(request, transport)
         session = self.sockets.get(request.sid)
         if session is None or session.state is SessionState.CLOSED:
@@ -125,10 +136,14 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if transport == "websocket" and method == "GET":
             return self._upgrade(request, session)
         if session.polling is None or session.upgraded:
-            return request.refuse(*_BAD_REQUEST)
+            return _refuse(request, _Refusal.BAD_REQUEST)
         if method == "GET":
             return self._poll(request, session.polling)
-        return self._post(request, session, session.polling) if method == "POST" else request.refuse(*_BAD_REQUEST)
+        return (
+            self._post(request, session, session.polling)
+            if method == "POST"
+            else _refuse(request, _Refusal.BAD_REQUEST)
+        )
 
     def _get_socket(self, sid: str) -> Session:
         """The session; python-engineio's forgets one whose last packets are on their way."""
@@ -146,26 +161,26 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         them. There is nothing in them that it did not know."""
         advice = self.on_foreign_origin(origin)
         if not advice:
-            return request.refuse(_BAD_REQUEST[0], _ORIGIN)
+            return request.refuse(_Refusal.BAD_REQUEST.code, _ORIGIN)
         words = f"{_ORIGIN}: {advice}"
         headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Cache-Control", "no-store")]
-        return request.refuse(_BAD_REQUEST[0], words, reason=words, headers=headers)
+        return request.refuse(_Refusal.BAD_REQUEST.code, words, reason=words, headers=headers)
 
     def _log_origin(self, origin: str) -> str:
         self._log_error_once(f"{origin} is not an accepted origin.", "bad-origin")
         return ""
 
-    def _problem(self, environ: dict[str, Any], query: dict[str, list[str]]) -> tuple[int, str] | None:
+    def _problem(self, environ: dict[str, Any], query: dict[str, list[str]]) -> _Refusal | None:
         """What is wrong with a request whoever it is from."""
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return None
         transport = query.get("transport", [""])[0]
         if transport not in self.transports:
-            return _UNKNOWN_TRANSPORT
+            return _Refusal.UNKNOWN_TRANSPORT
         if query.get("EIO") != ["4"]:
-            return _BAD_VERSION
+            return _Refusal.BAD_VERSION
         if (transport == "websocket") != asks_for_websocket(environ):
-            return _BAD_REQUEST
+            return _Refusal.BAD_REQUEST
         return None
 
     # A session's beginning.
@@ -184,7 +199,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if accepted is not None and accepted is not True:
             session.finish()
             return request.respond("401 Unauthorized", JSON, json.dumps(accepted or "Unauthorized").encode())
-        hello = b"0" + orjson.dumps(self._hello(sid, by_websocket))
+        hello = PacketType.OPEN + orjson.dumps(self._hello(sid, by_websocket))
         if not by_websocket:
             session.poll(self.poller)
             return request.respond("200 OK", PLAIN_TEXT, hello)
@@ -217,7 +232,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def _upgrade(self, request: Request, session: Session) -> Sequence[bytes]:
         if session.state is not SessionState.POLLING:
-            return request.refuse(*_BAD_REQUEST)
+            return _refuse(request, _Refusal.BAD_REQUEST)
         refused = self._refused(request)
         if not refused:
             self._take_over(request, session, b"")
@@ -230,14 +245,14 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             text = b"Only version 13 of the WebSocket protocol is spoken here."
             return request.respond("426 Upgrade Required", [*PLAIN_TEXT, ("Sec-WebSocket-Version", VERSION)], text)
         reason = refusal(request.environ)
-        return request.refuse(_BAD_REQUEST[0], reason) if reason else []
+        return request.refuse(_Refusal.BAD_REQUEST.code, reason) if reason else []
 
     # Polling.
 
     def _poll(self, request: Request, polling: Polling) -> Sequence[bytes]:
         packets = polling.get(request.environ["eventlet.input"].get_socket())
         if packets is None:
-            return request.refuse(*_BAD_REQUEST)
+            return _refuse(request, _Refusal.BAD_REQUEST)
         return request.respond("200 OK", PLAIN_TEXT, "\x1e".join(packets).encode())
 
     def _over(self, request: Request) -> Sequence[bytes]:
@@ -245,9 +260,9 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         environ = request.environ
         short = environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_LENGTH") == "1"
         # Older clients of Python stay away for good if their POST is refused. A pong of one that slept can be lost.
-        if short and environ["wsgi.input"].read(1) == b"3":
+        if short and environ["wsgi.input"].read(1) == PacketType.PONG:
             return request.respond("200 OK", PLAIN_TEXT, b"ok")
-        return request.refuse(*_UNKNOWN_SID)
+        return _refuse(request, _Refusal.UNKNOWN_SID)
 
     def _post(self, request: Request, session: Session, polling: Polling) -> Sequence[bytes]:
         environ = request.environ
@@ -259,9 +274,9 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         except (ValueError, BadRequest) as error:
             self._junk(session, str(error))
             session.misused()
-            return request.refuse(*_BAD_REQUEST)
-        if not packets or (session.state is SessionState.CLOSED and (TEXT, b"1") not in packets):
-            return request.refuse(*_BAD_REQUEST)
+            return _refuse(request, _Refusal.BAD_REQUEST)
+        if not packets or (session.state is SessionState.CLOSED and (TEXT, PacketType.CLOSE) not in packets):
+            return _refuse(request, _Refusal.BAD_REQUEST)
         return request.respond("200 OK", PLAIN_TEXT, b"ok")
 
     # For sessions.
@@ -270,7 +285,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self.handlers["message"](session.sid, data)
 
     def _gone(self, session: Session, reason: str) -> None:
-        self.handlers["disconnect"](session.sid, reason)
+        self.handlers["disconnect"](session.sid, str(reason))
 
     def _ended(self, session: Session) -> None:
         if self.sockets.get(session.sid) is session:
@@ -283,5 +298,5 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self.logger.error("message handler error", exc_info=error, extra={"client": str(session)})
 
 
-def _no_events(client: str, events: Sequence[ReceivedEvent], may_wait: bool) -> int:
-    raise AssertionError("no client has an id here without on_events()")
+def _refuse(request: Request, refusal: _Refusal) -> Sequence[bytes]:
+    return request.refuse(refusal.code, refusal.text)

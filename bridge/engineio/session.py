@@ -1,49 +1,76 @@
-"""One Engine.IO session, in place of python-engineio's: by polling, by WebSocket, or on its way from one to the other.
+"""One client's Engine.IO session: takes what the client sends, by whichever way, and sends what its outbox has.
 
-What is for the client goes through its outbox, in one order; for what comes from it see intake.py.
-Must not know Socket.IO.
+It takes the place of python-engineio's Socket. What comes from a WebSocket (`received`) or a POST (`polling.py`) goes
+through `take`: events to the relay at once, if that needs no waiting, all else in the client's own order of tasks
+(`flow_control.py`). What is for the client goes through its outbox. How a session ends is in `states.py`. Must not know
+of Socket.IO more than what its packets begin with.
 
-Use: `session = Session(sid, shared)`; `session.outbox.put(segment)`; `session.close(reason)`.
+Use: `session = Session(sid, address, shared)`; `session.outbox.put(segment)`; `session.close()`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge.delivery.outbox import Outbox
 from bridge.delivery.write_buffer import AnswerSegment, Segment
-from bridge.engineio.heartbeat import HeartbeatMixin
-from bridge.engineio.intake import REASONS
+from bridge.engineio.flow_control import FlowControl
+from bridge.engineio.packet_types import PacketType, SocketIOType
 from bridge.engineio.poller import Poller
-from bridge.engineio.polling import NOOP, Polling
-from bridge.engineio.session_context import SessionContext
-from bridge.engineio.states import TRANSITIONS, SessionState
+from bridge.engineio.polling import Polling
+from bridge.engineio.session_context import SessionContext, UnreadablePacket
+from bridge.engineio.states import TRANSITIONS, Action, EndReason, SessionEvent, SessionState
 from bridge.engineio.upgrade import Upgrade
 from bridge.engineio.websocket import WebSocket
-from bridge.wire.websocket_frames import BINARY, CLOSE, POLICY_VIOLATION, frame
+from bridge.wire.socketio_packets import ReceivedEvent, decode_events
+from bridge.wire.websocket_frames import (
+    BINARY,
+    CLOSE,
+    NOT_UTF8,
+    PING,
+    POLICY_VIOLATION,
+    PONG,
+    TEXT,
+    close_answer,
+    frame,
+)
 
 __all__ = ["Session"]
 
-_SERVER, _CLIENT, _PING, _CLOSE, _ERROR = REASONS
+_EVENT = PacketType.MESSAGE + SocketIOType.EVENT.encode()
+_LEAVES = ("1", "1/,", "1/")  # a DISCONNECT of the default namespace
+_ATTACHED = (SocketIOType.BINARY_EVENT, SocketIOType.BINARY_ACK)
+#: What a client sends: a Socket.IO packet in a message, or one of the short ones: close, ping, pong, upgrade, noop.
+_PACKET = re.compile(rb"4[0-6]|[12356](?:probe)?\Z")
+_PING, _NOOP = frame(PacketType.PING), frame(PacketType.NOOP)
+_UNASKED = ("42", "45")  # events, which the client has not asked for as it has for acks
 
-_NOTHING = frame(NOOP.encode())
-_EVENTS = ("42", "45")  # which nobody has asked for
 
+class Session:
+    """One client's connection, from its handshake to its end."""
 
-class Session(HeartbeatMixin):
-    """One client's connection, as python-engineio's Socket: `sid` is its id there, `address` the browser's."""
-
-    __slots__ = ("__weakref__", "_data", "_upgrade", "_websocket", "address", "polling", "sid", "state")
+    __slots__ = (
+        "__weakref__", "_attachments", "_data", "_shared", "_upgrade", "_websocket",
+        "address", "client", "flow", "joined", "left", "outbox", "polling", "sid", "state",
+    )  # fmt: skip
 
     def __init__(self, sid: str, address: str, shared: SessionContext) -> None:
-        super().__init__(shared)
-        self.sid, self.address = sid, address
+        self.sid = sid  # python-engineio's id of it
+        self.address = address  # the browser's
         self.state = SessionState.POLLING
+        self.client: str | None = None  # its Socket.IO id, once its events can be taken many at a time
+        self.joined = False  # whether it has been connected to any namespace
+        self.left = False  # whether it said that it leaves the default one
         self.outbox = Outbox(self, shared.limits)
+        self.flow = FlowControl(self)
+        self.polling: Polling | None = None  # if it began with polling
+        self._shared = shared
         self._websocket: WebSocket | None = None
-        self._upgrade: Upgrade | None = None
-        self.polling: Polling | None = None
-        self._data: dict[str, Any] | None = None
+        self._upgrade: Upgrade | None = None  # a WebSocket that is tried
+        self._attachments = False  # whether some are to come: they, and what comes between them, are no events
+        self._data: dict[str, Any] | None = None  # what a user's program keeps in it
         shared.queues.pings.add(self)
         shared.queues.joins.add(self)
 
@@ -54,7 +81,7 @@ class Session(HeartbeatMixin):
 
     @property
     def session(self) -> dict[str, Any]:
-        """A user's own, by `save_session`."""
+        """What a user's program keeps here by `save_session`."""
         self._data = {} if self._data is None else self._data
         return self._data
 
@@ -78,169 +105,291 @@ class Session(HeartbeatMixin):
         if isinstance(encoded, bytes):
             self.outbox.put(Segment(frame(encoded, BINARY)))
         else:
-            kind = Segment if encoded.startswith(_EVENTS) else AnswerSegment
+            kind = Segment if encoded.startswith(_UNASKED) else AnswerSegment
             self.outbox.put(kind(frame(encoded.encode())))
 
-    # By WebSocket. It is an Owner.
+    # What the client sends.
+
+    def take(self, messages: Sequence[tuple[int, bytes]]) -> None:
+        """Take messages in order, whichever way they came; events that follow each other together."""
+        packets: list[bytes] = []
+        for opcode, data in messages:
+            if opcode == TEXT and data.startswith(_EVENT) and self.client is not None and not self._attachments:
+                packets.append(data)
+                continue
+            if packets:
+                self._take_events(packets)
+                packets = []
+            if self.closed:
+                return
+            self._take_message(opcode, data)
+        if packets:
+            self._take_events(packets)
+
+    def _take_events(self, packets: list[bytes]) -> None:
+        events: list[ReceivedEvent] = []
+        for packet, event in zip(packets, decode_events(packets), strict=True):
+            if event is not None:
+                events.append(event)
+                continue
+            self._relay(events)
+            events = []
+            self._take_message(TEXT, packet)
+        self._relay(events)
+
+    def _relay(self, events: list[ReceivedEvent]) -> None:
+        """Give events on: at once if no task is before them, and those that have to wait as a task."""
+        client = self.client
+        if client is None or not events:
+            return
+        taken = self._shared.events(client, events, False) if self.flow.tasks is None else 0
+        if taken < len(events):
+            self.flow.later(self._shared.events, client, events[taken:] if taken else events, True)
+
+    def _take_message(self, opcode: int, data: bytes) -> None:
+        if opcode == PING:
+            self.outbox.put(AnswerSegment(frame(data, PONG)))
+        elif opcode == CLOSE:
+            self.outbox.put(AnswerSegment(close_answer(data)))
+            self.finish(EndReason.TRANSPORT_CLOSE)
+        elif opcode == TEXT:
+            self._take_packet(data)
+        elif opcode != PONG:
+            self._give_to_socketio(data)
+
+    def _take_packet(self, data: bytes) -> None:
+        kind = data[:1]
+        try:
+            text = data[1:].decode()
+        except UnicodeDecodeError:
+            self._reject("a text is not UTF-8", NOT_UTF8)
+            return
+        if not _PACKET.match(data):
+            self._reject(f"this is no Engine.IO packet: {data[:75]!r}")
+        elif kind == PacketType.MESSAGE:
+            self.left = self.left or text in _LEAVES
+            self._attachments = text.startswith(_ATTACHED)  # until the next text
+            self._give_to_socketio(text)
+        elif kind == PacketType.PONG:
+            self._ponged()
+        elif kind == PacketType.CLOSE:
+            self.finish(EndReason.CLIENT)
+
+    def _give_to_socketio(self, data: str | bytes) -> None:
+        if not self.joined and self.flow.tasks is None and data[:1] != SocketIOType.CONNECT:
+            self._reject("a packet came before CONNECT")
+        else:
+            self.flow.later(self._shared.message, self, data)
+
+    def _reject(self, reason: str, status: int = POLICY_VIOLATION) -> None:
+        """End it now, as it has sent what it must not. `status`: a WebSocket's close code."""
+        self._shared.junk(self, reason)
+        if self.state is SessionState.OPEN and self._websocket is not None and not self.outbox.size:
+            self._websocket.refuse(status, reason)
+        self.finish(EndReason.TRANSPORT_ERROR if status == POLICY_VIOLATION else EndReason.TRANSPORT_CLOSE)
+
+    # The pace of the client; it is a flow_control.Reader.
+
+    def later(self, job: Callable[..., object], *args: object) -> None:
+        """Do this after all that is to be done for the client already; it is not read before."""
+        self.flow.later(job, *args)
+
+    def when_done(self, call: Callable[[], object]) -> bool:
+        """Call this when all its tasks are done; False if there are none."""
+        return self.flow.when_done(call)
+
+    def pause(self) -> None:
+        """Read the client no more."""
+        if self._websocket is not None:
+            self._websocket.pause()
+
+    def resume(self) -> None:
+        """Read it again."""
+        if self._websocket is not None:
+            self._websocket.resume()
+        elif self.polling is not None:
+            self.polling.go_on()
+
+    def task_failed(self, error: BaseException) -> None:
+        """End it if a task found what it has sent unreadable; tell of any other error."""
+        if isinstance(error, UnreadablePacket):
+            self._reject(str(error))
+        else:
+            self._shared.failed(self, error)
+
+    # By WebSocket; it is a websocket.Owner.
 
     def open(self, websocket: WebSocket) -> None:
-        """A session that begins with a WebSocket."""
+        """Begin with a WebSocket."""
         self._websocket = websocket
         self.outbox.connect(websocket)
-        self._enter(SessionState.OPEN)
+        self._step(SessionEvent.OPENED)
 
     def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
-        """Implements websocket.Owner."""
+        """Take messages, or the answer to the close frame."""
         if self.state is SessionState.OPEN:
             self.take(messages)
-        elif any(opcode == CLOSE for opcode, _ in messages):  # the answer to ours
+        elif any(opcode == CLOSE for opcode, _ in messages):
             self.lost(websocket, None)
 
     def writable(self) -> None:
-        """Implements websocket.Owner."""
+        """Send what waits; when all is sent, end the WebSocket if the session ends."""
         if self.outbox.flush() and self._websocket is not None:
             self._websocket.want_write(False)
             if self.state is SessionState.CLOSING:
                 self._websocket.end()
 
     def lost(self, websocket: WebSocket, error: str | None) -> None:
-        """Implements websocket.Owner."""
+        """End it, as its client has gone, or has sent what is no WebSocket's."""
         if error is not None:
-            self._wires.junk(self, error)
-        self.finish(_CLOSE)
+            self._shared.junk(self, error)
+        self.finish(EndReason.TRANSPORT_CLOSE)
 
-    # On its way from polling to a WebSocket. It is Upgradable.
+    # On its way from polling to a WebSocket; it is an UpgradableSession.
 
     def probe(self, upgrade: Upgrade) -> None:
-        """A WebSocket is to take the place of polling, if it works."""
+        """Try a WebSocket, which is to take the place of polling if it works."""
         self._upgrade = upgrade
-        self._enter(SessionState.PROBING)
-        self._shared.queues.upgrades.add(self)
+        self._step(SessionEvent.PROBE)
         if self.polling is not None:
             self.polling.go_on()
 
     def probed(self) -> None:
-        """Implements Upgradable."""
+        """End the poll that waits: the client goes on only then."""
         self._wake()
 
     def upgrade(self, websocket: WebSocket) -> None:
-        """Implements Upgradable."""
-        self._end_upgrade(SessionState.OPEN)
+        """Go on by this WebSocket."""
+        self._upgrade = None
+        self._step(SessionEvent.UPGRADED)
         self._websocket = websocket
         self.outbox.connect(websocket)
         websocket.owner = self
-        self.keep_pace()
+        if self.flow.held:
+            websocket.pause()
         self._wake()
         websocket.want_write(not self.outbox.flush())
 
     def fall_back(self) -> None:
-        """Implements Upgradable."""
-        self._end_upgrade(SessionState.POLLING)
+        """Go on by polling."""
+        self._upgrade = None
+        self._step(SessionEvent.PROBE_FAILED)
 
     def upgrade_overdue(self) -> None:
-        """The probe took too long."""
+        """Give up a WebSocket that is tried, if there is one."""
         if self._upgrade is not None:
             self._upgrade.end()
             self.fall_back()
 
-    def _end_upgrade(self, state: SessionState) -> None:
-        self._upgrade = None
-        self._shared.queues.upgrades.discard(self)
-        self._enter(state)
-
-    # By polling. It is Polled.
+    # By polling; it is a PolledSession.
 
     def poll(self, poller: Poller) -> None:
-        """A session that begins with polling."""
+        """Begin with polling."""
         self.polling = Polling(self, poller)
 
     @property
     def may_wait(self) -> bool:
-        """Implements Polled."""
-        # While a WebSocket is tried no poll waits: the client goes on only when its last one has ended.
+        """Whether a poll may wait; while a WebSocket is tried it ends, for the client goes on only then."""
         return self.state is SessionState.POLLING
 
     @property
     def unread(self) -> bool:
-        """Implements Polled."""
-        # Nor does a POST wait: without a poll nothing is fetched.
-        return self._unread > 0.0 and self.may_wait
+        """Whether a POST waits until answers are fetched; where no poll waits, nothing is fetched."""
+        return self.flow.unread and self.may_wait
 
     @property
     def crammed(self) -> bool:
-        """Implements Polled."""
-        over = self._unread > 0.0 and self.outbox.answers > self._shared.limits.size
+        """Whether the client can't post before it has fetched, as its answers alone are over the limit."""
+        over = self.flow.unread and self.outbox.answers > self._shared.limits.size
         return over and not self.upgraded and not self.closed
 
     def fetched(self) -> None:
-        """Implements Polled."""
+        """End it, if these were its last packets."""
         if self.state is SessionState.CLOSING and not self.outbox.size:
             self.finish()
 
     def misused(self) -> None:
-        """Implements Polled."""
-        self.finish(_ERROR)
+        """End it, as its client polls as it must not."""
+        self.finish(EndReason.TRANSPORT_ERROR)
 
-    def _wake(self, last: str = NOOP) -> None:
+    def _wake(self) -> None:
         if self.polling is not None:
-            self.polling.wake(last)
+            self.polling.wake()
             self.polling.go_on()
 
-    # For the intake.
+    # What is due in time; by timeouts.py.
 
-    def pause(self) -> None:
-        """Implements Intake."""
-        if self._websocket is not None:
-            self._websocket.pause()
+    def ping(self) -> None:
+        """Ask whether the client is still there."""
+        self._await_pong()
+        self.outbox.put(AnswerSegment(_PING))
 
-    def resume(self) -> None:
-        """Implements Intake."""
-        if self._websocket is not None:
-            self._websocket.resume()
-        elif self.polling is not None:
-            self.polling.go_on()
+    def pong_overdue(self) -> None:
+        """End it, unless it could not answer: a client that was not read has its time anew, if it reads itself."""
+        if self.flow.paused_for() > self._shared.queues.pongs.interval / 2 and not self.outbox.stuck:
+            self._await_pong()
+        else:
+            self._shared.silent(self)
+            self._expire(EndReason.PING_TIMEOUT)
 
-    def reject(self, status: int, reason: str) -> None:
-        """Implements Intake."""
-        if self.state is SessionState.OPEN and self._websocket is not None and not self.outbox.size:
-            self._websocket.refuse(status, reason)
-        self.finish(_ERROR if status == POLICY_VIOLATION else _CLOSE)
+    def join_overdue(self) -> None:
+        """End it, if it has not connected to any namespace."""
+        if not self.joined:
+            self._expire(EndReason.SERVER)
 
-    def expire(self, reason: str) -> None:
-        """Its time is over, and it need not be waited for."""
+    def _await_pong(self) -> None:
+        self.flow.forget_pauses()
+        self.outbox.moved = False
+        self._shared.queues.pongs.add(self)
+
+    def _ponged(self) -> None:
+        if self in self._shared.queues.pongs:
+            self._shared.queues.pongs.discard(self)
+            self._shared.queues.pings.add(self)
+
+    def _expire(self, reason: EndReason) -> None:
+        """End it without waiting for the client."""
         if self.upgraded:
             self._close(reason, b"", at_once=True)
         else:
             self.finish(reason)
 
-    # The outbox's Port.
+    # What its outbox asks for; it is a client_port.ClientPort.
 
     def send_parts(self, parts: list[bytes | memoryview]) -> int:
-        """Implements outbox.Port."""
+        """Send; returns how many bytes were sent, none to a client that polls."""
         return 0 if self._websocket is None else self._websocket.send(parts)
 
     def blocked(self) -> None:
-        """Implements outbox.Port."""
+        """Have `writable` called, or what waits fetched."""
         if self._websocket is not None:
             self._websocket.want_write(True)
         else:
             self._wake()
 
     def too_slow(self) -> None:
-        """Implements outbox.Port."""
+        """Have it ended."""
         self._shared.slow(self)
 
     def behind(self) -> None:
-        """Implements outbox.Port."""
+        """Tell that it loses messages."""
         self._shared.behind(self)
+
+    def stop_reading(self) -> None:
+        """Read the client no more, as it leaves its answers unread."""
+        self.flow.stop()
+
+    def start_reading(self) -> None:
+        """Read it again, as it has read them."""
+        self.flow.start()
 
     # The end.
 
     def part(self, last: bytes) -> None:
         """End it, with these frames in place of all that waits."""
-        self._close(_SERVER, last, at_once=True)
+        self._close(EndReason.SERVER, last, at_once=True)
 
-    def close(self, reason: str = _SERVER) -> None:
+    def close(self, reason: str = EndReason.SERVER) -> None:
         """End it in order: what waits goes out first, for a second at most."""
         self._close(reason, b"", at_once=False)
 
@@ -249,43 +398,43 @@ class Session(HeartbeatMixin):
             return
         self.upgrade_overdue()
         by_websocket = self.upgraded
-        self._over(SessionState.CLOSING, reason)
+        self._step(SessionEvent.CLOSE, reason)
         if at_once:
             self.outbox.clear()
         # Not Engine.IO's `1`, after which Python's and Rust's clients stay away; nor a close frame, see handshake.py.
-        last += b"" if by_websocket else _NOTHING
+        last += b"" if by_websocket else _NOOP
         self.outbox.seal(Segment(last) if last else None)
         if self._websocket is not None:
             self._websocket.want_write(True)  # also if nothing waits: it is ended when it is known that nothing does
         self._wake()
-        self._shared.queues.farewells.add(self)
 
-    def finish(self, reason: str = _SERVER) -> None:
-        """End it now."""
+    def finish(self, reason: str = EndReason.SERVER) -> None:
+        """End it now. May be called twice."""
         if self.state is SessionState.CLOSED:
             return
         stalled = self.outbox.size > 0
         self.outbox.close()  # before anything that could go wrong: its descriptor may soon be another one's
         self.upgrade_overdue()
-        if self.closed:
-            self._enter(SessionState.CLOSED)
-        else:
-            self._over(SessionState.CLOSED, reason)
-        self._shared.queues.farewells.discard(self)
+        self._step(SessionEvent.FINISH, reason)
         self._shared.ended(self)
         websocket, self._websocket = self._websocket, None
         if websocket is not None:
             websocket.close(reset=stalled)
         self._wake()
 
-    def _over(self, state: SessionState, reason: str) -> None:
-        """It is no longer one of those that are there."""
-        self._enter(state)
-        shared = self._shared
-        shared.queues.discard(self)
-        self.later(shared.gone, self, reason)
-
-    def _enter(self, state: SessionState) -> None:
-        if state not in TRANSITIONS[self.state]:
-            raise AssertionError(f"a session can't go from {self.state.value} to {state.value}")
-        self.state = state
+    def _step(self, event: SessionEvent, reason: str = "") -> None:
+        """Go where the table has this event lead to, by its action. `reason`: of an end."""
+        if (self.state, event) not in TRANSITIONS:
+            raise AssertionError(f"no {event.value} leads on from {self.state.value}")
+        self.state, action = TRANSITIONS[self.state, event]
+        queues = self._shared.queues
+        if action is Action.LIMIT_PROBE:
+            queues.upgrades.add(self)
+        elif action is Action.END_PROBE:
+            queues.upgrades.discard(self)
+        elif action is not Action.NONE:
+            queues.discard(self)
+        if action is Action.SAY_FAREWELL:
+            queues.farewells.add(self)
+        if action in (Action.SAY_FAREWELL, Action.TELL_GONE):
+            self.flow.later(self._shared.gone, self, reason)

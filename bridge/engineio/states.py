@@ -1,33 +1,75 @@
-"""The states of an Engine.IO session, and which follows which. The picture is in docs/architecture.md.
+"""The states of a session: which event leads from which to which, what is done on the way, and why one ends.
 
-Use: `if new not in TRANSITIONS[old]: …`.
+Must not know how it is done. The picture is in docs/architecture.md.
+
+Use: `state, action = TRANSITIONS[state, event]`; a KeyError is a bug.
 """
 
 from __future__ import annotations
 
 import enum
+from typing import NamedTuple
 
-__all__ = ["TRANSITIONS", "SessionState"]
+__all__ = ["TRANSITIONS", "Action", "EndReason", "SessionEvent", "SessionState", "Transition"]
+
+
+class EndReason(enum.StrEnum):
+    """Why a session has ended, in python-engineio's words, which handlers are given."""
+
+    SERVER = "server disconnect"
+    CLIENT = "client disconnect"
+    PING_TIMEOUT = "ping timeout"
+    TRANSPORT_CLOSE = "transport close"
+    TRANSPORT_ERROR = "transport error"
 
 
 class SessionState(enum.Enum):
-    """By what a client is reached."""
+    """How a session's client is reached."""
 
-    POLLING = "polling"
+    POLLING = "polling"  # by polling; each session begins so
     PROBING = "probing"  # by polling still, while a WebSocket is tried
     OPEN = "open"  # by its WebSocket
     CLOSING = "closing"  # its last packets are on their way
     CLOSED = "closed"
 
 
-TRANSITIONS: dict[SessionState, frozenset[SessionState]] = {
-    SessionState.POLLING: frozenset(
-        {SessionState.PROBING, SessionState.OPEN, SessionState.CLOSING, SessionState.CLOSED}
-    ),
-    SessionState.PROBING: frozenset(
-        {SessionState.POLLING, SessionState.OPEN, SessionState.CLOSING, SessionState.CLOSED}
-    ),
-    SessionState.OPEN: frozenset({SessionState.CLOSING, SessionState.CLOSED}),
-    SessionState.CLOSING: frozenset({SessionState.CLOSED}),
-    SessionState.CLOSED: frozenset(),
+class SessionEvent(enum.Enum):
+    """What befalls a session."""
+
+    OPENED = "opened"  # its first request was a WebSocket's
+    PROBE = "probe"  # a WebSocket is to take the place of polling
+    UPGRADED = "upgraded"  # it does
+    PROBE_FAILED = "probe failed"  # it came to nothing
+    CLOSE = "close"  # it is to end when its last packets are out
+    FINISH = "finish"  # it ends now
+
+
+class Action(enum.Enum):
+    """What a session does on the way to its next state."""
+
+    NONE = "-"
+    LIMIT_PROBE = "give the probe a time limit"
+    END_PROBE = "drop the probe's time limit"
+    SAY_FAREWELL = "tell that it is gone, give the last packets a time limit"
+    TELL_GONE = "tell that it is gone"
+    END_FAREWELL = "drop the last packets' time limit"
+
+
+class Transition(NamedTuple):
+    """Where an event leads to, and by which action."""
+
+    state: SessionState
+    action: Action
+
+
+TRANSITIONS: dict[tuple[SessionState, SessionEvent], Transition] = {
+    (SessionState.POLLING, SessionEvent.OPENED): Transition(SessionState.OPEN, Action.NONE),
+    (SessionState.POLLING, SessionEvent.PROBE): Transition(SessionState.PROBING, Action.LIMIT_PROBE),
+    (SessionState.PROBING, SessionEvent.UPGRADED): Transition(SessionState.OPEN, Action.END_PROBE),
+    (SessionState.PROBING, SessionEvent.PROBE_FAILED): Transition(SessionState.POLLING, Action.END_PROBE),
+    (SessionState.POLLING, SessionEvent.CLOSE): Transition(SessionState.CLOSING, Action.SAY_FAREWELL),
+    (SessionState.OPEN, SessionEvent.CLOSE): Transition(SessionState.CLOSING, Action.SAY_FAREWELL),
+    (SessionState.POLLING, SessionEvent.FINISH): Transition(SessionState.CLOSED, Action.TELL_GONE),
+    (SessionState.OPEN, SessionEvent.FINISH): Transition(SessionState.CLOSED, Action.TELL_GONE),
+    (SessionState.CLOSING, SessionEvent.FINISH): Transition(SessionState.CLOSED, Action.END_FAREWELL),
 }

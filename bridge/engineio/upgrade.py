@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bridge.engineio.packet_types import PROBE, PROBE_ANSWER, PacketType
 from bridge.engineio.websocket import WebSocket
 from bridge.wire.websocket_frames import PING, PONG, TEXT, frame
 
-__all__ = ["UpgradableMixin", "Upgrade"]
+__all__ = ["UpgradableSession", "Upgrade"]
 
-_PROBED = frame(b"3probe")
+_PROBED = frame(PROBE_ANSWER)
 
 
-class UpgradableMixin(Protocol):
-    """A session."""
+class UpgradableSession(Protocol):
+    """What a session is told."""
 
     def probed(self) -> None:
         """The WebSocket works: a poll that waits is to end, for the client goes on only then."""
@@ -34,7 +35,7 @@ class UpgradableMixin(Protocol):
 class Upgrade:
     """The owner of a WebSocket that is tried."""
 
-    def __init__(self, session: UpgradableMixin, websocket: WebSocket) -> None:
+    def __init__(self, session: UpgradableSession, websocket: WebSocket) -> None:
         self._session, self._websocket = session, websocket
         self._probed = False
 
@@ -44,11 +45,11 @@ class Upgrade:
     def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
         """Implements websocket.Owner."""
         for at, (opcode, data) in enumerate(messages):
-            if opcode == TEXT and data == b"2probe":
+            if opcode == TEXT and data == PROBE:
                 websocket.send([_PROBED])
                 self._probed = True
                 self._session.probed()
-            elif opcode == TEXT and data == b"5" and self._probed:
+            elif opcode == TEXT and data == PacketType.UPGRADE and self._probed:
                 self._session.upgrade(websocket)
                 if messages[at + 1 :]:
                     websocket.owner.received(websocket, messages[at + 1 :])

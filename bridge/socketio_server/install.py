@@ -22,8 +22,8 @@ from bridge.counters import Counters
 from bridge.delivery.limits import Limits
 from bridge.delivery.slow_policies import POLICIES
 from bridge.engineio.environ_store import EnvironStore
-from bridge.engineio.intake import UnreadablePacket
 from bridge.engineio.server import EngineServer, ServerOptions
+from bridge.engineio.session_context import UnreadablePacket
 from bridge.socketio_server.packet import readable
 
 __all__ = ["CONNECT_TIMEOUT", "OUTBOX", "take_over"]

@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 from socketio import packet
 
-from bridge.engineio.intake import UnreadablePacket
+from bridge.engineio.session_context import UnreadablePacket
 
 __all__ = ["EVENT", "EventPacket", "event_packet", "readable"]
 

@@ -34,7 +34,6 @@ from bridge.delivery.outbox import Outbox  # noqa: E402
 from bridge.delivery.outbox_states import OutboxState  # noqa: E402
 from bridge.delivery.slow_policies import POLICIES  # noqa: E402
 from bridge.delivery.write_buffer import AnswerSegment, Segment  # noqa: E402
-from bridge.engineio.intake import IntakeCallbacks  # noqa: E402
 from bridge.engineio.session import Session  # noqa: E402
 from bridge.engineio.session_context import SessionContext  # noqa: E402
 from bridge.engineio.states import SessionState  # noqa: E402
@@ -121,11 +120,10 @@ class Ends(RuleBasedStateMachine):
         self.slow = self.number = 0
         self.fetched = b""
         queues: TimeoutQueues[Session] = TimeoutQueues(*(Timeouts(10.0, lambda session: None) for _ in range(5)))
-        intake = IntakeCallbacks(
-            lambda *_: None, lambda _client, events, _wait: len(events), lambda *_: None, self.failed
-        )
         self.shared = SessionContext(
-            Limits(LIMIT, POLICIES[policy], Counters()), intake, queues,
+            Limits(LIMIT, POLICIES[policy], Counters()), queues,
+            message=lambda *_: None, failed=self.failed, junk=lambda *_: None,
+            events=lambda _client, events, _wait: len(events),
             gone=lambda *_: None, ended=lambda _: None, slow=self.too_slow,
             behind=lambda _: None, silent=lambda _: None, who=lambda _: "it",
         )  # fmt: skip
@@ -252,10 +250,10 @@ class Ends(RuleBasedStateMachine):
         if not (what == "misused" and self.session.polling is None):
             getattr(self.session, what)()
 
-    @rule(what=st.sampled_from(["pong_overdue", "expire", "part"]))
+    @rule(what=st.sampled_from(["pong_overdue", "part"]))
     def its_time_is_over(self, what: str) -> None:
         if not self.session.closed:
-            getattr(self.session, what)(*{"expire": ("ping timeout",), "part": (CLOSING,)}.get(what, ()))
+            getattr(self.session, what)(*{"part": (CLOSING,)}.get(what, ()))
 
     @rule()
     def others_have_their_turn(self) -> None:
@@ -281,7 +279,7 @@ class Ends(RuleBasedStateMachine):
     def who_leaves_answers_unread_is_not_read(self) -> None:
         if not self.session.closed:
             behind = self.outbox.answers > self.shared.limits.unread
-            assert not behind or self.session.held
+            assert not behind or self.session.flow.held
 
     @invariant()
     def what_was_fetched_is_whole_frames(self) -> None:
