@@ -43,6 +43,7 @@ from bridge.engineio.websocket import WebSocket  # noqa: E402
 from bridge.messages import Payload  # noqa: E402
 from bridge.wire.socketio_packets import encode_acks, encode_event, polled  # noqa: E402
 from bridge.wire.websocket_frames import CLOSE, PING, TEXT, frame  # noqa: E402
+from tests.unit.green.sessions import Epoll, Sock  # noqa: E402
 
 LIMIT = 16_000
 SIZES = st.sampled_from([1, 200, 5_000, 11_000, 200_000])
@@ -68,48 +69,6 @@ def not_inside_of_itself(method: Callable[..., Any]) -> Callable[..., Any]:
             running.discard(id(self))
 
     return once
-
-
-class Sock:
-    """A socket that takes what it is let. `room`: bytes."""
-
-    def __init__(self) -> None:
-        self.room, self.sent = 1 << 30, b""
-
-    def send(self, data: bytes | memoryview) -> int:
-        taken = bytes(data[: self.room])
-        if not taken:
-            raise BlockingIOError
-        self.room -= len(taken)
-        self.sent += taken
-        return len(taken)
-
-    def sendmsg(self, parts: list[bytes | memoryview]) -> int:
-        return self.send(b"".join(parts))
-
-    def fileno(self) -> int:
-        return 1
-
-    def setsockopt(self, *_: object) -> None:
-        pass
-
-    shutdown = setsockopt
-    close = setsockopt
-
-
-class Epoll:
-    """In place of a Poller. `events`: what is waited for."""
-
-    events: int | None = None
-
-    def add(self, fd: int, watched: object, events: int) -> None:
-        self.events = events
-
-    def change(self, fd: int, events: int) -> None:
-        self.events = events
-
-    def remove(self, fd: int) -> None:
-        self.events = None
 
 
 class Ends(RuleBasedStateMachine):

@@ -288,3 +288,20 @@ def test_what_json_cannot_say_is_refused(value: Any) -> None:
 )
 def test_values_of_a_handler_s_own_kinds_are_written(value: Any, text: bytes) -> None:
     assert encode(value) == text
+
+
+ENCODERS = {"plain": JsonEncoder(), "escaping": JsonEncoder([(b"~", b"\\u007e")])}
+
+
+@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS.keys())
+@given(many=st.lists(values(st.text(max_size=8) | st.just("a~b") | ANY_STRING, NUMBERS | st.just(b"\xff")), max_size=4))
+@example(many=[1, "a~b", 2**70])
+@example(many=[None, {"a": None}])
+def test_many_values_are_encoded_as_each_by_itself(encoder: JsonEncoder, many: list[Any]) -> None:
+    assert encoder.encode_many(many) == [encoder.encode(value) for value in many]
+
+
+@pytest.mark.parametrize("bad", [math.nan, [1, math.inf], {1: 2}, object()])
+def test_of_many_values_one_that_is_no_json_refuses_all(bad: object) -> None:
+    with pytest.raises(Refused, match="can't be written as JSON"):
+        JsonEncoder().encode_many(["fine", bad])

@@ -1,0 +1,1 @@
+"""Unit tests that run on eventlet, in a process that tests/unit/apart.py starts."""

@@ -1,0 +1,76 @@
+"""A WebSocket that is tried beside polling: what it is answered, and when it is the session's."""
+
+from __future__ import annotations
+
+import eventlet
+
+from bridge.engineio.states import SessionState
+from bridge.engineio.upgrade import Upgrade
+from bridge.engineio.websocket import WebSocket
+from bridge.wire.websocket_frames import BINARY, CLOSE, PING, PONG, TEXT
+from tests.unit.green.sessions import Case, Sock
+
+
+def probing() -> tuple[Case, WebSocket]:
+    at = Case()
+    at.by_polling().joined = True
+    websocket = at.new_websocket()
+    websocket.owner = upgrade = Upgrade(at.session, websocket)
+    at.session.probe(upgrade)
+    assert str(upgrade) == str(at.session)
+    return at, websocket
+
+
+def test_a_probe_is_answered_and_polling_goes_on_until_the_client_says_so() -> None:
+    at, websocket = probing()
+    websocket.owner.received(websocket, [(TEXT, b"2probe"), (PING, b"x"), (PONG, b"")])
+    assert at.sent == [(TEXT, b"3probe"), (PONG, b"x")]
+    assert at.is_in(SessionState.PROBING)
+    assert not at.session.upgraded
+    websocket.owner.writable()
+    websocket.owner.received(websocket, [(TEXT, b"5")])
+    assert at.is_in(SessionState.OPEN)
+    assert at.session.upgraded
+    assert websocket.owner is at.session
+
+
+def test_a_poll_that_waits_ends_when_the_probe_is_answered() -> None:
+    at = Case()
+    polls = at.by_polling().polling
+    assert polls is not None
+    websocket = at.new_websocket(Sock(2))
+    poll = eventlet.spawn(polls.get, at.sock)
+    eventlet.sleep(0)
+    at.session.probe(Upgrade(at.session, websocket))
+    eventlet.sleep(0)
+    assert not poll.dead
+    at.session.probed()
+    assert poll.wait() == ["6"]
+
+
+def test_what_comes_behind_the_upgrade_is_the_session_s() -> None:
+    at, websocket = probing()
+    websocket.owner.received(websocket, [(TEXT, b"2probe"), (TEXT, b"5"), (TEXT, b"40/x,")])
+    at.tasks_done()
+    assert at.told == [("message", "0/x,")]
+
+
+def test_what_is_no_probe_is_closed_once_and_polling_goes_on() -> None:
+    for message in ((TEXT, b"5"), (TEXT, b"3"), (BINARY, b"2probe"), (CLOSE, b"")):
+        at, websocket = probing()
+        owner = websocket.owner
+        owner.received(websocket, [message, (TEXT, b"2probe"), (TEXT, b"5")])
+        assert not websocket.is_open
+        assert at.sent == []
+        assert at.is_in(SessionState.POLLING)
+        owner.lost(websocket, "no frame")
+        assert at.is_in(SessionState.POLLING)
+        assert at.told == []
+
+
+def test_a_websocket_that_is_lost_while_it_is_tried_leaves_the_session_polling() -> None:
+    at, websocket = probing()
+    websocket.owner.lost(websocket, None)
+    assert at.is_in(SessionState.POLLING)
+    assert at.sock.calls[-1] == "close"
+    assert at.session not in at.queues.upgrades

@@ -1,0 +1,21 @@
+"""What runs on eventlet, each case of tests/unit/green/ as a test of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.apart import Apart
+
+MODULES = {
+    "bridge.engineio.flow_control": Apart("flow_control"),
+    "bridge.engineio.polling": Apart("polling"),
+    "bridge.engineio.session": Apart("session"),
+    "bridge.engineio.upgrade": Apart("upgrade"),
+    "bridge.hub.steady_wait": Apart("steady_wait"),
+}
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module in MODULES for name in MODULES[module].names])
+def test_green(module: str, name: str) -> None:
+    failure = MODULES[module].failure(name)
+    assert failure is None, failure
