@@ -1,8 +1,8 @@
-"""How long to wait before the next attempt to connect.
+"""Compute how long to wait before the next attempt to connect.
 
-Exponential, with jitter so that many bridges do not come back to a server all at once. To be refused costs
-next to nothing, and says that the machine is there and its program may be back in a moment: so the next attempt
-comes soon, for a while, and as long as somebody waits. Must not know what is attempted.
+Exponential, with jitter so that many bridges do not come back to a server all at once. A refusal costs next to
+nothing, and says that the machine is there and its program may be back in a moment: so the next attempt comes soon,
+for a while, and as long as somebody waits. Must not know what is attempted.
 
 Use: `delays = Backoff(10.0)`; `wait(delays.next())` after a failure, `delays.reset()` after a success.
 """
@@ -16,8 +16,8 @@ from collections.abc import Callable
 __all__ = ["FIRST_DELAY", "LAST_DELAY", "REFUSED_DELAY", "WHILE", "Backoff"]
 
 FIRST_DELAY, LAST_DELAY = 0.2, 10.0  # seconds; Node-RED's TCP node waits 10
-REFUSED_DELAY = 1.0  # seconds at most after an attempt that was refused, for so long:
-WHILE = 120.0  # seconds, in which most servers that are started again are back
+REFUSED_DELAY = 1.0  # seconds at most after an attempt that was refused
+WHILE = 120.0  # seconds for which that holds: most servers that restart are back by then
 
 
 class Backoff:
@@ -26,14 +26,14 @@ class Backoff:
     def __init__(self, last: float = LAST_DELAY, clock: Callable[[], float] = time.monotonic) -> None:
         self._last, self._clock = last, clock
         self._base = FIRST_DELAY
-        self._refused: float | None = None  # since when each attempt was
+        self._refused: float | None = None  # since when each attempt was refused
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Start again from the shortest delay."""
         self._base, self._refused = FIRST_DELAY, None
 
     def next(self, refused: bool = False, waited_for: bool = False) -> float:
-        """The next one. `refused`: the last attempt was; `waited_for`: somebody waits for the connection."""
+        """Return the next delay. `refused`: the last attempt was; `waited_for`: somebody waits for the connection."""
         if not refused:
             self._refused = None
         elif self._refused is None:

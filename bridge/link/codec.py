@@ -1,4 +1,4 @@
-"""Frames to messages and messages to frames: UTF-8, JSON, escaping. Sans-IO.
+"""Decode frames to messages and encode messages to frames: UTF-8, JSON, escaping. Sans-IO.
 
 Must not know framings beyond the characters that JSON text has to do without.
 
@@ -24,10 +24,10 @@ __all__ = [
     "without_bom",
 ]  # fmt: skip
 
-#: The byte order mark in UTF-8, which some servers begin their streams with, .NET's StreamWriter for one.
+#: The byte order mark in UTF-8, with which some servers begin their streams, for example .NET's StreamWriter.
 BOM = b"\xef\xbb\xbf"
 
-#: What may stand around a value and is no fault of it: white space, and the NUL that ends a string in C.
+#: Characters that may stand around a value: white space, and the NUL that ends a string in C.
 _AROUND = " \t\n\r\0"
 _AROUND_BYTES = _AROUND.encode()
 
@@ -45,7 +45,7 @@ class TooDeep(NotJson):
 
 
 def to_text(frame: bytes) -> tuple[str, bool]:
-    """The frame as text, and whether bytes that are no UTF-8 were replaced by U+FFFD."""
+    """Decode a frame as text: (text, whether bytes that are not UTF-8 were replaced by U+FFFD)."""
     try:
         return frame.decode(), False
     except UnicodeDecodeError:
@@ -53,14 +53,14 @@ def to_text(frame: bytes) -> tuple[str, bool]:
 
 
 def without_bom(frame: bytes) -> bytes:
-    """The frame without the byte order marks that it begins with."""
+    """Remove the byte order marks at the start of a frame."""
     while frame.startswith(BOM):
         frame = frame[len(BOM) :]
     return frame
 
 
 def bare(frame: bytes) -> bytes:
-    """The frame without the white space, NULs and byte order marks around its value."""
+    """Remove white space, NULs and byte order marks around the value of a frame."""
     stripped = frame.strip(_AROUND_BYTES)
     while stripped.startswith(BOM):
         stripped = stripped[len(BOM) :].lstrip(_AROUND_BYTES)
@@ -68,10 +68,10 @@ def bare(frame: bytes) -> bytes:
 
 
 def parse(frame: bytes) -> Any:
-    """The value of strict JSON in UTF-8 (RFC 8259). Raises NotJson, for NaN and Infinity too; TooDeep.
+    """Parse strict JSON in UTF-8 (RFC 8259). Raises NotJson, for NaN and Infinity too, and TooDeep.
 
-    Of duplicate keys the last one counts. A number that is too large comes as the nearest float,
-    as in a browser: 1e400 as infinity; an integer of more than 64 bits may lose its last digits.
+    The last of duplicate keys counts. A number that is too large becomes the nearest float, as in a browser: 1e400
+    becomes infinity, and an integer of more than 64 bits may lose its last digits.
     """
     try:
         return orjson.loads(frame)
@@ -81,10 +81,10 @@ def parse(frame: bytes) -> Any:
 
 
 def parse_lenient(text: str) -> Any:
-    """As `parse`, but of text, and NaN, Infinity, raw control characters in strings, and NULs and byte order marks
-    around the value are taken too. Raises NotJson, TooDeep.
+    """Parse text leniently: NaN, Infinity, raw control characters in strings, and NULs and byte order marks around the
+    value are accepted. Raises NotJson, TooDeep.
 
-    It is for finding keys in what is not to be read otherwise.
+    It is for finding keys in text that is passed on unread otherwise.
     """
     try:
         return orjson.loads(text)
@@ -93,12 +93,12 @@ def parse_lenient(text: str) -> Any:
 
 
 def parse_exact(text: str) -> Any:
-    """As `parse_lenient`, but each number is a Decimal that is just what is written. Raises NotJson, TooDeep."""
+    """Parse as `parse_lenient` does, with numbers as Decimals of exactly what is written. Raises NotJson, TooDeep."""
     return _loads(_bare_text(text), strict=False, parse_int=Decimal, parse_float=Decimal)
 
 
 def fault(frame: bytes) -> str:
-    """What keeps `parse_lenient` from reading this frame, and at which byte; for the log."""
+    """Say why `parse_lenient` can't read this frame, and at which byte; for the log."""
     text = frame.decode(errors="surrogateescape")  # so that each byte that is no UTF-8 is still one byte
     before = len(text) - len(text.lstrip(_AROUND + "\ufeff"))
     try:
@@ -146,7 +146,7 @@ class JsonEncoder:
         self._marks = (b"null", *(mark for mark, _ in escapes))
 
     def encode(self, value: object) -> bytes:
-        """The JSON text. Bytes anywhere in the value become {"_binary": base64}.
+        """Write a value as JSON. Bytes anywhere in it become {"_binary": base64}.
 
         Raises Refused("not-json") for what JSON can't say: NaN, Infinity, keys that are no strings, other types.
         """
@@ -159,7 +159,7 @@ class JsonEncoder:
         return text
 
     def encode_many(self, values: Sequence[object]) -> list[bytes]:
-        """Each as `encode` has it, in a third of the time. Raises Refused if one can't be encoded."""
+        """Write each value as `encode` does, in a third of the time. Raises Refused if one can't be written."""
         try:
             texts = [orjson.dumps(value, default=_binary) for value in values]
         except (TypeError, ValueError, RecursionError):
@@ -173,14 +173,14 @@ class JsonEncoder:
             text = orjson.dumps(value, default=_binary)
         except TypeError:
             return _dumps_anything(value)
-        # orjson writes null for NaN and Infinity; a wrong number in silence is the worst there is.
+        # orjson writes null for NaN and Infinity, and a silently wrong number would be the worst outcome.
         if b"null" in text:
             _check_finite(value)
         return text
 
 
 def _dumps_anything(value: object) -> bytes:
-    """What orjson refuses: integers over 64 bits, and halves of surrogate pairs, which leave as \\uXXXX."""
+    """Write what orjson refuses: integers over 64 bits, and halves of surrogate pairs, which become \\uXXXX."""
     _check_keys(value)
     options: dict[str, Any] = {"separators": (",", ":"), "allow_nan": False, "default": _binary}
     try:
@@ -199,7 +199,7 @@ def _check_finite(value: object) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} is no JSON number")
     for item in _items(value):
-        if type(item) not in _ALWAYS_FINITE:  # nearly all are of these, and a call costs more than the look
+        if type(item) not in _ALWAYS_FINITE:  # nearly all are, and this check costs less than a call
             _check_finite(item)
 
 

@@ -1,7 +1,7 @@
-"""The one TCP connection to the server: its states, the reader, the one writer, reconnecting.
+"""Hold the one TCP connection to the server: connect, run its reader and its one writer, reconnect.
 
 Must not know what frames mean, nor who waits for them: it is given what to call. It runs on
-plain threads as on eventlet's green ones.
+plain threads as well as on eventlet's green ones.
 
 The reader is the thread that calls `run()`. The writer is a thread that lives as long as one
 connection, so that no frame of an old connection can reach a new one.
@@ -50,18 +50,21 @@ __all__ = ["Connection", "LinkOptions", "LinkState", "LinkStatus", "OutgoingSour
 
 log = logging.getLogger("bridge.link")
 
-BY_SERVER = ("eof", "reset")  # how a connection ends that the server has closed
-LAST_FATES = 0.5  # seconds in which whoever waits for the fate of something is told, when the link has ended for good
-STABLE = 5.0  # seconds a connection lasts before the delays start anew: a server that accepts and
-# closes at once would otherwise be called five times a second for ever
+BY_SERVER = ("eof", "reset")  # the codes of a connection that the server has closed
+LAST_FATES = 0.5  # seconds for telling the last outcomes, when the link has ended for good
+STABLE = 5.0  # seconds that a connection has to last before the delays start again from the shortest: a server
+# that accepts and closes at once would otherwise be called five times a second for ever
 
 
 @dataclass(frozen=True, slots=True)
 class LinkOptions:
-    """`server` for the log; `separate`: one send a message, `send_gap` seconds between (framing `none`);
-    `idle_warn`, `idle_reconnect`: seconds until a server that says nothing is silent, and is left; 0: never;
-    `reading`: what the bytes are taken for; `own`: where the bridge itself listens; `retry_max`: the most seconds
-    between two attempts to connect."""
+    """The settings of the link.
+
+    `server`: its name for the log; `separate`: one send for each message, `send_gap` seconds between (framing `none`);
+    `idle_warn`, `idle_reconnect`: seconds until an idle server is shown as silent, and reconnected; 0: never;
+    `reading`: the settings by which bytes are read; `own`: where the bridge itself listens; `retry_max`: the most
+    seconds between two attempts to connect.
+    """
 
     server: str
     separate: bool = False
@@ -74,11 +77,11 @@ class LinkOptions:
 
 
 class Connection:
-    """One link, made anew for ever until `close()`. Every method may be called from any thread.
+    """One link, reconnected for ever until `close()`. Every method may be called from any thread.
 
-    `on_burst` gets the frames that one read completed; `on_state` every change of state, for CONNECTED before
-    anything is read or written, but for what `opening` says first; `on_change` is called when the status has
-    changed otherwise: the server is silent or not, reads or not, another hint, a sooner attempt.
+    `on_burst`: gets the frames that one read completed; `on_state`: gets every change of state, CONNECTED before
+    anything is read or written except what `opening` exchanges; `on_change`: called when the status has changed
+    otherwise: the server is silent or not, reads or not, another hint, an earlier attempt.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class Connection:
             options.idle_warn, options.idle_reconnect, on_change=self._silence_changed, on_limit=self._too_silent
         )
         self._watch = PeerWatch(self._gone, self._stall_changed)
-        self._telling = Timer(on_change, "bridge-telling")  # whoever is told may wait, and the watch must not
+        self._telling = Timer(on_change, "bridge-telling")  # on_change may wait, and the watch must not
         self._hints = HintTracker(options.reading, counters, on_change, partial(probe, dial))
         self._progress = WriterWatch(self._writer_stuck, max(EACH, options.send_gap * options.separate))
         self._reader = Reader(
@@ -118,7 +121,7 @@ class Connection:
 
     @property
     def status(self) -> LinkStatus:
-        """The state with its reason, the same for the log, the page and /bridge/status."""
+        """The state with its reason, as for the log, the page and /bridge/status."""
         silent, hint, stalled = self._silence.silent, self._hints.hint, self._watch.stalled
         return self._machine.now.status(time.monotonic(), silent, hint, stalled)
 
@@ -144,10 +147,11 @@ class Connection:
         self._over.set()
 
     def leave(self, seconds: float) -> None:
-        """End `run()` so that what was handed over arrives: the server is told that nothing more comes, and is read
-        until it closes, too, or has had everything; for so many seconds at most. Then as `close()`.
+        """End `run()` so that what was handed over arrives, and then as `close()` does.
 
-        A connection that is closed while the server says something is reset, and what is under way to it is lost.
+        The server is told that nothing more comes, and is read until it closes too, or its machine has acknowledged
+        everything; `seconds` at most. If a connection is closed while the server sends, it is reset, and what is under
+        way to the server is lost.
         """
         self._closing.set()
         sock = self._sock
@@ -162,13 +166,13 @@ class Connection:
         self.drop(LinkError("closed", "the bridge is stopping"))
 
     def drop(self, cause: LinkError) -> None:
-        """Break the present connection, if there is one; it is made anew."""
+        """Break the present connection, if there is one; the link reconnects."""
         sock = self._sock
         if sock is not None:
             self._break(sock, cause)
 
     def _dialled(self) -> socket.socket:
-        """A socket that is ready for use. Raises LinkError."""
+        """Return a connected and configured socket. Raises LinkError."""
         sock = self._dial()
         if self._options.own is not None and is_own(sock, self._options.own):
             sock.close()
@@ -182,7 +186,7 @@ class Connection:
         return sock
 
     def _connection(self, sock: socket.socket) -> LinkError:
-        """One connection from its first byte to its end; returns why it ended."""
+        """Run one connection from its first byte to its end. Return why it ended."""
         self._cause = None
         self._sock = sock
         self._hints.begin()
@@ -211,7 +215,7 @@ class Connection:
         by_server = not self._closing.is_set() and self._cause.code in BY_SERVER
         self._hints.ended(by_server, unanswered_for(sock, self._hints.heard))
         self._sock = None
-        self._first.close()  # before: what has not come to count as connected does not any more
+        self._first.close()  # first, so that a connection which does not count as connected yet never will
         self._outgoing.down(in_flight=False)
         writer.join()
         acked = acknowledged(sock)
@@ -222,17 +226,17 @@ class Connection:
         return self._cause
 
     def _connected(self) -> None:
-        """From now on anything may be sent."""
+        """Enter CONNECTED: anything may be sent now."""
         self._machine.happened(LinkEvent.OPEN)
 
     def _break(self, sock: socket.socket, cause: LinkError) -> None:
-        """Say why and wake whoever waits on the socket. The first cause is the one that counts."""
+        """Note why the connection ends, and wake both threads. The first cause counts."""
         self._cause = self._cause or cause
         try:
-            # A writer that waits for a full socket is woken by this and by nothing else.
+            # Nothing else wakes a writer that waits for a full socket.
             sock.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # already gone, which is what was wanted
+            pass  # it has ended already
 
     def _read(self, sock: socket.socket) -> LinkError:
         try:
@@ -247,7 +251,7 @@ class Connection:
         if self._silence.silent:
             self._counters.count("link_silences")
             log.warning("= %s has said nothing for %g s", self._options.server, self._options.idle_warn)
-            if not self._watch.stalled:  # it is known why it does not answer
+            if not self._watch.stalled:  # otherwise it is known why it does not answer
                 self._hints.silent(time.monotonic() - self._options.idle_warn)
         else:
             log.info("= %s speaks again", self._options.server)
@@ -274,7 +278,7 @@ class Connection:
         return broken(error, self._options.server, self._watch.given_up())
 
     def _progress_of(self, sock: socket.socket) -> object | None:
-        """How far the writer is, if something waits for it and the socket takes more; else None."""
+        """Return how far the writer is, if something waits for it and the socket takes more; else None."""
         since, taken = self._outgoing.waits_since, takes(sock)
         return None if since is None or taken is None else (since, taken)
 
@@ -284,7 +288,7 @@ class Connection:
         self.drop(LinkError("stuck", words))
 
     def _pause(self, error: LinkError, delays: Backoff) -> None:
-        """Wait for the next attempt, saying why and how long."""
+        """Wait for the next attempt, and tell why and how long."""
         if not self._closing.is_set():
             outgoing = self._outgoing
             self._machine.pause(error, delays, self._closing, lambda: bool(outgoing.held or outgoing.waiting))

@@ -1,7 +1,7 @@
-"""The first words on a connection: what is sent, and answered, before it counts as connected.
+"""Exchange the first frames of a connection, before it counts as connected.
 
-The writer's thread speaks here, alone, before it sends anything else; the reader goes on as ever, and what it reads
-waits here until it is asked for, or until the talk is over. Must not know what the words mean.
+The writer's thread sends them, before anything else; the reader reads as usual, and what it reads waits here until it
+is asked for, or until the exchange is over. Must not know what the frames mean.
 
 Use: `first = FirstWords(opening, on_burst)`; `say = first.begin(hand, connected)`; `say()`; in it the opening has
 `exchange.send([b"login"])` and `exchange.next(5.0)`.
@@ -20,24 +20,24 @@ from bridge.errors import LinkError
 
 __all__ = ["FirstExchange", "FirstWords", "FirstWordsOptions", "PayloadFraming"]
 
-MOST = 1024 * 1024  # bytes of frames that wait to be asked for; then the server is not read, as with READ_SIZE a burst
+MOST = 1024 * 1024  # bytes of frames that wait to be asked for; with more, and one burst, the server is not read
 
 
 class PayloadFraming(Protocol):
-    """An encoder as registry.py makes them."""
+    """An encoder, see framing/interface.py."""
 
     def frame(self, payload: bytes) -> bytes: ...
 
 
 class FirstWordsOptions(NamedTuple):
-    """`begin`: says the first words of a connection; raises LinkError if it is to be made anew."""
+    """`begin`: exchanges the first frames; raises LinkError if the connection has failed."""
 
     begin: Callable[[FirstExchange], None]
     framing: PayloadFraming
 
 
 class FirstExchange:
-    """Of one connection. `hand`: sends a frame on it; raises LinkError. `size`: bytes that were sent."""
+    """The exchange on one connection. `hand`: sends a frame, raises LinkError; `size`: bytes that were sent."""
 
     def __init__(self, framing: PayloadFraming, hand: Callable[[bytes], None]) -> None:
         self._framing, self._hand = framing, hand
@@ -48,14 +48,14 @@ class FirstExchange:
         self.over = False
 
     def send(self, payloads: Sequence[bytes]) -> None:
-        """Send these on this connection. Raises LinkError, and Refused for what can't be framed."""
+        """Send payloads. Raises LinkError, and Refused for what can't be framed."""
         for payload in payloads:
             frame = self._framing.frame(payload)
             self._hand(frame)
             self.size += len(frame)
 
     def next(self, seconds: float) -> bytes:
-        """The next frame of the server. Raises TimeoutError, and LinkError if the connection ends before."""
+        """Return the server's next frame. Raises TimeoutError, and LinkError if the connection ends before."""
         ends = time.monotonic() + seconds
         with self._changed:
             while not self._frames:
@@ -71,7 +71,7 @@ class FirstExchange:
             return frame
 
     def take(self, frames: list[bytes]) -> bool:
-        """The reader has read these: whether they are taken, else the talk is over. Waits while too many wait."""
+        """Keep frames that were read; wait while too many wait. Return False if the exchange is over."""
         with self._changed:
             while self._size > MOST and not self.over:
                 self._changed.wait()
@@ -83,9 +83,11 @@ class FirstExchange:
             return True
 
     def release(self, done: Callable[[], None], on_burst: Callable[[list[bytes]], None]) -> None:
-        """The talk is over: `done` is called, and what was read and not asked for goes to `on_burst`, before anything
-        that is read from now on. Raises LinkError, and then neither is, if the connection is over."""
-        with self._changed:  # or it could end in the middle, and another one begin
+        """End the exchange: call `done`, then give frames that were not asked for to `on_burst`, before any later ones.
+
+        Raises LinkError, and calls neither, if the connection has ended.
+        """
+        with self._changed:  # otherwise the connection could end in the middle, and another one begin
             if self.over:
                 raise LinkError("opening", "the connection ended before its first words had been said")
             done()
@@ -96,7 +98,7 @@ class FirstExchange:
             self._end()
 
     def close(self) -> None:
-        """The connection is over. Waits for a `release` that is under way. May be called twice."""
+        """End with the connection. Waits for a `release` that is under way. May be called twice."""
         with self._changed:
             self._end()
 
@@ -106,8 +108,10 @@ class FirstExchange:
 
 
 class FirstWords:
-    """Those of one connection after the other. `opening` None: there are none. `on_burst`: gets what is read after
-    them, or was not asked for."""
+    """The first exchanges of a link's connections, one after the other.
+
+    `opening` None: there are none; `on_burst`: gets the frames that are read later, or were not asked for.
+    """
 
     def __init__(self, opening: FirstWordsOptions | None, on_burst: Callable[[list[bytes]], None]) -> None:
         self._opening, self._on_burst = opening, on_burst
@@ -115,22 +119,24 @@ class FirstWords:
 
     @property
     def needed(self) -> bool:
-        """Whether a connection has to be begun here before it counts as connected."""
+        """Whether a connection begins with an exchange."""
         return self._opening is not None
 
     @property
     def talking(self) -> bool:
-        """Whether the present connection has not come further."""
+        """Whether the exchange of the present connection is under way."""
         return self._exchange is not None and not self._exchange.over
 
     @property
     def size(self) -> int:
-        """Bytes that the present connection began with."""
+        """Bytes that the exchange of the present connection has sent."""
         return 0 if self._exchange is None else self._exchange.size
 
     def begin(self, hand: Callable[[bytes], None], done: Callable[[], None]) -> Callable[[], None]:
-        """There is a connection. `hand`: sends a frame on it. What says its first words, if there are any, and then
-        calls `done`; it raises LinkError."""
+        """Begin a connection. Return the function that makes the exchange, if any, and then calls `done`.
+
+        `hand`: sends a frame. The function raises LinkError.
+        """
         if self._opening is None:
             return lambda: None
         self._exchange = FirstExchange(self._opening.framing, hand)
@@ -141,12 +147,12 @@ class FirstWords:
         exchange.release(done, self._on_burst)
 
     def take(self, frames: list[bytes]) -> None:
-        """The reader has read these."""
+        """Keep frames that were read for the exchange, or give them to `on_burst`."""
         exchange = self._exchange
         if exchange is None or exchange.over or not exchange.take(frames):
             self._on_burst(frames)
 
     def close(self) -> None:
-        """The connection is over, and does not come to count as connected any more. May be called twice."""
+        """End the exchange with its connection, which then never counts as connected. May be called twice."""
         if self._exchange is not None:
             self._exchange.close()

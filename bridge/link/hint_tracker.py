@@ -1,8 +1,8 @@
-"""When to say that something seems wrong with the link, and until when: the one owner of its hint.
+"""Own the link's hint: decide when to say that something seems wrong, and when that is over.
 
-It keeps the first 64 KiB of a connection until its frames were found to be good, two seconds after the first byte.
-From then on nothing is looked at any more until the next connection. While there is a hint, it goes on looking.
-A hint stays, over connections too, until there is evidence that it holds no more. Must not know sockets.
+The first 64 KiB of a connection are kept until its frames are found to be good, two seconds after the first byte. Then
+nothing is looked at any more until the next connection; while there is a hint, the tracker goes on looking. A hint
+stays, over connections too, until there is evidence against it. Must not know sockets.
 
 Use: `hints = HintTracker(reading, counters, on_change)`; `begin()`, `read(data, frames)`, `ended(…)`; `hints.hint`.
 """
@@ -25,16 +25,18 @@ __all__ = ["HintTracker"]
 log = logging.getLogger("bridge.link")
 
 LOOK = 1.0  # seconds from the first byte to the first look, and from look to look
-SURE = 2.0  # seconds without a frame after which something is said, even if it is that nothing can be told
+SURE = 2.0  # seconds without a frame after which there is a hint, even if it only says that nothing is recognised
 
 
 class _Sample:
-    """The first bytes of a connection, or of what came since the last look; `whole`: since the connection began."""
+    """The first bytes of a connection, or those since the last look; `whole`: since the connection began."""
 
     def __init__(self, whole: bool) -> None:
         self.whole, self.data = whole, bytearray()
-        self.total = self.frames = self.seen = 0
-        self.sure = False  # whether it was looked at as one about which something is to be said
+        self.total = 0  # bytes that came
+        self.frames = 0  # frames in them
+        self.seen = 0  # bytes at the last look
+        self.sure = False  # whether the last look was a sure one
         self.began: float | None = None
 
     def add(self, data: bytes, frames: int) -> None:
@@ -44,8 +46,11 @@ class _Sample:
 
 
 class HintTracker:
-    """Of one link. `awake`: `read` is to be called for each read; `hint`: what seems wrong now; `on_change` is called
-    when that has changed; `probe()`: what the server answers when it is asked in TLS; takes its time."""
+    """The hint of one link.
+
+    `awake`: whether `read` has to be called for each read; `hint`: what seems wrong now; `on_change`: called when the
+    hint has changed; `probe()`: asks the server in TLS and returns its answer; takes a second.
+    """
 
     def __init__(
         self,
@@ -62,13 +67,14 @@ class HintTracker:
         self._sample = _Sample(whole=True)
         self._began = 0.0
         self._first_sent: float | None = None
-        self._heard = self._sent_before = 0
+        self._heard = 0  # bytes_in when the connection began
+        self._sent_before = 0  # frames_out when the connection began
         self._logged: tuple[str, str | None] | None = None
         self.awake = False
         self.hint: Hint | None = None
 
     def begin(self) -> None:
-        """There is a connection, and it is not to the bridge itself."""
+        """Begin a connection, which does not lead to the bridge itself."""
         with self._lock:
             self._sample, self._began, self._first_sent = _Sample(whole=True), time.monotonic(), None
             self._heard, self._sent_before = self._counters["bytes_in"], self._counters["frames_out"]
@@ -82,22 +88,22 @@ class HintTracker:
         return self._counters["bytes_in"] > self._heard
 
     def itself(self) -> None:
-        """The bridge has connected to itself."""
+        """Note that the bridge has connected to itself."""
         self._say(Hint("itself", "--server is the bridge's own address; it has to be that of your TCP server"))
 
     def first_sent(self) -> None:
-        """The connection has been handed its first frame."""
+        """Note that the connection was handed its first frame."""
         with self._lock:
             self._first_sent = now = time.monotonic()
             if self.hint is not None and self.hint.code in CODES_OF_PATTERNS:
                 self._timer.set(now + WELL)
 
     def read(self, data: bytes, frames: int) -> None:
-        """Bytes have come, and completed so many frames. To be called while `awake`."""
+        """Note bytes that came, and how many frames they completed. To be called while `awake`."""
         with self._lock:
             first = frames > 0 and not self._sample.frames
             if first and self._sample.whole and self.hint is not None and self.hint.code == "framing":
-                self._sample = _Sample(whole=False)  # what came before was no frame, and has been said to be none
+                self._sample = _Sample(whole=False)  # the bytes before were no frame, and the hint has said so
             sample = self._sample
             sample.add(data, frames)
             if sample.began is None or first:
@@ -108,13 +114,13 @@ class HintTracker:
             self._look(sure=True)
 
     def failed(self, data: bytes, frames: int) -> None:
-        """What came last is no frame, or over the limit, so the connection is over."""
+        """Note that the last bytes are no frame, or over the limit, which ends the connection."""
         if self.awake:
             self.read(data, frames)
             self._look(sure=True)
 
     def silent(self, heard: float) -> None:
-        """The server has said nothing since `heard` (by time.monotonic()), or since the connection began."""
+        """Note that the server is idle since `heard` (time.monotonic()), or since the connection began."""
         with self._lock:
             first, frames = self._first_sent, self._counters["frames_out"] - self._sent_before
             spoke = self.heard
@@ -122,12 +128,12 @@ class HintTracker:
             self._say(self._patterns.silent(spoke=spoke, heard=heard, first_sent=first, frames=frames))
 
     def speaks(self) -> None:
-        """It says something again."""
+        """Note that the server says something again."""
         if self.hint is not None and self.hint.code == "silent-after-event":
             self._say(None)
 
     def ended(self, by_server: bool, answer_missed: float | None) -> None:
-        """The connection is over. `answer_missed`: seconds since the last send, if nothing came after it."""
+        """Note the end of the connection. `answer_missed`: seconds since the last send, if nothing came after it."""
         if self.awake and self._sample.data:
             self._look(sure=False)
         with self._lock:
@@ -141,8 +147,10 @@ class HintTracker:
                 self._say_of_patterns(found)
 
     def between(self) -> None:
-        """There is no connection now, so one can be made to ask in TLS a server that has never said a word, and closes
-        each connection at once: a server that speaks otherwise is not sent what it can't understand."""
+        """Probe the server for TLS, between two connections, if it has never said a word and closes each at once.
+
+        Any other server is not sent what it can't understand.
+        """
         if self._probed or self._counters["bytes_in"] or not self._patterns.refuses_the_first_bytes:
             return
         self._probed = True
@@ -152,12 +160,12 @@ class HintTracker:
             self._say_of_patterns(found)
 
     def _say_of_patterns(self, found: Hint) -> None:
-        """What was read says more than how connections end."""
+        """Set a hint about how connections end, unless there is one about bytes, which is better evidence."""
         if self.hint is None or self.hint.code in CODES_OF_PATTERNS:
             self._say(found)
 
     def _ring(self) -> float | None:
-        """Look at what has come, if anything has; when to look again."""
+        """Look at the bytes that have come, if any. Return when to look again."""
         now, sample = time.monotonic(), self._sample
         if not self.awake:
             return None
@@ -178,7 +186,7 @@ class HintTracker:
             return None if len(sample.data) == LOOKED_AT and not sample.frames and age >= SURE else now + LOOK
 
     def _look(self, sure: bool) -> None:
-        """Say what seems wrong with what has come, or that nothing seems so any more."""
+        """Set or clear the hint by the bytes that have come."""
         with self._lock:
             sample, before = self._sample, self.hint
             data, total, frames = bytes(sample.data), sample.total, sample.frames
@@ -197,7 +205,7 @@ class HintTracker:
         with self._lock:
             before = self.hint
             if before == hint or (before and hint and (before.code, before.fix) == (hint.code, hint.fix)):
-                return  # the same with more bytes of it is nothing new
+                return  # the same hint with more bytes is no news
             self.hint = hint
         if hint is not None:
             fix = f"; try {hint.fix}" if hint.fix else ""

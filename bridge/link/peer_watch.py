@@ -1,6 +1,6 @@
-"""Looks each second whether the machine at the other end of the link is there, and whether its program reads.
+"""Check each second whether the machine at the other end of the link is there, and whether its program reads.
 
-The judgement is peer_liveness.py's; here is the clock, and who is told. Must not know sockets.
+peer_liveness.py judges; this module has the clock, and tells others. Must not know sockets.
 
 Use: `watch = PeerWatch(on_gone, on_stall)`; `begin(look)`, `end()` for each connection.
 """
@@ -17,10 +17,12 @@ __all__ = ["PeerWatch"]
 
 
 class PeerWatch:
-    """Of one link. `stalled`: for how many seconds the server has not read, 0 while it does, or nobody could tell.
+    """Watches the peer of one link.
 
-    `on_gone` is called with the reason when the other machine is gone; `on_stall` when its program does not read, with
-    True at first, with False each time that has lasted twice as long, and when it reads again."""
+    `stalled`: seconds for which the server has not read; 0 while it reads, or if that is not known. `on_gone`: called
+    with the reason when the other machine is gone; `on_stall`: called with True when its program stops reading, and
+    with False each time that has lasted twice as long, and when it reads again.
+    """
 
     def __init__(self, on_gone: Callable[[str], None], on_stall: Callable[[bool], None]) -> None:
         self._on_gone, self._on_stall = on_gone, on_stall
@@ -31,17 +33,17 @@ class PeerWatch:
         self.stalled = 0.0
 
     def begin(self, vitals: Callable[[], Vitals | None]) -> None:
-        """There is a connection. `vitals`: looks at it; None where the system does not tell."""
+        """Watch a new connection. `vitals`: looks at it; returns None where the system does not tell."""
         self._judge, self._vitals, self.stalled, self._tell_at = Judge(), vitals, 0.0, STALLED
         self._timer.set(time.monotonic() + EACH)
 
     def end(self) -> None:
-        """The connection is over."""
+        """Stop watching: the connection has ended."""
         self._vitals, self.stalled = None, 0.0
         self._timer.off()
 
     def given_up(self) -> str:
-        """Why the kernel has given up the last connection."""
+        """Say why the kernel has given up the last connection."""
         return self._judge.given_up()
 
     def _look(self) -> float | None:

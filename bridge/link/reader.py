@@ -1,6 +1,6 @@
-"""The reader of the link: what one connection brings, as bursts of frames, to its end.
+"""Read one connection to its end, and hand on its frames in bursts.
 
-Must not know what frames mean, nor who is given them.
+Must not know what frames mean, nor who gets them.
 
 Use: `reader = Reader("localhost:8000", decoder, on_burst, silence=…, hints=…, counters=…)`; `reader.read(sock)`.
 """
@@ -23,11 +23,11 @@ __all__ = ["READ_SIZE", "Decoding", "Reader"]
 
 log = logging.getLogger("bridge.link")
 
-READ_SIZE = 256 * 1024  # one read is one burst; measured: 41 M deliveries/s at 16 KiB, 68 M at this
+READ_SIZE = 256 * 1024  # bytes of one read, which is one burst; measured: 41 M deliveries/s at 16 KiB, 68 M at this
 
 
 class Decoding(Protocol):
-    """A decoder as registry.py makes them; see there."""
+    """A decoder, see framing/interface.py."""
 
     skipped: list[FrameTooBig]
 
@@ -37,8 +37,11 @@ class Decoding(Protocol):
 
 
 class Reader:
-    """Of one link; `decoder()` makes one for each connection; `on_burst` gets the frames that one read completed;
-    `silence` and `hints` are told what is heard."""
+    """Reads the connections of one link.
+
+    `decoder()`: makes one for each connection; `on_burst`: gets the frames that one read completed; `silence`, `hints`:
+    are told what comes.
+    """
 
     def __init__(
         self,
@@ -54,14 +57,14 @@ class Reader:
         self._silence, self._hints, self._counters = silence, hints, counters
 
     def read(self, sock: socket.socket) -> LinkError:
-        """Read until the connection is over; why it is. Raises OSError."""
+        """Read until the connection ends. Return why it did. Raises OSError."""
         decoder, turn, hints, data = self._decoder(), TimeSlice(), self._hints, b""
         try:
             while data := turn.read(sock, READ_SIZE):
                 self._silence.heard()
                 self._counters.count("bytes_in", len(data))
                 frames = decoder.feed(data)
-                if hints.awake:  # for the first seconds of a connection, or until it makes sense
+                if hints.awake:  # in the first seconds of a connection, or until its frames make sense
                     hints.read(data, len(frames))
                 self._burst(frames)
                 if decoder.skipped:

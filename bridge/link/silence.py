@@ -1,8 +1,8 @@
-"""Whether the connection says nothing: how long, and what follows from it.
+"""Notice that the server is idle, and for how long.
 
-A server that has nothing to say is silent and well; one whose actor has died says nothing either, and keeps
-its connection. From here the two look alike, so silence is shown, and only acted on if the settings say so.
-Must not know sockets, nor what is said.
+A server that has nothing to say is quiet and well; one whose actor has died says nothing either, and keeps its
+connection. From here the two look alike, so silence is shown, and only acted on if the settings say so. Must not know
+sockets, nor what is said.
 
 Use: `silence = Silence(30.0, 0.0, on_change=…, on_limit=…)`; `begin()`, `heard()`, `listens()`, `end()`.
 """
@@ -19,8 +19,11 @@ __all__ = ["Silence"]
 
 
 class Silence:
-    """Of one link. `warn`: seconds until it counts as silent, `limit`: until that is too long; 0: never. `on_change` is
-    called when `silent` has changed, `on_limit` when it is too long."""
+    """The silence of one link.
+
+    `warn`: seconds until the link counts as silent; `limit`: until that is too long; 0: never. `on_change`: called when
+    `silent` has changed; `on_limit`: when it is too long.
+    """
 
     def __init__(
         self, warn: float, limit: float, *, on_change: Callable[[], None], on_limit: Callable[[], None]
@@ -33,13 +36,15 @@ class Silence:
         self.silent = False
 
     def begin(self) -> None:
-        """There is a connection."""
+        """Begin a connection."""
         self.silent, self._listens, self._heard = False, True, time.monotonic()
         self._set(self._heard)
 
     def heard(self) -> None:
-        """It has said something, and may say more that nobody hears before `listens()`. Called for each read, so
-        there is next to nothing to do."""
+        """Note that the server has said something; until `listens()` nobody reads, so its silence does not count.
+
+        Called for each read, so it has to be quick.
+        """
         self._listens = False
         self._heard = now = time.monotonic()
         if self.silent:
@@ -50,12 +55,12 @@ class Silence:
                 self._on_change()
 
     def listens(self) -> None:
-        """What it said has been dealt with: if it says nothing from now on, that is its own silence."""
+        """Note that the reader waits for the server again: from now on its silence counts."""
         self._heard = time.monotonic()
         self._listens = True
 
     def end(self) -> None:
-        """The connection is over."""
+        """End a connection."""
         with self._lock:
             self._heard, self.silent = None, False
         self._timer.off()
@@ -66,7 +71,7 @@ class Silence:
             self._timer.set(heard + min(times))
 
     def _look(self) -> float | None:
-        """Whether it is time for something; when to look again."""
+        """Check both times. Return when to look again."""
         with self._lock:
             heard = self._heard
             if heard is None:
@@ -74,7 +79,7 @@ class Silence:
             quiet = time.monotonic() - heard if self._listens else 0.0
             changed = bool(self._warn) and quiet >= self._warn and not self.silent
             self.silent = self.silent or changed
-            if changed and self._heard != heard:  # just now: `heard` may have looked before `silent` was set
+            if changed and self._heard != heard:  # it has just spoken: `heard` may have looked before `silent` was set
                 self.silent = changed = False
                 heard, quiet = self._heard or heard, 0.0
         if changed:

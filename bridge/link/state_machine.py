@@ -1,4 +1,4 @@
-"""Where the link is in its states, who is told of it, and the wait between two attempts to connect.
+"""Move the link through its states, tell others, and wait between two attempts to connect.
 
 Must not know sockets, nor why a state is entered.
 
@@ -22,13 +22,16 @@ __all__ = ["StateMachine"]
 
 log = logging.getLogger("bridge.link")
 
-LOOK = 0.25  # seconds between two looks whether something waits for a server that refuses connections
+LOOK = 0.25  # seconds between two checks if something waits for a server that refuses connections
 
 
 class StateMachine:
-    """Of one link. `server`: for the log; `status`: all that can be said of the link; `on_state` is told that at each
-    change of state, `on_change` is called when the next attempt comes sooner. Only one thread at a time may change the
-    state: the link's own, or while that reads the first words of a connection, the writer's."""
+    """The states of one link.
+
+    `server`: for the log; `status`: returns the link's whole status; `on_state`: gets it at each change of state;
+    `on_change`: called when the next attempt comes earlier. Only one thread at a time may change the state: the link's
+    own, or the writer's during the first exchange of a connection.
+    """
 
     def __init__(
         self,
@@ -46,11 +49,11 @@ class StateMachine:
 
     @property
     def now(self) -> Now:
-        """Where it is."""
+        """The present state."""
         return self._now
 
     def happened(self, event: LinkEvent, reason: str = "", next_try: float | None = None) -> None:
-        """Go where the table of transitions says, do what it says, and tell. `next_try`: by the monotonic clock."""
+        """Enter the state that the table of transitions gives, act, and tell. `next_try`: by the monotonic clock."""
         found = TRANSITIONS.get((self._now.state, event))
         if found is None:
             raise AssertionError(f"the event {event.value!r} can't happen to a link that is {self._now.state.value}")
@@ -75,12 +78,15 @@ class StateMachine:
             self._counters.count("link_drops")
 
     def dial(self) -> None:
-        """It connects. Why it has to, stays said."""
+        """Enter CONNECTING. The reason of the last failure stays shown."""
         self.happened(LinkEvent.DIAL, self._now.reason if self._now.state is LinkState.WAITING else "")
 
     def pause(self, error: LinkError, delays: Backoff, over: threading.Event, waited_for: Callable[[], bool]) -> None:
-        """Wait for the next attempt, or until it is `over`; less long if the last one was refused and something waits
-        for the connection, also if that begins meanwhile."""
+        """Wait for the next attempt, or until `over` is set.
+
+        If the last attempt was refused and something waits for the connection, the wait is shorter, also if that begins
+        meanwhile.
+        """
         began, refused = time.monotonic(), error.code == "refused"
         next_try = began + delays.next(refused, waited_for())
         self.happened(LinkEvent.BREAK, error.reason, next_try)
@@ -92,7 +98,7 @@ class StateMachine:
                 self._on_change()
 
     def end(self) -> None:
-        """The link has ended; what the log has not been told yet, it is told."""
+        """Enter CLOSED, and log what is pending."""
         if self._now.state is not LinkState.CLOSED:
             self.happened(LinkEvent.CLOSE, "the bridge is stopping")
         self._changes.close()

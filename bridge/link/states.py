@@ -1,6 +1,6 @@
-"""The states of the link, what follows from which event in which of them, and each in words.
+"""Define the states of the link and the transitions between them, and say a status in words.
 
-Must not know sockets. The picture is in docs/architecture.md.
+Must not know sockets. docs/architecture.md has the diagram.
 
 Use: `LinkStatus(LinkState.WAITING, "reset", time.time(), 0.4).as_json()`.
 """
@@ -19,7 +19,7 @@ __all__ = [
 
 
 class LinkState(enum.Enum):
-    """Where the link is."""
+    """The state of the link."""
 
     CLOSED = "closed"
     CONNECTING = "connecting"
@@ -28,16 +28,16 @@ class LinkState(enum.Enum):
 
 
 class LinkEvent(enum.Enum):
-    """What happens to it."""
+    """What happens to the link."""
 
-    DIAL = "dial"  # it is run, or the wait is over
-    OPEN = "open"  # there is a connection, and its first words are said
-    BREAK = "break"  # the attempt failed, or the connection is over
+    DIAL = "dial"  # the link is started, or the wait is over
+    OPEN = "open"  # there is a connection, and its first exchange is over
+    BREAK = "break"  # the attempt failed, or the connection has ended
     CLOSE = "close"  # the bridge stops
 
 
 class LinkAction(enum.Enum):
-    """What is done about it, besides logging and telling the new state."""
+    """What is done at a transition, besides logging and telling the new state."""
 
     NOTHING = "-"
     COUNT_CONNECT = "count a connection"
@@ -45,7 +45,7 @@ class LinkAction(enum.Enum):
     COUNT_DROP = "count a drop"
 
 
-#: What follows. An event that is not here for a state can't happen in it.
+#: (state, event) -> (next state, action). An event that is not here for a state can't happen in it.
 TRANSITIONS: dict[tuple[LinkState, LinkEvent], tuple[LinkState, LinkAction]] = {
     (LinkState.CLOSED, LinkEvent.DIAL): (LinkState.CONNECTING, LinkAction.NOTHING),
     (LinkState.CONNECTING, LinkEvent.OPEN): (LinkState.CONNECTED, LinkAction.COUNT_CONNECT),
@@ -60,9 +60,11 @@ TRANSITIONS: dict[tuple[LinkState, LinkEvent], tuple[LinkState, LinkAction]] = {
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """What can be said of the link now. `reason`: why it is not connected, or what is wrong although it is; `since`:
-    epoch seconds; `next_try_s`: seconds, when waiting; `silent`: it is connected, and the server has said nothing
-    for a while; `hint`: what seems wrong."""
+    """The whole status of the link.
+
+    `reason`: why it is not connected, or what is wrong although it is; `since`: epoch seconds; `next_try_s`: seconds
+    until the next attempt, when waiting; `silent`: it is connected, and the server is idle; `hint`: what seems wrong.
+    """
 
     state: LinkState
     reason: str | None
@@ -72,7 +74,7 @@ class LinkStatus:
     hint: Hint | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The form of the event `bridge:link`."""
+        """Return the status as in the event `bridge:link`."""
         return {
             "state": self.state.value,
             "reason": self.reason,
@@ -84,7 +86,7 @@ class LinkStatus:
 
 
 class Now(NamedTuple):
-    """Where the link is; replaced as a whole at each change, so that no thread sees half of one.
+    """The state of the link and when it was entered; replaced as a whole, so that no thread sees half of a change.
 
     `since`: epoch seconds; `next_try`: by the monotonic clock, when waiting.
     """
@@ -97,8 +99,10 @@ class Now(NamedTuple):
     def status(
         self, monotonic: float, silent: bool = False, hint: Hint | None = None, stalled: float = 0.0
     ) -> LinkStatus:
-        """What can be said of it at this time. `silent`, and for how many seconds it is `stalled`, count while it is
-        connected, `hint` always."""
+        """Make the whole status for this time.
+
+        `silent`, and `stalled` (seconds without reading), count only while the link is connected, `hint` always.
+        """
         wait = None if self.next_try is None else round(max(0.0, self.next_try - monotonic), 3)
         connected = self.state is LinkState.CONNECTED
         reason = stalled_for(stalled) if connected and stalled else self.reason
@@ -106,12 +110,12 @@ class Now(NamedTuple):
 
 
 def stalled_for(seconds: float) -> str:
-    """What is wrong with a link whose server does not read."""
+    """Say what is wrong with a link whose server does not read."""
     return f"the server has not read for {seconds:.0f} s; its machine answers, so the link stays"
 
 
 def sentence(server: str, status: LinkStatus) -> str:
-    """The status as a line of the log."""
+    """Write the status as a line of the log."""
     if status.state is LinkState.CONNECTED:
         return f"connected to {server}"
     if status.state is LinkState.CONNECTING:

@@ -1,7 +1,7 @@
-"""The one writer of a connection: takes what waits, joins it, hands it to the socket.
+"""Write one connection: take what waits, join it, and hand it to the socket.
 
-It is a thread that lives as long as the connection, so that no frame of an old connection can reach a new one. One that
-does not come to its end in time is given up: it finds that out when it goes on, and touches nothing any more. Must not
+The writer is a thread that lives as long as the connection, so that no frame of an old connection can reach a new one.
+If it does not end in time it is given up: it notices that when it goes on, and then touches nothing any more. Must not
 know what frames mean, nor what follows from how it ended.
 
 Use: `writer = Writer(sock, outgoing, pace, counters, broken=…, on_end=…, on_first=…)`; `start()`, `join()`.
@@ -23,8 +23,8 @@ __all__ = ["JOIN_SIZE", "PATIENCE", "Writer", "WriterOptions"]
 
 log = logging.getLogger("bridge.link")
 
-JOIN_SIZE = 256 * 1024  # what is joined into one sendall, so that an ack is not late by megabytes
-PATIENCE = 2.0  # seconds that its end may take once the connection is over
+JOIN_SIZE = 256 * 1024  # bytes that one sendall takes at most, so that an ack is not late by megabytes
+PATIENCE = 2.0  # seconds that the thread may take to end after its connection
 
 
 class Sink(Protocol):
@@ -35,7 +35,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WriterOptions:
-    """`separate`: one send a message, `gap` seconds between; `closing`: is set when there is no more time."""
+    """`separate`: one send for each message, `gap` seconds between; `closing`: set when there is no more time."""
 
     separate: bool
     gap: float
@@ -43,8 +43,11 @@ class WriterOptions:
 
 
 class Writer:
-    """Of one connection. `broken`: why it is over, from an OSError; `on_end` is told why sending failed, or None if it
-    was not sending that ended it; `on_first` is called when something has been sent."""
+    """The writer of one connection.
+
+    `broken`: makes the reason of an OSError; `on_end`: gets the reason if sending failed, None if the connection ended
+    otherwise; `on_first`: called when something has been sent.
+    """
 
     def __init__(
         self,
@@ -63,12 +66,12 @@ class Writer:
         self._thread: threading.Thread | None = None
 
     def start(self, say_first: Callable[[], None] = lambda: None) -> None:
-        """Begin. `say_first` comes before everything else, and may `hand`; raises LinkError."""
+        """Start the thread. `say_first` runs before anything else, may call `hand`, and may raise LinkError."""
         self._thread = threading.Thread(target=self._run, args=(say_first,), name="bridge-writer", daemon=True)
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for its end, or give it up. What it had taken then may or may not arrive."""
+        """Wait for the thread's end, or give it up; then what it had taken may or may not arrive."""
         if self._thread is None:
             return
         self._thread.join(PATIENCE)
@@ -85,13 +88,13 @@ class Writer:
         except LinkError as error:
             cause = error
         finally:
-            # However it ended, also by a bug: a link that seems up and never sends would be worse.
+            # Even if a bug ended it: a link that seems up and never sends would be worse.
             if not self._given_up:
                 self._outgoing.down(in_flight=True)
                 self._on_end(cause)
 
     def hand(self, frame: bytes) -> None:
-        """Send one frame, in this writer's thread. Raises LinkError."""
+        """Send one frame, from `say_first` only. Raises LinkError."""
         try:
             self._sock.sendall(frame)
         except OSError as error:
@@ -103,7 +106,7 @@ class Writer:
             self._pace.closing.wait(self._pace.gap)
 
     def _send(self) -> LinkError | None:
-        """Send until the connection is over; why, if it was sending that failed."""
+        """Send until the connection ends. Return the reason if sending failed."""
         pace, first = self._pace, True
         while not self._given_up and (frames := self._outgoing.take(1 if pace.separate else JOIN_SIZE)):
             data = b"".join(frames)

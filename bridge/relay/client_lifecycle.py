@@ -1,7 +1,7 @@
-"""Clients that come, come back and go, and who they become.
+"""Handle clients that come, come back, register and go.
 
-Puts users, presence and waiting together. Everything that says who is there is done under the relay's lock. Must not
-know events, the link, sockets or Socket.IO.
+Combines users, presence and expiry. Everything that changes who is there is done under the relay's lock. Must not know
+events, the link, sockets or Socket.IO.
 
 Use: `lifecycle = ClientLifecycle(options, dependencies, callbacks, presence=…, …)`; `lifecycle.connected(sid, …)`.
 """
@@ -26,12 +26,12 @@ from bridge.relay.users import Client
 
 __all__ = ["ClientLifecycle"]
 
-MOST_AWAY = 50_000  # clients that may come back; beyond, the first to have gone are given up early
+MOST_AWAY = 50_000  # clients that may come back; if there are more, the first ones are given up early
 
 
 @dataclass(frozen=True, slots=True)
 class _Arriving:
-    """A client that may connect, and what its hook would have others told."""
+    """A client that may connect, and what its hook emitted and wants the server told."""
 
     client: Client
     arrival: Arrival
@@ -40,7 +40,7 @@ class _Arriving:
 
 
 class ClientLifecycle:
-    """The clients of one relay. Its methods may be called from any thread."""
+    """The clients of one relay. Methods may be called from any thread."""
 
     def __init__(
         self,
@@ -56,20 +56,22 @@ class ClientLifecycle:
     ) -> None:
         self._options, self._users, self._callbacks = options, dependencies.users, callbacks
         self._presence, self._downstream, self._lock, self._counters = presence, downstream, lock, counters
-        # What a client is given for its handlers.
+        # The methods that handlers call on a client.
         self._register = partial(patient_calls, self.register)
         self._disconnect = partial(patient_calls, self.disconnect)
         self._grace = ExpiryQueue(options.grace, self._grace_over, MOST_AWAY)
         self._window = ExpiryQueue(options.window, self._forgotten, MOST_AWAY)
         self._connecting: set[str] = set()
-        self._arriving: dict[str, _Arriving] = {}  # those who may connect, and have not yet
+        self._arriving: dict[str, _Arriving] = {}  # clients that may connect, and have not yet
 
     def connecting(self, sid: str, address: str, session: str = "") -> None:
-        """A client would like to connect: whether it may, its hook says. Raises Refused, and then it has never been
-        here. What the hook would have others told of it waits until it has `connected`."""
+        """Ask the hook whether a client may connect. Raises Refused; then the client has never been here.
+
+        What the hook emits, and wants the server told, waits until the client has `connected`.
+        """
         with self._lock:
             if self._users.is_away(sid):
-                return  # it has not gone for whoever would be asked
+                return  # to the hook and the server it has never gone
             client, changes = self._users.back(sid)
             self._window.discard(sid)
             client = client or self._add(sid, address, session)
@@ -134,7 +136,7 @@ class ClientLifecycle:
                 self._refused(client, error)
 
     def _refused(self, client: Client, error: Refused) -> None:
-        """A client that has come already may not be who it is."""
+        """Refuse a client that has connected already."""
         if error.code == "gone":
             return  # nobody was told that it came
         self._counters.refuse(error.code, f"client {client.sid}", error.message)
@@ -146,7 +148,7 @@ class ClientLifecycle:
             self._callbacks.close(client.sid, error.code)
 
     def _is_back(self, sid: str, address: str, recovered: bool) -> bool:
-        """Whether it is a client that was away or absent."""
+        """Bring back a client that was away or absent. Return whether it was one."""
         client, changes = self._users.back(sid)
         self._grace.discard(sid)
         self._window.discard(sid)
@@ -167,19 +169,19 @@ class ClientLifecycle:
         return True
 
     def _welcome(self, client: Client, user: str, late: bool = True) -> None:
-        """Tell a client who it is, and if it is `late` what was last for that user."""
+        """Tell a client its user and, if it is `late`, send it the last values for that user."""
         if client.sid in self._connecting:
-            return  # it is told when it has connected
+            return  # it will be told when it has connected
         self._own("bridge:user", {"user": user}, client)
         if late:
             self._callbacks.catch_up(client.sid, user)
 
     def _recalled(self, session: str) -> str | None:
-        """Who this session was before the bridge was restarted."""
+        """Return the user of a session from before a restart, or None."""
         return self._callbacks.recall(session) if session and self._options.identity is Identity.REGISTER else None
 
     def disconnected(self, sid: str, for_good: bool = True) -> None:
-        """A client has gone; it may come back if it was not `for_good`."""
+        """Handle a client that has gone; it may come back unless it is `for_good`."""
         with self._lock:
             if sid in self._arriving:  # it has gone before it had an answer
                 self._arrived(self._arriving.pop(sid), recovered=False)
@@ -216,7 +218,7 @@ class ClientLifecycle:
                 self._users.forget(sid)
 
     def stop(self) -> None:
-        """The bridge stops: everybody leaves, whoever may have come back too."""
+        """Let everybody leave, because the bridge stops; also those that may have come back."""
         with self._lock:
             self._grace.close()
             self._window.close()
@@ -226,7 +228,7 @@ class ClientLifecycle:
     # Who they are.
 
     def register(self, client: Client, name: object) -> None:
-        """Make the client this user's, as the event `register` does. Raises Refused."""
+        """Give the client to a user, as the event `register` does. Raises Refused."""
         clean = clean_user(name)
         if client.user != clean:
             self._become(client, clean, registered=True)
@@ -244,14 +246,14 @@ class ClientLifecycle:
                 self._welcome(client, name)
 
     def dismiss(self, client: Client, error: Refused) -> None:
-        """A client may not be here any more, as a hook said when the link came up."""
+        """Disconnect a client that a hook has refused when the link came up."""
         self._grace.discard(client.sid)
         if client._session:
             self._callbacks.remember(client._session, None)
         self._callbacks.close(client.sid, error.code)
 
     def disconnect(self, client: Client, reason: str) -> None:
-        """End a client's connection, as its handlers wish: it goes for good, at once."""
+        """End a client's connection for good, as a handler wants. Raises ValueError for a bad reason."""
         if not isinstance(reason, str) or not 1 <= len(reason) <= MAX_NAME or has_control(reason):
             raise ValueError(f"the reason is a text of 1 to {MAX_NAME} characters, none of them a control character")
         self.disconnected(client.sid)

@@ -1,4 +1,4 @@
-"""What the relay is given: the settings that decide, what it puts together, and where to.
+"""Define what the relay is given: its options, its parts, and the functions it calls.
 
 Use: `Relay(RelayOptions(…), RelayDependencies(…), RelayCallbacks(…), counters)`.
 """
@@ -28,17 +28,17 @@ __all__ = [
     "call_directly",
 ]  # fmt: skip
 
-#: Makes a call, from whatever thread, in the one that may make it; returns and raises what that does.
+#: Makes a call from any thread in the one that may make it; returns or raises what the call does.
 CallAcross = Callable[..., Any]
 
 
 def call_directly(function: Callable[..., Any], *args: Any) -> Any:
-    """Call it: where every thread may call everything."""
+    """Make the call in the same thread, where every thread may call everything."""
     return function(*args)
 
 
 class Send(Protocol):
-    """OutgoingQueue.send"""
+    """As OutgoingQueue.send."""
 
     def __call__(
         self,
@@ -51,13 +51,13 @@ class Send(Protocol):
 
 
 class Tell(Protocol):
-    """OutgoingQueue.tell, and OutgoingQueue.up"""
+    """As OutgoingQueue.tell and OutgoingQueue.up."""
 
     def __call__(self, payloads: Sequence[bytes], done: Callable[[Refused | None], None] | None = None) -> None: ...
 
 
 class Publish(Protocol):
-    """Fanout.publish"""
+    """As Fanout.publish."""
 
     def __call__(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None: ...
 
@@ -72,29 +72,31 @@ class Identity(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class RelayOptions:
-    """The settings that decide here. `presence`: the actions for came and went; `grace`: seconds until a user
-    whose connection was cut has gone; `window`: seconds in which its client may come back, 0 if none can."""
+    """The settings of the relay.
+
+    `presence`: the actions for came and went; `grace`: seconds until a user whose connection was cut has gone;
+    `window`: seconds in which its client may come back, 0 if none can.
+    """
 
     identity: Identity
     user_key: str
     presence: tuple[str, str]
-    handler_limit: int  # bytes that one handler's answer may have in all
-    drop_unhandled: bool = False  # events that no handler takes, instead of relaying them
+    handler_limit: int  # bytes that all frames of one handler's call may have
+    drop_unhandled: bool = False  # refuse events that no handler takes
     confirm: bool = False  # the server confirms each event, and is greeted with `hello`
     grace: float = 0.0
     window: float = 0.0
 
     @property
     def reserved_events(self) -> frozenset[str]:
-        """Events that no client may emit, besides those that are never a client's."""
+        """Names that no client may emit because of the settings."""
         presence = frozenset[str]() if self.identity is Identity.NONE else frozenset(self.presence)
         return presence | {"hello"} if self.confirm else presence
 
 
 @dataclass(frozen=True, slots=True)
 class RelayDependencies:
-    """What the relay puts together. `replies` None: the server answers no events; `deduplication` None: each event is
-    its own."""
+    """The relay's parts. `replies` None: the server answers no events; `deduplication` None: no event is repeated."""
 
     users: Users
     event_messages: EventMessages
@@ -109,7 +111,7 @@ class RelayDependencies:
 
 @dataclass(frozen=True, slots=True)
 class RelayCallbacks:
-    """Where to: the queue before the link, and the clients. They are not called before the relay is."""
+    """The functions that the relay calls, of the link's queue and the clients. None is called before the relay is."""
 
     send: Send
     wait_for_room: Callable[[float], AbstractContextManager[None]]
@@ -117,11 +119,11 @@ class RelayCallbacks:
     announce: Tell
     fits: Callable[[Sequence[bytes]], None]  # raises Refused if one of these can't be sent
     publish: Publish
-    publish_notice: Callable[[Delivery], None]  # one of the bridge's own
-    catch_up: Callable[[str, str], None]  # a client that is late is told what was last for a user
+    publish_notice: Callable[[Delivery], None]  # an event of the bridge's own
+    catch_up: Callable[[str, str], None]  # sends a client that comes late the last values for its user
     link_status: Callable[[], dict[str, object]]
-    remember: Callable[[str, str | None], None]  # which user a session is,
-    recall: Callable[[str], str | None]  # also after a restart
-    close: Callable[[str, str], None]  # ends a client's connection, with a code that it is told
+    remember: Callable[[str, str | None], None]  # notes the user of a session
+    recall: Callable[[str], str | None]  # returns the user of a session, also after a restart
+    close: Callable[[str, str], None]  # ends a client's connection; the client is told the code
     call_across: CallAcross = call_directly
-    visit: Callable[[str], ClientRequest | None] | None = None  # what a client that connects came with
+    visit: Callable[[str], ClientRequest | None] | None = None  # returns the request with which a client came

@@ -1,7 +1,7 @@
-"""The server's messages on their way to the clients: by the settings, or by a handler's on_message.
+"""Take the server's messages to the clients, by the settings or by a handler's on_message.
 
-Owns no table and no I/O: routing decides, what it was given publishes. Must not know presence,
-events of clients or the link.
+Owns no table and no I/O: routing decides, and the function it was given publishes. Must not know presence, events of
+clients or the link.
 
 Use: `downstream = Downstream(dependencies, fanout.publish, counters)`; `downstream.take(frames)`.
 """
@@ -28,15 +28,15 @@ class Downstream:
     def __init__(self, dependencies: RelayDependencies, publish: Publish, counters: Counters) -> None:
         self._routing, self._hooks, self._users = dependencies.routing, dependencies.hooks, dependencies.users
         self._undelivered, self._publish, self._counters = dependencies.undelivered, publish, counters
-        self._here = threading.local()  # .deliveries: those of the burst that this thread is in
+        self._here = threading.local()  # .deliveries: those of the burst that this thread works on
 
     def take(self, frames: Sequence[bytes]) -> None:
-        """What one read of the link completed, published in one piece."""
+        """Route the frames of one read of the link, and publish them in one piece."""
         deliveries: list[Delivery | Texts] = []
         if self._hooks.message is None:
             deliveries = self._routing.burst(frames)
         else:
-            self._here.deliveries = deliveries  # what a handler emits meanwhile keeps its place
+            self._here.deliveries = deliveries  # so that what a handler emits meanwhile keeps its place
             try:
                 for frame in frames:
                     self._handle(self._hooks.message, frame, deliveries)
@@ -47,7 +47,7 @@ class Downstream:
 
     @contextmanager
     def kept(self) -> Iterator[list[Delivery | Texts]]:
-        """What this thread emits inside, which whoever asks publishes later."""
+        """Collect what this thread emits inside; the caller publishes it later."""
         before = getattr(self._here, "deliveries", None)
         self._here.deliveries = kept = list[Delivery | Texts]()
         try:
@@ -70,7 +70,7 @@ class Downstream:
             return
         try:
             made = self._made(hook(decoded[0]), decoded)
-        except (Exception, SystemExit):  # sys.exit() in a handler would else end the link's thread
+        except (Exception, SystemExit):  # else sys.exit() in a handler would end the link's thread
             report(hook, self._counters)
         else:
             deliveries += made
@@ -92,7 +92,7 @@ class Downstream:
         return [] if delivery.to == () else [delivery]
 
     def _tell_missing(self, emit: Emit, delivery: Delivery, missing: int) -> None:
-        """Tell whom a handler names that is not there."""
+        """Record users and clients that a handler names and that are not there."""
         for name in delivery.users if missing else ():
             if self._users.sids([name])[1]:
                 self._counters.count("unknown_users")

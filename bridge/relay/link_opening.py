@@ -1,7 +1,7 @@
-"""What a connection to the server begins with: greetings, and what `on_link_up` says and asks.
+"""Begin a connection to the server: send the greetings, and run `on_link_up`.
 
-It is said before presence and everything else, and before the link counts as up. Must not know sockets, nor what is
-sent after it.
+This comes before presence and everything else, and before the link counts as up. Must not know sockets, nor what is
+sent later.
 
 Use: `opening = LinkOpening(greetings, hooks, calls, message, announcing, counters)`; `opening.begin(exchange)`.
 """
@@ -25,7 +25,7 @@ PATIENCE = 5.0  # seconds for an answer, if the hook gives none
 
 
 class ServerExchange(Protocol):
-    """link/first_exchange.py's."""
+    """The exchange of link/first_exchange.py."""
 
     def send(self, payloads: Sequence[bytes]) -> None: ...
 
@@ -33,8 +33,11 @@ class ServerExchange(Protocol):
 
 
 class LinkOpening:
-    """`message`: what a frame is for a handler, None if it is refused; `announcing`: what the hook sends elsewhere
-    meanwhile goes to the function that it is given."""
+    """Makes the first exchange of each connection.
+
+    `message`: decodes a frame for a handler, None if it is refused; `announcing`: redirects what the hook sends
+    otherwise to a function.
+    """
 
     def __init__(
         self,
@@ -51,11 +54,11 @@ class LinkOpening:
 
     @property
     def needed(self) -> bool:
-        """Whether there is anything to say."""
+        """Whether a connection begins with anything."""
         return bool(self._greetings) or self._hooks.link_up is not None
 
     def begin(self, exchange: ServerExchange) -> None:
-        """Say it. Raises LinkError if it fails: then the connection is to be made anew."""
+        """Make the exchange. Raises LinkError if it fails, which ends the connection."""
         exchange.send(self._greetings)
         hook = self._hooks.link_up
         if hook is None:
@@ -83,7 +86,7 @@ class LinkOpening:
         return ask
 
     def _say(self, exchange: ServerExchange, result: object) -> None:
-        """Send what a hook returned, one by one as it makes it: what it asks next comes after that."""
+        """Send what a hook returned, item by item as it is made, so that a later question comes after it."""
         for item in result if isinstance(result, Iterator) else (result,):
             made = Made()
             try:

@@ -1,7 +1,7 @@
-"""What handlers may call from anywhere: a hook, a route, a thread of the system.
+"""Let handlers send, emit and register from anywhere: a hook, a route, a thread of the system.
 
-It is done in the one thread that may do it, and waits for no lock that a hook may have which waits for the caller.
-Must not know what is sent.
+Each call is made in the one thread that may make it. It never waits for ever for a lock whose holder, a hook, may wait
+for the caller. Must not know what is sent.
 
 Use: `outside = OutsideCalls(calls, callbacks, downstream.emit, counters)`; `outside.send({"x": 1})`.
 """
@@ -22,21 +22,21 @@ from bridge.relay.users import Client
 
 __all__ = ["PATIENCE", "OutsideCalls", "PatientCalls"]
 
-PATIENCE = 5.0  # seconds that a handler's register waits for a hook: one that waits for it in turn would for ever
+PATIENCE = 5.0  # seconds that a call waits for a hook, which may itself wait for this call
 
 
 class OutsideCalls:
-    """`calls`: reads what a handler sends to the server; `emit`: publishes what one emits to clients."""
+    """`calls`: reads what a handler sends to the server; `emit`: publishes what it emits to clients."""
 
     def __init__(
         self, calls: HookCalls, callbacks: RelayCallbacks, emit: Callable[[Any], None], counters: Counters
     ) -> None:
         self._calls, self._callbacks, self._emit, self._counters = calls, callbacks, emit, counters
-        self._first: dict[int, Callable[[Made], None]] = {}  # thread -> takes what it sends: a link comes up in it
+        self._first: dict[int, Callable[[Made], None]] = {}  # thread in which a link comes up -> takes what it sends
 
     @contextmanager
     def announcing(self, first: Callable[[Made], None]) -> Iterator[None]:
-        """The link is coming up: what this thread sends inside goes to `first`."""
+        """Redirect what this thread sends inside to `first`, while the link comes up."""
         announcer = threading.get_ident()
         self._first[announcer] = first
         try:
@@ -45,10 +45,10 @@ class OutsideCalls:
             del self._first[announcer]
 
     def send(self, message: object, done: Done | None = None) -> None:
-        """Raises TypeError, and Refused if there is nobody else to be told."""
+        """Send to the server. Raises TypeError, and Refused unless a `done` is told of it."""
         made = Made(dones=[] if done is None else [done])
         try:
-            self._calls.read(message, made)  # here: an iterator may take its time
+            self._calls.read(message, made)  # in the caller's thread, because an iterator may take its time
             if made.payloads:
                 self._callbacks.call_across(self._send_now, made)
             else:
@@ -59,7 +59,7 @@ class OutsideCalls:
             made.refused(error, self._counters)
 
     def _send_now(self, made: Made) -> None:
-        """Without the lock: a hook, which has it, may wait for another thread that sends."""
+        """Send, without the relay's lock: a hook that holds it may wait for another thread that sends."""
         first = self._first.get(threading.get_ident())
         if first is not None:
             self._callbacks.fits(made.payloads)
@@ -68,19 +68,18 @@ class OutsideCalls:
             self._callbacks.send(made.payloads, made.told(self._counters) if made.dones else None)
 
     def emit(self, emit: Any) -> None:
-        """Raises Refused."""
+        """Emit to clients. Raises Refused."""
         self._callbacks.call_across(self._emit, emit)
 
 
 class PatientCalls:
-    """Calls of a client's own methods, from any thread, under the relay's lock: in the thread that may make them, and
-    refused in words if a hook keeps the lock for too long."""
+    """Makes calls of a client's methods, from any thread, under the relay's lock, in the thread that may make them."""
 
     def __init__(self, call_across: CallAcross, lock: threading.RLock) -> None:
         self._call_across, self._lock = call_across, lock
 
     def __call__(self, call: Callable[[Client, Any], None], client: Client, argument: object) -> None:
-        """Raises what the call does, and RuntimeError if a hook keeps the lock for too long."""
+        """Make a call. Raises what it raises, and RuntimeError if a hook keeps the lock for too long."""
         self._call_across(self._patiently, call, client, argument)
 
     def _patiently(self, call: Callable[[Client, Any], None], client: Client, argument: object) -> None:

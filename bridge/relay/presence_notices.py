@@ -1,7 +1,7 @@
-"""Of whose coming and going the server is told: by the usual notices, or by what hooks have in their place.
+"""Tell the server which users come and go, by the usual notices or by what hooks return in their place.
 
-A hook for the coming may refuse it: then nobody has come, and everything is as it was before. The server is told that
-somebody went only if it was told that they came. Everything here is done under the relay's lock. Must not know events,
+A hook may refuse a user who comes: then nobody has come, and everything is as before. The server is told that a user
+went only if it was told that the user came. Everything here is done under the relay's lock. Must not know events,
 clients' connections or the queue.
 
 Use: `presence.become(client, "ann", registered=True)` raises Refused; `presence.gone(change)`; `presence.announce()`.
@@ -25,7 +25,7 @@ __all__ = ["Arrival", "PresenceNotices"]
 
 @dataclass(slots=True)
 class Arrival:
-    """A user that may come, and what the server is told of it; None if it was there already."""
+    """A user who may come, and what the server is told of it. `made` None: the user was there already."""
 
     user: User
     made: Made | None
@@ -33,9 +33,12 @@ class Arrival:
 
 
 class PresenceNotices:
-    """`usual`: the payload of the bridge's own notice, of a user and whether it came; None if it has none; `tell`: a
-    notice to the server; `fits`: raises Refused if one can't be sent; `on_dismissed`: this client may not be here any
-    more."""
+    """The notices of one relay.
+
+    `usual`: makes the bridge's own notice of a user and whether it came, None if there are none; `tell`: sends notices
+    to the server; `fits`: raises Refused if one can't be sent; `on_dismissed`: called for a client that a hook refuses
+    when the link comes up.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class PresenceNotices:
         self._collected: Made | None = None  # in place of telling it at once
 
     def become(self, client: Client, name: str, registered: bool) -> None:
-        """Make the client this user's; who it was leaves. Raises Refused, and then nothing has changed."""
+        """Give the client to a user; the one it had leaves. Raises Refused; then nothing has changed."""
         before = client._user
         arrival = self.come(client, name, registered)
         if before is not None and before is not arrival.user:
@@ -63,7 +66,7 @@ class PresenceNotices:
         self.arrived(client, arrival)
 
     def come(self, client: Client, name: str, registered: bool) -> Arrival:
-        """The client is this user's, which the server is to be told by `arrived`. Raises Refused."""
+        """Give the client to a user; `arrived` tells the server. Raises Refused."""
         before = client._user
         changes = self._users.join(client, name, registered)
         user = client._user
@@ -78,7 +81,7 @@ class PresenceNotices:
             raise
 
     def arrival(self, change: Change) -> Arrival:
-        """What the server is to be told of a user that may come. Raises Refused if its hook does not let it."""
+        """Make what the server is told of a user who comes. Raises Refused if a hook refuses the user."""
         user = change.user
         hook = self._hooks.register if user.registered else self._hooks.connect
         made = Made(usual=True) if hook is None else self._fitting(hook, change.client)
@@ -88,7 +91,7 @@ class PresenceNotices:
         return Arrival(user, made, Announced.OWN if made.payloads else Announced.NOTHING)
 
     def _fitting(self, hook: Callable[..., object], client: Client) -> Made:
-        """What a hook has the server told. Raises Refused if it does not let it be, or that can't be sent."""
+        """Call a hook and read its notices. Raises Refused if it refuses, or if a notice can't be sent."""
         made = self._calls.made(hook, client, usual=True)
         try:
             self._fits(made.payloads)
@@ -98,8 +101,10 @@ class PresenceNotices:
         return made
 
     def arrived(self, client: Client, arrival: Arrival) -> None:
-        """Tell the server, unless it was told meanwhile. What a hook returned that made its client somebody else is
-        told as well, but it is nobody's notice then."""
+        """Tell the server of a user who came, unless it was told meanwhile.
+
+        If a hook has given its client to another user meanwhile, what it returned is sent, but as nobody's notice.
+        """
         user, made = arrival.user, arrival.made
         if made is None:
             return
@@ -112,10 +117,10 @@ class PresenceNotices:
         self.say(made)
 
     def _leave(self, client: Client, before: User) -> None:
-        """A client that has another user already leaves the one that it had."""
+        """Take a client from the user it had, after it was given to another one."""
         now = client._user
         for change in self._users.part(client, before):
-            client._user = before  # for whoever is told
+            client._user = before  # so that hooks see that user
             self.gone(change)
         if client._user is before:
             client._user = now
@@ -123,7 +128,7 @@ class PresenceNotices:
             self._users.part(client, now)
 
     def gone(self, change: Change) -> None:
-        """Tell the server that a user went, if it was told that it came."""
+        """Tell the server that a user went, if it was told that the user came."""
         user = change.user
         if user.told is Announced.NOT:
             return
@@ -148,7 +153,7 @@ class PresenceNotices:
         return Made() if self._usual is None else Made([self._usual(user.name, came)])
 
     def announce(self) -> Made:
-        """Everybody who is there, anew: for a new connection. Who is refused now, is removed and dismissed."""
+        """Make the notices of everybody who is there, for a new connection. Users whom a hook refuses are removed."""
         for change in self._users.present():
             change.user.told = Announced.NOT
         with self.collected() as collected:
@@ -166,14 +171,14 @@ class PresenceNotices:
             self.arrived(change.client, arrival)
 
     def _dismiss(self, user: User, error: Refused) -> None:
-        """Of whom the server was not told, and will not be."""
+        """Remove a user who was refused, and dismiss its clients."""
         for client in (*user.clients.values(), *user.away.values()):
             self._users.remove(client.sid)
             self._on_dismissed(client, error)
 
     @contextmanager
     def collected(self) -> Iterator[Made]:
-        """What the server would be told inside, which whoever asks tells it later."""
+        """Collect what the server would be told inside; the caller tells it later."""
         before, self._collected = self._collected, Made()
         try:
             yield self._collected
@@ -181,7 +186,7 @@ class PresenceNotices:
             self._collected = before
 
     def say(self, made: Made) -> None:
-        """Tell the server now, or whoever collects it."""
+        """Tell the server now, or add to what is being collected."""
         if self._collected is not None:
             self._collected.add(made)
             return

@@ -1,10 +1,10 @@
-"""The middle: what happens when a client comes, emits or goes, and when the link does something.
+"""Connect both sides: act when a client comes, emits or goes, and when the link changes or brings a burst.
 
-It owns no table and no I/O. It puts users, routing and handlers together and calls what it
-was given: send, tell, announce and publish. Must not know sockets, Socket.IO or Flask.
+It owns no table and no I/O. It combines users, routing and handlers, and calls the functions it was given: send, tell,
+announce and publish. Must not know sockets, Socket.IO or Flask.
 
-One lock keeps presence true: a user's notice and whatever it sends go to the queue in an order
-that the server can believe. Handlers of events run outside of it, as they may take their time.
+One lock keeps presence true: a user's notices and events go to the queue in an order that makes sense to the server.
+Handlers of events run outside of it, because they may take their time.
 
 Use: `relay = Relay(options, dependencies, callbacks, counters)`; then the link and the engine call it.
 """
@@ -71,11 +71,11 @@ class Relay:
 
     @property
     def asks_who_connects(self) -> bool:
-        """Whether clients are to be told of by `connecting`, before they have connected."""
+        """Whether `connecting` has to be called before a client's CONNECT is answered."""
         return self._options.identity is Identity.SID and self._hooks.connect is not None
 
     def _notice(self, user: str, came: bool) -> bytes:
-        """The bridge's own."""
+        """Encode the bridge's own notice that a user came or went."""
         action = self._options.presence[0 if came else 1]
         return self._dependencies.encode(self._dependencies.event_messages.presence(user, action))
 
@@ -85,13 +85,13 @@ class Relay:
     # From the link.
 
     def opening(self, greetings: Sequence[bytes]) -> LinkOpening | None:
-        """What a connection begins with; None if there is nothing to say."""
+        """Return the exchange with which a connection begins; None if there is none."""
         message, announcing = self._dependencies.routing.decode_or_none, self._outside.announcing
         opening = LinkOpening(greetings, self._hooks, self._calls, message, announcing, counters=self._counters)
         return opening if opening.needed else None
 
     def link_down(self, reason: str) -> None:
-        """The link that was up is down."""
+        """Call the hook for a link that was up and is down."""
         if self._hooks.link_down is None:
             return
         try:
@@ -100,7 +100,7 @@ class Relay:
             report(self._hooks.link_down, self._counters)
 
     def link_up(self) -> None:
-        """The link is there: everybody is announced before anything else is sent."""
+        """Announce everybody who is there, before anything else is sent on a new connection."""
         with self._lock:
             with self._outside.announcing(self._presence.say):
                 announced = self._presence.announce()
@@ -108,13 +108,13 @@ class Relay:
             self._callbacks.announce(announced.payloads, done)
 
     def link_changed(self, status: dict[str, object] | None = None) -> None:
-        """Tell every client of the link's new state; without one, of its state as it is."""
+        """Tell every client the link's status; without one, its present status."""
         with self._lock:
             told = self._callbacks.link_status() if status is None else status
             self._callbacks.publish_notice(Delivery("bridge:link", Payload.of(told)))
 
     def burst(self, frames: Sequence[bytes]) -> None:
-        """What one read of the link completed."""
+        """Handle the frames that one read of the link completed."""
         replies = self._dependencies.replies
         if replies is None:
             self._downstream.take(frames)

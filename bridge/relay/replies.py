@@ -1,7 +1,7 @@
-"""Request and response: an event that asks for an ack leaves with an id, the server's message with that id is the ack.
+"""Match answers with events: an event that asks for an ack leaves with an id; the message with that id is the ack.
 
-Who does not get an answer in time is told so. Only the ids that were given out here are ids: whatever else stands under
-their key is the server's or the page's own and passes. Must not know users, sockets or how messages are sent.
+A client that gets no answer in time is told so. Only ids that were given out here count: any other value under the key
+is the server's or the page's own, and passes. Must not know users, sockets or how messages are sent.
 
 Use: `done = replies.expect(sid, events, messages, answer)`, which writes ids into the messages;
 `replies.take(frames, go_on)` for what the server says.
@@ -29,18 +29,18 @@ from bridge.timer import Timer
 
 __all__ = ["Awaited", "Replies", "RepliesOptions"]
 
-MOST_OF_CLIENT = 1_000  # events of one client that wait for an answer: a page that asks so fast is not reading them
+MOST_OF_CLIENT = 1_000  # events of one client that wait for an answer; no page needs more
 MOST = 100_000  # of all clients, some 30 MB
 
-#: Where the ids of a process begin: 16 digits, at random, so that no two processes have the same. A float keeps each
-#: digit of them, and hardly a server has such numbers: they are beyond counters and microseconds, before nanoseconds.
+#: Where the ids of a process begin: 16 digits, at random, so that no two processes have the same. A float keeps every
+#: digit, and hardly any server has such numbers: they lie between microseconds and nanoseconds of today.
 _FIRST, _SPREAD = 2**52, 2**51
 _ID = re.compile(rb"(?<!\d)\d{16}(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
 class RepliesOptions:
-    """`seconds` for each answer; `key`: of a message, both ways; `number`: whether ids are numbers or text."""
+    """`seconds`: time for each answer; `key`: the field of the id, both ways; `number`: write ids as numbers."""
 
     seconds: float
     key: str = "reply_to"
@@ -59,13 +59,13 @@ class _Asked:
 
 
 class Awaited:
-    """What to call when the fate of events is known of which some wait for answers: see acks.Done."""
+    """Called with the outcome of events, some of which wait for answers: an acks.OnFate."""
 
     def __init__(
         self, replies: Replies, acks: Acks, sid: str, events: Sequence[AckedEvent], keys: Sequence[int]
     ) -> None:
         self._replies, self._acks, self._sid, self._keys = replies, acks, sid, keys
-        self._others = [data[0] for number, data in events if number is None]  # nobody waits for these
+        self._others = [data[0] for number, data in events if number is None]  # events without an ack
 
     def __call__(self, error: Refused | None) -> None:
         if error is None:
@@ -79,12 +79,12 @@ class Awaited:
             self._acks.refused(asked.sid, error, [asked.name], [asked.number], asked.answer)
 
     def forget(self) -> None:
-        """They were not sent, and who sent them tells it."""
+        """Forget the events: they were not sent, and the caller tells that."""
         self._replies.forget(self._keys)
 
 
 class Replies:
-    """The answers that are waited for, each for so long from when its event is with the server."""
+    """The events that wait for answers, each for a time from when the server has it."""
 
     def __init__(
         self, options: RepliesOptions, decode: Decode, acks: Acks, counters: Counters, undelivered: Undelivered
@@ -102,7 +102,7 @@ class Replies:
     def expect(
         self, sid: str, events: Sequence[AckedEvent], messages: Sequence[dict[str, object]], answer: AnswerAcks
     ) -> Awaited:
-        """Give the message of each event that asks for an ack its id. Raises TooMany."""
+        """Write an id into the message of each event that asks for an ack. Raises TooMany."""
         asking = [(event, message) for event, message in zip(events, messages, strict=True) if event[0] is not None]
         for event, message in zip(events, messages, strict=True):
             self._strip(event, message)
@@ -123,26 +123,26 @@ class Replies:
         return Awaited(self, self._acks, sid, events, keys)
 
     def _strip(self, event: AckedEvent, message: dict[str, object]) -> None:
-        """Take out what the page has where an id goes, or what could pass for one that it was not given."""
+        """Remove the page's own value where an id goes, or one that equals an id which was given out."""
         own = message.get(self._options.key)
         if own is not None and (event[0] is not None or self._number(own)):
             self._counters.count("keys_stripped")
             del message[self._options.key]
 
     def begin(self, keys: Iterable[int]) -> None:
-        """These are with the server now: their time runs."""
+        """Start the time of events that the server has now."""
         until = time.monotonic() + self._options.seconds
         with self._lock:
             for key in keys:
                 asked = self._asked.pop(key, None)
-                if asked is not None:  # else it was answered before the bridge knew that it was sent
+                if asked is not None:  # None: it was answered before the bridge knew that it was sent
                     asked.until = until
                     self._begun[key] = asked
             if self._begun:
                 self._timer.set(until)
 
     def forget(self, keys: Iterable[int]) -> list[_Asked]:
-        """Those that were waited for still, and are no more."""
+        """Forget events. Return those that were still waiting."""
         with self._lock:
             return [asked for asked in map(self._gone, keys) if asked is not None]
 
@@ -151,7 +151,7 @@ class Replies:
         if asked is not None:
             self._of_client[asked.sid] -= 1
             if not self._of_client[asked.sid]:
-                del self._of_client[asked.sid]  # or a client that came once would be known for ever
+                del self._of_client[asked.sid]  # so that a client that came once is not kept for ever
         return asked
 
     def _expire(self) -> float | None:
@@ -172,7 +172,7 @@ class Replies:
     # From the server.
 
     def take(self, frames: Sequence[bytes], go_on: Callable[[Sequence[bytes]], None]) -> None:
-        """Answer whom the answers in a burst are for, and `go_on` with the others, all in their order."""
+        """Give the answers in a burst to their clients and the other frames to `go_on`, all in order."""
         if not self._may_hold(b"".join(frames)):
             go_on(frames)
             return
@@ -193,15 +193,14 @@ class Replies:
         return self._quoted in data or (b"\\" in data and self._escaped.search(data) is not None)
 
     def _answer_in(self, frame: bytes) -> tuple[int, dict[str, object] | None] | None:
-        """The id that the frame answers and the rest of its value, None if that can't be read; None if it answers
-        nothing."""
+        """Read an answer: (its id, the rest of its value or None if that can't be read); None if it is no answer."""
         try:
             value = self._decode.strict(frame)
         except self._decode.not_json:
             try:
                 value = self._decode.lenient(self._decode.to_text(frame)[0])
             except self._decode.not_json:
-                # It is for one client; to all would be the wrong guess.
+                # It is for one client, so broadcasting it would be wrong.
                 ids = [number for number in map(self._number, map(bytes.decode, _ID.findall(frame))) if number]
                 return (ids[0], None) if ids else None
         if not isinstance(value, dict) or not (number := self._number(value.get(self._options.key))):
@@ -210,7 +209,7 @@ class Replies:
         return number, value
 
     def _number(self, key: object) -> int:
-        """The id that this is, text or number, or 0 if it is none that was given out here."""
+        """Return the id in a text or number; 0 if it was not given out here."""
         number: object = key
         if isinstance(key, str):
             number = int(key) if len(key) == len(str(_FIRST)) and key.isascii() and key.isdigit() else 0
@@ -242,7 +241,7 @@ class Replies:
 
 
 def _escapes_of(key: str) -> re.Pattern[bytes]:
-    """What one of the key's characters can hide behind."""
+    """Make a pattern of the escapes that can hide one of the key's characters."""
     units = key.encode("utf-16-be").hex()
     codes = {units[at : at + 4] for at in range(0, len(units), 4)}
     short = "" if key.replace("_", "a").isalnum() else r'|["\\/]'
@@ -250,4 +249,4 @@ def _escapes_of(key: str) -> re.Pattern[bytes]:
 
 
 def _nobody(_ids: Sequence[int], _answer: dict[str, object]) -> None:
-    """Those that did not ask."""
+    """Answer nobody: these events asked for no ack."""

@@ -1,7 +1,7 @@
-"""Which message of the server goes to whom, as what.
+"""Decide to whom a message of the server goes, and as which event.
 
-`Routing` is a table without state that turns frames into deliveries. Must not know sockets, clients' connections
-or the queue; decoding and the users are given.
+`Routing` has no state; it turns frames into deliveries. Must not know sockets, clients' connections or the queue; it is
+given the decoding functions and the users.
 
 Use: `outbound.route(frame)` -> [Delivery, …].
 """
@@ -34,8 +34,11 @@ __all__ = ["Routing", "RoutingOptions"]
 
 @dataclass(frozen=True, slots=True)
 class RoutingOptions:
-    """The settings that decide about the server's messages. `user_key` None: everything to all; `named`: deliveries
-    say which users they are for; `refuse`: what looks like an object and can't be read is for nobody."""
+    """The settings for the server's messages.
+
+    `user_key` None: every message is for everybody; `named`: deliveries say which users they are for; `refuse`: frames
+    that look like an object and can't be read go to nobody.
+    """
 
     payload: str
     event: str
@@ -48,12 +51,12 @@ class RoutingOptions:
 _SEPARATOR = SEPARATOR.encode()
 
 
-#: The clients of users, and how many of the users have none.
+#: Users' names -> (sids of their clients, how many of the users have none).
 _Sids = Callable[[tuple[str, ...]], tuple[tuple[str, ...], int]]
 
 
 class _Known(dict[object, tuple[str, ...] | None]):
-    """Users of one burst, each with its clients. `numbers`: some are numbers, and Python takes True for 1."""
+    """User in a burst -> its clients. `numbers`: some users are numbers, and Python takes True for 1."""
 
     def __init__(self, sids: _Sids, nobody: object) -> None:
         super().__init__()
@@ -75,11 +78,11 @@ class _Known(dict[object, tuple[str, ...] | None]):
 
 
 class _Drop(Exception):
-    """This burst has to be looked at frame by frame."""
+    """The burst has to be handled frame by frame."""
 
 
 class Routing:
-    """The server's frames as deliveries."""
+    """Turns the server's frames into deliveries."""
 
     def __init__(
         self,
@@ -89,7 +92,7 @@ class Routing:
         counters: Counters,
         undelivered: Undelivered | None = None,
     ) -> None:
-        """`undelivered`: where what reaches nobody is told; without one, nobody but the log asks."""
+        """`undelivered`: records messages that reach nobody; None: they are only logged."""
         self._options, self._decode, self._sids, self._counters = options, decode, sids, counters
         self._undelivered = undelivered or Undelivered(counters, lambda most: ())
         reading = RoutingKeyOptions(options.payload, options.event_key, options.user_key, options.refuse)
@@ -97,7 +100,7 @@ class Routing:
         self._users_in = decode.keyed(options.user_key or "")
 
     def burst(self, frames: Sequence[bytes]) -> list[Delivery | Texts]:
-        """To whom the frames of one read go and as what, in order; who is not there is counted."""
+        """Route the frames of one read, in order. Users who are not there are counted."""
         if self._options.payload == "text" and self._options.event_key is None and len(frames) > 1:
             texts = self._texts(frames)
             if texts is not None:
@@ -108,18 +111,18 @@ class Routing:
         return [delivery for frame in frames for delivery in self.route(frame, sids)]
 
     def route(self, frame: bytes, sids: _Sids | None = None) -> list[Delivery]:
-        """To whom a frame goes and as what. Empty if to nobody; then that has been told."""
+        """Route one frame. Empty if it reaches nobody, which has been recorded then."""
         decoded = self.decode_or_none(frame)
         return [] if decoded is None else self.default(*decoded, sids or self._sids)
 
     def _texts(self, frames: Sequence[bytes]) -> Texts | None:
-        """All of them at once; None if there is one that has to be looked at alone."""
+        """Route all frames at once; None if some frame has to be handled by itself."""
         joined = _SEPARATOR.join(frames)
         try:
             text = joined.decode()
         except UnicodeDecodeError:
             return None
-        if not text.isascii() and "\ufeff" in text:  # a byte order mark, which is not passed on
+        if not text.isascii() and "\ufeff" in text:  # a byte order mark, which has to be removed
             return None
         reader = self._reader
         escaped = reader.escaped(joined)
@@ -134,16 +137,18 @@ class Routing:
         return Texts(self._options.event, frames, text, to, apart)
 
     def _addressees(self, frames: Sequence[bytes], escaped: bool) -> tuple[list[tuple[str, ...] | None], bool]:
-        """For each frame its clients, or None for all; whether there is no None. Raises _Drop if one needs more than
-        a look."""
+        """Return for each frame its clients (None: all), and whether no frame is for all.
+
+        Raises _Drop if a frame has to be handled by itself.
+        """
         mark, nobody = self._reader.marks[0], self._decode.missing
-        # A look at each is as dear as reading it, and most bursts are alike from end to end.
+        # Looking for the key costs as much as reading it. The frames of most bursts are alike, so a few are looked at.
         everyone = escaped or all(mark in frame for frame in frames[:: max(1, len(frames) // 8)])
         known = _Known(self._sids, nobody)
         try:
             users = self._users_in(frames) if everyone else self._users_in_some(frames, mark)
             found = list(map(known.__getitem__, users))
-        except (ValueError, TypeError):  # not what can be read at once; a list, which is no key
+        except (ValueError, TypeError):  # a frame that can't be read at once, or a list of users
             raise _Drop from None
         if known.numbers and not {bool, float}.isdisjoint(map(type, users)):
             raise _Drop
@@ -152,7 +157,7 @@ class Routing:
         return found, None not in known.values()
 
     def _users_in_some(self, frames: Sequence[bytes], mark: bytes) -> list[object]:
-        """Of those that have the key in them; the others have none, if they can be read."""
+        """Read the users of the frames that contain the key. Raises _Drop if one of the others may be unreadable."""
         others = [frame for frame in frames if mark not in frame]
         if not self._reader.harmless(others, b"".join(others)):
             raise _Drop
@@ -160,8 +165,7 @@ class Routing:
         return [next(some) if mark in frame else self._decode.missing for frame in frames]
 
     def decode_or_none(self, frame: bytes) -> Decoded | None:
-        """A frame as (message for handlers, payload for clients, what it says of its way), or None for one that is
-        refused."""
+        """Decode a frame: (message for handlers, payload for clients, its routing keys); None if it is refused."""
         try:
             return self._reader.decode(frame)
         except Dropped:
@@ -170,7 +174,7 @@ class Routing:
     def default(
         self, message: Message, payload: Payload, read: RoutingKeys | UnreadableFrame | None, sids: _Sids | None = None
     ) -> list[Delivery]:
-        """The delivery by the settings alone. `sids`: looks up users; None: as it is just now."""
+        """Route a decoded frame by the settings alone. `sids`: looks up users; None: by who is there now."""
         if read is None:
             return [Delivery(self._options.event, payload)]
         if isinstance(read, UnreadableFrame):
@@ -199,7 +203,7 @@ class Routing:
         return None if key is None else names_in(read.users, lambda: self._reader.exact(key, read.frame))
 
     def _unknown(self, names: Mapping[str, int]) -> None:
-        """So often was something for these, who are not there."""
+        """Record messages for users who are not there: name -> how many."""
         self._counters.count("unknown_users", sum(names.values()))
         for name in list(names)[-MOST:]:
             self._undelivered.add("unknown-user", (name,), "no such user is there", names[name])

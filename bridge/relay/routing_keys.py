@@ -1,4 +1,4 @@
-"""What one frame of the server says of its way: the keys that matter, read only where they can be.
+"""Read the keys of a frame that decide its route, and only in frames that may have them.
 
 What looks like an object and can't be read may be meant for one user, whom it does not tell any more. Must not know
 who is there, nor what becomes of a message.
@@ -35,9 +35,12 @@ Message = Any
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """codec.py's functions, as routing needs them, and key_reader.py's: `keyed(key)` tells of many frames at once what
-    each has there, `missing` if nothing; a ValueError if one can't be read so. `all_whole`: whether each is one JSON
-    value; `exact`: as `lenient`, with numbers as Decimals; `fault`: why `lenient` can't read one."""
+    """The functions of codec.py and key_reader.py that routing needs.
+
+    `keyed(key)`: makes a function that returns the value under the key in each of many frames, `missing` if there is
+    none; it raises ValueError if a frame can't be read that way. `all_whole`: tells whether each frame is one JSON
+    value; `exact`: as `lenient`, with numbers as Decimals; `fault`: says why `lenient` can't read a frame.
+    """
 
     keyed: Callable[[str], Callable[[Sequence[bytes]], list[object]]]
     missing: object
@@ -54,7 +57,7 @@ class Decode:
 
 
 class RoutingKeys(NamedTuple):
-    """What an object has under the keys that matter, None if nothing, and the frame that it was read from."""
+    """The values under the user key and the event key, None if missing, and the frame that they were read from."""
 
     users: object
     event: object
@@ -67,17 +70,17 @@ class UnreadableFrame(NamedTuple):
     frame: bytes
 
 
-#: A message for handlers, the payload for clients, and what it says of its way: None if nothing.
+#: (the message for handlers, the payload for clients, its routing keys or None).
 Decoded = tuple[Message, Payload, RoutingKeys | UnreadableFrame | None]
 
 
 class Dropped(Exception):
-    """This frame goes to nobody, and that has been told."""
+    """The frame goes to nobody, which has been recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingKeyOptions:
-    """`refuse`: what looks like an object and can't be read is for nobody."""
+    """`refuse`: frames that look like an object and can't be read go to nobody."""
 
     payload: str
     event_key: str | None
@@ -86,7 +89,7 @@ class RoutingKeyOptions:
 
 
 class RoutingKeyReader:
-    """Reads frames one by one, and tells which need not be read."""
+    """Reads the keys of frames, and tells which frames need not be read."""
 
     def __init__(
         self, options: RoutingKeyOptions, decode: Decode, counters: Counters, undelivered: Undelivered
@@ -94,31 +97,31 @@ class RoutingKeyReader:
         self._options, self._decode, self._counters, self._undelivered = options, decode, counters, undelivered
         keys = [key for key in (options.user_key, options.event_key) if key is not None]
         self._refuse = options.refuse and options.user_key is not None
-        #: The keys as they are written; the first is the user's, if there is one.
+        #: The keys as they are written in JSON; the first is the user key, if there is one.
         self.marks = [f'"{key}"'.encode() for key in keys]
         # A key can hide behind an escape: any letter as \uXXXX, and / " \ behind a backslash.
         self._escape = b"\\u" if all(key.isalnum() for key in "".join(keys).replace("_", "a")) else b"\\"
 
     def escaped(self, data: bytes) -> bool:
-        """Whether there is an escape behind which a key could hide."""
-        return b"\\" in data and self._escape in data  # one byte is found far sooner than several
+        """Tell whether the data contains an escape behind which a key could hide."""
+        return b"\\" in data and self._escape in data  # searching one byte is far quicker than several
 
     def named(self, data: bytes) -> bool:
-        """Whether one of the keys is in there, as far as it is not escaped."""
+        """Tell whether one of the keys is in the data, unescaped."""
         return b'"' in data and any(mark in data for mark in self.marks)
 
     def harmless(self, frames: Sequence[bytes], joined: bytes) -> bool:
-        """Whether none of these, which are UTF-8, looks like an object and can't be read."""
+        """Tell whether no frame looks like an object and can't be read. Frames have to be UTF-8."""
         if not self._refuse or not worth_a_look(joined) or self._decode.all_whole(frames):
             return True
         return self._decode.all_whole([frame for frame in frames if worth_a_look(frame) and looks_like_object(frame)])
 
     def decode(self, frame: bytes) -> Decoded:
-        """Raises Dropped for what no handler can be given either."""
+        """Decode a frame. Raises Dropped for one that not even a handler can be given."""
         if self._options.payload == "json":
             value, frame = self._json(frame)
             return value, Payload.verbatim(frame), self._keys_of(value, frame)
-        if self._options.payload == "bytes":  # which need not be UTF-8, and are passed on as they are
+        if self._options.payload == "bytes":  # bytes need not be UTF-8, and are passed on unchanged
             text, replaced = self._decode.to_text(frame)
             return frame, Payload.binary(frame), self._read(frame, text, replaced)
         frame = self._decode.without_bom(frame)
@@ -128,7 +131,7 @@ class RoutingKeyReader:
         return text, Payload.text(text), self._read(frame, text, replaced)
 
     def refuse(self, unreadable: UnreadableFrame) -> None:
-        """Tell that it goes to nobody."""
+        """Record that a frame can't be read and goes to nobody."""
         frame = unreadable.frame
         self._counters.count("unreadable")
         self._undelivered.add(
@@ -136,12 +139,12 @@ class RoutingKeyReader:
         )
 
     def exact(self, key: str, frame: bytes) -> object:
-        """What an object that was read has under a key, each number as a Decimal."""
+        """Return the value under a key of a readable object, with each number as a Decimal."""
         value = self._decode.exact(self._decode.to_text(frame)[0])
         return value.get(key) if isinstance(value, dict) else None
 
     def _json(self, frame: bytes) -> tuple[object, bytes]:
-        """The value, and its text without NULs and byte order marks, which no JSON has around it."""
+        """Parse a frame: (its value, its text without the NULs and byte order marks around it)."""
         try:
             return self._decode.strict(frame), frame
         except self._decode.not_json as error:
@@ -174,7 +177,7 @@ class RoutingKeyReader:
         return True
 
     def _read(self, frame: bytes, text: str, replaced: bool) -> RoutingKeys | UnreadableFrame | None:
-        """The keys of a frame, if it may have any; reading is the dear part."""
+        """Read the keys of a frame, if it may have any, because reading is expensive."""
         if not self._may_matter(frame, replaced):
             return None
         try:
@@ -199,7 +202,7 @@ class RoutingKeyReader:
         return replaced or not self._decode.all_whole((frame,))
 
     def _is_doubtful(self, value: object) -> bool:
-        """Whether its user can't be told, as bytes were replaced that may be of the key or of a name."""
+        """Tell whether the user is uncertain, because bytes were replaced that may be part of the key or of a name."""
         key = self._options.user_key
         if not isinstance(value, dict) or key is None:
             return False
@@ -214,5 +217,5 @@ class RoutingKeyReader:
         user_key, event_key = self._options.user_key, self._options.event_key
         users = None if user_key is None else value.get(user_key)
         if isinstance(users, list):
-            users = list(users)  # a handler may change its own
+            users = list(users)  # a copy, because a handler may change the message
         return RoutingKeys(users, None if event_key is None else value.get(event_key), frame)

@@ -1,4 +1,4 @@
-"""Clients' events on their way to the server: many at a time, or one by one through a handler.
+"""Take clients' events to the server: many at a time, or one by one through a handler.
 
 Whichever way an event goes, its name is checked first, its user is put in under the relay's lock,
 and its ack is called exactly once, when the fact is known. Must not know who comes and goes, nor
@@ -27,15 +27,17 @@ from bridge.relay.users import Client
 
 __all__ = ["Upstream"]
 
-PATIENCE = 5.0  # seconds that a client is not read because the link is slower; then its events are refused
-LONGEST_TURN = 0.002  # seconds; then others have theirs
-MOST_NAMES = 1024  # names that are remembered as good
-FOR_ALL = ("link-busy", "link-down", "gone")  # why one event is refused, and so are those after it
+PATIENCE = 5.0  # seconds for which a client is not read because the link is slower; then its events are refused
+LONGEST_TURN = 0.002  # seconds; then others have their turn
+MOST_NAMES = 1024  # names that are remembered as permitted
+FOR_ALL = ("link-busy", "link-down", "gone")  # if one event is refused with these, so are those after it
 
 
 class Upstream:
-    """The events of all clients. Its methods may be called from any thread. `calls`: calls handlers; `register`: makes
-    a client this user's; `lock`: the relay's."""
+    """Takes the events of all clients. Methods may be called from any thread.
+
+    `calls`: calls handlers; `register`: gives a client to a user; `lock`: the relay's.
+    """
 
     def __init__(
         self,
@@ -57,13 +59,13 @@ class Upstream:
         self._calls, self._register, self._lock, self._counters = calls, register, lock, counters
         self._acks = Acks(counters)
         self._unhandled = UnhandledEvents(dependencies.hooks)
-        self._plain: set[str] = set()  # names that are good and have no handler
+        self._plain: set[str] = set()  # names that are permitted and have no handler
         self._turn_ends = 0.0
 
     def take(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, may_wait: bool) -> int:
-        """Take a client's events, in order; how many were taken: all, if it may wait for handlers and for room.
+        """Take a client's events, in order. Return how many were taken: all, if it may wait for handlers and for room.
 
-        `answer` is called for each that asks for an ack exactly once, now or when the fact is known.
+        `answer` is called exactly once for each event that asks for an ack, now or when its outcome is known.
         """
         at = 0
         while at < len(events):
@@ -81,13 +83,13 @@ class Upstream:
         return at
 
     def _maybe_yield(self) -> None:
-        """Thousands of events that are refused, one by one, are not to keep others waiting."""
+        """Let others run: thousands of events may be refused one by one."""
         if time.monotonic() > self._turn_ends:
             time.sleep(0)
             self._turn_ends = time.monotonic() + LONGEST_TURN
 
     def _end_of_plain(self, sid: str, events: Sequence[AckedEvent], at: int) -> int:
-        """Up to which event there are none but those that are relayed as they are."""
+        """Return the index of the first event from `at` on that is not simply relayed."""
         if self._registers:
             client = self._users.get(sid)
             if client is None or client.user is None:
@@ -119,8 +121,7 @@ class Upstream:
     # Many at a time.
 
     def _relay(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, may_wait: bool) -> int:
-        """Relay plain events in one piece; one by one if there is something wrong with one of them. How many were
-        taken."""
+        """Relay plain events in one piece, or one by one if something is wrong with one. Return how many were taken."""
         try:
             if may_wait:
                 with self._wait_for_room(PATIENCE), self._lock:
@@ -151,9 +152,11 @@ class Upstream:
         has_room: bool,
         also: WrapOnFate | None = None,
     ) -> int:
-        """Under the lock, where the user can't change any more: how many there was room for; together, or each with a
-        fate of its own. `also`: makes of what is called when they are with the server what else is called then.
-        Raises Refused if the first can't be sent."""
+        """Send plain events under the lock, so that the user can't change. Return for how many there was room.
+
+        They are sent together; with confirm, each by itself. `also`: wraps the function that is called when they are
+        with the server. Raises Refused if the first can't be sent.
+        """
         client = self._users.get(sid)
         if client is None:
             raise Refused("gone", "this client has disconnected")
@@ -184,7 +187,7 @@ class Upstream:
     # One by one.
 
     def _one(self, sid: str, event: AckedEvent, answer: AnswerAcks) -> int:
-        """Take one event, whatever it is."""
+        """Take one event of any kind."""
         number, (name, *args) = event
         done = self._acks.sent(sid, [event], answer)
         try:
@@ -206,7 +209,7 @@ class Upstream:
     def _only_once(
         self, once: Deduplication, value: bytes, client: Client, event: AckedEvent, answer: AnswerAcks
     ) -> None:
-        """Pass an event on if there was none of this user with the same value; else it is acked as that one."""
+        """Pass on the first event of a user with this value; answer a later one as the first was answered."""
         number, (name, *_) = event
         ids = () if number is None else (number,)
         user = client.sid if client.user is None else client.user
@@ -240,7 +243,7 @@ class Upstream:
             self._send_plain(client.sid, [event], answer, has_room=True, also=also)
 
     def _send_made(self, client: Client, made: Made, done: OnFate) -> None:
-        """What its handler made of a client's event."""
+        """Send what a handler returned for a client's event."""
         told = made.told(self._counters, done)
         if not made.payloads:
             told(None)
