@@ -8,6 +8,7 @@ Use: `with Scratch(ROOT) as scratch: scratch.run("bridge/timer.py", source, ["te
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,9 +34,10 @@ class Fate(Enum):
 
 
 class Scratch:
-    """A copy of what git knows of."""
+    """A copy of what git knows of. `failed`: the tests that did in the last run."""
 
     def __init__(self, root: Path) -> None:
+        self.failed: list[str] = []
         self.root = Path(tempfile.mkdtemp(prefix="mutants-"))
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True)
         for name in listed.stdout.split("\0"):
@@ -77,6 +79,7 @@ class Scratch:
             return Fate.TIMED_OUT
         finally:
             end(process)
+        self.failed = sorted(set(re.findall(r"^(?:FAILED|ERROR) (\S+?::[^\s\[]+)", said, re.MULTILINE)))
         if process.returncode in (0, 5):  # 5: there is no test
             return Fate.SURVIVED
         return Fate.TIMED_OUT if "Timeout (>" in said else Fate.KILLED
