@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,9 @@ _RAN.start()
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    if sys.gettrace() is None:  # a test before has taken it away
+        _RAN.stop()
+        _RAN.start()
     _RAN.switch_context(item.nodeid)
     try:
         yield
