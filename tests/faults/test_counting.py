@@ -41,7 +41,7 @@ def test_when_an_event_was_confirmed_is_known_and_no_confirmation_can_have_come_
         assert server.again == 1
 
 
-def test_it_is_known_which_events_came_over_which_connection_and_how_many_frames_were_read() -> None:
+def test_which_events_came_over_which_connection_and_how_many_frames_were_read_is_known() -> None:
     with CountingServer() as server:
         with linked(server, ANN, tick(0, 0), tick(1, 0)):
             until(lambda: len(server.log) == 2)

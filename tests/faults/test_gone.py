@@ -103,7 +103,7 @@ def test_something_sent_to_a_machine_that_went_while_nothing_was_under_way_is_no
 
 
 @pytest.mark.timeout(240)
-def test_a_server_that_is_stopped_for_more_than_a_minute_keeps_its_link_and_reads_everything_that_was_acked() -> None:
+def test_a_server_stopped_for_over_a_minute_keeps_its_link_and_reads_all_that_was_acked() -> None:
     server = Program("127.0.0.1", 0)
     answers: Log[Any] = Log()
     with Bridge("--server", f"127.0.0.1:{server.port}") as bridge:

@@ -14,7 +14,7 @@ pytestmark = [needs_recovery, pytest.mark.long]
 
 
 @pytest.mark.parametrize("kind", ["cut down", "cut up", "reset", "black hole"])
-def test_clients_that_come_back_soon_recover_with_their_old_id_and_the_server_is_told_nothing(kind: str) -> None:
+def test_clients_back_soon_recover_with_their_old_id_and_the_server_is_told_nothing(kind: str) -> None:
     with between(*SOON) as at, at.crowd(options={**QUICK, "timeout": 1500}) as crowd:
         at.server.feed(100)
         until(lambda: at.server.next > 50)
@@ -65,7 +65,7 @@ def test_clients_that_do_not_want_to_recover_are_told_that_they_did_not() -> Non
         assert not any(one.recovered for each in crowd.report() for one in each.connections)
 
 
-def test_what_was_stuck_on_the_old_connection_does_not_arrive_after_what_was_sent_on_the_new_one() -> None:
+def test_what_was_stuck_on_the_old_connection_does_not_come_after_what_the_new_one_sent() -> None:
     options = {**QUICK, "timeout": 1500}
     with between(*SOON) as at, at.crowd(6, 200, transports=MIXED[:1], options=options) as crowd:
         at.server.feed(100)

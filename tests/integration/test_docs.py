@@ -70,7 +70,7 @@ def test_a_counter_whose_rise_is_explained_is_one() -> None:
     assert set(named) <= set(COUNTERS)
 
 
-def test_the_troubleshooting_has_every_code_of_a_hint_and_every_kind_of_what_reached_nobody() -> None:
+def test_troubleshooting_has_every_code_of_a_hint_and_every_kind_that_reached_nobody() -> None:
     first = [line.strip().split(" | ")[0] for line in document("troubleshooting").splitlines()]
     assert {*CODES, *KINDS} <= set(re.findall(r"`([\w-]+)`", " ".join(cell for cell in first if cell[:1] == "|")))
 

@@ -62,7 +62,7 @@ def first(peer: Peer, count: int) -> list[bytes]:
     return peer.frames.entries[:count]
 
 
-def test_greetings_then_on_link_up_then_hello_presence_and_what_was_held_on_every_connection(
+def test_a_connection_begins_with_greetings_on_link_up_hello_presence_and_what_was_held(
     server: TcpServer, tmp_path: Path
 ) -> None:
     flags = ("--greeting", "hi", "--greeting", "bell \\x07\\\\", "--confirm")

@@ -154,7 +154,7 @@ def test_each_clients_events_stay_in_order_and_each_is_acked_once() -> None:
 # A link that reads nothing.
 
 
-def test_a_link_that_reads_nothing_is_busy_after_five_seconds_and_each_event_is_acked_once() -> None:
+def test_a_link_that_reads_nothing_is_busy_after_5_s_and_each_event_is_acked_once() -> None:
     count = 12_000
     with site("--ping-interval", "1", "--ping-timeout", "3", stalled=True) as at:
         flood = Flood(at.viewer(), acks=True, count=count)

@@ -117,7 +117,7 @@ def test_on_register_is_called_once_a_user_and_on_disconnect_with_its_last_clien
 
 
 @pytest.mark.parametrize("identity", ["sid", "register"])
-def test_after_each_reconnect_of_the_link_everybody_is_announced_again_before_anything_else(
+def test_after_each_reconnect_everybody_is_announced_again_before_anything_else(
     server: TcpServer, path: Path, identity: str
 ) -> None:
     with Handled(server, [path], "--identity", identity) as at, at.client() as ann, at.client() as bob:
@@ -187,7 +187,7 @@ def refusal(url: str, transport: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-def test_who_on_connect_refuses_gets_a_connect_error_with_the_code_and_has_never_been_here(
+def test_who_on_connect_refuses_gets_a_connect_error_with_the_code_and_was_never_here(
     server: TcpServer, tmp_path: Path, transport: str
 ) -> None:
     with Handled(server, [written(tmp_path, BROKEN)]) as at:

@@ -33,7 +33,7 @@ def setup(bridge):
         ("x = 1\n", 0, "there is no function setup(bridge) in it"),
     ],
 )
-def test_an_error_in_the_file_is_told_with_file_line_and_reason_and_ends_the_process_with_2(
+def test_an_error_in_the_file_is_told_with_file_line_and_reason_and_ends_with_2(
     tmp_path: Path, text: str, line: int, reason: str
 ) -> None:
     path = written(tmp_path, text)

@@ -147,7 +147,7 @@ def test_it_may_use_everything_of_the_bridge(at: Handled) -> None:
         at.peer.message(sent="from a thread")
 
 
-def test_a_client_that_goes_while_it_blocks_holds_nobody_up_and_nothing_of_it_comes_after_its_end(at: Handled) -> None:
+def test_a_client_that_goes_while_its_handler_blocks_holds_nobody_up_and_sends_no_more(at: Handled) -> None:
     with at.client() as bob:
         assert bob.ask("stop")["ok"]
         ann = at.client()

@@ -91,7 +91,7 @@ def test_hooks_see_what_the_client_came_with_and_flasks_request_and_session(at: 
         }  # fmt: skip
 
 
-def test_a_client_that_brought_nothing_has_nothing_and_outside_of_its_hooks_there_is_no_request(at: Handled) -> None:
+def test_a_client_that_brought_nothing_has_nothing_and_outside_of_hooks_is_no_request(at: Handled) -> None:
     with at.client() as ann:
         told = at.peer.message(hook="connect", sid=ann.sid)
         assert (told["auth"], told["cookies"], told["query"], told["name"]) == ({}, {}, {}, None)
@@ -130,7 +130,7 @@ def test_an_auth_that_is_too_large_is_not_kept(at: Handled) -> None:
             assert bool(told["auth"]) is kept
 
 
-def test_a_client_that_is_back_has_what_it_brought_this_time_and_of_recovery_nothing_is_in_the_auth(
+def test_a_client_that_is_back_has_what_it_brought_now_and_no_recovery_in_its_auth(
     tmp_path: Path,
 ) -> None:
     with TcpServer() as server, Handled(server, [written(tmp_path, VISITS.replace('"arg":', '"no":'))]) as at:

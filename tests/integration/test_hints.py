@@ -44,7 +44,7 @@ def lines(bridge: Bridge, text: str) -> list[str]:
     return [line for line in bridge.log.entries if text in line]
 
 
-def test_lines_where_the_bridge_waits_for_a_tilde_are_told_with_the_flag_and_the_first_bytes() -> None:
+def test_lines_in_place_of_a_tilde_are_told_with_the_flag_and_the_first_bytes() -> None:
     with linked() as (server, bridge, ann):
         peer = server.accept()
         began = time.monotonic()
@@ -138,7 +138,7 @@ def test_a_tls_server_is_named_by_its_alert(tmp_path: Path) -> None:
             server.kill()
 
 
-def test_a_server_that_never_said_anything_is_asked_in_tls_while_no_other_connection_is_open() -> None:
+def test_a_server_that_never_spoke_is_asked_in_tls_while_no_other_connection_is_open() -> None:
     assert closing_at_once(b"") == ["closed", "asked in TLS"]
 
 
@@ -241,7 +241,7 @@ def test_a_server_that_closes_when_nobody_speaks_seems_to_wait_for_that() -> Non
             ann.events.wait(lambda e: e[0] == "bridge:link" and e[1]["hint"] is None)
 
 
-def test_a_server_that_spoke_and_says_nothing_since_its_first_frame_is_told_with_the_framing_that_it_uses() -> None:
+def test_a_server_silent_since_its_first_frame_is_told_with_the_framing_that_it_uses() -> None:
     flags = ("--framing-in", r"\n", "--idle-warn", "1.5")
     with TcpServer() as server, Bridge("--server", server.address, *flags) as bridge:
         peer = server.accept()
@@ -327,7 +327,7 @@ def test_what_can_not_be_told_is_said_to_be_so_and_shown() -> None:
         assert r"\0\x9c\x01" in hint["text"]
 
 
-def test_frames_that_are_no_json_are_told_where_json_is_asked_for_and_text_that_is_not_utf_8() -> None:
+def test_frames_that_are_not_json_where_json_is_asked_for_or_not_utf_8_are_told() -> None:
     with linked("--payload", "json") as (server, _, ann):
         server.accept().send(b"one~two~three~")
         assert hinted(ann, "encoding")["try"] == "--payload text"

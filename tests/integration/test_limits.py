@@ -67,7 +67,7 @@ def test_more_requests_than_are_served_at_a_time_wait_for_one_to_end(tmp_path: P
         assert third.recv(12) == b"HTTP/1.1 200"
 
 
-def test_connections_that_nobody_accepts_are_as_many_as_the_kernel_keeps_and_the_others_try_again(
+def test_as_many_connections_wait_to_be_accepted_as_the_kernel_keeps_and_others_try_again(
     tmp_path: Path,
 ) -> None:
     code = "from bridge.engineio import http_server; http_server.BACKLOG = 5"

@@ -111,7 +111,7 @@ def test_a_server_that_accepts_and_closes_at_once_is_not_called_in_a_loop() -> N
         assert requests.get(f"{bridge.url}/healthz", timeout=PATIENCE).ok
 
 
-def test_a_server_that_closes_each_connection_is_two_lines_of_the_log_and_one_with_their_number() -> None:
+def test_a_server_that_closes_each_connection_is_two_lines_in_the_log_and_one_count() -> None:
     with TcpServer() as server, Bridge("--server", server.address) as bridge:
         for _ in range(6):
             server.accept().close()
@@ -243,7 +243,7 @@ def test_when_the_server_does_not_read_events_are_refused_as_busy_and_presence_i
         assert len(fills) < 2000
 
 
-def test_a_server_that_does_not_read_keeps_its_link_and_it_is_said_everywhere_until_it_reads() -> None:
+def test_a_server_that_does_not_read_keeps_its_link_and_all_say_so_until_it_reads() -> None:
     with TcpServer(stalled=True) as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
         peer = server.accept()
         ann.linked()

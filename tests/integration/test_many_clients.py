@@ -34,7 +34,7 @@ def has_its_way(at: Site, io_uring: str) -> None:
 
 
 @WAYS
-def test_each_client_gets_everything_once_and_in_order_and_who_stalls_is_the_only_one_cut_off(io_uring: str) -> None:
+def test_each_client_gets_all_once_and_in_order_and_only_who_stalls_is_cut_off(io_uring: str) -> None:
     with site("--io-uring", io_uring, "--outbox", "20000", size=SIZE) as at:
         readers = [at.viewer() for _ in range(MANY)]
         stalled = [at.viewer(stalled=True) for _ in range(3)]

@@ -59,7 +59,7 @@ def test_it_ends_in_time_with_a_server_that_does_not_read() -> None:
         assert FAREWELL - 0.5 < time.monotonic() - began < FAREWELL + 2  # 5 s for what waits, 1 s for the clients
 
 
-def test_a_server_that_is_slow_and_speaks_meanwhile_still_has_all_that_was_acked_and_who_left_last() -> None:
+def test_a_slow_server_that_speaks_meanwhile_has_all_that_was_acked_and_who_left_last() -> None:
     with TcpServer(stalled=True) as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
         peer = server.accept()
         ann.linked()

@@ -11,7 +11,7 @@ from tests.process import Bridge, check_all
 from tests.tcpserver import TcpServer
 
 
-def test_a_server_that_says_nothing_is_shown_as_silent_and_stays_connected_until_it_speaks() -> None:
+def test_a_server_that_says_nothing_is_shown_as_silent_and_connected_until_it_speaks() -> None:
     with (
         TcpServer() as server,
         Bridge("--server", server.address, "--idle-warn", "0.5") as bridge,

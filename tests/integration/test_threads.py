@@ -187,7 +187,7 @@ def test_many_threads_at_once_are_each_in_order_and_lose_nothing(at: Handled) ->
             assert [each["n"] for each in frames if each["thread"] == thread] == list(range(20))
 
 
-def test_a_handler_that_holds_the_bridge_until_its_thread_has_sent_is_let_go_with_an_error(at: Handled) -> None:
+def test_a_handler_that_waits_for_its_own_thread_to_send_is_let_go_with_an_error(at: Handled) -> None:
     with at.client() as ann:
         (words,) = texts(at, ann, "joins")
         assert words.startswith("RuntimeError: the bridge's own thread has been held up for 5 s")

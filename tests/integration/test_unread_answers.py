@@ -113,7 +113,7 @@ def test_who_never_reads_them_has_not_answered_a_ping() -> None:
         assert at.counters("clients_slow", "clients_silent") == [0, 1]
 
 
-def test_of_answers_of_the_server_no_more_is_kept_than_an_outbox_and_the_rest_is_told_as_no_reply() -> None:
+def test_no_more_answers_of_the_server_are_kept_than_an_outbox_and_the_rest_is_no_reply() -> None:
     asked, size = 500, 100_000
     with site("--replies", "--slow", "drop-oldest") as at:
         other, client = at.viewer(), at.viewer(stalled=True)
@@ -153,7 +153,7 @@ def test_who_polls_and_does_not_fetch_its_acks_can_post_no_more_until_it_does() 
         assert at.counters("clients_slow") == [0]
 
 
-def test_who_tries_a_websocket_for_ever_can_post_no_more_either_once_an_outbox_of_answers_waits() -> None:
+def test_who_tries_a_websocket_for_ever_can_not_post_while_an_outbox_of_answers_waits() -> None:
     each = 20_000
     with site() as at:
         client, answers = Poll(at.bridge), []

@@ -11,7 +11,7 @@ from tests.soak import faults
 
 @pytest.mark.long
 @pytest.mark.timeout(540)
-def test_a_hundred_clients_on_a_network_that_breaks_all_the_time_have_every_number_accounted_for(
+def test_every_number_of_a_hundred_clients_on_a_breaking_network_is_accounted_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     code = faults.run(float(os.environ.get("BRIDGE_TEST_SECONDS", "60")), faults.CLIENTS, seed=1)

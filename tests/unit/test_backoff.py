@@ -67,7 +67,7 @@ def test_after_connections_that_ended_at_once_a_refusal_has_its_two_minutes() ->
     assert max(waits(delays, clock, WHILE)) <= REFUSED_DELAY
 
 
-def test_a_server_that_closes_each_connection_at_once_is_called_less_and_less_also_when_refusals_come_between() -> None:
+def test_who_closes_each_connection_at_once_is_called_less_and_less_despite_refusals() -> None:
     delays = Backoff(clock=Clock())
     assert max(delays.next() for _ in range(9)) > 0.75 * LAST_DELAY
     found = [delays.next(refused=bool(attempt % 2)) for attempt in range(20)]

@@ -113,7 +113,7 @@ def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
     )
 
 
-def test_who_falls_behind_where_the_generator_is_the_limit_and_what_was_disturbed_is_marked() -> None:
+def test_who_falls_behind_where_the_generator_is_the_limit_and_disturbances_are_marked() -> None:
     behind = Run("rate-60", "plain", 200, 0, {"p99": 900.0, "core": 1.0, "late": 2.0})
     busy = Run("burst-64", "limit", 1, 0, {"per_second": 2e7, "core": 0.8, "generator_core": 0.98})
     disturbed = Run("events", "go", 50, 0, {"per_second": 1e5, "others": 0.5})

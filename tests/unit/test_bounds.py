@@ -101,7 +101,7 @@ def test_what_is_sent_at_once_is_no_more_than_the_writer_asks_for() -> None:
     assert JOIN_SIZE / 2 < max(taken) <= JOIN_SIZE
 
 
-def test_of_one_kind_of_warning_one_is_held_back_and_of_handlers_one_for_each_and_its_exception(
+def test_one_warning_of_a_kind_is_held_back_and_one_for_each_handler_and_exception(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.CRITICAL)
@@ -145,7 +145,7 @@ def test_the_demo_server_does_not_remember_more_users_than_its_limit(monkeypatch
     assert len(demo._owners) == 9
 
 
-def test_what_a_connection_begins_with_is_one_notice_for_each_user_and_they_have_short_names() -> None:
+def test_a_connection_begins_with_one_notice_for_each_user_and_names_are_short() -> None:
     at = At("register")
     for n in range(50):
         at.come(f"s{n}")

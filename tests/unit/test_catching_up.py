@@ -169,7 +169,7 @@ def test_one_that_polls_is_given_piece_by_piece_what_it_missed() -> None:
     assert "a" in fan.audience.live
 
 
-def test_who_is_told_a_last_value_in_the_middle_of_a_burst_is_not_told_that_it_has_had_all_of_it() -> None:
+def test_who_is_told_a_last_value_amid_a_burst_is_not_told_that_it_has_had_all_of_it() -> None:
     fan = Fan(kept="score")
     client, meddler = fan.come("a"), fan.come("b")
     fan.out.publish([Delivery("score", Payload.of("last"))])

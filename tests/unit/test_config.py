@@ -239,7 +239,7 @@ def test_the_block_of_problems_counts_them_and_points_to_the_help() -> None:
 
 
 @pytest.mark.parametrize("name", [item.name for item in SETTINGS.values() if item.kind.many])
-def test_a_list_is_repeated_flags_a_variable_with_commas_or_an_array_and_replaces_the_earlier_one(name: str) -> None:
+def test_a_list_is_flags_a_variable_with_commas_or_an_array_and_replaces_the_earlier_one(name: str) -> None:
     item = SETTINGS[name]
     (one, two, three), _ = samples(item)
     expected = item.parse([one, two], Path.cwd())

@@ -130,7 +130,7 @@ def test_a_lists_wrong_items_are_named_each() -> None:
     )
 
 
-def test_a_relative_path_starts_at_the_file_in_a_file_and_at_the_working_directory_elsewhere(tmp_path: Path) -> None:
+def test_a_relative_path_starts_at_the_file_in_a_file_else_at_the_working_directory(tmp_path: Path) -> None:
     (tmp_path / "etc" / "pages").mkdir(parents=True)
     (tmp_path / "etc" / "mine.py").touch()
     Path("etc/b.toml").write_text("site = 'pages'\nhandlers = 'mine.py'\n")

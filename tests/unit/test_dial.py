@@ -119,7 +119,7 @@ def test_a_mute_resolver_is_waited_for_no_longer_than_the_time_limit(monkeypatch
 
 
 @pytest.mark.parametrize("mute_too", [False, True])
-def test_when_the_resolver_takes_long_ipv4_is_asked_for_besides_and_who_answers_first_counts(
+def test_when_the_resolver_is_slow_ipv4_is_asked_for_besides_and_the_first_answer_counts(
     monkeypatch: pytest.MonkeyPatch, mute_too: bool
 ) -> None:
     over = threading.Event()

@@ -74,7 +74,7 @@ def test_silence_since_the_first_frame(spoke: bool, heard: float, frames: int, t
         assert (found.code, found.fix) == ("silent-after-event", r"--framing-out '\n'")
 
 
-def test_a_server_that_closes_three_times_without_a_word_may_speak_tls_and_one_that_spoke_or_read_does_not() -> None:
+def test_who_closes_three_times_without_a_word_may_speak_tls_but_not_who_spoke_or_read() -> None:
     patterns = EndingPatterns("~", "~")
     for wordless in (False, False, True):
         patterns.ended(lasted=0.1, sent=True, heard=False, answer_missed=0.01)

@@ -106,7 +106,7 @@ for n in range(100):
 """)
 
 
-def test_for_the_end_of_ones_old_connection_nobody_waits_longer_than_the_limit_and_then_is_somebody_new() -> None:
+def test_who_waits_longer_than_the_limit_for_its_old_connection_to_end_is_somebody_new() -> None:
     run(f"""{ARRIVALS}
 class Old:
     sid = "old"

@@ -158,7 +158,7 @@ def test_a_burst_that_only_escapes_make_large_arrives_whole(number: int, text: s
 
 
 @pytest.mark.parametrize("outbox", [64 * 1024, 1 << 20])
-def test_one_that_is_not_behind_is_not_cut_off_by_one_burst_however_large_while_the_link_waits(outbox: int) -> None:
+def test_who_is_not_behind_is_not_cut_off_by_one_burst_of_any_size_while_the_link_waits(outbox: int) -> None:
     counters = Counters()
     limits = Limits(outbox, POLICIES["disconnect"], counters)
     audience, client = ClientRegistry(History(0, 0), counters), FakeClient(limits, room=0)

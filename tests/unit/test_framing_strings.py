@@ -73,7 +73,7 @@ def test_a_newline_by_its_name_takes_a_carriage_return_with_it() -> None:
         ("lsp", ""), ("fixed:18", ""), ("end", ""), ("ab", "tab"), ("a1", ""), ("x:", ""),
     ],
 )  # fmt: skip
-def test_what_looks_like_a_word_and_is_none_is_refused_with_the_nearest_and_how_to_have_it(
+def test_what_looks_like_a_word_but_is_none_is_refused_with_the_nearest_and_a_way_to_it(
     text: str, nearest: str
 ) -> None:
     for make, spec in ((framing_in, text), (framing_out, text), (framing_in, f"~ {text}")):

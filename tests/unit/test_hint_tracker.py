@@ -44,7 +44,7 @@ def test_the_table_of_codes_is_that_of_the_code() -> None:
     assert rows(section(PROTOCOL, "Hints")) == CODES
 
 
-def test_no_more_than_64_kib_of_a_connection_are_kept_and_nothing_once_its_frames_make_sense() -> None:
+def test_at_most_64_kib_of_a_connection_are_kept_and_none_once_its_frames_make_sense() -> None:
     at = Watched()
     for _ in range(5):
         at.hints.read(os.urandom(100_000).replace(b"~", b""), 0)

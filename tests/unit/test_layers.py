@@ -62,6 +62,7 @@ ONLY_IN = {
 
 LONGEST_FUNCTION = 40
 LONGEST_MODULE = LONGEST_TEST = 500
+LONGEST_NAME = 80  # of a test, without test_
 
 
 def paths(*folders: str) -> list[Path]:
@@ -199,6 +200,13 @@ def test_no_function_is_long_and_most_are_short() -> None:
             assert length <= LONGEST_FUNCTION, f"{relative(path)}: {name} has {length} lines"
     lengths = sorted(length for path in BRIDGE for _, length in functions(path))
     assert lengths[len(lengths) // 2] <= 8
+
+
+def test_the_name_of_a_test_is_a_sentence_of_at_most_80_characters() -> None:
+    names = [(relative(path), name) for path in TESTS for name, _ in functions(path) if name.startswith("test_")]
+    assert len(names) > 1000
+    too_long = [each for each in names if len(each[1].removeprefix("test_")) > LONGEST_NAME]
+    assert too_long == []
 
 
 @pytest.mark.parametrize("path", EVERYTHING, ids=relative)

@@ -77,7 +77,7 @@ def test_first_words_that_fail_are_logged_with_their_traceback_and_counted(
     assert at.counters["handler_errors"] == 1
 
 
-def test_a_connection_that_ends_waits_for_what_comes_up_on_it_and_lets_nothing_come_up_later() -> None:
+def test_a_connection_that_ends_waits_for_its_opening_and_lets_nothing_come_up_later() -> None:
     order: list[str] = []
     begun, go_on = threading.Event(), threading.Event()
 
@@ -115,7 +115,7 @@ def test_what_is_not_asked_for_goes_on_after_the_link_is_up_and_before_what_is_r
     assert not exchange.take([b"3"])
 
 
-def test_what_is_read_before_it_is_asked_for_waits_up_to_a_limit_then_the_server_is_not_read() -> None:
+def test_what_is_read_before_it_is_asked_for_waits_to_a_limit_then_reading_stops() -> None:
     exchange = FirstExchange(framing_out("~", 1 << 20), lambda frame: None)
     exchange.take([b"x" * (MOST + 1)])
     reads = threading.Thread(target=exchange.take, args=([b"more"],))

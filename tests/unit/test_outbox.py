@@ -151,7 +151,7 @@ def test_under_drop_oldest_what_is_missing_is_counted_and_frames_and_acks_stay_w
     assert not client.slow
 
 
-def test_under_drop_oldest_a_message_that_is_half_sent_stays_whole_and_its_client_connected() -> None:
+def test_under_drop_oldest_a_half_sent_message_stays_whole_and_its_client_connected() -> None:
     client, counters = stalled("drop-oldest", room=50)
     client.outbox.put(message(1, 2 * LIMIT))
     for number in range(2, 10):

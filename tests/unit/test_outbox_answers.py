@@ -13,7 +13,7 @@ from tests.unit.outboxes import ACK, LIMIT, NOTICE, message, numbers, reads, sta
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_answers_never_make_a_client_slow_but_who_leaves_them_unread_is_not_read_until_it_has_them(policy: str) -> None:
+def test_answers_never_make_a_client_slow_but_who_leaves_them_unread_is_not_read(policy: str) -> None:
     client, counters = stalled(policy)
     client.outbox.press()
     client.outbox.put(message(1))

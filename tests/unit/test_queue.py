@@ -60,7 +60,7 @@ def test_several_payloads_of_one_event_are_acked_after_the_last() -> None:
 
 
 @pytest.mark.parametrize("separate", [True, False])
-def test_what_is_large_or_has_to_be_apart_is_taken_piece_by_piece_and_acked_after_the_last(separate: bool) -> None:
+def test_what_is_large_or_apart_is_taken_piece_by_piece_and_acked_after_the_last(separate: bool) -> None:
     framing = Tilde()
     framing.separate = separate
     payload = b"P" if separate else b"P" * JOINED

@@ -235,7 +235,7 @@ def test_a_hook_for_the_going_that_fails_leaves_the_usual_notice_to_who_had_the_
     assert at.counters["handler_errors"] == at.counters["refused_handler_error"] == 1
 
 
-def test_a_hook_for_the_going_that_fails_costs_its_notice_where_the_coming_was_told_in_words_of_its_own() -> None:
+def test_on_disconnect_that_fails_costs_its_notice_where_the_coming_had_words_of_its_own() -> None:
     at = At("sid", presence(connect=lambda c: f"+{c.sid}", disconnect=lambda c: 1 / 0))
     at.up()
     at.come("a")
@@ -276,7 +276,7 @@ def test_registering_while_the_link_comes_up_is_announced_as_well() -> None:
     assert at.users.names == ()
 
 
-def test_a_hook_that_registers_others_while_the_link_comes_up_mentions_nobody_whom_it_made_go() -> None:
+def test_a_hook_that_registers_others_on_link_up_mentions_nobody_whom_it_made_go() -> None:
     def connect(client: Client) -> object:
         if at.link["state"] == "up":
             for one in at.users.clients:

@@ -297,7 +297,7 @@ def test_a_session_counts_as_there_until_its_connection_was_cut() -> None:
     assert at.remembered == {"one": "ann"}
 
 
-def test_a_client_that_is_late_is_told_what_was_last_for_its_user_and_one_that_recovered_is_not() -> None:
+def test_a_late_client_is_told_what_was_last_for_its_user_but_not_one_that_recovered() -> None:
     at = registered(("1", "ann"))
     assert at.late == [("1", "ann")]
     cut(at, "1")

@@ -91,7 +91,7 @@ def test_a_client_that_on_connect_refuses_has_never_been_here(hook: Hook, code: 
     assert at.raw() == []
 
 
-def test_a_client_that_may_connect_is_announced_when_it_has_and_gets_then_what_its_hook_emits() -> None:
+def test_a_client_is_announced_when_it_has_connected_and_then_gets_what_its_hook_emits() -> None:
     def came(client: Client) -> str:
         at.bridge.emit("hello", client.user, to=client)
         return f"+{client.user}"
@@ -170,7 +170,7 @@ def test_a_second_client_of_a_user_and_the_same_name_again_are_not_asked_about()
     assert calls == ["a"]
 
 
-def test_a_user_whose_coming_says_nothing_is_not_told_of_and_leaves_in_words_of_its_hook_alone() -> None:
+def test_of_a_user_whose_coming_says_nothing_only_what_its_hook_says_is_told() -> None:
     at = At("register", hooks(register=lambda c: None))
     at.up()
     at.come("a")
@@ -321,7 +321,7 @@ def test_a_handler_may_disconnect_a_client_for_good() -> None:
     assert at.closed == [("a", "afk")]
 
 
-def test_a_notice_of_the_going_that_can_not_be_sent_is_told_so_and_the_usual_one_goes_in_its_place() -> None:
+def test_the_usual_notice_replaces_one_of_the_going_that_can_not_be_sent_and_it_is_told() -> None:
     fates: list[Refused | None] = []
     at = At("register", hooks(disconnect=lambda c: Frame("a~b", done=fates.append)))
     at.up()
@@ -364,7 +364,7 @@ def test_a_client_that_on_connect_disconnects_may_not_connect() -> None:
     assert (at.users.clients, at.users.names, at.raw()) == ((), (), [])
 
 
-def test_a_client_that_is_refused_between_its_question_and_the_answer_is_closed_when_it_has_connected() -> None:
+def test_a_client_refused_between_question_and_answer_is_closed_when_it_has_connected() -> None:
     lets = ["1"]
 
     def hook(client: Client) -> str:

@@ -78,7 +78,7 @@ def spoilt_in_utf_16() -> list[bytes]:
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 @pytest.mark.parametrize("frame", [*(text.encode() for text in SPOILT), *spoilt_in_utf_16()])
-def test_what_looks_like_an_object_and_can_not_be_read_goes_to_nobody_alone_and_among_others(
+def test_what_looks_like_an_object_but_is_unreadable_goes_to_nobody_alone_or_among_others(
     payload: str, frame: bytes
 ) -> None:
     good = b'{"username":"bob"}'

@@ -37,7 +37,7 @@ def messages_of(up: OutgoingQueue, payloads: list[bytes], by: By | None = None) 
     return said
 
 
-def test_before_the_link_has_ever_been_up_what_is_sent_is_held_and_goes_out_after_what_is_announced() -> None:
+def test_before_the_first_link_what_is_sent_is_held_and_goes_out_after_announcements() -> None:
     up, done = holder(), Outcomes()
     up.send([b"1"], done.of("1"), by=By("a"))
     up.send([b"2", b"3"], done.of("2"), by=By("b"))
@@ -214,7 +214,7 @@ def test_a_link_that_comes_back_for_a_moment_gives_what_is_held_no_more_time() -
     up.close()
 
 
-def test_when_the_bridge_stops_what_is_held_waits_for_the_link_a_while_and_nothing_more_is_held() -> None:
+def test_at_a_stop_what_is_held_waits_for_the_link_a_while_and_nothing_more_is_held() -> None:
     up = holder()
     said = messages_of(up, [b"1", b"2"])
     stopping = threading.Thread(target=up.close, args=(PATIENCE,))

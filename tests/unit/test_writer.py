@@ -51,7 +51,7 @@ class Stuck(OutgoingQueue):
 
 
 @pytest.mark.parametrize("where", ["taken", "sent", "told"])
-def test_a_writer_that_is_stuck_is_given_up_and_what_waited_goes_out_once_on_the_next_connection(where: str) -> None:
+def test_a_stuck_writer_is_given_up_and_what_waited_goes_out_once_on_the_next_connection(where: str) -> None:
     fates: Log[tuple[int, Refused | None]] = Log()
     with TcpServer() as server, Linked(server.port, queue=lambda counters: Stuck(where, counters)) as linked:
         stuck = linked.uplink

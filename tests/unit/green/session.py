@@ -23,7 +23,7 @@ def test_events_that_follow_each_other_are_given_to_the_relay_together() -> None
     assert at.session.flow.tasks is None
 
 
-def test_events_that_have_to_wait_become_a_task_and_the_client_is_not_read_until_it_is_done() -> None:
+def test_events_that_wait_become_a_task_and_the_client_is_not_read_until_it_is_done() -> None:
     at = Case()
     session = at.by_websocket()
     at.taken = 1
@@ -122,7 +122,7 @@ def test_a_pong_is_taken_once_for_each_ping() -> None:
     assert session not in at.queues.pongs
 
 
-def test_a_client_that_closes_is_ended_at_once_and_handlers_are_told_after_what_came_before() -> None:
+def test_a_client_that_closes_ends_at_once_and_handlers_hear_of_it_after_what_came_before() -> None:
     at = Case()
     session = at.by_websocket()
     at.say(b"40/x,", b"1", b"40/y,")
@@ -285,7 +285,7 @@ def test_an_event_that_the_table_does_not_have_is_a_bug() -> None:
         session.fall_back()
 
 
-def test_an_upgrade_takes_over_what_waits_and_a_client_that_is_not_read_is_not_read_there_either() -> None:
+def test_an_upgrade_takes_over_what_waits_and_who_is_not_read_is_not_read_there_either() -> None:
     at = Case()
     session = at.by_polling()
     session.outbox.put(Segment(frame(b"4x")))
@@ -318,7 +318,7 @@ def test_a_probe_that_takes_too_long_is_closed_and_polling_goes_on() -> None:
     assert session.may_wait
 
 
-def test_who_leaves_its_answers_unread_has_its_posts_wait_and_over_the_limit_none_is_taken() -> None:
+def test_the_posts_of_who_leaves_answers_unread_wait_and_over_the_limit_none_is_taken() -> None:
     at = Case()
     session = at.by_polling()
     assert not session.unread
