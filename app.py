@@ -25,9 +25,7 @@ import logging
 
 import eventlet
 
-if (
-    sys.version_info >= (3, 14) and logging.lastResort
-):  # has one that is out of reach, of its own, of which eventlet says
+if sys.version_info >= (3, 14) and logging.lastResort:  # it has a lock of its own, out of eventlet's reach
     logging.lastResort.addFilter(lambda record: not record.getMessage().startswith("1 RLock(s) were not greened"))
 eventlet.monkey_patch()
 
@@ -96,15 +94,9 @@ class Process:
     def assembly(self, server: tuple[str, int], own: tuple[str, int]) -> Assembly:
         """All parts, for the server at this address, and listening at this one."""
         return Assembly(
-            self.settings,
-            self.host,
-            server=server,
-            own=own,
-            crossing=self.crossing,
-            watchdog=self.watchdog,
-            counters=self.counters,
-            on_failure=self._failed,
-        )
+            self.settings, self.host, server=server, own=own, crossing=self.crossing, watchdog=self.watchdog,
+            counters=self.counters, on_failure=self._failed,
+        )  # fmt: skip
 
     def _hear_signals(self) -> None:
         signal.set_wakeup_fd(self.end)
@@ -149,10 +141,9 @@ class Process:
 
     def _say(self, urls: list[str], server: str) -> None:
         demo = " (the embedded demo server)" if self.demo else ""
-        lines = [f"bridge {VERSION}: open {urls[0]}  (server {server}{demo})"]
-        lines += [f"  from other machines in this network: {url}" for url in urls[1:]]
+        others = "".join(f"\n  from other machines in this network: {url}" for url in urls[1:])
         try:
-            say("\n".join(lines))
+            say(f"bridge {VERSION}: open {urls[0]}  (server {server}{demo}){others}")
         except ServeError as error:  # it serves all the same
             log.warning("! %s", error)
 

@@ -54,7 +54,7 @@ class HandlerHost:
         self._settings = settings
         self.app = create_app(root, wiring.page(settings), wiring.private(settings))
         self.users, self.hooks = Users(), Hooks()
-        self.bridge = Bridge(self.app, self.hooks, self.users, wiring.reserved_events(settings), run)
+        self.bridge = Bridge(self.app, self.hooks, self.users, reserved=wiring.reserved_events(settings), run=run)
 
     def load(self) -> None:
         """Run the users' own files. Raises HandlersError."""
@@ -89,12 +89,18 @@ class Assembly:
         self.state = StateStore(Path(settings.recovery.state_dir))
         limits = wiring.limits(settings, counters)
         greeter = wiring.greeter(settings, self.state, counters)
-        self.fanout = wiring.fanout(settings, limits, greeter, counters)
+        self.fanout = wiring.fanout(settings, limits=limits, greeter=greeter, counters=counters)
         json = codec.JsonEncoder(self._encoder.escapes)
         hello = json.encode({settings.relay.action_key: "hello", "epoch": secrets.token_hex(8)})
-        self.outgoing = wiring.outgoing_queue(settings, self._encoder, hello, self._presence_overflow, counters)
-        dependencies = wiring.relay_dependencies(settings, host.users, host.hooks, json, counters)
-        self.relay = Relay(wiring.relay_options(settings), dependencies, self._relay_callbacks(crossing), counters)
+        self.outgoing = wiring.outgoing_queue(
+            settings, self._encoder, hello=hello, on_overflow=self._presence_overflow, counters=counters
+        )
+        dependencies = wiring.relay_dependencies(
+            settings, users=host.users, hooks=host.hooks, json=json, counters=counters
+        )
+        self.relay = Relay(
+            wiring.relay_options(settings), dependencies, self._relay_callbacks(crossing), counters=counters
+        )
         host.bridge.run(send=self.relay.send, emit=self.relay.emit)
         self._link_news = NoticeThrottle(self.relay.link_changed, "bridge-link-news")
         self.link = self._connection(server, own)
@@ -147,8 +153,8 @@ class Assembly:
         return Connection(
             steadily(Dialer(*server, forget=forget_names).dial),
             partial(framing_in, link.framing_in, link.max_frame),
-            wiring.link_options(self._settings, self._server, self._encoder.separate, own),
-            self._counters,
+            wiring.link_options(self._settings, server=self._server, separate=self._encoder.separate, own=own),
+            counters=self._counters,
             outgoing=self.outgoing,
             on_burst=self._take_confirmed if link.confirm else self.relay.burst,
             on_state=self._link_state,

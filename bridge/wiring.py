@@ -2,7 +2,7 @@
 
 It sees more than one side, as assembly.py and app.py do. It starts nothing.
 
-Use: `fanout = fanout(settings, limits, greeter, counters)`.
+Use: `fanout(settings, limits=limits, greeter=greeter, counters=counters)`.
 """
 
 from __future__ import annotations
@@ -51,28 +51,29 @@ _BEAT = '{"action":"heartbeat"}'
 
 
 def outgoing_queue(
-    settings: Settings, encoder: Encoder, hello: bytes, on_overflow: Callable[[], None], counters: Counters
+    settings: Settings, encoder: Encoder, *, hello: bytes, on_overflow: Callable[[], None], counters: Counters
 ) -> OutgoingQueue:
     """What waits for the link. `hello`: what each connection opens with, if the server confirms."""
     link = settings.link
     holding = OfflineBuffer(link.hold, link.hold_size, link.hold_client) if link.when_down == "hold" else None
     confirming = DeliveryTracker(hello) if link.confirm else None
-    return OutgoingQueue(encoder, link.link_queue, on_overflow, counters, holding=holding, confirming=confirming)
+    return OutgoingQueue(
+        framing=encoder, limit=link.link_queue, on_overflow=on_overflow, counters=counters,
+        holding=holding, confirming=confirming,
+    )  # fmt: skip
 
 
-def link_options(settings: Settings, server: str, separate: bool, own: tuple[str, int]) -> LinkOptions:
+def link_options(settings: Settings, *, server: str, separate: bool, own: tuple[str, int]) -> LinkOptions:
     """How the link is run. `separate`: one send a message; `own`: where the bridge itself listens."""
     link = settings.link
+    reading = Reading(
+        framing_in=link.framing_in, framing_out=link.framing_out, payload=settings.relay.payload,
+        max_frame=link.max_frame,
+    )  # fmt: skip
     return LinkOptions(
-        server,
-        separate=separate,
-        send_gap=link.send_gap,
-        idle_warn=link.idle_warn,
-        idle_reconnect=link.idle_reconnect,
-        reading=Reading(link.framing_in, link.framing_out, settings.relay.payload, link.max_frame),
-        own=own,
-        retry_max=link.retry_max,
-    )
+        server=server, separate=separate, send_gap=link.send_gap, idle_warn=link.idle_warn,
+        idle_reconnect=link.idle_reconnect, reading=reading, own=own, retry_max=link.retry_max,
+    )  # fmt: skip
 
 
 def relay_options(settings: Settings) -> RelayOptions:
@@ -91,24 +92,22 @@ def relay_options(settings: Settings) -> RelayOptions:
 
 
 def relay_dependencies(
-    settings: Settings, users: Users, hooks: Hooks, json: codec.JsonEncoder, counters: Counters
+    settings: Settings, *, users: Users, hooks: Hooks, json: codec.JsonEncoder, counters: Counters
 ) -> RelayDependencies:
     """What the relay puts together."""
     relay, once_key = settings.relay, settings.relay.once_key
     user_key = None if relay.identity == "none" else relay.user_key
     options = RoutingOptions(
-        payload=relay.payload,
-        event=relay.event,
-        event_key=relay.event_key,
-        user_key=user_key,
-        named=bool(settings.recovery.snapshot),
-        refuse=relay.unreadable == "refuse",
-    )
+        payload=relay.payload, event=relay.event, event_key=relay.event_key, user_key=user_key,
+        named=bool(settings.recovery.snapshot), refuse=relay.unreadable == "refuse",
+    )  # fmt: skip
     undelivered = Undelivered(counters, users.some)
     return RelayDependencies(
         users=users,
-        event_messages=EventMessages(user_key, relay.action_key, _own_keys(settings), counters),
-        routing=Routing(options, DECODE, users.sids, counters, undelivered),
+        event_messages=EventMessages(
+            user_key=user_key, action_key=relay.action_key, reserved=_own_keys(settings), counters=counters
+        ),
+        routing=Routing(options, decode=DECODE, sids=users.sids, counters=counters, undelivered=undelivered),
         hooks=hooks,
         encode=json.encode,
         encode_many=json.encode_many,
@@ -121,19 +120,16 @@ def relay_dependencies(
 def _replies(settings: Settings, counters: Counters, undelivered: Undelivered) -> Replies:
     link = settings.link
     options = RepliesOptions(link.reply_timeout, link.reply_key, number=link.reply_id == "number")
-    return Replies(options, DECODE, Acks(counters), counters, undelivered)
+    return Replies(options, decode=DECODE, acks=Acks(counters), counters=counters, undelivered=undelivered)
 
 
 def engine_options(settings: Settings) -> EngineOptions:
     """What the clients' engine is told."""
     web = settings.web
     return EngineOptions(
-        allowed_origins=web.allowed_origins,
-        ping_interval=web.ping_interval,
-        ping_timeout=web.ping_timeout,
-        connect_timeout=web.connect_timeout,
-        max_event=2 * settings.link.max_frame + 65536,
-    )
+        allowed_origins=web.allowed_origins, ping_interval=web.ping_interval, ping_timeout=web.ping_timeout,
+        connect_timeout=web.connect_timeout, max_event=2 * settings.link.max_frame + 65536,
+    )  # fmt: skip
 
 
 def limits(settings: Settings, counters: Counters) -> Limits:
@@ -151,16 +147,15 @@ def greeter(settings: Settings, state: StateStore, counters: Counters) -> Greete
     return Greeter(RecoveryOptions(recovery.recovery_window, recovery.recovery_size, key), counters)
 
 
-def fanout(settings: Settings, limits: Limits, greeter: Greeter, counters: Counters) -> Fanout:
+def fanout(settings: Settings, *, limits: Limits, greeter: Greeter, counters: Counters) -> Fanout:
     """What publishes to the clients. One of them is sent no more at once than it may be behind: of more, one that is
     not behind could be over its limit."""
     clients, recovery = settings.clients, settings.recovery
     keys_of = ConflationKeys(clients.latest_key) if POLICIES[clients.slow].keyed else None
     snapshots = None
     if recovery.snapshot:
-        snapshots = Snapshots(
-            recovery.snapshot, ConflationKeys(recovery.snapshot_key), recovery.snapshot_size, counters
-        )
+        keys = ConflationKeys(recovery.snapshot_key)
+        snapshots = Snapshots(recovery.snapshot, keys=keys, limit=recovery.snapshot_size, counters=counters)
     return Fanout(
         greeter.audience, limits.pressure, counters,
         recording=greeter.recording, keys_of=keys_of, snapshots=snapshots, largest=limits.behind,
