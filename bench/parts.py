@@ -25,7 +25,7 @@ from bridge.delivery.outbox import Outbox
 from bridge.delivery.slow_policies import POLICIES
 from bridge.link.framing.registry import framing_in
 from bridge.link.key_reader import KeyReader
-from bridge.messages import Delivery, Texts
+from bridge.messages import Delivery, PayloadMode, Texts
 from bridge.relay.routing import Routing, RoutingOptions
 from bridge.wire.offsets import Offsets
 from bridge.wire.socketio_packets import escape
@@ -71,7 +71,7 @@ class Parts:
         counters, self.users = Counters(), [secrets.token_urlsafe(15) for _ in range(CLIENTS)]
         sids = {user: (secrets.token_urlsafe(15),) for user in self.users}
         self.decoder = framing_in("~", 1 << 20)
-        options = RoutingOptions("text", "message", None, "username")
+        options = RoutingOptions(PayloadMode.TEXT, "message", None, "username")
         self.outbound = Routing(options, DECODE, lambda names: (sids[names[0]], 0), counters)
         self.offsets = Offsets() if work.recovery else None
         self.fanout = self._fanout(counters, [sid for (sid,) in sids.values()])

@@ -16,6 +16,7 @@ from pathlib import Path
 from bridge import wiring
 from bridge.config import Settings
 from bridge.counters import Counters
+from bridge.delivery.limits import Limits
 from bridge.errors import LinkError
 from bridge.hub.cross_thread_calls import CrossThreadCalls
 from bridge.hub.name_cache import forget_names
@@ -28,6 +29,7 @@ from bridge.link.first_exchange import FirstWordsOptions
 from bridge.link.framing.registry import framing_in, framing_out
 from bridge.link.heartbeat import Heartbeat
 from bridge.link.outgoing.message import fits
+from bridge.recovery.greeting import Greeter
 from bridge.relay import handlers_file
 from bridge.relay.client_request import ClientRequest
 from bridge.relay.handlers import Bridge, Hooks
@@ -106,14 +108,7 @@ class Assembly:
         self.link = self._connection(server, own)
         self.heartbeat = self._heartbeat()
         pages = host.app.wsgi_app  # before the engine is around it
-        self.engine = Engine(
-            host.app,
-            wiring.engine_options(settings),
-            self._engine_callbacks(on_failure),
-            limits=limits,
-            greeter=greeter,
-            counters=counters,
-        )
+        self.engine = self._engine(limits, greeter, on_failure)
         self.wsgi_app = OuterLayer(host.app.wsgi_app, pages, counters)
         add_status(host.app, self._status_sources(watchdog, dependencies.undelivered))
 
@@ -135,9 +130,9 @@ class Assembly:
             visit=self._visit if self._settings.relay.handlers else None,
         )
 
-    def _engine_callbacks(self, on_failure: Callable[[], None]) -> EngineCallbacks:
+    def _engine(self, limits: Limits, greeter: Greeter, on_failure: Callable[[], None]) -> Engine:
         relay, users = self.relay, self._host.users
-        return EngineCallbacks(
+        callbacks = EngineCallbacks(
             on_late=lambda sid: self.fanout.catch_up(sid, None),
             on_connecting=relay.connecting if relay.asks_who_connects else None,
             on_connected=relay.connected,
@@ -146,6 +141,8 @@ class Assembly:
             on_failure=on_failure,
             user_of=lambda sid: client.user if (client := users.get(sid)) else None,
         )
+        options = wiring.engine_options(self._settings)
+        return Engine(self._host.app, options, callbacks, limits=limits, greeter=greeter, counters=self._counters)
 
     def _connection(self, server: tuple[str, int], own: tuple[str, int]) -> Connection:
         link = self._settings.link

@@ -8,6 +8,7 @@ Use: `Delivery("message", Payload.text("hi"), None)` is "hi" to all clients.
 
 from __future__ import annotations
 
+import enum
 import json
 import math
 from collections.abc import Sequence
@@ -17,12 +18,20 @@ import orjson
 
 from bridge.errors import Refused
 
-__all__ = ["SEPARATOR", "AsIs", "Delivery", "Payload", "Texts"]
+__all__ = ["SEPARATOR", "AsIs", "Delivery", "Payload", "PayloadMode", "Texts"]
 
 #: What joins the texts of a burst: no escape of JSON makes it or changes it, and it is rare.
 SEPARATOR = "\x7f"
 
 _PLACEHOLDER = b'{"_placeholder":true,"num":0}'
+
+
+class PayloadMode(enum.Enum):
+    """As what the server's frames go to the clients."""
+
+    TEXT = "text"
+    JSON = "json"
+    BYTES = "bytes"
 
 
 class AsIs(bytes):

@@ -27,6 +27,7 @@ from bridge.link.hint import Reading
 from bridge.link.outgoing.delivery_tracker import DeliveryTracker
 from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.link.outgoing.queue import OutgoingQueue
+from bridge.messages import PayloadMode
 from bridge.recovery.greeting import Greeter, RecoveryOptions
 from bridge.relay.acks import Acks
 from bridge.relay.deduplication import Deduplication
@@ -67,7 +68,7 @@ def link_options(settings: Settings, *, server: str, separate: bool, own: tuple[
     """How the link is run. `separate`: one send a message; `own`: where the bridge itself listens."""
     link = settings.link
     reading = Reading(
-        framing_in=link.framing_in, framing_out=link.framing_out, payload=settings.relay.payload,
+        framing_in=link.framing_in, framing_out=link.framing_out, payload=PayloadMode(settings.relay.payload),
         max_frame=link.max_frame,
     )  # fmt: skip
     return LinkOptions(
@@ -98,7 +99,7 @@ def relay_dependencies(
     relay, once_key = settings.relay, settings.relay.once_key
     user_key = None if relay.identity == "none" else relay.user_key
     options = RoutingOptions(
-        payload=relay.payload, event=relay.event, event_key=relay.event_key, user_key=user_key,
+        payload=PayloadMode(relay.payload), event=relay.event, event_key=relay.event_key, user_key=user_key,
         named=bool(settings.recovery.snapshot), refuse=relay.unreadable == "refuse",
     )  # fmt: skip
     undelivered = Undelivered(counters, users.some)

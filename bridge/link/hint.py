@@ -16,6 +16,7 @@ from bridge.link.recogniser.encodings import is_utf_8
 from bridge.link.recogniser.guess import Guess, flag, visible
 from bridge.link.recogniser.json_values import is_structured, is_value
 from bridge.link.recogniser.recognise import protocol, recognise
+from bridge.messages import PayloadMode
 
 __all__ = ["CODES", "DEFAULT_READING", "Hint", "Reading", "no_frame", "of_protocol", "still_holds", "with_frames"]
 
@@ -66,7 +67,7 @@ class Reading:
 
     framing_in: str = "~"
     framing_out: str = "~"
-    payload: str = "text"
+    payload: PayloadMode = PayloadMode.TEXT
     max_frame: int = 1 << 20
 
 
@@ -108,7 +109,7 @@ def with_frames(data: bytes, reading: Reading) -> Hint | None:
     if not frames or all(good):
         return None
     guess = recognise(data)
-    if guess is not None and guess.code == "encoding" and reading.payload != "bytes":
+    if guess is not None and guess.code == "encoding" and reading.payload is not PayloadMode.BYTES:
         return _of_guess(guess, begins)
     if guess is not None and guess.json and not (guess.framing and _frames(data, guess.framing)[:_ENOUGH] == frames):
         in_use = flag("--framing-in", reading.framing_in)
@@ -141,14 +142,14 @@ def _of_framing(guess: Guess, looks: str, begins: str) -> Hint:
 
 def _of_contents(frames: list[bytes], good: list[bool], reading: Reading, begins: str) -> Hint | None:
     """Make the hint for frames that come whole but can't be read; None if they can."""
-    if reading.payload != "bytes" and not all(map(is_utf_8, frames)):
+    if reading.payload is not PayloadMode.BYTES and not all(map(is_utf_8, frames)):
         if all(map(_is_latin_1, frames)):
             return Hint("encoding", f"the server's text is not UTF-8; it looks like Latin-1 or Windows-1252{begins}")
-        if reading.payload == "json" and not any(good):
+        if reading.payload is PayloadMode.JSON and not any(good):
             fix = "--payload bytes"
             return Hint("encoding", f"with --payload json, frames that are not UTF-8 are refused{begins}", fix)
         return None
-    if reading.payload == "json" and not any(map(is_value, frames)):
+    if reading.payload is PayloadMode.JSON and not any(map(is_value, frames)):
         text = f"none of the frames is JSON, and with --payload json each of them is refused{begins}"
         return Hint("encoding", text, "--payload text")
     return None

@@ -19,7 +19,7 @@ from bridge.names import MAX_NAME, clean_user, has_control
 from bridge.relay.dependencies import Identity, RelayCallbacks, RelayDependencies, RelayOptions
 from bridge.relay.downstream import Downstream
 from bridge.relay.expiry_queue import ExpiryQueue
-from bridge.relay.hook_calls import Made
+from bridge.relay.hook_calls import HookOutcome
 from bridge.relay.outside_calls import PatientCalls
 from bridge.relay.presence_notices import Arrival, PresenceNotices
 from bridge.relay.users import Client
@@ -36,7 +36,7 @@ class _Arriving:
     client: Client
     arrival: Arrival
     emitted: list[Delivery | Texts]
-    told: Made
+    told: HookOutcome
 
 
 class ClientLifecycle:

@@ -15,7 +15,7 @@ from bridge.errors import Refused
 from bridge.relay.hook_results import Default, Done, finished, frames_of, report
 from bridge.relay.users import Client
 
-__all__ = ["Fate", "HookCalls", "Made"]
+__all__ = ["Fate", "HookCalls", "HookOutcome"]
 
 #: Called once: None for success, else the refusal.
 Fate = Callable[[Refused | None], None]
@@ -26,7 +26,7 @@ def nobody(_: Refused | None) -> None:
 
 
 @dataclass(slots=True)
-class Made:
+class HookOutcome:
     """What a hook returned.
 
     `payloads`: its frames; `dones`: the functions that are told what becomes of them; `usual`: it wants the
@@ -37,7 +37,7 @@ class Made:
     dones: list[Done] = field(default_factory=list)
     usual: bool = False
 
-    def add(self, other: Made) -> None:
+    def add(self, other: HookOutcome) -> None:
         """Append what another call returned."""
         self.payloads += other.payloads
         self.dones += other.dones
@@ -66,31 +66,31 @@ class HookCalls:
     def __init__(self, encode: Callable[[object], bytes], limit: int, counters: Counters) -> None:
         self._encode, self._limit, self._counters = encode, limit, counters
 
-    def made(self, hook: Callable[..., object], client: Client, *args: object, usual: bool = False) -> Made:
+    def call(self, hook: Callable[..., object], client: Client, *args: object, usual: bool = False) -> HookOutcome:
         """Call a hook and read what it returns; `usual`: it may return bridge.DEFAULT. Raises Refused."""
-        made = Made()
+        outcome = HookOutcome()
         visit = client._visit
         token = None if visit is None else visit.enter()
         try:
             result = hook(client, *args)
             if usual and isinstance(result, Default):
-                made.usual = True
+                outcome.usual = True
             else:
-                self.read(result, made)
+                self.read(result, outcome)
         except Refused as error:
-            made.refused(error, self._counters)
+            outcome.refused(error, self._counters)
             raise
         except BaseException as error:  # SystemExit and eventlet.Timeout are no Exception
             report(hook, self._counters)
             refused = Refused("handler-error", f"the handler failed: {type(error).__name__}")
-            made.refused(refused, self._counters)
+            outcome.refused(refused, self._counters)
             raise refused from None
         finally:
             if visit is not None:
                 visit.leave(token)
-        return made
+        return outcome
 
-    def read(self, result: object, made: Made) -> Made:
+    def read(self, result: object, outcome: HookOutcome) -> HookOutcome:
         """Add what a function returned. Raises TypeError for what can't be sent, and Refused."""
-        made.payloads += frames_of(result, self._encode, self._limit, made.dones)
-        return made
+        outcome.payloads += frames_of(result, self._encode, self._limit, outcome.dones)
+        return outcome

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from bridge.counters import Counters
 from bridge.errors import LinkError, Refused
 from bridge.relay.handlers import Ask, Hooks
-from bridge.relay.hook_calls import HookCalls, Made
+from bridge.relay.hook_calls import HookCalls, HookOutcome
 from bridge.relay.hook_results import ToServer, report
 
 __all__ = ["LinkOpening", "ServerExchange"]
@@ -45,7 +45,7 @@ class LinkOpening:
         hooks: Hooks,
         calls: HookCalls,
         message: Callable[[bytes], tuple[Any, ...] | None],
-        announcing: Callable[[Callable[[Made], None]], AbstractContextManager[None]],
+        announcing: Callable[[Callable[[HookOutcome], None]], AbstractContextManager[None]],
         *,
         counters: Counters,
     ) -> None:
@@ -64,7 +64,7 @@ class LinkOpening:
         if hook is None:
             return
         try:
-            with self._announcing(lambda made: _send(exchange, made, self._counters)):
+            with self._announcing(lambda outcome: _send(exchange, outcome, self._counters)):
                 self._say(exchange, hook(self._asking(exchange)) if _takes_ask(hook) else hook())
         except LinkError:
             raise
@@ -88,26 +88,26 @@ class LinkOpening:
     def _say(self, exchange: ServerExchange, result: object) -> None:
         """Send what a hook returned, item by item as it is made, so that a later question comes after it."""
         for item in result if isinstance(result, Iterator) else (result,):
-            made = Made()
+            outcome = HookOutcome()
             try:
-                self._calls.read(item, made)
+                self._calls.read(item, outcome)
             except BaseException as error:
                 refused = error if isinstance(error, Refused) else Refused("handler-error", str(error))
-                made.refused(refused, self._counters)
+                outcome.refused(refused, self._counters)
                 raise
-            _send(exchange, made, self._counters)
+            _send(exchange, outcome, self._counters)
 
 
-def _send(exchange: ServerExchange, made: Made, counters: Counters) -> None:
+def _send(exchange: ServerExchange, outcome: HookOutcome, counters: Counters) -> None:
     try:
-        exchange.send(made.payloads)
+        exchange.send(outcome.payloads)
     except LinkError:
-        made.refused(Refused("link-down"), counters)
+        outcome.refused(Refused("link-down"), counters)
         raise
     except Refused as error:
-        made.refused(error, counters)
+        outcome.refused(error, counters)
         raise
-    made.told(counters)(None)
+    outcome.told(counters)(None)
 
 
 def _takes_ask(hook: Callable[..., object]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.relay.dependencies import CallAcross, RelayCallbacks
-from bridge.relay.hook_calls import HookCalls, Made
+from bridge.relay.hook_calls import HookCalls, HookOutcome
 from bridge.relay.hook_results import Done
 from bridge.relay.users import Client
 
@@ -32,10 +32,12 @@ class OutsideCalls:
         self, calls: HookCalls, callbacks: RelayCallbacks, emit: Callable[[Any], None], counters: Counters
     ) -> None:
         self._calls, self._callbacks, self._emit, self._counters = calls, callbacks, emit, counters
-        self._first: dict[int, Callable[[Made], None]] = {}  # thread in which a link comes up -> takes what it sends
+        self._first: dict[
+            int, Callable[[HookOutcome], None]
+        ] = {}  # thread in which a link comes up -> takes what it sends
 
     @contextmanager
-    def announcing(self, first: Callable[[Made], None]) -> Iterator[None]:
+    def announcing(self, first: Callable[[HookOutcome], None]) -> Iterator[None]:
         """Redirect what this thread sends inside to `first`, while the link comes up."""
         announcer = threading.get_ident()
         self._first[announcer] = first
@@ -46,26 +48,26 @@ class OutsideCalls:
 
     def send(self, message: object, done: Done | None = None) -> None:
         """Send to the server. Raises TypeError, and Refused unless a `done` is told of it."""
-        made = Made(dones=[] if done is None else [done])
+        outcome = HookOutcome(dones=[] if done is None else [done])
         try:
-            self._calls.read(message, made)  # in the caller's thread, because an iterator may take its time
-            if made.payloads:
-                self._callbacks.call_across(self._send_now, made)
+            self._calls.read(message, outcome)  # in the caller's thread, because an iterator may take its time
+            if outcome.payloads:
+                self._callbacks.call_across(self._send_now, outcome)
             else:
-                made.told(self._counters)(None)
+                outcome.told(self._counters)(None)
         except Refused as error:
-            if not made.dones:
+            if not outcome.dones:
                 raise
-            made.refused(error, self._counters)
+            outcome.refused(error, self._counters)
 
-    def _send_now(self, made: Made) -> None:
+    def _send_now(self, outcome: HookOutcome) -> None:
         """Send, without the relay's lock: a hook that holds it may wait for another thread that sends."""
         first = self._first.get(threading.get_ident())
         if first is not None:
-            self._callbacks.fits(made.payloads)
-            first(made)  # the link is as good as up
+            self._callbacks.fits(outcome.payloads)
+            first(outcome)  # the link is as good as up
         else:
-            self._callbacks.send(made.payloads, made.told(self._counters) if made.dones else None)
+            self._callbacks.send(outcome.payloads, outcome.told(self._counters) if outcome.dones else None)
 
     def emit(self, emit: Any) -> None:
         """Emit to clients. Raises Refused."""

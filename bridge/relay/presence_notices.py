@@ -17,7 +17,7 @@ from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.relay.dependencies import Tell
 from bridge.relay.handlers import Hooks
-from bridge.relay.hook_calls import HookCalls, Made
+from bridge.relay.hook_calls import HookCalls, HookOutcome
 from bridge.relay.users import Announced, Change, Client, User, Users
 
 __all__ = ["Arrival", "PresenceNotices"]
@@ -28,7 +28,7 @@ class Arrival:
     """A user who may come, and what the server is told of it. `made` None: the user was there already."""
 
     user: User
-    made: Made | None
+    outcome: HookOutcome | None
     told: Announced
 
 
@@ -55,7 +55,7 @@ class PresenceNotices:
         self._users, self._hooks, self._calls = users, hooks, calls
         self._usual, self._tell, self._fits = usual, tell, fits
         self._on_dismissed, self._counters = on_dismissed, counters
-        self._collected: Made | None = None  # in place of telling it at once
+        self._collected: HookOutcome | None = None  # in place of telling it at once
 
     def become(self, client: Client, name: str, registered: bool) -> None:
         """Give the client to a user; the one it had leaves. Raises Refused; then nothing has changed."""
@@ -84,37 +84,37 @@ class PresenceNotices:
         """Make what the server is told of a user who comes. Raises Refused if a hook refuses the user."""
         user = change.user
         hook = self._hooks.register if user.registered else self._hooks.connect
-        made = Made(usual=True) if hook is None else self._fitting(hook, change.client)
-        if made.usual:
+        outcome = HookOutcome(usual=True) if hook is None else self._fitting(hook, change.client)
+        if outcome.usual:
             own = self._own(user, came=True)
             return Arrival(user, own, Announced.USUAL if own.payloads else Announced.NOTHING)
-        return Arrival(user, made, Announced.OWN if made.payloads else Announced.NOTHING)
+        return Arrival(user, outcome, Announced.OWN if outcome.payloads else Announced.NOTHING)
 
-    def _fitting(self, hook: Callable[..., object], client: Client) -> Made:
+    def _fitting(self, hook: Callable[..., object], client: Client) -> HookOutcome:
         """Call a hook and read its notices. Raises Refused if it refuses, or if a notice can't be sent."""
-        made = self._calls.made(hook, client, usual=True)
+        outcome = self._calls.call(hook, client, usual=True)
         try:
-            self._fits(made.payloads)
+            self._fits(outcome.payloads)
         except Refused as error:
-            made.refused(error, self._counters)
+            outcome.refused(error, self._counters)
             raise
-        return made
+        return outcome
 
     def arrived(self, client: Client, arrival: Arrival) -> None:
         """Tell the server of a user who came, unless it was told meanwhile.
 
         If a hook has given its client to another user meanwhile, what it returned is sent, but as nobody's notice.
         """
-        user, made = arrival.user, arrival.made
-        if made is None:
+        user, outcome = arrival.user, arrival.outcome
+        if outcome is None:
             return
         told_meanwhile = user.here and user.told is not Announced.NOT
         if told_meanwhile or not (user.here or self._users.get(client.sid) is client):
-            made.refused(Refused("gone", "the server was told otherwise meanwhile"), self._counters)
+            outcome.refused(Refused("gone", "the server was told otherwise meanwhile"), self._counters)
             return
         if user.here:
             user.told = arrival.told
-        self.say(made)
+        self.say(outcome)
 
     def _leave(self, client: Client, before: User) -> None:
         """Take a client from the user it had, after it was given to another one."""
@@ -132,27 +132,27 @@ class PresenceNotices:
         user = change.user
         if user.told is Announced.NOT:
             return
-        made = self._farewell(change)
+        outcome = self._farewell(change)
         user.told = Announced.NOT
-        self.say(made)
+        self.say(outcome)
 
-    def _farewell(self, change: Change) -> Made:
+    def _farewell(self, change: Change) -> HookOutcome:
         user, hook = change.user, self._hooks.disconnect
         known = user.told in (Announced.USUAL, Announced.OWN)
         try:
-            made = Made(usual=True) if hook is None else self._fitting(hook, change.client)
+            outcome = HookOutcome(usual=True) if hook is None else self._fitting(hook, change.client)
         except Refused as error:
             self._counters.refuse(error.code, "on_disconnect", error.message)
             known = user.told is Announced.USUAL  # then it gets the other one, too
-            made = Made(usual=True)
-        if not made.usual:
-            return made
-        return self._own(user, came=False) if known else Made()
+            outcome = HookOutcome(usual=True)
+        if not outcome.usual:
+            return outcome
+        return self._own(user, came=False) if known else HookOutcome()
 
-    def _own(self, user: User, came: bool) -> Made:
-        return Made() if self._usual is None else Made([self._usual(user.name, came)])
+    def _own(self, user: User, came: bool) -> HookOutcome:
+        return HookOutcome() if self._usual is None else HookOutcome([self._usual(user.name, came)])
 
-    def announce(self) -> Made:
+    def announce(self) -> HookOutcome:
         """Make the notices of everybody who is there, for a new connection. Users whom a hook refuses are removed."""
         for change in self._users.present():
             change.user.told = Announced.NOT
@@ -177,20 +177,20 @@ class PresenceNotices:
             self._on_dismissed(client, error)
 
     @contextmanager
-    def collected(self) -> Iterator[Made]:
+    def collected(self) -> Iterator[HookOutcome]:
         """Collect what the server would be told inside; the caller tells it later."""
-        before, self._collected = self._collected, Made()
+        before, self._collected = self._collected, HookOutcome()
         try:
             yield self._collected
         finally:
             self._collected = before
 
-    def say(self, made: Made) -> None:
+    def say(self, outcome: HookOutcome) -> None:
         """Tell the server now, or add to what is being collected."""
         if self._collected is not None:
-            self._collected.add(made)
+            self._collected.add(outcome)
             return
-        if made.payloads:
-            self._tell(made.payloads, made.told(self._counters) if made.dones else None)
+        if outcome.payloads:
+            self._tell(outcome.payloads, outcome.told(self._counters) if outcome.dones else None)
         else:
-            made.told(self._counters)(None)
+            outcome.told(self._counters)(None)

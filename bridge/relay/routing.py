@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from bridge.counters import Counters, shorten
-from bridge.messages import SEPARATOR, Delivery, Payload, Texts
+from bridge.messages import SEPARATOR, Delivery, Payload, PayloadMode, Texts
 from bridge.names import event_problem
 from bridge.relay.addressees import BadKey, names_in
 from bridge.relay.routing_keys import (
@@ -40,7 +40,7 @@ class RoutingOptions:
     that look like an object and can't be read go to nobody.
     """
 
-    payload: str
+    payload: PayloadMode
     event: str
     event_key: str | None
     user_key: str | None
@@ -95,13 +95,15 @@ class Routing:
         """`undelivered`: records messages that reach nobody; None: they are only logged."""
         self._options, self._decode, self._sids, self._counters = options, decode, sids, counters
         self._undelivered = undelivered or Undelivered(counters, lambda most: ())
-        reading = RoutingKeyOptions(options.payload, options.event_key, options.user_key, options.refuse)
+        reading = RoutingKeyOptions(
+            payload=options.payload, event_key=options.event_key, user_key=options.user_key, refuse=options.refuse
+        )
         self._reader = RoutingKeyReader(reading, decode, counters, self._undelivered)
         self._users_in = decode.keyed(options.user_key or "")
 
     def burst(self, frames: Sequence[bytes]) -> list[Delivery | Texts]:
         """Route the frames of one read, in order. Users who are not there are counted."""
-        if self._options.payload == "text" and self._options.event_key is None and len(frames) > 1:
+        if self._options.payload is PayloadMode.TEXT and self._options.event_key is None and len(frames) > 1:
             texts = self._texts(frames)
             if texts is not None:
                 return [texts]

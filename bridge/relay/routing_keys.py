@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from bridge.counters import Counters, shorten
 from bridge.errors import BridgeError
-from bridge.messages import Payload
+from bridge.messages import Payload, PayloadMode
 from bridge.relay.json_lookalike import looks_like_object, worth_a_look
 from bridge.relay.undelivered import Undelivered
 
@@ -82,7 +82,7 @@ class Dropped(Exception):
 class RoutingKeyOptions:
     """`refuse`: frames that look like an object and can't be read go to nobody."""
 
-    payload: str
+    payload: PayloadMode
     event_key: str | None
     user_key: str | None
     refuse: bool
@@ -118,10 +118,10 @@ class RoutingKeyReader:
 
     def decode(self, frame: bytes) -> Decoded:
         """Decode a frame. Raises Dropped for one that not even a handler can be given."""
-        if self._options.payload == "json":
+        if self._options.payload is PayloadMode.JSON:
             value, frame = self._json(frame)
             return value, Payload.verbatim(frame), self._keys_of(value, frame)
-        if self._options.payload == "bytes":  # bytes need not be UTF-8, and are passed on unchanged
+        if self._options.payload is PayloadMode.BYTES:  # bytes need not be UTF-8, and are passed on unchanged
             text, replaced = self._decode.to_text(frame)
             return frame, Payload.binary(frame), self._read(frame, text, replaced)
         frame = self._decode.without_bom(frame)

@@ -21,7 +21,7 @@ from bridge.names import check_event
 from bridge.relay.acks import AckedEvent, Acks, AnswerAcks, OnFate
 from bridge.relay.deduplication import Deduplication, WrapOnFate
 from bridge.relay.dependencies import Identity, RelayCallbacks, RelayDependencies, RelayOptions
-from bridge.relay.hook_calls import HookCalls, Made
+from bridge.relay.hook_calls import HookCalls, HookOutcome
 from bridge.relay.unhandled_events import UnhandledEvents
 from bridge.relay.users import Client
 
@@ -233,7 +233,7 @@ class Upstream:
         name, *args = event[1]
         handler = self._hooks.events.get(str(name))
         if handler is not None:
-            self._send_made(client, self._calls.made(handler, client, *args), done)
+            self._send_outcome(client, self._calls.call(handler, client, *args), done)
             return
         if self._options.drop_unhandled:
             raise Refused("bad-event", f"no handler takes the event {name!r}")
@@ -242,18 +242,18 @@ class Upstream:
             self._check(client)
             self._send_plain(client.sid, [event], answer, has_room=True, also=also)
 
-    def _send_made(self, client: Client, made: Made, done: OnFate) -> None:
+    def _send_outcome(self, client: Client, outcome: HookOutcome, done: OnFate) -> None:
         """Send what a handler returned for a client's event."""
-        told = made.told(self._counters, done)
-        if not made.payloads:
+        told = outcome.told(self._counters, done)
+        if not outcome.payloads:
             told(None)
             return
         try:
             with self._wait_for_room(PATIENCE), self._lock:
                 self._check(client)
-                self._send(made.payloads, told, has_room=True, by=client._sender)
+                self._send(outcome.payloads, told, has_room=True, by=client._sender)
         except Refused as error:
-            made.refused(error, self._counters)
+            outcome.refused(error, self._counters)
             raise
 
     def _check(self, client: Client) -> None:

@@ -19,6 +19,7 @@ from bridge.link.codec import JsonEncoder, NotJson, parse, parse_lenient
 from bridge.link.framing.registry import framing_in
 from bridge.link.hint import CODES, Reading, no_frame, still_holds, with_frames
 from bridge.link.recogniser.recognise import recognise
+from bridge.messages import PayloadMode
 from bridge.recovery.session_registry import SessionRegistry
 from bridge.recovery.session_token import SessionToken, TokenSigner
 from bridge.wire.offsets import Offsets
@@ -182,7 +183,12 @@ def _shown(text: str) -> Iterator[object]:
         pass
 
 
-READINGS = [Reading(), Reading(r"\n", payload="json"), Reading("length:4", max_frame=10), Reading("json", "~", "bytes")]
+READINGS = [
+    Reading(),
+    Reading(r"\n", payload=PayloadMode.JSON),
+    Reading("length:4", max_frame=10),
+    Reading("json", "~", PayloadMode.BYTES),
+]
 
 
 def recogniser(data: bytes) -> None:

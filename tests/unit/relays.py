@@ -19,7 +19,7 @@ from bridge.link.outgoing.delivery_tracker import DeliveryTracker
 from bridge.link.outgoing.message import fits
 from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.link.outgoing.queue import OutgoingQueue
-from bridge.messages import Delivery, Payload, Texts
+from bridge.messages import Delivery, Payload, PayloadMode, Texts
 from bridge.relay.acks import Acks
 from bridge.relay.deduplication import Deduplication
 from bridge.relay.event_message import EventMessages
@@ -103,7 +103,7 @@ class At:
         self, identity: str, payload: str, json_encoder: codec.JsonEncoder, replies: Replies | None
     ) -> RelayDependencies:
         user_key = None if identity == "none" else "username"
-        options = RoutingOptions(payload, "message", None, user_key)
+        options = RoutingOptions(PayloadMode(payload), "message", None, user_key)
         return RelayDependencies(
             users=self.users,
             event_messages=EventMessages(user_key, "action", {"username", "action", "seq"}, self.counters),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.counters import Counters
 from bridge.decoding import DECODE
-from bridge.messages import Delivery
+from bridge.messages import Delivery, PayloadMode
 from bridge.relay.routing import Routing, RoutingOptions
 from bridge.relay.undelivered import MOST, Undelivered
 from tests.unit.relays import singly
@@ -25,7 +25,7 @@ class Router:
     def __init__(self, payload: str = "text", there: tuple[str, ...] = (), event_key: str | None = None) -> None:
         self.counters, self.there = Counters(), there
         self.undelivered = Undelivered(self.counters, lambda most: there[:most])
-        options = RoutingOptions(payload, "message", event_key, "to")
+        options = RoutingOptions(PayloadMode(payload), "message", event_key, "to")
         self.outbound = Routing(options, DECODE, self.sids, self.counters, self.undelivered)
 
     def sids(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], int]:

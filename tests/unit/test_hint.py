@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bridge.link.hint import Hint, Reading, no_frame, of_protocol, still_holds, with_frames
+from bridge.messages import PayloadMode
 
 SSH = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
 LINES = b'{"a":1}\n{"a":2}\n'
 READING = Reading()
-JSON = Reading(payload="json")
-BYTES = Reading(payload="bytes")
+JSON = Reading(payload=PayloadMode.JSON)
+BYTES = Reading(payload=PayloadMode.BYTES)
 
 
 def test_the_form_in_the_event_has_three_keys() -> None:

@@ -35,7 +35,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "decoding": ("link", "relay"),
     "__main__": (),
     "wiring": ("config", "link", "relay", "delivery", "recovery", "engineio", "socketio_server", "web", "decoding"),
-    "assembly": ("config", "link", "relay", "hub", "socketio_server", "web", "wiring"),
+    "assembly": ("config", "link", "relay", "hub", "delivery", "recovery", "socketio_server", "web", "wiring"),
 }
 
 #: Those that run on the hub of eventlet.

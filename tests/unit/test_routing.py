@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bridge.counters import Counters
 from bridge.decoding import DECODE
-from bridge.messages import Delivery, Texts
+from bridge.messages import Delivery, PayloadMode, Texts
 from bridge.relay.event_message import EventMessages
 from bridge.relay.json_lookalike import looks_like_object
 from bridge.relay.routing import Routing, RoutingOptions
@@ -32,7 +32,7 @@ class Router:
 
     def __init__(self, payload: str = "text", event_key: str | None = None, user_key: str | None = "username") -> None:
         self.counters = Counters()
-        options = RoutingOptions(payload, "message", event_key, user_key)
+        options = RoutingOptions(PayloadMode(payload), "message", event_key, user_key)
         self.outbound = Routing(options, DECODE, sids, self.counters)
 
     def route(self, frame: str | bytes) -> list[Delivery]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.counters import Counters
 from bridge.decoding import DECODE
-from bridge.messages import Delivery, Texts
+from bridge.messages import Delivery, PayloadMode, Texts
 from bridge.relay.json_lookalike import looks_like_object, worth_a_look
 from bridge.relay.routing import Routing, RoutingOptions
 from tests.unit.relays import singly
@@ -60,7 +60,7 @@ class Router:
 
     def __init__(self, payload: str, refuse: bool = True, event_key: str | None = None, key: str = "username") -> None:
         self.counters = Counters()
-        options = RoutingOptions(payload, "message", event_key, key, refuse=refuse)
+        options = RoutingOptions(PayloadMode(payload), "message", event_key, key, refuse=refuse)
         self.outbound = Routing(options, DECODE, self.sids, self.counters)
 
     def sids(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
