@@ -243,6 +243,19 @@ def test_when_the_server_does_not_read_events_are_refused_as_busy_and_presence_i
         assert len(fills) < 2000
 
 
+def test_presence_that_piles_up_for_a_server_that_does_not_read_ends_the_connection() -> None:
+    bridge = Bridge("--server", (server := TcpServer(stalled=True)).address, "--identity", "register")
+    with server, bridge, Client(bridge.url) as ann:
+        server.accept()
+        ann.linked()
+        while not bridge.counter("presence_overflow"):
+            for number in range(1000):
+                ann.emit("register", f"{number % 2}" + "\N{MAPLE LEAF}" * 120)
+            assert ann.ask("register", "ann")["ok"]
+        server.accept()
+        assert bridge.said("the server leaves presence unread")
+
+
 def test_a_server_that_does_not_read_keeps_its_link_and_all_say_so_until_it_reads() -> None:
     with TcpServer(stalled=True) as server, Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
         peer = server.accept()

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from tests.client import Client
+from tests.documents import PROTOCOL, rows, section
 from tests.process import Bridge, run_app
 from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE
@@ -207,6 +208,7 @@ def test_status_has_everything_by_name() -> None:
             "bytes_for_link": 0, "bytes_held": 0, "connections": 1, "bytes_for_clients": 0, "bytes_for_slowest": 0,
             "catching_up": 0, "sessions_away": 0, "bytes_of_history": 0,
         }  # fmt: skip
+        assert status["now"].keys() == rows(section(PROTOCOL, "HTTP").split("`now` is")[1]).keys()
 
 
 def test_log_lines_can_be_json_and_debug_lines_are_marked_and_shortened() -> None:

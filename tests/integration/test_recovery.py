@@ -293,12 +293,19 @@ def test_every_payload_is_followed_by_its_offset(payload: str) -> None:
 
 
 def test_who_connects_is_told_the_last_value_and_who_registers_the_last_of_that_user() -> None:
-    settings = ["--identity", "register", "--snapshot", "message", "--snapshot-key", "id"]
+    settings = ["--identity", "register", "--snapshot", "message", "--snapshot-key", "id", "--snapshot-size", "1200"]
     with TcpServer() as server, Bridge("--server", server.address, *settings) as bridge:
         peer = server.accept()
-        for state in ({"id": 1, "n": 1}, {"id": 2, "n": 2}, {"id": 1, "n": 3}, {"id": 1, "username": "ann", "n": 4}):
+        for state in (
+            {"id": 0, "n": 0},
+            {"id": 1, "n": 1},
+            {"id": 2, "n": 2},
+            {"id": 1, "n": 3},
+            {"id": 1, "username": "ann", "n": 4},
+        ):
             peer.send_json(state)
-        until(lambda: bridge.counter("frames_in") == 4)
+        until(lambda: bridge.counter("frames_in") == 5)
+        assert bridge.counter("snapshot_dropped") == 1
         with Client(bridge.url) as ann:
             ann.ask("register", "ann")
             ann.got("bridge:user", {"user": "ann"})

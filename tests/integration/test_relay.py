@@ -91,9 +91,13 @@ def test_a_thousand_arguments_arrive(server: TcpServer) -> None:
 
 def test_stripped_keys_are_counted_and_the_keys_can_be_renamed(server: TcpServer) -> None:
     with (
-        Setup(server, "--user-key", "player", "--action-key", "type", "--connected", "joined") as at,
+        Setup(
+            server, "--user-key", "player", "--action-key", "type", "--connected", "joined", "--disconnected", "left"
+        ) as at,
         at.client() as ann,
     ):
+        at.client().close()
+        at.peer.message(type="left")
         at.peer.message(player=ann.sid, type="joined")
         assert ann.ask("go", {"player": "eve", "type": "x", "username": "kept"})["ok"]
         assert at.peer.message(type="go") == {"player": ann.sid, "type": "go", "username": "kept"}

@@ -44,6 +44,16 @@ def test_the_servers_answer_is_the_ack_of_the_client_that_asked_and_nobodys_mess
         assert bridge.counter("keys_stripped") == 1
 
 
+def test_the_ids_of_questions_may_be_numbers(server: TcpServer) -> None:
+    at = Answering(server, "--reply-id", "number")
+    with at.bridge as bridge, Client(bridge.url) as ann:
+        acks = emit(ann, "price", {"of": "shovel"})
+        asked = at.peer.message(action="price")["reply_to"]
+        assert isinstance(asked, int)
+        at.peer.send_json({"reply_to": asked, "gold": 6})
+        assert acks.wait_count(1) == [{"ok": True, "reply": {"gold": 6}}]
+
+
 def test_without_an_answer_in_time_the_ack_says_no_reply_and_a_late_answer_is_dropped(server: TcpServer) -> None:
     at = Answering(server, "--reply-timeout", "0.5")
     with at.bridge as bridge, Client(bridge.url) as ann:

@@ -23,9 +23,10 @@ class Watched:
 
     def __init__(self, **reading: str) -> None:
         self.said: Log[Hint | None] = Log()
+        self.counters = Counters()
         self.hints = HintTracker(
             Reading(**reading),  # type: ignore[arg-type]
-            Counters(),
+            self.counters,
             lambda: self.said.add(self.hints.hint),
         )
         self.hints.begin()
@@ -50,6 +51,7 @@ def test_at_most_64_kib_of_a_connection_are_kept_and_none_once_its_frames_make_s
         at.hints.read(os.urandom(100_000).replace(b"~", b""), 0)
         assert len(at.hints._sample.data) == LOOKED_AT
     assert at.codes(1) == ["framing"]
+    assert at.counters["link_hints"] == 1
     at.hints.begin()
     at.hints.read(b"one~two~", 2)
     assert at.codes(2) == ["framing", ""]

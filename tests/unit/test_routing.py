@@ -202,6 +202,7 @@ def test_the_event_key_names_the_event_unless_that_can_not_be_one(payload: str, 
     (delivery,) = router.route(f'{{"type":{name},"x":1}}')
     assert delivery.event == event
     assert delivery.to is None
+    assert router.counters["event_names_refused"] == (event == "message" and name != "null")
 
 
 def test_the_field_stays_in_the_payload_and_a_message_without_it_is_the_default() -> None:
