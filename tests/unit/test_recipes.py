@@ -56,8 +56,7 @@ def test_a_counter_is_looked_at_by_a_test(counter: str) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_setting_means_something_to_a_part_and_is_set_by_a_test(name: str) -> None:
-    readers = [*sources("bridge").items(), (ROOT / "app.py", (ROOT / "app.py").read_text(encoding="utf-8"))]
-    read = re.compile(rf"\.{name}\b")
-    assert any(read.search(text) for path, text in readers if "config" not in path.parts), f"nobody reads {name}"
-    given = re.compile(rf"--{SETTINGS[name].flag[2:]}\b|\b{SETTINGS[name].variable}\b|\b{name}\s?=")
-    assert any(given.search(text) for text in sources("tests").values()), f"no test sets {name}"
+    readers = [(ROOT / path).read_text(encoding="utf-8") for path in ("app.py", "bridge/wiring.py")]
+    assert any(re.search(rf"\.{name}\b", text) for text in readers), f"bridge/wiring.py: no part is given {name}"
+    given = re.compile(rf"{SETTINGS[name].flag}\b|\b{SETTINGS[name].variable}\b|\b{name} = ")
+    assert any(given.search(text) for text in sources("tests").values()), f"no test gives {SETTINGS[name].flag}"
