@@ -19,6 +19,7 @@ from bridge.counters import COUNTERS
 from tests.documents import PROTOCOL, section
 from tests.process import ROOT
 
+GIVERS = ("app.py", "bridge/wiring.py", "bridge/assembly.py")  # of settings to parts
 INTERNAL = {"bridge:event"}  # what python-socketio's handlers get; no client is sent it
 OWN_EVENT = re.compile(r"bridge:[a-z][a-z-]*")
 
@@ -56,7 +57,7 @@ def test_a_counter_is_looked_at_by_a_test(counter: str) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_setting_means_something_to_a_part_and_is_set_by_a_test(name: str) -> None:
-    readers = [(ROOT / path).read_text(encoding="utf-8") for path in ("app.py", "bridge/wiring.py")]
+    readers = [(ROOT / path).read_text(encoding="utf-8") for path in GIVERS]
     assert any(re.search(rf"\.{name}\b", text) for text in readers), f"bridge/wiring.py: no part is given {name}"
     given = re.compile(rf"{SETTINGS[name].flag}\b|\b{SETTINGS[name].variable}\b|\b{name} = ")
     assert any(given.search(text) for text in sources("tests").values()), f"no test gives {SETTINGS[name].flag}"
