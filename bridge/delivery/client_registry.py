@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from bridge.counters import Counters
 from bridge.delivery.history import History
 from bridge.delivery.outbox import Outbox
-from bridge.delivery.write_buffer import Segment
+from bridge.wire.segment import Segment
 
 __all__ = ["ClientRegistry"]
 

@@ -23,9 +23,9 @@ from bridge.delivery.client_registry import ClientRegistry
 from bridge.delivery.history import History
 from bridge.delivery.outbox import Outbox, put_all, put_at_once
 from bridge.delivery.snapshots import Snapshots
-from bridge.delivery.write_buffer import AnswerSegment, Segment
 from bridge.messages import Delivery, Texts
 from bridge.wire.offsets import Offsets
+from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.socketio_packets import encode_event
 
 __all__ = ["Fanout", "Recording"]

@@ -37,7 +37,12 @@ class Stored:
     __slots__ = ("at", "count", "data", "first", "size", "to")
 
     def __init__(
-        self, first: int, data: bytes, count: int, to: Addressees | Sequence[Addressees] = None, shared: bool = False
+        self,
+        first: int,
+        data: bytes | memoryview,
+        count: int,
+        to: Addressees | Sequence[Addressees] = None,
+        shared: bool = False,
     ) -> None:
         self.first, self.data, self.count, self.to = first, data, count, to
         self.at = 0.0
@@ -80,7 +85,7 @@ class History:
         About `at_most` bytes; fewer or none if few of the messages that were looked at are for this client.
         """
         at = max(self._start, bisect_right(self._firsts, after + 1) - 1)
-        parts: list[bytes] = []
+        parts: list[bytes | memoryview] = []
         size = count = looks = 0
         while size < at_most and looks < _LOOKS and at < len(self._pieces):
             piece = self._pieces[at]
@@ -127,7 +132,7 @@ def _cost(to: Addressees | Sequence[Addressees]) -> int:
 _NOTHING = Stored(0, b"", 0)
 
 
-def _share(piece: Stored, skip: int, sid: str) -> tuple[bytes, int]:
+def _share(piece: Stored, skip: int, sid: str) -> tuple[bytes | memoryview, int]:
     """Return a client's messages of a piece, after skipping its first ones: (frames, how many)."""
     to = piece.to
     if not isinstance(to, list):

@@ -16,7 +16,7 @@ from bridge.delivery.client_port import NO_LINE, ClientPort, SendMany, Transport
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox_states import TRANSITIONS, OutboxState
 from bridge.delivery.slow_policies import Buffer
-from bridge.delivery.write_buffer import Segment
+from bridge.wire.segment import Segment
 
 __all__ = ["Outbox", "put_all", "put_at_once"]
 

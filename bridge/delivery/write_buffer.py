@@ -12,35 +12,12 @@ from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import groupby
 
+from bridge.wire.segment import Segment
 from bridge.wire.websocket_frames import messages_in
 
-__all__ = ["AnswerSegment", "LatestWriteBuffer", "Segment", "WriteBuffer"]
+__all__ = ["LatestWriteBuffer", "WriteBuffer"]
 
 MOST_PARTS = 64  # in one system call
-
-
-class Segment:
-    """Frames that go out together.
-
-    `count`: how many messages of the server they are; 0: the bridge's own packets, which no policy drops. `keys`: the
-    conflation key of each message.
-    """
-
-    __slots__ = ("count", "data", "keys")
-    answers = False
-
-    def __init__(self, data: bytes | memoryview, count: int = 0, keys: Sequence[Hashable] = ()) -> None:
-        self.data, self.count, self.keys = data, count, keys
-
-
-class AnswerSegment(Segment):
-    """Frames that the client has asked for, such as acks and pongs, or has to answer, as pings.
-
-    There are no more of them than the client causes, so a client that does not read them is not read.
-    """
-
-    __slots__ = ()
-    answers = True
 
 
 class WriteBuffer:

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge.delivery.outbox import Outbox
-from bridge.delivery.write_buffer import AnswerSegment, Segment
 from bridge.engineio.flow_control import FlowControl
 from bridge.engineio.packet_types import PacketType, SocketIOType
 from bridge.engineio.poller import Poller
@@ -24,6 +23,7 @@ from bridge.engineio.session_context import SessionContext, UnreadablePacket
 from bridge.engineio.states import TRANSITIONS, Action, EndReason, SessionEvent, SessionState
 from bridge.engineio.upgrade import Upgrade
 from bridge.engineio.websocket import WebSocket
+from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.socketio_packets import ReceivedEvent, decode_events
 from bridge.wire.websocket_frames import (
     BINARY,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
-from bridge.delivery.write_buffer import AnswerSegment
+from bridge.wire.segment import AnswerSegment
 from bridge.wire.socketio_packets import encode_acks
 
 __all__ = ["AckSender"]

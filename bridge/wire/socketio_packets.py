@@ -19,10 +19,11 @@ import orjson
 
 from bridge.messages import SEPARATOR, Payload
 from bridge.wire.offsets import OffsetRun
+from bridge.wire.segment import Segment
 from bridge.wire.websocket_frames import BINARY, TEXT, frame, frames_in, head
 
 __all__ = [
-    "Encoded", "ReceivedEvent",
+    "ReceivedEvent",
     "decode_events", "encode_acks", "encode_escaped", "encode_event", "encode_texts", "escape", "polled",
 ]  # fmt: skip
 
@@ -38,15 +39,6 @@ _LONG_NUMBER = b"0" * 19  # nineteen digits, by _DIGITS
 _MANY = 12  # texts from which `_numbered_alike` is quicker
 _LOW_DIGITS = 2  # the last digits of an offset, in which the offsets of one run differ
 _LONGEST_ID = 15  # digits of an ack's id; JavaScript's whole numbers have no more
-
-
-class Encoded:
-    """Frames of `count` messages, one each, in `data`. `ends`: where each ends in it, if that was asked for."""
-
-    __slots__ = ("count", "data", "ends")
-
-    def __init__(self, data: bytes, count: int, ends: Sequence[int]) -> None:
-        self.data, self.count, self.ends = data, count, ends
 
 
 def encode_event(event: str, payload: Payload, offset: bytes = b"") -> bytes:
@@ -84,7 +76,7 @@ _heads = lru_cache(maxsize=64)(_Heads)
 
 def encode_texts(
     event: str, frames: Sequence[bytes], joined: str, ends: bool, runs: Sequence[OffsetRun] = ()
-) -> Encoded:
+) -> Segment:
     """Encode one event for each text, escaping all texts at once.
 
     `frames`, `joined`: as in messages.Texts; `runs`: their offsets; `ends`: whether to tell where each frame ends.
@@ -104,7 +96,7 @@ def escape(frames: Sequence[bytes], joined: str) -> Sequence[bytes]:
     return [orjson.dumps(frame.decode())[1:-1] for frame in frames]  # a text has a separator in it
 
 
-def encode_escaped(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun] = ()) -> Encoded:
+def encode_escaped(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun] = ()) -> Segment:
     """Encode texts that `escape` returned, as `encode_texts` does."""
     if runs:
         return _numbered(event, texts, ends, runs)
@@ -115,23 +107,23 @@ def encode_escaped(event: str, texts: Sequence[bytes], ends: bool, runs: Sequenc
     if lengths.count(lengths[0]) == count:
         data = b"".join((first[len(_AFTER) :], first.join(texts), _AFTER))
         size = len(first) + lengths[0]
-        return Encoded(data, count, range(size, size * count + 1, size) if ends else ())
+        return Segment(data, count, (), range(size, size * count + 1, size) if ends else ())
     parts: list[bytes] = [b""] * (2 * count + 1)
     parts[0:-1:2] = before = list(map(heads.__getitem__, lengths))
     parts[1::2] = texts
     parts[0], parts[-1] = first[len(_AFTER) :], _AFTER
     found = list(accumulate(map(add, map(len, before), lengths))) if ends else ()
-    return Encoded(b"".join(parts), count, found)
+    return Segment(b"".join(parts), count, (), found)
 
 
-def _numbered(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun]) -> Encoded:
+def _numbered(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun]) -> Segment:
     """Encode escaped texts with their offsets."""
     lengths = list(map(len, texts))
     alike = lengths.count(lengths[0]) == len(texts)
     if alike and len(texts) >= _MANY and len(runs[0].before) == len(runs[-1].before):
         return _numbered_alike(event, texts, ends, runs)
     if len(runs) == 1 and not ends:
-        return Encoded(_one_run(event, texts, lengths, alike, runs[0]), len(texts), ())
+        return Segment(_one_run(event, texts, lengths, alike, runs[0]), len(texts))
     pieces: list[bytes] = []
     found: list[int] = []
     at = size = 0
@@ -142,7 +134,7 @@ def _numbered(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[Off
             found += islice(accumulate(_sizes(event, lengths[these], run), initial=size), 1, None)
         at += run.count
         size += len(pieces[-1])
-    return Encoded(b"".join(pieces), len(texts), found)
+    return Segment(b"".join(pieces), len(texts), (), found)
 
 
 def _one_run(event: str, texts: Sequence[bytes], lengths: list[int], alike: bool, run: OffsetRun) -> bytes:
@@ -166,7 +158,7 @@ def _sizes(event: str, lengths: Iterable[int], run: OffsetRun) -> list[int]:
     return [len(heads[length]) + length + tail for length in lengths]
 
 
-def _numbered_alike(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun]) -> Encoded:
+def _numbered_alike(event: str, texts: Sequence[bytes], ends: bool, runs: Sequence[OffsetRun]) -> Segment:
     """Encode texts and offsets that all have the same length.
 
     Everything is joined at once, with the first offset in each frame; then the digits that differ are written into
@@ -188,7 +180,7 @@ def _numbered_alike(event: str, texts: Sequence[bytes], ends: bool, runs: Sequen
         at += run.count
     last = _BETWEEN + runs[-1].before + tens[-1:] + ones[-1:] + _AFTER
     whole = b"".join((head[len(_AFTER) :], data, last))
-    return Encoded(whole, count, range(size, len(whole) + 1, size) if ends else ())
+    return Segment(whole, count, (), range(size, len(whole) + 1, size) if ends else ())
 
 
 def _columns(runs: Sequence[OffsetRun]) -> tuple[bytes, bytes]:

@@ -33,7 +33,6 @@ from bridge.delivery.limits import Limits  # noqa: E402
 from bridge.delivery.outbox import Outbox  # noqa: E402
 from bridge.delivery.outbox_states import OutboxState  # noqa: E402
 from bridge.delivery.slow_policies import POLICIES  # noqa: E402
-from bridge.delivery.write_buffer import AnswerSegment, Segment  # noqa: E402
 from bridge.engineio.session import Session  # noqa: E402
 from bridge.engineio.session_context import SessionContext  # noqa: E402
 from bridge.engineio.states import SessionState  # noqa: E402
@@ -41,6 +40,7 @@ from bridge.engineio.timeouts import TimeoutQueues, Timeouts  # noqa: E402
 from bridge.engineio.upgrade import Upgrade  # noqa: E402
 from bridge.engineio.websocket import WebSocket  # noqa: E402
 from bridge.messages import Payload  # noqa: E402
+from bridge.wire.segment import AnswerSegment, Segment  # noqa: E402
 from bridge.wire.socketio_packets import encode_acks, encode_event, polled  # noqa: E402
 from bridge.wire.websocket_frames import CLOSE, PING, TEXT, frame  # noqa: E402
 from tests.unit.green.sessions import Epoll, Sock  # noqa: E402

@@ -15,8 +15,8 @@ from bridge.delivery.fanout import AT_ONCE_LITTLE, LITTLE
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
 from bridge.delivery.slow_policies import POLICIES
-from bridge.delivery.write_buffer import AnswerSegment, Segment
 from bridge.messages import Payload
+from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.socketio_packets import encode_acks, encode_event, polled
 from bridge.wire.websocket_frames import frame
 

@@ -21,9 +21,9 @@ from bridge.delivery.fanout import Fanout
 from bridge.delivery.history import History
 from bridge.delivery.limits import Limits
 from bridge.delivery.slow_policies import POLICIES
-from bridge.delivery.write_buffer import Segment
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.wire.offsets import Offsets
+from bridge.wire.segment import Segment
 from bridge.wire.socketio_packets import encode_event, polled
 from tests.unit.outboxes import FakeClient, send_many
 

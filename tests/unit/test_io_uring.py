@@ -18,9 +18,9 @@ from bridge.delivery.fanout import AT_ONCE_LITTLE, LITTLE
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox, put_all, put_at_once
 from bridge.delivery.slow_policies import POLICIES
-from bridge.delivery.write_buffer import Segment
 from bridge.engineio import io_uring
 from bridge.engineio.io_uring import LARGEST, MOST, NoRing, Ring, open_ring
+from bridge.wire.segment import Segment
 from bridge.wire.websocket_frames import frame
 from tests.unit.outboxes import Wire
 

@@ -14,7 +14,7 @@ from bridge.delivery.backpressure import Backpressure
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
 from bridge.delivery.slow_policies import BEHIND, POLICIES
-from bridge.delivery.write_buffer import Segment
+from bridge.wire.segment import Segment
 from bridge.wire.websocket_frames import BINARY, frame
 from tests.unit.outboxes import ACK, LIMIT, NOTICE, FakeClient, Wire, message, numbers, reads, stalled
 

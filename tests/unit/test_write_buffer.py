@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bridge.delivery.write_buffer import MOST_PARTS, LatestWriteBuffer, Segment, WriteBuffer
+from bridge.delivery.write_buffer import MOST_PARTS, LatestWriteBuffer, WriteBuffer
+from bridge.wire.segment import Segment
 from bridge.wire.socketio_packets import encode_acks
 from bridge.wire.websocket_frames import BINARY, frame
 

@@ -8,11 +8,11 @@ from typing import Any
 import eventlet
 import pytest
 
-from bridge.delivery.write_buffer import AnswerSegment, Segment
 from bridge.engineio.polling import AT_ONCE, RESPONSE, Polling
 from bridge.engineio.post_body import TooLarge
 from bridge.engineio.states import SessionState
 from bridge.engineio.upgrade import Upgrade
+from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.websocket_frames import TEXT, frame
 from tests.unit.green.sessions import Case, Sock, until
 

@@ -7,10 +7,10 @@ import base64
 import pytest
 from engineio.packet import MESSAGE, Packet
 
-from bridge.delivery.write_buffer import AnswerSegment, Segment
 from bridge.engineio.poller import READ, WRITE
 from bridge.engineio.states import SessionState
 from bridge.engineio.upgrade import Upgrade
+from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.websocket_frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
 from tests.unit.green.sessions import Case, Sock, until
 
