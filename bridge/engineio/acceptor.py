@@ -1,4 +1,4 @@
-"""In front of eventlet's WSGI server: WebSocket requests are served at once, and the rest is left to it.
+"""Accepts connections: serves WebSocket requests at once, and leaves the rest to eventlet's WSGI server.
 
 A connection gets a green thread, buffers and Python's HTTP parser only when it sends something else
 than a plain request for a WebSocket; one that says nothing costs a socket. What is odd in any way is
@@ -74,12 +74,12 @@ class Acceptor:
         self.environ = {**_STATIC, "SERVER_NAME": host, "SERVER_PORT": str(port)}
 
     def open(self) -> None:
-        """From now on connections are accepted."""
+        """Begin to accept connections."""
         self._poller.add(self._listener.fileno(), self, READ)
         vital("clock of new connections", self._sweep, self._on_failure)
 
     def ready(self, events: int) -> None:
-        """Implements poller.Watched: there are connections to accept."""
+        """Accept the connections that wait, up to a limit; others then have their turn."""
         for _ in range(AT_ONCE):
             try:
                 sock, address = self._listener.fd.accept()
@@ -92,18 +92,18 @@ class Acceptor:
             self._silent.add(_Visitor(self, sock, address))
 
     def failed(self) -> None:
-        """Implements poller.Watched: there is no doing without."""
+        """Do nothing: there is no doing without the listening socket."""
 
     def call(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        """The app."""
+        """Call the app."""
         return self._app(environ, start_response)
 
     def came(self, visitor: _Visitor) -> None:
-        """It has said something, or gone."""
+        """Give it no time limit any more, as it has said something, or gone."""
         self._silent.discard(visitor)
 
     def leave_to_eventlet(self, sock: Any, address: Any) -> None:
-        """This is no plain request for a WebSocket."""
+        """Queue a connection for eventlet that has no plain request for a WebSocket."""
         self._left.put((GuardedSocket(sock), address))
 
     @property
@@ -114,7 +114,7 @@ class Acceptor:
     # What eventlet.wsgi uses of a listening socket.
 
     def accept(self) -> tuple[Any, Any]:
-        """The next connection that is left to it, and its address."""
+        """Wait for the next connection that is left to eventlet; returns it and its address."""
         connection: tuple[Any, Any] = self._left.get()
         return connection
 
@@ -132,13 +132,13 @@ class Acceptor:
         return int(self._listener.fileno())
 
     def close(self) -> None:
-        """No more connections."""
+        """Accept no more connections."""
         if self.fileno() >= 0:
             self._poller.remove(self.fileno())
             self._listener.close()
 
     def _out_of_files(self, error: OSError) -> None:
-        """Not to be asked again and again, as the listening socket stays readable."""
+        """Accept nothing for a moment, as the listening socket stays readable."""
         if self.fileno() < 0:
             return
         self._counters.note("unaccepted", "! a connection could not be accepted: %s", error.strerror)
@@ -166,7 +166,7 @@ class _Visitor:
         door.poller.add(sock.fileno(), self, READ)
 
     def ready(self, events: int) -> None:
-        """Implements poller.Watched."""
+        """Serve the request that has come, or leave the connection to eventlet."""
         self._door.came(self)
         self._door.poller.remove(self.sock.fileno())
         try:
@@ -182,12 +182,12 @@ class _Visitor:
             self._serve(*request)
 
     def failed(self) -> None:
-        """Implements poller.Watched."""
+        """Close the connection, unless somebody else has it by now."""
         if self.sock is not None:
             self.sock.close()
 
     def leave(self) -> None:
-        """It has been silent for too long."""
+        """Close it, as it has been silent for too long."""
         self._door.poller.remove(self.sock.fileno())
         self.sock.close()
 
@@ -216,19 +216,19 @@ class _Visitor:
             self.sock.close()
 
     def take(self) -> Any:
-        """The socket, which from now on is somebody else's."""
+        """Give the socket away, which from now on is somebody else's."""
         sock, self.sock = self.sock, None
         return sock
 
 
 @lru_cache(256)
 def _key(name: str) -> str | None:
-    """A header's in the environ; None if it is no name of one."""
+    """The key of a header in the environ; None if it is no name of one."""
     return "HTTP_" + name.upper().replace("-", "_") if _NAME.fullmatch(name) else None
 
 
 def websocket_request(head: bytes) -> tuple[int, dict[str, Any]] | None:
-    """Of a plain request for a WebSocket its size in bytes and its part of a WSGI environ; None for any other."""
+    """Parse a plain request for a WebSocket: its size in bytes and its part of a WSGI environ; None for any other."""
     if not head.startswith(b"GET /socket.io/?"):
         return None
     end = head.find(b"\r\n\r\n")

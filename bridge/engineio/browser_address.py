@@ -1,4 +1,4 @@
-"""Which browser a request comes from, be it through a proxy on this machine.
+"""Says which browser a request comes from, be it through a proxy on this machine.
 
 Must not know what follows from it.
 

@@ -1,4 +1,4 @@
-"""The body of a request that comes in chunks (RFC 9112, section 7.1), in place of eventlet's reading of it.
+"""Reads the body of a request that comes in chunks (RFC 9112, section 7.1), in place of eventlet's reading of it.
 
 eventlet's takes lines of any length, sizes such as `-5` and `0x1_0`, and whatever stands behind a chunk; a server in
 front that reads such a body otherwise would take a part of it for the next request, or the other way round. Here it
@@ -28,7 +28,7 @@ _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*\r\n")
 
 
 class BrokenBody(BadRequest):
-    """The body is none, or did not come; a route that reads it so answers 400."""
+    """A body that is none, or did not come; a route that reads it answers 400."""
 
 
 class ChunkedInput(eventlet.wsgi.Input):  # type: ignore[misc]
@@ -41,22 +41,22 @@ class ChunkedInput(eventlet.wsgi.Input):  # type: ignore[misc]
         self._chunks = _Chunks(self, broken)
 
     def stream(self) -> io.BufferedReader:
-        """For the app."""
+        """Give the app a file to read it from."""
         return io.BufferedReader(self._chunks)
 
     def go_on(self) -> None:
-        """Say so to a client that asked whether its body is wanted."""
+        """Tell a client that asked whether its body is wanted that it is."""
         if self.should_send_hundred_continue:
             self.send_hundred_continue_response()
             self.is_hundred_continue_response_sent = True
 
     def discard(self, buffer_size: int = 0) -> None:
-        """What the app has not read."""
+        """Read what the app has not."""
         self._chunks.discard()
 
 
 class _Chunks(io.RawIOBase):
-    """The bytes in the chunks."""
+    """A stream of the bytes in the chunks."""
 
     def __init__(self, owner: ChunkedInput, broken: Callable[[str], None]) -> None:
         self._owner, self._rfile, self._broken = owner, owner.rfile, broken
@@ -65,11 +65,11 @@ class _Chunks(io.RawIOBase):
         self._reason = ""  # why it is broken
 
     def readable(self) -> bool:
-        """Implements io.RawIOBase."""
+        """Tell io.BufferedReader that it may read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Implements io.RawIOBase."""
+        """Fill the buffer with what comes of one chunk; returns the bytes, 0 at the end. Raises BrokenBody."""
         if self._reason:
             raise BrokenBody(self._reason)
         self._owner.go_on()
@@ -88,7 +88,7 @@ class _Chunks(io.RawIOBase):
         return len(data)
 
     def discard(self) -> None:
-        """The rest, up to a limit."""
+        """Read the rest, up to a limit."""
         buffer, size = bytearray(8192), 0
         try:
             while got := self.readinto(buffer):

@@ -1,4 +1,4 @@
-"""What is kept of each client's request: its headers and where it came from, small.
+"""Keeps each client's request, its headers and where it came from, in little room.
 
 python-socketio keeps the WSGI environ of every session for `request.headers`, cookies and the
 session of Flask. Whole, it is three to six kilobytes and holds the connection's buffers alive.
@@ -56,7 +56,7 @@ class EnvironStore(MutableMapping[str, Any]):
         return {**dict(zip(*kept, strict=True)), **self._constant, "wsgi.input": io.BytesIO()}
 
     def pack(self, sid: str) -> None:
-        """Keep it small again, unless something was added to it."""
+        """Keep one that was asked for small again, unless something was added to it."""
         environ = self._asked_for.get(sid)
         if environ is None:
             return

@@ -1,4 +1,4 @@
-"""A WebSocket's opening handshake (RFC 6455, section 4), and its socket taken away from eventlet.
+"""Answers a WebSocket's opening handshake (RFC 6455, section 4), and takes its socket away from eventlet.
 
 Extensions are declined, permessage-deflate among them: frames so are the same bytes for every
 client. Must not know Engine.IO.
@@ -62,7 +62,7 @@ def hears_close_frames(environ: Mapping[str, Any]) -> bool:
 
 
 def answer(environ: Mapping[str, Any]) -> bytes:
-    """101 Switching Protocols."""
+    """Make the head of 101 Switching Protocols."""
     digest = hashlib.sha1(environ["HTTP_SEC_WEBSOCKET_KEY"].encode() + _GUID, usedforsecurity=False).digest()
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -71,7 +71,7 @@ def answer(environ: Mapping[str, Any]) -> bytes:
 
 
 def take_socket(environ: Mapping[str, Any]) -> tuple[Any, bytes]:
-    """The request's socket, which eventlet no longer has, and what was read beyond the request.
+    """Take the request's socket away from eventlet; returns it and what was read beyond the request.
 
     eventlet is told that the request has been answered; the WSGI app returns [].
     """

@@ -1,4 +1,4 @@
-"""One connection's HTTP requests, as eventlet's WSGI server reads them; others are answered in words, and counted.
+"""Reads one connection's HTTP requests for eventlet's WSGI server; bad ones are answered in words, and counted.
 
 Where a body ends is said by one Content-Length or one `Transfer-Encoding: chunked`, and by nothing else, so that a
 server in front can't take a different part of it for the next request. Must not know what is asked for.
@@ -36,7 +36,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class _TooLarge(Exception):
-    """What of the head is."""
+    """A part of the head is over its limit."""
 
 
 class _Head:
@@ -48,7 +48,7 @@ class _Head:
         self.odd = False
 
     def readline(self, size: int = -1) -> bytes:
-        """Raises _TooLarge."""
+        """Read a line. Raises _TooLarge."""
         line: bytes = self._file.readline(LONGEST_HEADER)
         name = line.partition(b":")[0]
         self.odd = self.odd or _ODD.search(line) is not None
@@ -70,11 +70,11 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
     close_connection: int
 
     def log_error(self, text: str, *args: object) -> None:
-        """What Python's http.server has to say of junk."""
+        """Count and log what Python's http.server has to say of junk."""
         self._bad(text % args)
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        """Nothing: eventlet's own log has the requests that could be read."""
+        """Log nothing: eventlet's own log has the requests that could be read."""
 
     def _read_request_line(self) -> Any:
         line = super()._read_request_line()
@@ -85,7 +85,7 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
         return ""
 
     def parse_request(self) -> bool:
-        """Whether the head could be read; if not, it has been answered."""
+        """Read the head; returns whether it could be read, else it has been answered."""
         self.rfile = head = _Head(self.rfile.fp)
         try:
             if not super().parse_request():
@@ -100,7 +100,7 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
         return not problem
 
     def get_environ(self) -> dict[str, Any]:
-        """With a body that ends where it says so, also if it is in chunks."""
+        """Make the environ, with a body that ends where it says so, also if it is in chunks."""
         environ: dict[str, Any] = super().get_environ()
         if environ["eventlet.input"].chunked_input:
             body = ChunkedInput(environ["eventlet.input"], self._broken)
@@ -158,5 +158,5 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
 
 
 def protocol(counters: Counters) -> type:
-    """For one server."""
+    """Make the class of requests that one server reads."""
     return type("Protocol", (_Protocol,), {"counters": counters})

@@ -1,4 +1,4 @@
-"""The listening socket, and eventlet's own WSGI server on it.
+"""Listens, and runs eventlet's own WSGI server on the listening socket.
 
 Must not know the app. gunicorn no longer has an eventlet worker, so this is how it is served.
 
@@ -37,7 +37,7 @@ MAX_CONNECTIONS = 18_000
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises ServeError."""
+    """Open a listening socket; port 0 takes a free one. Raises ServeError."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         # reuse_port=False: else a port that another bridge has is bound without a word
@@ -49,8 +49,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def make_room() -> None:
-    """For thousands of clients: as many open files as the process may have, and a collector of garbage that does not
-    look through what stays."""
+    """Prepare the process for thousands of clients: as many open files as it may have, and a collector of garbage that
+    does not look through what stays."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft < wanted:

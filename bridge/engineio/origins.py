@@ -1,4 +1,4 @@
-"""Which pages may connect: those that the bridge serves itself, and those of the origins that are allowed.
+"""Says which pages may connect: those that the bridge serves itself, and those of the origins that are allowed.
 
 Browsers do not ask for WebSockets as CORS has them ask for other things, so the Origin header is looked at for these
 too. Must not know Engine.IO.

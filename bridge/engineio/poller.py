@@ -1,4 +1,4 @@
-"""One green thread that waits for all WebSockets.
+"""Waits for all WebSockets in one green thread.
 
 It has an epoll of its own, and waits for *its* descriptor with the hub: callbacks so run in an
 ordinary green thread, where eventlet's locks work, and an idle client costs neither a thread nor a
@@ -33,17 +33,17 @@ IN_VAIN = 100  # pauses in a turn; the system looks through all that is watched 
 
 
 class Watched(Protocol):
-    """What is waited for."""
+    """What has a descriptor that is waited for."""
 
     def ready(self, events: int) -> None:
-        """There is something to do, by the mask of epoll. It must not yield for long."""
+        """Do what there is to do, by the mask of epoll. It must not yield for long."""
 
     def failed(self) -> None:
-        """`ready` has raised: give up what is watched, if it can be done without."""
+        """Give up what is watched, if it can be done without, as `ready` has raised."""
 
 
 class Poller:
-    """What is watched, by descriptor."""
+    """Calls `ready` of what is watched, by descriptor."""
 
     def __init__(self) -> None:
         self._epoll = _select.epoll()
@@ -57,16 +57,16 @@ class Poller:
         self._epoll.register(fd, events)
 
     def change(self, fd: int, events: int) -> None:
-        """From now on these events."""
+        """Wait for these events from now on."""
         self._epoll.modify(fd, events)
 
     def remove(self, fd: int) -> None:
-        """Before it is closed."""
+        """Wait for it no more; to be called before it is closed."""
         del self._watched[fd]
         self._epoll.unregister(fd)
 
     def run(self) -> None:
-        """For ever."""
+        """Wait and call, for ever."""
         steady = SteadyWait(self._epoll.fileno(), IN_VAIN)
         while True:
             steady.wait()

@@ -1,4 +1,4 @@
-"""A session that is polled: one GET at a time that waits, one POST at a time.
+"""Serves a session that is polled: one GET at a time that waits, one POST at a time.
 
 Must not know HTTP beyond the socket of a GET, which tells when its client has hung up.
 
@@ -35,7 +35,7 @@ class PolledSession(Protocol):
         """Whether a poll is to wait for something."""
 
     def take(self, messages: Sequence[tuple[int, bytes]]) -> None:
-        """Messages that came."""
+        """Take messages that came."""
 
     @property
     def unread(self) -> bool:
@@ -49,10 +49,10 @@ class PolledSession(Protocol):
         """Call this when all are done with; False if they are."""
 
     def fetched(self) -> None:
-        """The client has fetched something."""
+        """Look whether it is over, as the client has fetched something."""
 
     def misused(self) -> None:
-        """Two at a time, or a poll that its client gave up: end it."""
+        """End it: there were two at a time, or a poll that its client gave up."""
 
 
 class Polling:
@@ -70,7 +70,7 @@ class Polling:
         return str(self._session)
 
     def get(self, sock: Any) -> list[str] | None:
-        """What waits for the client, or once something does; None: there is a poll already, which ends both."""
+        """Fetch what waits for the client, or once something does; None: there is a poll already, which ends both."""
         if self._waits is not None:
             self.wake(CLOSE)
             self._session.misused()
@@ -108,7 +108,7 @@ class Polling:
         return packets
 
     def go_on(self) -> None:
-        """The client may be read on."""
+        """Have a POST look again whether it may go on."""
         if self._goes_on is not None and not self._goes_on.ready():
             self._goes_on.send()
 
@@ -124,11 +124,11 @@ class Polling:
             self._waits.send(last)
 
     def ready(self, events: int) -> None:
-        """Implements poller.Watched: the client of a poll that waits has hung up."""
+        """End the session, as the client of a poll that waits has hung up."""
         self._session.misused()
 
     def failed(self) -> None:
-        """Implements poller.Watched."""
+        """End the poll that waits, as `ready` has raised."""
         self.wake()
 
     def _wait(self, sock: Any) -> str:

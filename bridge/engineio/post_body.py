@@ -1,4 +1,4 @@
-"""What a client that polls has posted: the body of its request, and the packets in it.
+"""Reads what a client that polls has posted: the body of its request, and the packets in it.
 
 Must not know sessions.
 
@@ -21,11 +21,11 @@ _NOT_BY_POLLING = frozenset((PacketType.PING, PROBE, PacketType.UPGRADE, PacketT
 
 
 class TooLarge(Exception):
-    """A POST is."""
+    """The body of a POST is over the limit."""
 
 
 def body_of(environ: dict[str, Any], limit: int) -> bytes:
-    """Of a POST, with a length or in chunks. Raises TooLarge, ValueError, BadRequest."""
+    """Read the body of a POST, with a length or in chunks. Raises TooLarge, ValueError, BadRequest."""
     chunked = environ.get("wsgi.input_terminated", False)
     length = limit + 1 if chunked else int(environ.get("CONTENT_LENGTH") or 0)
     if length > limit and not chunked:
@@ -39,7 +39,7 @@ def body_of(environ: dict[str, Any], limit: int) -> bytes:
 
 
 def packets_of(body: bytes) -> list[tuple[int, bytes]]:
-    """The packets of a POST, as a WebSocket's messages. Raises ValueError."""
+    """Split a POST into its packets, as a WebSocket's messages. Raises ValueError."""
     packets = []
     for packet in body.split(b"\x1e"):
         if packet in _NOT_BY_POLLING:

@@ -1,4 +1,4 @@
-"""One HTTP request to Engine.IO: what it asks for, and how it is answered.
+"""Answers one HTTP request to Engine.IO.
 
 Must not know sessions.
 
@@ -27,12 +27,12 @@ _usual_parameters = lru_cache(64)(parse_qs)
 
 
 def parameters(query: str) -> dict[str, list[str]]:
-    """Of a URL. Most handshakes have the same ones."""
+    """Parse the query of a URL. Those of most handshakes are the same, and are remembered."""
     return _usual_parameters(query) if len(query) < USUAL else parse_qs(query)
 
 
 class Request:
-    """`server`: an engineio.Server; `sid`: of the session that it names."""
+    """One request. `server`: an engineio.Server; `sid`: of the session that it names."""
 
     def __init__(
         self, server: engineio.Server, environ: dict[str, Any], start_response: Callable[..., Any], sid: str
@@ -43,12 +43,12 @@ class Request:
     def refuse(
         self, code: int, message: str, *, reason: str = "Bad Request", headers: Sequence[tuple[str, str]] = ()
     ) -> Sequence[bytes]:
-        """400, with the reason; `reason` is the one in the first line, of ASCII alone."""
+        """Answer 400 with a code and a message; `reason` is the one in the first line, of ASCII alone."""
         body = json.dumps({"code": code, "message": message}).encode()
         return self.respond(f"400 {reason}", [*JSON, *headers], body)
 
     def respond(self, status: str, headers: Sequence[tuple[str, str]], body: bytes) -> Sequence[bytes]:
-        """The whole answer, compressed if that is worth it."""
+        """Answer, compressed if that is worth it; returns the body for WSGI."""
         more = self._server._cors_headers(self.environ)
         if len(body) >= FEWEST_COMPRESSED and "gzip" in self.environ.get("HTTP_ACCEPT_ENCODING", ""):
             body, more = gzip.compress(body, 6), [*more, ("Content-Encoding", "gzip")]

@@ -1,4 +1,4 @@
-"""An Engine.IO server whose sessions need no green thread of their own; in place of python-engineio's.
+"""Serves Engine.IO with sessions that need no green thread of their own, in place of python-engineio's server.
 
 It keeps to Engine.IO protocol 4, and leaves sids, allowed origins and the register of sessions to
 python-engineio, whose subclass it is. Must not know Socket.IO, which it is given as handlers.
@@ -113,7 +113,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self.shared.events = take
 
     def handle_request(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Sequence[bytes]:
-        """WSGI (PEP 3333)."""
+        """Serve one request, as a WSGI app (PEP 3333)."""
         self.run()
         query = parameters(environ.get("QUERY_STRING", ""))
         request = Request(self, environ, start_response, query.get("sid", [""])[0])
@@ -146,7 +146,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         )
 
     def _get_socket(self, sid: str) -> Session:
-        """The session; python-engineio's forgets one whose last packets are on their way."""
+        """Find a session that is not closing, as python-engineio forgets one that is. Raises KeyError."""
         session: Session | None = self.sockets.get(sid)
         if session is None or session.closed:
             raise KeyError("Session not found")
@@ -157,8 +157,8 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         return allowed is None or origin in allowed
 
     def _refuse_origin(self, request: Request, origin: str) -> Sequence[bytes]:
-        """400, with words that the foreign page may read, and its browser's console shows: who has made it, needs
-        them. There is nothing in them that it did not know."""
+        """Answer 400, with words that the foreign page may read and its browser's console shows: who has made it needs
+        them, and they say nothing that it did not know."""
         advice = self.on_foreign_origin(origin)
         if not advice:
             return request.refuse(_Refusal.BAD_REQUEST.code, _ORIGIN)
@@ -171,7 +171,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         return ""
 
     def _problem(self, environ: dict[str, Any], query: dict[str, list[str]]) -> _Refusal | None:
-        """What is wrong with a request whoever it is from."""
+        """Say what is wrong with a request, whoever it is from; None if nothing is."""
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return None
         transport = query.get("transport", [""])[0]
@@ -239,7 +239,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         return refused
 
     def _refused(self, request: Request) -> Sequence[bytes]:
-        """What a handshake is answered that can't be; nothing if it can."""
+        """Refuse a handshake that can't be answered; returns nothing if it can."""
         version = request.environ.get("HTTP_SEC_WEBSOCKET_VERSION")
         if version and version != VERSION:
             text = b"Only version 13 of the WebSocket protocol is spoken here."
@@ -256,7 +256,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         return request.respond("200 OK", PLAIN_TEXT, "\x1e".join(packets).encode())
 
     def _over(self, request: Request) -> Sequence[bytes]:
-        """To a session that is not there any more."""
+        """Answer a request to a session that is not there any more."""
         environ = request.environ
         short = environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_LENGTH") == "1"
         # Older clients of Python stay away for good if their POST is refused. A pong of one that slept can be lost.

@@ -1,4 +1,4 @@
-"""A connection to eventlet's WSGI server that may not take for ever over one request, however it drips.
+"""Keeps a connection to eventlet's WSGI server from taking for ever over one request, however it drips.
 
 A time limit on each read, as eventlet has it, lets a client that sends a byte now and then keep its
 connection for days, and so as many as are served at a time. Must not know HTTP.
@@ -31,12 +31,12 @@ class GuardedSocket(GreenSocket):  # type: ignore[misc]
         super().__init__(sock)
 
     def settimeout(self, howlong: float | None) -> None:
-        """As a socket's, and the beginning of what is waited for next."""
+        """Set the time as a socket does, and begin to count it anew."""
         self._waited, self._allowed = 0.0, howlong
         super().settimeout(howlong)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """As a socket's. Raises TimeoutError if it all takes too long."""
+        """Receive as a socket does. Raises TimeoutError if it all takes too long."""
         began = time.monotonic()
         received: int = super().recv_into(buffer, nbytes, flags)
         # Who was quick has nothing saved up: a megabyte at once would else buy a quarter of an hour.

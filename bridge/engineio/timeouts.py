@@ -1,4 +1,4 @@
-"""Sessions whose time comes: pings, pongs, first packets, farewells.
+"""Calls what is due for sessions in time: pings, pongs, first packets, farewells.
 
 All that wait in one queue wait equally long, so the queue is in order by itself, and a session
 costs no timer and no green thread. The clock is the monotonic one: a wall clock that jumps ends
@@ -35,19 +35,19 @@ log = logging.getLogger("bridge.clients")
 
 
 class Timeouts(Generic[T]):
-    """What is due `interval` seconds after it was added, unless it was removed before."""
+    """A queue of what is due `interval` seconds after it was added, unless it was removed before."""
 
     def __init__(self, interval: float, due: Callable[[T], None]) -> None:
         self.interval, self._due = interval, due
         self._queue: dict[T, float] = {}
 
     def add(self, item: T) -> None:
-        """Anew, if it was there already."""
+        """Have it due in an interval; anew, if it was there already."""
         self._queue.pop(item, None)
         self._queue[item] = time.monotonic() + self.interval
 
     def discard(self, item: T) -> None:
-        """No error if it is not there."""
+        """Take it back; no error if it is not there."""
         self._queue.pop(item, None)
 
     @property
@@ -95,7 +95,7 @@ def until_due(*queues: Timeouts[T]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TimeoutQueues(Generic[T]):
-    """What a session may have to do in time."""
+    """The queues of what a session may have to do in time."""
 
     pings: Timeouts[T]
     pongs: Timeouts[T]
@@ -104,12 +104,12 @@ class TimeoutQueues(Generic[T]):
     farewells: Timeouts[T]
 
     def discard(self, item: T) -> None:
-        """It has nothing more to do."""
+        """Take back all that a session has to do."""
         for queue in self._all():
             queue.discard(item)
 
     def run(self) -> None:
-        """Look after all of them, for ever."""
+        """Call what is due of all queues, for ever."""
         queues = self._all()
         while True:
             began, pause = time.monotonic(), until_due(*queues)

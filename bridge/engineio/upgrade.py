@@ -1,4 +1,4 @@
-"""From polling to WebSocket: `2probe`, answered by `3probe`, then `5`, and the WebSocket is the session's.
+"""Takes a session from polling to a WebSocket: `2probe`, answered by `3probe`, then `5`, and it is the session's.
 
 Until then the session is polled, and if it comes to nothing it goes on so. Must not know what else
 is in a packet.
@@ -43,7 +43,7 @@ class Upgrade:
         return str(self._session)
 
     def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
-        """Implements websocket.Owner."""
+        """Answer a probe, give the WebSocket to the session after `5`, and close it at anything else."""
         for at, (opcode, data) in enumerate(messages):
             if opcode == TEXT and data == PROBE:
                 websocket.send([_PROBED])
@@ -61,10 +61,10 @@ class Upgrade:
                 return
 
     def writable(self) -> None:
-        """Implements websocket.Owner."""
+        """Do nothing: what is sent here is so short that it never waits."""
 
     def lost(self, websocket: WebSocket, error: str | None) -> None:
-        """Implements websocket.Owner. Once: what is no frame may come right after what is no probe."""
+        """Have polling go on. Once: what is no frame may come right after what is no probe."""
         if self._websocket.is_open:
             self.end()
             self._session.fall_back()

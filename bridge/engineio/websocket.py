@@ -1,4 +1,4 @@
-"""One WebSocket that was taken over from eventlet: its socket, and the bytes in and out.
+"""Reads and writes one WebSocket whose socket was taken over from eventlet.
 
 Nothing of eventlet's is left of it: no green thread, no buffers. Must not know what is in a
 message, nor what a session is.
@@ -33,31 +33,33 @@ _RESET = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # what 
 
 
 class Owner(Protocol):
-    """Who has a WebSocket."""
+    """What reads and ends a WebSocket: a session, or an upgrade."""
 
     def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
-        """Messages that came, in order."""
+        """Take messages that came, in order."""
 
     def writable(self) -> None:
-        """It can be written to again, after `want_write`."""
+        """Write, as it can be done again, after `want_write`."""
 
     def lost(self, websocket: WebSocket, error: str | None) -> None:
-        """The peer has gone, or sent what is no WebSocket's: `error` says what."""
+        """Give it up: the peer has gone, or sent what is no WebSocket's, which `error` says."""
 
 
 class WebSocket:
-    """`sock`: a plain socket that does not block; `limit`: bytes of one message; `unsent`: bytes that the kernel
-    may keep for the peer before they are on their way; `told`: whether the peer is told why it is refused. Set `owner`
-    at once."""
+    """One WebSocket. Set `owner` at once."""
 
     __slots__ = ("_events", "_kept", "_limit", "_paused", "_poller", "_reader", "_sock", "_told", "owner")
 
     owner: Owner
 
     def __init__(self, sock: Any, poller: Poller, limit: int, unsent: int, told: bool = True) -> None:
-        self._sock, self._poller, self._limit, self._told = sock, poller, limit, told
-        self._reader: FrameReader | None = None
-        self._events = READ
+        """`unsent`: bytes that the kernel may keep for the peer before they are on their way."""
+        self._sock = sock  # a plain one that does not block; None once it is closed
+        self._poller = poller
+        self._limit = limit  # bytes of one message
+        self._told = told  # whether the peer is told why it is refused
+        self._reader: FrameReader | None = None  # while a frame has come in part
+        self._events = READ  # what the poller waits for
         self._paused = False
         self._kept = 0  # bytes that the peer had not fetched at the end
         try:
@@ -76,11 +78,11 @@ class WebSocket:
 
     @property
     def line(self) -> DirectWrite:
-        """Implements outbox.Wire."""
+        """How an outbox writes to it directly, as long as it is open."""
         return NO_LINE if self._sock is None else (self._sock.send, self._sock.fileno())
 
     def send(self, parts: list[bytes | memoryview]) -> int:
-        """Bytes that the socket took."""
+        """Send; returns how many bytes the socket took."""
         try:
             sent: int = self._sock.send(parts[0]) if len(parts) == 1 else self._sock.sendmsg(parts)
         except (OSError, AttributeError):  # full; or broken or closed, which reading tells
@@ -88,12 +90,12 @@ class WebSocket:
         return sent
 
     def refuse(self, status: int, reason: str) -> None:
-        """Say why it is closed in a moment, by a close code of RFC 6455."""
+        """Tell the peer why it is closed in a moment, by a close code of RFC 6455."""
         if self._told:
             self.send([close_frame(status, reason)])
 
     def ready(self, events: int) -> None:
-        """Implements poller.Watched."""
+        """Read, and have the owner write, as the poller says that it can be done."""
         if events & WRITE:
             self.owner.writable()
         if self._paused and events & READ:  # only now is it worth a system call
@@ -102,7 +104,7 @@ class WebSocket:
             self._read()
 
     def failed(self) -> None:
-        """Implements poller.Watched."""
+        """Close it and throw away what waits, as its owner has a bug."""
         if self._sock is not None:
             _throw_away(self._sock)
         try:
@@ -120,7 +122,7 @@ class WebSocket:
         self._change(self._events | READ)
 
     def want_write(self, wanted: bool) -> None:
-        """Whether the owner waits for it to be writable."""
+        """Set whether the owner waits for it to be writable."""
         self._change(self._events | WRITE if wanted else self._events & ~WRITE)
 
     def feed(self, data: bytes) -> None:
@@ -145,8 +147,8 @@ class WebSocket:
             pass  # it has gone already
 
     def close(self, reset: bool = False) -> None:
-        """At once. What the peer has not fetched is thrown away with `reset`, and if it has fetched nothing since
-        `end`: the kernel would keep it for minutes. May be called twice."""
+        """Close it at once. May be called twice. What the peer has not fetched is thrown away with `reset`, and if
+        it has fetched nothing since `end`: the kernel would keep it for minutes."""
         sock, self._sock = self._sock, None
         if sock is None:
             return
@@ -174,7 +176,7 @@ class WebSocket:
 
 
 def _throw_away(sock: Any) -> None:
-    """What the peer has not fetched, as soon as it is closed."""
+    """Have the kernel throw away what the peer has not fetched, as soon as it is closed."""
     try:
         sock.setsockopt(*_RESET)
     except OSError:

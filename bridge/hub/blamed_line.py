@@ -1,4 +1,4 @@
-"""Which line of whose code a thread is in: the handlers' own, if there is one among those that called each other.
+"""Says which line of whose code a thread is in: the handlers' own, if there is one among its callers.
 
 Must not know threads.
 
@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 def place(frame: FrameType) -> Place:
-    """The innermost of the handlers' own, else the innermost of all."""
+    """Find the innermost line of the handlers' own, else the innermost of all."""
     at: FrameType | None = frame
     while at is not None:
         if _is_own(at.f_code.co_filename):

@@ -1,4 +1,4 @@
-"""Calls of other threads of the system, made in the one that the hub turns in.
+"""Makes calls for other threads of the system in the thread that the hub runs in.
 
 eventlet's locks, and whoever waits on them, belong to the hub's thread: who waits for one in another thread is never
 woken, and who is woken from there never runs. So what another thread asks for is put in a line, a byte in a pipe wakes
@@ -47,7 +47,7 @@ class _Call:
         self.error: BaseException | None = None
 
     def make(self) -> None:
-        """In a green thread of the hub's."""
+        """Call it, in a green thread of the hub's, and wake the caller."""
         try:
             self.value = self.function(*self.args)
         except BaseException as error:  # of a user's function, perhaps; it is the caller's
@@ -55,7 +55,7 @@ class _Call:
         self.over.set()
 
     def outcome(self) -> Any:
-        """What the function returned. Raises what it raised."""
+        """Return what the function returned, or raise what it raised."""
         if self.error is not None:
             raise self.error
         return self.value
@@ -82,8 +82,8 @@ class CrossThreadCalls:
         return ident
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """What `function(*args)` returns, called in the hub's thread. Raises what it raises, and RuntimeError if it
-        can't be called."""
+        """Call `function(*args)` in the hub's thread, and return what it returns. Raises what it raises, and
+        RuntimeError if it can't be called."""
         if _threading.get_ident() == self._thread:
             return function(*args)
         call = _Call(function, args)
@@ -108,7 +108,7 @@ class CrossThreadCalls:
             pass  # it is full, so the hub will come; or closed
 
     def serve(self) -> None:
-        """For ever; each call in a green thread of its own, as one may wait for another."""
+        """Make the calls, for ever; each in a green thread of its own, as one may wait for another."""
         while True:
             trampoline(self._ends, read=True)
             _os.read(self._ends, 4096)
@@ -118,7 +118,7 @@ class CrossThreadCalls:
                 eventlet.spawn_n(self._make, call)
 
     def close(self) -> None:
-        """From now on nothing is called; who waits is told so. May be called twice."""
+        """Call nothing from now on, and tell those who wait. May be called twice."""
         with self._lock:
             self._closed = True
             left = [*self._line, *self._begun]

@@ -1,4 +1,4 @@
-"""For how long one thread of the system has held what others wait for, by what the system says that it did.
+"""Measures how long one thread of the system has held what others wait for, by what the system says that it did.
 
 Not counted is when it could not run: when the process was stopped, the machine slept, or others had the processor.
 Linux tells that in /proc; elsewhere all time counts. Must not know what the thread does.
@@ -40,7 +40,7 @@ def held(passed: float, wanted: float, its: TimeTaken | None, own: TimeTaken | N
 
 
 class ThreadUsage:
-    """The one with this id, the system's."""
+    """What the thread with this id does; the id is the system's."""
 
     def __init__(self, thread: int) -> None:
         self._files = [_opened(f"/proc/self/task/{thread}/{name}") for name in ("schedstat", "stat")]
@@ -71,7 +71,7 @@ class ThreadUsage:
         return int(ran) / 1e9, int(queued) / 1e9, asleep
 
     def close(self) -> None:
-        """May be called twice."""
+        """Close its files. May be called twice."""
         files, self._files = self._files, [None, None]
         for file in files:
             if file is not None:

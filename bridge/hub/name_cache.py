@@ -1,4 +1,4 @@
-"""What eventlet remembers of names: the name servers that it found at its first look-up, and what they said.
+"""Forgets what eventlet remembers of names: the name servers of its first look-up, and what they said.
 
 A laptop that changes its network has other name servers afterwards, and that a name does not exist
 may be true in one network and not in the next. Must not know who looks up what.
@@ -14,5 +14,5 @@ __all__ = ["forget_names"]
 
 
 def forget_names() -> None:
-    """The next look-up reads /etc/resolv.conf anew, and asks."""
+    """Have the next look-up read /etc/resolv.conf anew, and ask."""
     greendns.resolver._resolver = None

@@ -1,4 +1,4 @@
-"""What one green thread waits for again and again, without being registered with the hub for each wait.
+"""Lets one green thread wait for the same descriptor again and again, registered with the hub once.
 
 eventlet adds a listener before each wait and removes it after: two system calls and a good deal of Python, which
 is a fifth of what it costs that a message comes alone. And where nobody else has anything to do, the wait is done
@@ -35,7 +35,7 @@ class SteadyWait:
         self._in_vain = 0
 
     def wait(self) -> None:
-        """Until it can be read, or so it seems."""
+        """Wait until it can be read, or so it seems."""
         if self._listener is None:
             self._listener = self._hub.add(self._hub.READ, self._fd, self._ready, self._ready, None)
         elif self._poll is not None and self._waited(self._poll):
@@ -59,7 +59,7 @@ class SteadyWait:
         return poll(seconds) == self._mine  # and nothing else of it: somebody may wait to write to it, or for its end
 
     def forget(self) -> None:
-        """Before it is closed."""
+        """Take it away from the hub; to be called before it is closed."""
         listener, self._listener = self._listener, None
         if listener is not None:
             self._hub.remove(listener)
@@ -85,7 +85,7 @@ class SteadySocket:
         return getattr(self._sock, name)
 
     def recv(self, size: int) -> bytes:
-        """As a GreenSocket's: after a reset, too, nothing."""
+        """Receive as a GreenSocket does; after a reset, too, nothing."""
         if self._drained:
             self._steady.wait()
         while True:
@@ -100,11 +100,11 @@ class SteadySocket:
                 return data
 
     def close(self) -> None:
-        """As a socket's."""
+        """Close it, and take it away from the hub."""
         self._steady.forget()
         self._sock.close()
 
 
 def steadily(dial: Callable[[], socket.socket]) -> Callable[[], socket.socket]:
-    """The same, but what it gives is waited for in this way."""
+    """Wrap `dial`, so that what it gives is waited for in this way."""
     return lambda: cast("socket.socket", SteadySocket(dial()))

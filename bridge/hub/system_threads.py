@@ -1,4 +1,4 @@
-"""What has to work in every thread of the system, also beside the one that the hub turns in.
+"""Makes logging, and the end of the process, work in every thread of the system, not the hub's alone.
 
 Must not know who uses it.
 

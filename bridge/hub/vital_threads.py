@@ -1,4 +1,4 @@
-"""Green threads without which a bridge is none: none of them ends unnoticed.
+"""Starts green threads without which a bridge is none: none of them ends unnoticed.
 
 Must not know what they do, nor what follows from it.
 
@@ -19,7 +19,7 @@ log = logging.getLogger("bridge")
 
 
 class VitalThread:
-    """One of them. `name`: in the log; `thread`: eventlet's."""
+    """One such thread. `name`: in the log; `thread`: eventlet's."""
 
     def __init__(self, name: str, work: Callable[[], object], on_end: Callable[[], object]) -> None:
         self.name, self._work, self._on_end = name, work, on_end

@@ -1,4 +1,4 @@
-"""Sees from a thread of its own that the hub's does not come round, and says by file and line what keeps it.
+"""Watches from a thread of its own whether the hub's comes round, and says by file and line what keeps it.
 
 Nothing is done for it while the hub waits, and next to nothing while it works: it is asked, some twenty times a second,
 to come round. Must not know what it does.
@@ -52,12 +52,12 @@ class Watchdog:
         self.status: dict[str, object] | None = None
 
     def run(self) -> None:
-        """From now on it looks."""
+        """Begin to look, in a thread."""
         self._last = time.monotonic()
         _threading.Thread(target=self._run, name="bridge-watchdog", daemon=True).start()
 
     def close(self) -> None:
-        """No more. May be called twice."""
+        """Stop looking. May be called twice."""
         self._over.set()
 
     def _run(self) -> None:
@@ -108,7 +108,7 @@ class Watchdog:
         return max(self._places, key=lambda each: (each.own, self._places[each]), default=None)
 
     def _report(self, where: Place | None, seconds: float) -> None:
-        """In the hub's thread."""
+        """Count and log it, in the hub's thread."""
         self.status = {"where": str(where), "seconds": round(seconds, 2), "t": time.time()}
         self._counters.note(
             "hub_blocked", "! all others had to wait for %.1f s for %s", seconds, where, kind=_kind(where)

@@ -1,4 +1,4 @@
-"""Threads of the system for what blocks: few, made when they are needed, and kept.
+"""Runs what blocks in threads of the system: few, made when they are needed, and kept.
 
 eventlet's own pool is for whoever uses it, its threads end with a SystemExit, and it waits for them when the process
 ends. Must not know what is called.
@@ -38,14 +38,14 @@ class _Job:
         self.error: BaseException | None = None
 
     def do(self) -> None:
-        """In a worker."""
+        """Call it, in a worker."""
         try:
             self.value = self.context.run(self.function, *self.args)
         except BaseException as error:  # of a user's function; it is the caller's
             self.error = error
 
     def outcome(self) -> Any:
-        """What the function returned. Raises what it raised."""
+        """Return what the function returned, or raise what it raised."""
         if self.error is not None:
             raise self.error
         return self.value
@@ -61,7 +61,7 @@ class WorkerPool:
         self._threads = self._idle = 0
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """What `function(*args)` returns, called in a worker. Raises what it raises."""
+        """Call `function(*args)` in a worker, and return what it returns or raise what it raises."""
         job = _Job(copy_context().run, (function, *args))  # or flask.request would be nobody's there
         with self._changed:
             self._jobs.append(job)
