@@ -238,12 +238,10 @@ def _frame_problem(frame: bytes, framing: str, max_frame: int) -> str:
     return "" if whole else f"with framing_out {framing} it has to be one object, array or string, such as {_BEAT}"
 
 
-def reserved_events(settings: Settings) -> set[str]:
-    """Events that never reach a handler under these settings."""
-    relay = settings.relay
-    presence = set() if relay.identity == "none" else {relay.connected, relay.disconnected}
-    hello = {"hello"} if settings.link.confirm else set()
-    return presence | hello | ({"register"} if relay.identity == "register" else set())
+def reserved_events(settings: Settings) -> frozenset[str]:
+    """Return the events that never reach a handler under these settings."""
+    options = relay_options(settings)
+    return options.reserved_events | ({"register"} if options.identity is Identity.REGISTER else set())
 
 
 def _own_keys(settings: Settings) -> set[str]:

@@ -5,7 +5,7 @@ woken, and who is woken from there never runs. So what another thread asks for i
 the hub, and the caller waits, on a real lock, for what came of it. Must not know what is called.
 
 Use: `crossing = CrossThreadCalls()` in the hub's thread, `crossing.serve()` in a green thread; then from anywhere
-`crossing.call(uplink.send, [b"x"])`.
+`crossing.call(queue.send, [b"x"])`.
 """
 
 from __future__ import annotations

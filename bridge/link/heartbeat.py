@@ -2,7 +2,7 @@
 
 Must not know the link: a heartbeat while the link is down is not kept.
 
-Use: `Heartbeat(b"ping", 10.0, uplink.tell).run()`.
+Use: `Heartbeat(b"ping", 10.0, queue.tell).run()`.
 """
 
 from __future__ import annotations

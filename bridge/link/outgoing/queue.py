@@ -5,7 +5,7 @@ delivery_tracker.py, whether the server has confirmed them. While the link is do
 offline_buffer.py. Presence goes through the same queue, in order, but is never refused for lack of room, held, or sent
 again. Must not know sockets, users or Socket.IO.
 
-Use: `uplink.send([b'{"action":"x"}'], done)`; `done(None)` means sent, `done(Refused)` not.
+Use: `queue.send([b'{"action":"x"}'], done)`; `done(None)` means sent, `done(Refused)` not.
 """
 
 from __future__ import annotations
