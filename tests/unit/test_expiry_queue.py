@@ -68,6 +68,20 @@ def test_no_thread_is_left_when_nothing_waits() -> None:
     assert len(line) == 0
 
 
+def test_a_thread_that_waits_ends_when_the_last_one_is_taken_back() -> None:
+    for _ in range(20):  # it is about to wait in some of them, and waits in the others
+        due: Log[str] = Log()
+        before = set(threading.enumerate())
+        line = ExpiryQueue(3600, due.add, 1)
+        line.add("a")
+        (thread,) = set(threading.enumerate()) - before
+        line.add("b")
+        assert due.wait_count(1) == ["a"]
+        line.discard("b")
+        thread.join(15)
+        assert not thread.is_alive()
+
+
 def test_what_fails_does_not_keep_the_others(caplog: pytest.LogCaptureFixture) -> None:
     due: Log[str] = Log()
 
