@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import Refused
 from bridge.link.codec import JsonEncoder, parse
+from bridge.link.framing.length_prefix import varint
 from bridge.link.framing.registry import FramingSpecError, framing_in, framing_out
 from tests.unit.framings import SPECS, Outcome, check_of, decoded
 
@@ -185,3 +186,16 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return one == other and math.copysign(1, one) == math.copysign(1, other)
     return type(one) is type(other) and bool(one == other)
+
+
+def test_a_varint_has_seven_bits_a_byte_and_no_byte_more_than_it_needs() -> None:
+    lengths = {
+        0: b"\0",
+        1: b"\1",
+        127: b"\x7f",
+        128: b"\x80\1",
+        300: b"\xac\2",
+        16383: b"\xff\x7f",
+        16384: b"\x80\x80\1",
+    }
+    assert {number: varint(number) for number in lengths} == lengths
