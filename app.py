@@ -1,7 +1,7 @@
 """The bridge: `.venv/bin/python app.py --server localhost:8000`, or `--demo`; `--help` lists the settings.
 
-Patches first, then settings, logging, wiring, running, signals. No logic: what a part does is in bridge/, and which
-part hears from which is in bridge/assembly.py.
+It patches first; then come settings, logging, assembly, running, signals. It has no logic: what a part does is in
+bridge/, and which part calls which is in bridge/assembly.py.
 """
 
 import os
@@ -72,7 +72,7 @@ class Process:
         self.host = HandlerHost(settings, ROOT, WorkerPool(self.crossing).run)
 
     def run(self) -> int:
-        """Serve until a signal; returns the exit code. Raises ServeError."""
+        """Serve until a signal. Return the exit code. Raises ServeError."""
         web, server = self.settings.web, self.settings.link.server
         listener = listen(web.host, web.port)
         host, port = self.demo.start() if self.demo else (server.host, server.port)
@@ -92,7 +92,7 @@ class Process:
         return self.exit_code
 
     def assembly(self, server: tuple[str, int], own: tuple[str, int]) -> Assembly:
-        """All parts, for the server at this address, and listening at this one."""
+        """Make all parts, for the server at one address, listening at the other."""
         return Assembly(
             self.settings, self.host, server=server, own=own, crossing=self.crossing, watchdog=self.watchdog,
             counters=self.counters, on_failure=self._failed,
@@ -149,7 +149,7 @@ class Process:
 
 
 def main(argv: list[str]) -> int:
-    """The exit code: 0 after a signal, 1 when it can't serve, 2 for settings or handlers."""
+    """Run the bridge. Return the exit code: 0 after a signal, 1 when it can't serve, 2 for settings or handlers."""
     try:
         settings = wiring.load_settings(argv, os.environ)
         lock_logging()

@@ -1,6 +1,6 @@
-"""All parts of one bridge, made from its settings and connected to each other. It starts nothing.
+"""Make all parts of one bridge from its settings, and connect them. It starts nothing.
 
-Two steps, as handlers files come in between: what they are loaded into, then everything else.
+There are two steps, because handlers files come in between: what they are loaded into, then everything else.
 
 Use: `host = HandlerHost(settings, root, run)`; `host.load()`; `bridge = Assembly(settings, host, …)`.
 """
@@ -49,8 +49,10 @@ log = logging.getLogger("bridge")
 
 
 class HandlerHost:
-    """What handlers files are loaded into: the Flask app, the hooks and the users. `root`: the bridge's own pages are
-    there; `run`: makes a call in a thread of the system."""
+    """What handlers files are loaded into: the Flask app, the hooks and the users.
+
+    `root`: the folder of the bridge's own pages; `run`: makes a call in a thread of the system.
+    """
 
     def __init__(self, settings: Settings, root: Path, run: RunInThread) -> None:
         self._settings = settings
@@ -69,9 +71,11 @@ class HandlerHost:
 
 
 class Assembly:
-    """The parts of one bridge, each given those that it calls. Where two call each other, the one that is made first
-    is given a method of this class. `server`: host and port; `own`: where the bridge itself listens; `on_failure` is
-    called when it can't go on, because of a bug."""
+    """The parts of one bridge, each given the parts that it calls.
+
+    If two parts call each other, the one that is made first is given a method of this class. `server`: host and port;
+    `own`: where the bridge itself listens; `on_failure`: called when a bug has made it impossible to go on.
+    """
 
     def __init__(
         self,

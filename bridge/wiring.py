@@ -1,4 +1,4 @@
-"""What settings mean for the parts: their options, made from the tree.
+"""Make the options of each part from the settings.
 
 It sees more than one side, as assembly.py and app.py do. It starts nothing.
 
@@ -54,7 +54,7 @@ _BEAT = '{"action":"heartbeat"}'
 def outgoing_queue(
     settings: Settings, encoder: Encoder, *, hello: bytes, on_overflow: Callable[[], None], counters: Counters
 ) -> OutgoingQueue:
-    """What waits for the link. `hello`: what each connection opens with, if the server confirms."""
+    """Make the link's queue. `hello`: the first payload of each connection, if the server confirms."""
     link = settings.link
     holding = OfflineBuffer(link.hold, link.hold_size, link.hold_client) if link.when_down == "hold" else None
     confirming = DeliveryTracker(hello) if link.confirm else None
@@ -65,7 +65,7 @@ def outgoing_queue(
 
 
 def link_options(settings: Settings, *, server: str, separate: bool, own: tuple[str, int]) -> LinkOptions:
-    """How the link is run. `separate`: one send a message; `own`: where the bridge itself listens."""
+    """Make the link's options. `separate`: one send for each message; `own`: where the bridge itself listens."""
     link = settings.link
     reading = Reading(
         framing_in=link.framing_in, framing_out=link.framing_out, payload=PayloadMode(settings.relay.payload),
@@ -78,7 +78,7 @@ def link_options(settings: Settings, *, server: str, separate: bool, own: tuple[
 
 
 def relay_options(settings: Settings) -> RelayOptions:
-    """What decides in the relay."""
+    """Make the relay's options."""
     relay, recovery = settings.relay, settings.recovery
     return RelayOptions(
         identity=Identity(relay.identity),
@@ -95,7 +95,7 @@ def relay_options(settings: Settings) -> RelayOptions:
 def relay_dependencies(
     settings: Settings, *, users: Users, hooks: Hooks, json: codec.JsonEncoder, counters: Counters
 ) -> RelayDependencies:
-    """What the relay puts together."""
+    """Make the relay's parts."""
     relay, once_key = settings.relay, settings.relay.once_key
     user_key = None if relay.identity == "none" else relay.user_key
     options = RoutingOptions(
@@ -125,7 +125,7 @@ def _replies(settings: Settings, counters: Counters, undelivered: Undelivered) -
 
 
 def engine_options(settings: Settings) -> EngineOptions:
-    """What the clients' engine is told."""
+    """Make the engine's options."""
     web = settings.web
     return EngineOptions(
         allowed_origins=web.allowed_origins, ping_interval=web.ping_interval, ping_timeout=web.ping_timeout,
@@ -134,12 +134,12 @@ def engine_options(settings: Settings) -> EngineOptions:
 
 
 def limits(settings: Settings, counters: Counters) -> Limits:
-    """What may wait for a client, and what becomes of one for which more waits."""
+    """Make the limits of outboxes, and choose the policy for slow clients."""
     return Limits(settings.clients.outbox, POLICIES[settings.clients.slow], counters)
 
 
 def greeter(settings: Settings, state: StateStore, counters: Counters) -> Greeter:
-    """Who comes back, and what is kept for them."""
+    """Make the greeter of clients that come back."""
     recovery = settings.recovery
     if recovery.recovery == "off":
         return Greeter(None, counters)
@@ -149,8 +149,8 @@ def greeter(settings: Settings, state: StateStore, counters: Counters) -> Greete
 
 
 def fanout(settings: Settings, *, limits: Limits, greeter: Greeter, counters: Counters) -> Fanout:
-    """What publishes to the clients. One of them is sent no more at once than it may be behind: of more, one that is
-    not behind could be over its limit."""
+    """Make the fan-out. It sends a client at most as much at once as it may be behind: with more, a client that is not
+    behind could be over its limit."""
     clients, recovery = settings.clients, settings.recovery
     keys_of = ConflationKeys(clients.latest_key) if POLICIES[clients.slow].keyed else None
     snapshots = None
@@ -165,7 +165,7 @@ def fanout(settings: Settings, *, limits: Limits, greeter: Greeter, counters: Co
 
 
 def page(settings: Settings) -> PageSettings:
-    """What the page is told."""
+    """Make what the page is told of the settings."""
     link, relay = settings.link, settings.relay
     server = "the embedded demo server" if link.demo else str(link.server)
     return PageSettings(
@@ -176,19 +176,23 @@ def page(settings: Settings) -> PageSettings:
 
 
 def private(settings: Settings) -> list[Path]:
-    """What is not served to anybody, whatever folder it is in: the state, the settings, handlers and what is beside
-    them for them alone, such as templates, which may have more in them than a page shows."""
+    """List the files and folders that are never served: the state, the settings, handlers, and what belongs to them.
+
+    Templates beside a handlers file may hold more than a page shows.
+    """
     site, handlers = settings.web.site, settings.relay.handlers
     beside = [path.resolve().parent / name for path in handlers for name in ("templates", "__pycache__")]
-    if site is not None:  # who names such a folder as the site means it
+    if site is not None:  # unless such a folder is itself the site
         beside = [folder for folder in beside if not site.resolve().is_relative_to(folder)]
     file = [settings.file] if settings.file else []
     return [Path(settings.recovery.state_dir), *file, *handlers, *beside]
 
 
 def load_settings(argv: list[str], environ: Mapping[str, str]) -> Settings:
-    """The settings, with all that can be checked before anything runs. Raises SettingsError, and SystemExit for
-    `--help`."""
+    """Load the settings and check everything that can be checked before anything runs.
+
+    Raises SettingsError, and SystemExit for `--help`.
+    """
     settings = load(argv, environ, checks={"framing_in": _check_framing_in, "framing_out": _check_framing_out})
     _check_frames(settings)
     return settings
@@ -203,7 +207,7 @@ def _check_framing_out(text: str) -> None:
 
 
 def _check_frames(settings: Settings) -> None:
-    """Raise SettingsError if the framing can't carry heartbeat or greetings, which only both of them together tell."""
+    """Raise SettingsError if the framing can't carry the heartbeat or a greeting."""
     link = settings.link
     texts = [("heartbeat", link.heartbeat)] if link.heartbeat is not None else []
     texts += [("greeting", text) for text in link.greeting]
@@ -221,7 +225,7 @@ def _check_frames(settings: Settings) -> None:
 
 
 def greetings(settings: Settings) -> list[bytes]:
-    """What each connection begins with, by the settings."""
+    """Return the greetings, with escapes decoded."""
     return [unescape(text) for text in settings.link.greeting]
 
 
@@ -245,6 +249,6 @@ def reserved_events(settings: Settings) -> frozenset[str]:
 
 
 def _own_keys(settings: Settings) -> set[str]:
-    """Keys of a message that no client may set."""
+    """Return the keys of a message that no client may set."""
     keys = {settings.relay.user_key, settings.relay.action_key}
     return keys | ({"seq"} if settings.link.confirm else set())

@@ -1,4 +1,4 @@
-"""Our Engine.IO server under python-socketio and Flask-SocketIO.
+"""Run python-socketio and Flask-SocketIO on our Engine.IO server.
 
 For the bridge:     `engine.py`, the Engine
 Put in their place: `install.py`, `packet.py`, `manager.py`, `connect_handler.py`, `ack_sender.py`

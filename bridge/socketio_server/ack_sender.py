@@ -1,4 +1,4 @@
-"""Acks of one client, as packets of our own making; and a limit on what the server answers one that does not read.
+"""Send acks to one client, and limit the server's answers to a client that does not read them.
 
 Must not know what is acked, nor why.
 
@@ -16,11 +16,11 @@ from bridge.wire.socketio_packets import encode_acks
 
 __all__ = ["AckSender"]
 
-LONG = 4096  # bytes of an ack: no other than what the server has answered is as long
+LONG = 4096  # bytes; only an ack with a server's answer in it is that long
 
 
 class AckSender:
-    """`outbox`: None if the client has gone."""
+    """Sends the acks of one client. `outbox`: None if the client has gone."""
 
     __slots__ = ("_limits", "_outbox", "_sid")
 
@@ -36,7 +36,7 @@ class AckSender:
         self._outbox.put(AnswerSegment(data))
 
     def _too_much(self) -> dict[str, object]:
-        """What is answered in place of what would be too much for one that has asked and does not read."""
+        """Answer `no-reply` in place of an answer that would be too much for a client that does not read."""
         why = f"the answer was thrown away: more than {self._limits.size} bytes of answers wait for this client"
         self._limits.counters.refuse("no-reply", f"client {self._sid}", why)
         return {"ok": False, "error": "no-reply", "message": why}

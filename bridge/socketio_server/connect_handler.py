@@ -1,4 +1,4 @@
-"""Who connects on the default namespace: greeted before it has a Socket.IO id, so that it may have its old one.
+"""Answer CONNECTs to the default namespace. A client is greeted before it has an id, so that it may have its old one.
 
 Must not know what a greeting is made of, nor events.
 
@@ -21,12 +21,15 @@ from bridge.recovery.session_registry import Greeting
 __all__ = ["ConnectHandler"]
 
 MOST_AUTH = 16 * 1024  # characters of a CONNECT whose auth is kept for handlers: a token has some 2,000
-PATIENCE = 15.0  # seconds for the handlers of the connection before this one, and when thousands come back at once
+PATIENCE = 15.0  # seconds for the handlers of a client's previous connection, also when thousands come back at once
 
 
 class ConnectHandler:
-    """`connection`: the one that a Socket.IO id has now, until python-socketio has forgotten it; `session`: by its own
-    id, None if it has gone."""
+    """Handles the CONNECTs of all clients.
+
+    `connection`: returns the session that a Socket.IO id has, until python-socketio has forgotten it; `session`:
+    returns a session by its own id, None if it has gone.
+    """
 
     def __init__(
         self,
@@ -35,21 +38,21 @@ class ConnectHandler:
         session: Callable[[str], Session | None],
     ) -> None:
         self._greeter, self._connection, self._session = greeter, connection, session
-        self._coming: dict[str, Session] = {}  # those who are arriving with the id that they had, by that
-        self._auths: dict[str, dict[str, object]] = {}  # of those who are arriving, by their session's id
-        self._greetings: dict[str, Greeting] = {}  # of those who have no id yet, by their session's
-        self._greeted: dict[str, Greeting] = {}  # by the new id
+        self._coming: dict[str, Session] = {}  # old sid -> the session that arrives with it
+        self._auths: dict[str, dict[str, object]] = {}  # session's id -> auth of an arriving client
+        self._greetings: dict[str, Greeting] = {}  # session's id -> greeting of a client without a sid
+        self._greeted: dict[str, Greeting] = {}  # new sid -> greeting
 
     @contextmanager
     def arrives(self, eio_sid: str, packet: str) -> Iterator[None]:
-        """A client's CONNECT, which is answered inside. It may wait for the end of the connection that it had."""
+        """Prepare a client's CONNECT, which is answered inside. May wait for the end of the client's old connection."""
         auth = _auth(packet)
         if isinstance(auth, dict) and len(packet) <= MOST_AUTH:
             self._auths[eio_sid] = auth
         old = self._greeter.sid_of(auth)
         comes_back = old is not None and self._takes(old, eio_sid)
         if not comes_back and old is not None:
-            auth = None  # it is somebody new, as two can't have one id
+            auth = None  # it becomes a new client, because two can't have one id
         self._greetings[eio_sid] = greeting = self._greeter.greet(auth)
         try:
             yield
@@ -62,13 +65,13 @@ class ConnectHandler:
                 del self._greeted[sid]  # it was refused
 
     def _takes(self, sid: str, eio_sid: str) -> bool:
-        """End whoever has this id or arrives with it, and whose hook may wait still; whether it is this one's now."""
+        """End other connections that have this sid or arrive with it. Return whether the sid is free for this one."""
         own, ends = self._session(eio_sid), time.monotonic() + PATIENCE
         while (other := self._connection(sid) or self._coming.get(sid)) is not None:
             left = ends - time.monotonic()
             if other is own or left <= 0:
                 return False
-            other.finish()  # its network was cut, and perhaps nobody has noticed yet
+            other.finish()  # its network may have been cut without anybody noticing yet
             gone = Event()
             if other.when_done(gone.send):
                 gone.wait(left)
@@ -79,7 +82,7 @@ class ConnectHandler:
         return own is not None
 
     def sid(self, eio_sid: str, new: Callable[[], str]) -> str:
-        """The Socket.IO id that it gets."""
+        """Return the Socket.IO id for a client: the greeting's, or a new one."""
         greeting = self._greetings.pop(eio_sid, None)
         sid = (greeting.sid if greeting else None) or new()
         if greeting is not None:
@@ -87,29 +90,29 @@ class ConnectHandler:
         return sid
 
     def connect_data(self, data: dict[str, object]) -> dict[str, object]:
-        """What the CONNECT is answered with, as Node's server does it."""
+        """Make the data of the answer to CONNECT, as Node's server does."""
         sid = str(data["sid"])
         greeting = self._greeted.get(sid)
         pid = self._greeter.pid(greeting, sid) if greeting else None
         return data if pid is None else {**data, "pid": pid}
 
     def auth(self, eio_sid: str) -> dict[str, object]:
-        """What the client that is arriving gave as `auth`, without what is of recovery."""
+        """Return the `auth` of an arriving client, without the keys of recovery."""
         auth = self._auths.get(eio_sid, {})
         return {key: value for key, value in auth.items() if key not in ("pid", "offset")}
 
     def session(self, sid: str) -> str:
-        """The session of one that has an id, and not its CONNECT yet; "" if it has none."""
+        """Return the session's name of a client whose CONNECT is not answered yet; "" if it has none."""
         greeting = self._greeted.get(sid)
         return greeting.session if greeting else ""
 
     def greeting(self, sid: str) -> Greeting:
-        """The client has its CONNECT."""
+        """Return the greeting of a client whose CONNECT has been answered, and forget it."""
         return self._greeted.pop(sid, None) or Greeting("", plain=True)
 
 
 def _auth(packet: str) -> object:
-    """The object in a CONNECT packet; None if there is none that can be read, which others say."""
+    """Return the object in a CONNECT packet; None if there is none. python-socketio reports one that can't be read."""
     start = packet.find("{")
     try:
         return json.loads(packet[start:]) if start >= 0 else None

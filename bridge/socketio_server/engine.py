@@ -1,4 +1,4 @@
-"""Clients in and out, through Flask-SocketIO, on sessions of ours.
+"""Serve clients through Flask-SocketIO, on sessions of ours.
 
 Knows python-socketio and Engine.IO so that nobody else has to. Must not know what events mean.
 
@@ -49,12 +49,12 @@ OnAnswer = Callable[[Sequence[int], dict[str, object]], None]
 #: are as the client sent them: unchecked.
 OnEvents = Callable[[str, Sequence[ReceivedEvent], OnAnswer, bool], int]
 
-GOODBYE = 1.0  # seconds that closing may take in all; a client that does not read is not waited for
+GOODBYE = 1.0  # seconds for closing all clients; nobody waits longer for a client that does not read
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """`max_event`: bytes of one packet of a client; `ping_interval`, `ping_timeout`, `connect_timeout`: seconds."""
+    """The settings. `max_event`: bytes of one packet of a client; the intervals and time-outs are in seconds."""
 
     allowed_origins: tuple[str, ...]
     ping_interval: float
@@ -65,22 +65,25 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True)
 class EngineCallbacks:
-    """Who is told of clients, by their sid."""
+    """The functions that are called when clients come, emit and go, with their sids."""
 
-    on_late: Callable[[str], None]  # one that is to be told the last values
-    #: With the browser's address, the session, "" without one, and whether it has recovered.
+    on_late: Callable[[str], None]  # a client that has to be sent the last values
+    #: (sid, the browser's address, the session or "", whether it has recovered)
     on_connected: Callable[[str, str, str, bool], None]
     on_events: OnEvents
-    on_disconnected: Callable[[str, bool], None]  # with whether it has gone for good
-    on_failure: Callable[[], object]  # clients can't be served any more, because of a bug
-    user_of: Callable[[str], str | None]  # who a client is, for the log
-    #: Before it has connected, with its address and session; raises Refused if it may not. None: all may.
+    on_disconnected: Callable[[str, bool], None]  # (sid, whether it has gone for good)
+    on_failure: Callable[[], object]  # a bug has made it impossible to serve clients
+    user_of: Callable[[str], str | None]  # a client's user, for the log
+    #: (sid, address, session) before CONNECT is answered; raises Refused if the client may not. None: all may.
     on_connecting: Callable[[str, str, str], None] | None = None
 
 
 class Engine:
-    """The clients of one process, by sid. `limits`: what may wait for one; `greeter`: who comes back, and has the
-    register of who is there. Raises ServeError if its libraries are not those that it knows."""
+    """The clients of one process, by sid.
+
+    `limits`: what may wait for a client; `greeter`: knows who comes back, and owns the register of clients. Raises
+    ServeError if a library has moved something private that is used here.
+    """
 
     def __init__(
         self,
@@ -97,7 +100,7 @@ class Engine:
         self._limits, self._greeter, self._audience, self._counters = limits, greeter, greeter.audience, counters
         self._origins = Origins(options.allowed_origins, counters)
         self._clients: dict[str, Session] = {}
-        self._leaving: dict[str, Session] = {}  # those whose end python-socketio has not done with
+        self._leaving: dict[str, Session] = {}  # clients whose end python-socketio is still working on
         self._connect_handler = ConnectHandler(
             greeter,
             lambda sid: self._clients.get(sid) or self._leaving.get(sid),
@@ -117,11 +120,11 @@ class Engine:
         self._eio.on_events(self._events)
 
     def _socketio(self, options: EngineOptions) -> Any:
-        """The Socket.IO server that Flask-SocketIO makes in the app."""
+        """Let Flask-SocketIO make its Socket.IO server in the app."""
         server = SocketIO(
             self._app,
             async_mode="eventlet",
-            async_handlers=False,  # True is a green thread an event, and no order
+            async_handlers=False,  # True would mean a green thread for each event, and no order
             client_manager=Manager(self._connected, self._connect_handler.sid),
             serializer=event_packet(options.max_event, self._connect_handler.connect_data),
             cors_allowed_origins="*" if "*" in options.allowed_origins else self._origins.allows,
@@ -138,7 +141,7 @@ class Engine:
         return server
 
     def now(self) -> dict[str, int]:
-        """What waits for clients and is kept for them just now."""
+        """Return the gauges of clients, for the status."""
         waiting = [outbox.size for outbox in self._audience.everybody()]
         return {
             "connections": len(self._eio.sockets),
@@ -148,7 +151,7 @@ class Engine:
         }
 
     def refused_origins(self) -> list[dict[str, object]]:
-        """Pages that may not connect, and tried to last: see origins.py."""
+        """Return the last pages that were refused, see origins.py."""
         return self._origins.refused()
 
     def serve(self, listener: socket.socket, app: Any) -> None:
@@ -156,22 +159,21 @@ class Engine:
         vital("web server", lambda: serve(listener, app, self._counters, self._eio), self._eio.on_failure)
 
     def refuse_newcomers(self) -> None:
-        """From now on nobody new is let in: the bridge stops."""
+        """Let no new client in, because the bridge stops."""
         self._eio.stops = True
 
     def stop(self) -> None:
-        """Close every client's transport, with no Socket.IO DISCONNECT: stock clients then come
-        back by themselves, which after a DISCONNECT they don't."""
+        """Close every transport, without a Socket.IO DISCONNECT, after which stock clients would not come back."""
         for session in list(self._eio.sockets.values()):
             session.close()
         ends = time.monotonic() + GOODBYE
         while self._eio.sockets and time.monotonic() < ends:
             eventlet.sleep(0.01)
-        for sid in list(self._clients):  # whose handler takes its time: that they leave is told all the same
+        for sid in list(self._clients):  # those whose handlers take their time, who leave all the same
             self._disconnected(sid, "server disconnect")
 
     def _connecting(self, ask: Callable[[str, str, str], None], sid: str, environ: object, auth: object = None) -> None:
-        """Implements python-socketio's connect handler."""
+        """Ask whether a client may connect; python-socketio calls this before it answers CONNECT."""
         session = self._eio.sockets.get(self._server.manager.eio_sid_from_sid(sid, "/"))
         if session is None:
             raise ConnectionRefusedError("it has gone already")
@@ -181,13 +183,13 @@ class Engine:
             raise ConnectionRefusedError(error.message, {"error": error.code}) from None
 
     def visit(self, sid: str) -> RequestView | None:
-        """What a client that is connecting came with; None if it has gone already."""
+        """Return the request with which a connecting client came; None if the client has gone."""
         eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
         whole = self._server.environ.of(eio_sid)
         return None if whole is None else RequestView(self._app, whole, self._connect_handler.auth(eio_sid))
 
     def close(self, sid: str, code: str) -> None:
-        """End a client's connection for good, telling it why. One that is not there is no error."""
+        """End a client's connection for good, and tell the client why. An unknown sid is no error."""
         session = self._clients.get(sid)
         if session is not None:
             self._greeter.cut_off(sid)
@@ -199,7 +201,7 @@ class Engine:
         if session is None:
             self._greeter.left(sid, for_good=False)
             self._callbacks.on_disconnected(sid, False)
-            return  # it has gone between its CONNECT and the answer
+            return  # it has gone before the answer to its CONNECT
         self._clients[sid] = session
         session.outbox.press()
         session.left = False
@@ -208,13 +210,13 @@ class Engine:
         if not recovered:
             self._callbacks.on_late(sid)
         self._callbacks.on_connected(sid, session.address, greeting.session, recovered)
-        if sid in self._clients:  # unless what was told of it has closed it
+        if sid in self._clients:  # a callback may have closed it
             session.client = sid
 
     def _disconnected(self, sid: str, _reason: str) -> None:
         session = self._clients.pop(sid, None)
         if session is not None:
-            # A transport that is open still: it, or a handler, has ended the Socket.IO connection alone.
+            # The transport is still open: the client, or a handler, has ended only the Socket.IO connection.
             for_good = session.left or not session.closed
             self._leaving[sid] = session
             session.later(self._left, sid)
@@ -231,7 +233,7 @@ class Engine:
         del self._leaving[sid]
 
     def _who(self, session: Session) -> str:
-        """What the log calls it: its Socket.IO id, as with that of Engine.IO one could poll in its place."""
+        """Name a client for the log by its Socket.IO id: with the Engine.IO id somebody could poll in its place."""
         if session.client is None:
             return f"a client at {session.address}"
         user = self._callbacks.user_of(session.client)
@@ -267,5 +269,5 @@ class Engine:
         return self._on_events(sid, events, AckSender(sid, self._audience.get(sid), self._limits), may_wait)
 
     def _event(self, sid: str, ack_id: int | None, data: object) -> None:
-        """One event as EventPacket renamed it: of a client that polls, or with attachments."""
+        """Take an event that EventPacket has renamed: one of a client that polls, or one with attachments."""
         self._events(sid, [(ack_id, data if isinstance(data, list) and data else [None])], True)

@@ -1,4 +1,4 @@
-"""A Socket.IO server of python-socketio's, on sessions of ours.
+"""Install our Engine.IO server in a Socket.IO server of python-socketio.
 
 What is replaced are attributes without an underscore: `server.eio`, `server.environ`, `server.packet_class` and
 the handler of messages.
@@ -28,7 +28,7 @@ from bridge.socketio_server.packet import readable
 
 __all__ = ["CONNECT_TIMEOUT", "OUTBOX", "take_over"]
 
-CONNECT_TIMEOUT = 45.0  # seconds; Node's socket.io has it
+CONNECT_TIMEOUT = 45.0  # seconds, as in Node's socket.io
 OUTBOX = 1024 * 1024  # bytes; Centrifugo's queue of one client
 MAX_SESSIONS = 15_000  # of 20,000 open files that a process commonly may have
 
@@ -45,7 +45,7 @@ def take_over(
     limits: Limits | None = None,
     arrives: _Arrives | None = None,
 ) -> EngineServer:
-    """The Engine.IO server that `server` has from now on.
+    """Put our Engine.IO server into `server`, and return it.
 
     `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see outbox.py; `arrives`: gets
     the session's id and the packet of each CONNECT to the default namespace, which is answered inside.
@@ -59,7 +59,7 @@ def take_over(
 
 
 class _Messages:
-    """The handler of messages, around python-socketio's: Socket.IO protocol 5, where that departs from it."""
+    """Wraps python-socketio's handler of messages where that departs from Socket.IO protocol 5."""
 
     def __init__(self, server: socketio.Server, eio: EngineServer, inner: Any, arrives: _Arrives | None) -> None:
         self._server, self._eio, self._inner, self._arrives = server, eio, inner, arrives
@@ -81,7 +81,7 @@ class _Messages:
         except UnreadablePacket:
             raise
         except Exception:
-            # A client that is told nothing waits for ever.
+            # A client that gets no answer would wait for ever.
             client = self._server.manager.sid_from_eio_sid(sid, namespace)
             if client is not None:
                 self._server.manager.disconnect(client, namespace)

@@ -1,4 +1,4 @@
-"""The libraries' logs, as the bridge has them: short, seldom, counted.
+"""Rewrite the libraries' log lines as the bridge's: short, rare, counted.
 
 Use: `SocketIO(app, logger=quiet_logger("socketio", counters))`.
 """
@@ -15,8 +15,11 @@ log = logging.getLogger("bridge.clients")
 
 
 class _OneLine(logging.Filter):
-    """The libraries log a traceback for each packet that is none, and a line for each that is out of
-    place; one line in a while, shortened, and a count are enough."""
+    """Filters one library's lines.
+
+    The libraries log a traceback for each packet that is none, and a line for each that is out of place; a short line
+    now and then, and a count, are enough.
+    """
 
     def __init__(self, counters: Counters) -> None:
         super().__init__()
@@ -29,7 +32,7 @@ class _OneLine(logging.Filter):
         if not record.exc_info:
             return record.levelno < logging.WARNING or self._is_news(record)
         error = record.exc_info[1]
-        what = f"{type(error).__name__}: {error}"  # not repr(): that of a UnicodeDecodeError has the whole text in it
+        what = f"{type(error).__name__}: {error}"  # not repr(), which for a UnicodeDecodeError contains the whole text
         client = getattr(record, "client", "a client")
         self._counters.note("bad_packets", "! a packet of %s could not be read: %s", client, shorten(what, 200))
         log.debug("! %s", record.getMessage(), exc_info=record.exc_info)
@@ -42,7 +45,7 @@ class _OneLine(logging.Filter):
 
 
 def quiet_logger(name: str, counters: Counters) -> logging.Logger:
-    """For the library of this name."""
+    """Make the filter for the library of this name."""
     logger = logging.getLogger(f"bridge.clients.{name}")
     logger.setLevel(logging.WARNING)
     logger.addFilter(_OneLine(counters))

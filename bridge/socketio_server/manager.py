@@ -1,4 +1,4 @@
-"""When a client is there: after its CONNECT has been answered, not before.
+"""Tell when a client is connected: after its CONNECT has been answered, not before.
 
 python-socketio runs its `connect` handler before it answers, and what the handler emits would
 reach the client ahead of the answer. Its manager is told right after. It also makes a room for
@@ -19,8 +19,10 @@ __all__ = ["Manager"]
 
 
 class Manager(SocketIOManager):  # type: ignore[misc]
-    """Calls `on_connected(sid, eio_sid)` for each client of the default namespace. `sid`: gives one its Socket.IO
-    id, by its session's id and what makes new ones."""
+    """Calls `on_connected(sid, eio_sid)` for each client of the default namespace.
+
+    `sid`: returns a client's Socket.IO id; it gets the session's id and a function that makes new ids.
+    """
 
     def __init__(
         self, on_connected: Callable[[str, str], None], sid: Callable[[str, Callable[[], str]], str] | None = None
@@ -29,7 +31,7 @@ class Manager(SocketIOManager):  # type: ignore[misc]
         self._on_connected, self._sid = on_connected, sid
 
     def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
-        """The client's id, if it is not connected already; it is not there yet."""
+        """Return the client's id, before it is connected."""
         if namespace != "/" or self._sid is None:
             made: str | None = super().pre_connect(eio_sid, namespace)
             return made
@@ -41,19 +43,19 @@ class Manager(SocketIOManager):  # type: ignore[misc]
         return sid
 
     def connect(self, sid: str, namespace: str) -> str:
-        """The client has been sent its CONNECT."""
+        """Connect the client, whose CONNECT has been answered."""
         connected: str = super().connect(sid, namespace)
         if namespace == "/":
             self._on_connected(connected, self.eio_sid_from_sid(connected, namespace))
         return connected
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
-        """No room for a client alone."""
+        """Enter a room, except the room of the client's own, which would cost memory for each client."""
         if room != sid:
             super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
 
     def get_participants(self, namespace: str, room: Any) -> Iterator[tuple[str, str]]:
-        """(sid, eio_sid) of who is in the room, or in one of several."""
+        """Yield (sid, eio_sid) of the clients in a room, or in one of several."""
         several = isinstance(room, (list, tuple))
         found: dict[str, str] = {}
         for one in room if several else [room]:
@@ -62,6 +64,6 @@ class Manager(SocketIOManager):  # type: ignore[misc]
         yield from found.items()
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
-        """The rooms a client is in, its own first."""
+        """Return the rooms of a client, its own first."""
         is_there = namespace in self.rooms and self.eio_sid_from_sid(sid, namespace)
         return [sid, *super().get_rooms(sid, namespace)] if is_there else []

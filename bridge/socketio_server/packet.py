@@ -1,4 +1,4 @@
-"""Socket.IO packets as the bridge wants them decoded.
+"""Decode Socket.IO packets as the bridge wants them.
 
 python-socketio acks with what a handler returns and never shows it the ack's id, and it runs
 its own lifecycle handlers for an event that a client has named `connect` or `disconnect`. So
@@ -26,7 +26,7 @@ __all__ = ["EVENT", "EventPacket", "event_packet", "readable"]
 #: The one event that clients' events arrive as. No client can send it: theirs are its arguments.
 EVENT = "bridge:event"
 
-MOST_ATTACHMENTS = 1000  # of one event: empty ones would go on for ever
+MOST_ATTACHMENTS = 1000  # of one event; otherwise empty ones could go on for ever
 
 _TYPES = frozenset("0123456")
 _PLAIN = {packet.BINARY_EVENT: packet.EVENT, packet.BINARY_ACK: packet.ACK}
@@ -35,8 +35,7 @@ _PLAIN = {packet.BINARY_EVENT: packet.EVENT, packet.BINARY_ACK: packet.ACK}
 class EventPacket(packet.Packet):  # type: ignore[misc]
     """A packet whose events, on the default namespace, are arguments of EVENT.
 
-    `max_attached`: bytes that all attachments of one packet may have together; `connect_data`: makes what a
-    CONNECT is answered with.
+    `max_attached`: bytes of all attachments of one packet; `connect_data`: makes the data of the answer to a CONNECT.
     """
 
     max_attached = 1 << 20
@@ -46,17 +45,17 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
 
     @staticmethod
     def connect_data(data: dict[str, object]) -> dict[str, object]:
-        """As it is."""
+        """Return the data unchanged."""
         return data
 
     def encode(self) -> Any:
-        """The packet as text, or as a list with its attachments."""
+        """Encode the packet as text, or as a list with its attachments."""
         if self.packet_type == packet.CONNECT and self.namespace in (None, "/") and "sid" in (self.data or ()):
             return "0" + orjson.dumps(self.connect_data(self.data)).decode()
         return super().encode()
 
     def decode(self, encoded_packet: Any) -> int:
-        """Decode; the number of attachments still to come. Raises ValueError for what is no packet."""
+        """Decode a packet. Return how many attachments are still to come. Raises ValueError for anything else."""
         if not isinstance(encoded_packet, str) or encoded_packet[:1] not in _TYPES:
             raise ValueError("this is no Socket.IO packet")
         try:
@@ -68,7 +67,7 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
         if count > MOST_ATTACHMENTS:
             raise ValueError(f"{count} attachments are more than {MOST_ATTACHMENTS}")
         if not count and self.packet_type in _PLAIN:
-            # python-socketio would wait for an attachment all the same, and take whatever comes next for it
+            # python-socketio would still wait for an attachment, and take whatever comes next for it.
             self.packet_type = _PLAIN[self.packet_type]
         if self.packet_type in (packet.EVENT, packet.BINARY_EVENT) and self.namespace in (None, "/"):
             self.data = [EVENT, self.id, self.data]
@@ -76,10 +75,10 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
         return count
 
     def add_attachment(self, attachment: Any) -> bool:
-        """Take the next attachment; whether it was the last.
+        """Take the next attachment. Return whether it was the last.
 
-        A packet whose attachments are text, too many bytes, or not those that its JSON refers to
-        is over at once: python-socketio keeps one that raises, and with it all that follows.
+        If an attachment is text, too many bytes, or not one that the JSON refers to, the packet is over at once: if
+        this raised, python-socketio would keep the packet, and with it all that follows.
         """
         size = sum(map(len, self.attachments)) + len(attachment)
         try:
@@ -92,15 +91,15 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
 
 
 def readable(packet_class: type[packet.Packet]) -> type[packet.Packet]:
-    """The class, but what is no packet of Socket.IO protocol 5 raises Unreadable, whatever it is.
+    """Return a subclass that raises Unreadable for anything that is no packet of Socket.IO protocol 5.
 
-    python-socketio takes some of that, and of the rest keeps half.
+    python-socketio accepts some of that, and keeps half of the rest.
     """
 
     class Readable(packet_class):  # type: ignore[misc]
         def __init__(self, *args: Any, encoded_packet: Any = None, **kwargs: Any) -> None:
             super().__init__(*args, encoded_packet=encoded_packet, **kwargs)
-            if encoded_packet is not None and not encoded_packet:  # which is not decoded at all
+            if encoded_packet is not None and not encoded_packet:  # an empty packet, which would not be decoded at all
                 raise UnreadablePacket("an empty message")
 
         def decode(self, encoded_packet: Any) -> int:
@@ -127,7 +126,7 @@ def readable(packet_class: type[packet.Packet]) -> type[packet.Packet]:
 
 
 def _is_valid(packet_type: int, data: object) -> bool:
-    """What a client may send (Socket.IO protocol 5, "Packet types")."""
+    """Tell whether a client may send this (Socket.IO protocol 5, "Packet types")."""
     if packet_type in (packet.EVENT, packet.BINARY_EVENT):
         return isinstance(data, list) and bool(data) and isinstance(data[0], str)
     if packet_type in (packet.ACK, packet.BINARY_ACK):
@@ -141,7 +140,7 @@ def event_packet(
     max_attached: int,
     connect_data: Callable[[dict[str, object]], dict[str, object]] = dict,
 ) -> type[EventPacket]:
-    """The class of packets with this limit, in bytes, and this answer to a CONNECT."""
+    """Make the class of packets with this limit, in bytes, and this answer to a CONNECT."""
     return type(
         "EventPacket", (EventPacket,), {"max_attached": max_attached, "connect_data": staticmethod(connect_data)}
     )

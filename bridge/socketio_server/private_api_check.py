@@ -1,4 +1,4 @@
-"""What the engine uses of its libraries beyond their documented API, in one place.
+"""List what the engine uses of its libraries beyond their documented API, and check that it is there.
 
 Looked at when the bridge starts, so that an upgrade that moves one of them is one clear line, and
 not a client that is served wrongly.
@@ -79,7 +79,7 @@ def _found(owner: object, name: str) -> Any:
 
 
 def check_seams() -> None:
-    """Raise ServeError if a library has moved what is used of it."""
+    """Raise ServeError if a library has moved something on the list."""
     for (package, module, name), why in SEAMS.items():
         try:
             reduce(_found, name.split("."), import_module(module))

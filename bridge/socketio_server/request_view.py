@@ -1,6 +1,6 @@
-"""What a client came with: its request and its auth, for handlers, made when somebody asks for it.
+"""Show handlers the request and auth with which a client came, made only when they ask for it.
 
-Of the request the few strings are kept that python-socketio keeps anyway (environ_store.py). `flask.request` and
+Only the few strings of the request are kept that python-socketio keeps anyway (environ_store.py). `flask.request` and
 `flask.session` are there while a hook runs, and cost nothing until one of them is touched. Must not know users.
 
 Use: `visit = RequestView(app, whole, auth)`; `visit.headers["User-Agent"]`; `token = visit.enter()`;
@@ -26,7 +26,7 @@ _TRANSPORTS = frozenset(("EIO", "transport", "sid", "t", "b64"))  # Engine.IO's 
 
 
 class Headers(Mapping[str, str]):
-    """A request's headers; their names in any case. Iterated over as browsers write them: `User-Agent`."""
+    """The headers of a request, by names in any case. Iteration gives names as browsers write them: `User-Agent`."""
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self._values = {_name(key): str(value) for key, value in environ.items() if key.startswith("HTTP_")}
@@ -42,8 +42,10 @@ class Headers(Mapping[str, str]):
 
 
 class RequestView:
-    """One connection's. `whole`: makes the WSGI environ of its first request; `auth`: the object that came with its
-    CONNECT, without what is the bridge's own."""
+    """The request of one connection.
+
+    `whole`: makes the WSGI environ of its first request; `auth`: the object in its CONNECT, without keys of recovery.
+    """
 
     __slots__ = ("_app", "_whole", "auth")
 
@@ -62,21 +64,21 @@ class RequestView:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """What the page gave as `query`; of a name with several values the first."""
+        """The page's `query`; of a name with several values the first."""
         values = parse_qs(self._whole().get("QUERY_STRING", ""), keep_blank_values=True)
         return {name: value[0] for name, value in values.items() if name not in _TRANSPORTS}
 
     def enter(self) -> Token[RequestContext]:
-        """From now on, in this thread, flask.request and flask.session are this client's."""
+        """Make flask.request and flask.session this client's, in this thread."""
         return _cv_request.set(_Context(self._app, self._whole))  # type: ignore[arg-type]
 
     def leave(self, token: Token[RequestContext]) -> None:
-        """No longer."""
+        """End what `enter` began."""
         _cv_request.reset(token)
 
 
 class _Context:
-    """In the place of Flask's RequestContext, which is made when it is needed."""
+    """Stands in for Flask's RequestContext, which it makes when it is needed."""
 
     def __init__(self, app: Flask, whole: Callable[[], dict[str, Any]]) -> None:
         self._app, self._whole = app, whole
@@ -87,7 +89,7 @@ class _Context:
 
     @cached_property
     def session(self) -> Any:
-        """As a route finds it; what is written there is in no cookie."""
+        """The session as a route would see it. Nothing that is written there gets into a cookie."""
         interface = self._app.session_interface
         session = interface.open_session(self._app, self._made.request)
         return interface.make_null_session(self._app) if session is None else session

@@ -1,1 +1,1 @@
-"""Bytes to frames and frames to bytes, for every framing in the registry. Sans-IO."""
+"""Cut bytes into frames, and frame payloads, for every framing in the registry. Sans-IO."""

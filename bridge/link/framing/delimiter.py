@@ -1,8 +1,8 @@
-"""Frames that end with a delimiter, or with one of several.
+"""Cut a stream into frames that end with a delimiter, or with one of several.
 
-As Pekko's Framing.delimiter: the limit is inclusive and does not count the delimiter, and what has been searched is
-not searched again. As Netty's DelimiterBasedFrameDecoder with several delimiters: the shortest frame wins. Unlike
-both, a frame over the limit is skipped up to the next delimiter and never held.
+As in Pekko's Framing.delimiter, the limit is inclusive and does not count the delimiter, and no byte is searched twice.
+As in Netty's DelimiterBasedFrameDecoder with several delimiters, the shortest frame wins. Unlike both, a frame over
+the limit is skipped up to the next delimiter and never held.
 
 Use: `DelimiterDecoder(b"~", 1024).feed(b"a~b")` -> [b"a"].
 """
@@ -18,24 +18,24 @@ from bridge.link.framing.interface import Encoder
 
 __all__ = ["AlternativesDecoder", "DelimiterDecoder", "DelimiterEncoder", "escapes_for"]
 
-_HEAD = 64  # bytes of a skipped frame that are kept to say which it was
+_HEAD = 64  # bytes of a skipped frame that are kept for the log
 _NEEDED_BY_JSON = frozenset('"\\{}[]:,+-.')
 _NEVER_IN_UTF_8 = frozenset((0xC0, 0xC1, *range(0xF5, 0x100)))  # RFC 3629, section 4
 
 
 class _Frames:
-    """The frame under way and the limit; what is common to one delimiter and to several."""
+    """Keeps the incomplete frame and enforces the limit, for one delimiter and for several."""
 
     def __init__(self, max_frame: int, carriage_return: bool) -> None:
         self._max = max_frame
-        self._carriage_return = carriage_return  # one before a line feed is dropped
+        self._carriage_return = carriage_return  # whether a \r before a \n is dropped
         self._cut = max(_HEAD, max_frame + (1 if carriage_return else 0))
-        self._done = bytearray()  # the frame under way; of one over the limit only the head
-        self._dropped = 0  # how many bytes of it are not held
+        self._done = bytearray()  # the incomplete frame; if it is over the limit, only its head
+        self._dropped = 0  # how many of its bytes are not held
         self.skipped: list[FrameTooBig] = []
 
     def _hold(self, data: bytes) -> None:
-        """Add to the frame under way."""
+        """Add to the incomplete frame."""
         self._done += data
         if len(self._done) > self._cut:
             self._drop()
@@ -47,13 +47,15 @@ class _Frames:
             self._done.clear()
 
     def _drop(self) -> None:
-        """The frame under way is over the limit; its head is enough to say which it was."""
+        """Drop the incomplete frame, which is over the limit, except its head."""
         self._dropped += len(self._done) - _HEAD
         del self._done[_HEAD:]
 
     def _within_limit(self, frames: list[bytes], size: int) -> list[bytes]:
-        """The frames without those over the limit, of which the first may have been dropped already. `size`: bytes
-        that the others have at most."""
+        """Remove frames over the limit; the first may have been dropped already.
+
+        `size`: bytes that each of the others has at most.
+        """
         fits = len(frames[0]) <= self._max and (size <= self._max or max(map(len, frames)) <= self._max)
         if fits and not self._dropped:
             return frames
@@ -70,8 +72,8 @@ class _Frames:
 class DelimiterDecoder(_Frames):
     """Decodes a stream with one delimiter; see interface.Decoder.
 
-    Each feed searches its own bytes and the few before them that a delimiter may have begun in, so the work is
-    linear whatever the chunking.
+    Each feed searches its own bytes and the few before them in which a delimiter may have begun, so the work is linear
+    however the bytes are cut.
     """
 
     def __init__(self, delimiter: bytes, max_frame: int) -> None:
@@ -162,7 +164,7 @@ class AlternativesDecoder(_Frames):
         return frames
 
     def _take(self, window: bytes, undecided: int) -> list[bytes]:
-        """The frames of a window, whose rest is kept.
+        """Return the frames of a window, and keep its rest.
 
         From `undecided` on, the window is the beginning of some delimiter: one that is found to start later would
         not win if that one came. One that starts just there ends the same frame as the longer one.
@@ -177,7 +179,7 @@ class AlternativesDecoder(_Frames):
             self._given, start = False, longer.end()
         for found in self._any.finditer(window, start):
             at = found.start()
-            if start > undecided:  # what seemed to begin there was inside of a delimiter
+            if start > undecided:  # what seemed to begin there is inside a delimiter
                 undecided = self._undecided(window, start)
             if at > undecided:
                 break
@@ -198,7 +200,7 @@ class AlternativesDecoder(_Frames):
         return frames
 
     def _undecided(self, window: bytes, start: int) -> int:
-        """Where, from `start` on, the window's end is the beginning of some delimiter; its length if nowhere."""
+        """Return where, from `start` on, a delimiter may begin that the end cuts off; else the window's length."""
         for at in range(max(start, len(window) - self._longest + 1), len(window)):
             if window[at:] in self._beginnings:
                 return at
@@ -206,7 +208,7 @@ class AlternativesDecoder(_Frames):
 
 
 class DelimiterEncoder(Encoder):
-    """Puts the delimiter behind each frame. Raises ValueError for one that JSON text may contain."""
+    """Puts the delimiter after each frame. Raises ValueError for a delimiter that JSON text may contain."""
 
     def __init__(self, delimiter: bytes, max_frame: int) -> None:
         super().__init__(max_frame)

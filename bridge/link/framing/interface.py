@@ -1,4 +1,4 @@
-"""What a framing is: its name, what makes its decoders and encoders, and how it is written.
+"""Define a framing: its name, what makes its decoders and encoders, and the strings that choose it.
 
 Must not know any one framing.
 
@@ -22,30 +22,30 @@ class FramingSpecError(ValueError):
 
 
 class Decoder(Protocol):
-    """Bytes in, frames out. One decoder is for one connection.
+    """Cuts the bytes of one connection into frames.
 
-    `skipped`: frames over the limit that were passed over, for the caller to take away
-    (framings by delimiter only; the others can't find the next frame and raise).
+    `skipped`: frames over the limit that were skipped; the caller takes them out. Only framings by delimiter skip; the
+    others can't find the next frame, and raise.
     """
 
     skipped: list[FrameTooBig]
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The frames that these bytes completed, in order, whatever the chunking.
+        """Return the frames that these bytes completed, in order; the bytes may be cut anywhere.
 
-        Raises FrameTooBig or BadFrame, whose `frames` were complete before; then the decoder is used up.
+        Raises FrameTooBig or BadFrame, whose `frames` were complete before; the decoder must not be used after that.
         """
 
     def eof(self) -> list[bytes]:
-        """The frames that the end completes. Raises TruncatedFrame inside a frame."""
+        """Return the frames that the end of the stream completes. Raises TruncatedFrame inside a frame."""
 
 
 class Encoder(ABC):
-    """Frames in, bytes out. `max_frame`: bytes of a frame, inclusive, without its framing."""
+    """Frames payloads. `max_frame`: bytes of a frame, inclusive, without its framing."""
 
-    #: (a byte string, what JSON text has in its place) for each mark of the framing that JSON strings could contain.
+    #: (a mark of the framing that JSON strings could contain, the escape that JSON text has in its place).
     escapes: Sequence[tuple[bytes, bytes]] = ()
-    #: Whether each frame has to be sent by itself, as nothing marks its end.
+    #: Whether each frame has to be sent by itself, because nothing marks its end.
     separate = False
     #: Whether nothing stands between a frame and the next, so that each has to show its own end: a JSON object,
     #: array or string.
@@ -55,30 +55,29 @@ class Encoder(ABC):
         self._max = max_frame
 
     def frame(self, payload: bytes) -> bytes:
-        """The payload with its framing. Raises Refused: too-big, delimiter-in-frame."""
+        """Frame a payload. Raises Refused: too-big, delimiter-in-frame."""
         if len(payload) > self._max:
             raise Refused("too-big", f"{len(payload)} bytes are over the frame limit of {self._max}")
         return self._wrap(payload)
 
     def frames(self, payloads: Sequence[bytes]) -> bytes:
-        """All of them with their framing, one after the other. Raises Refused as `frame` does."""
+        """Frame several payloads, one after the other. Raises Refused as `frame` does."""
         return b"".join([self.frame(payload) for payload in payloads])
 
     @abstractmethod
     def _wrap(self, payload: bytes) -> bytes:
-        """A payload within the limit, with its framing. Raises Refused("delimiter-in-frame") if the decoder would cut
-        it elsewhere."""
+        """Frame a payload within the limit. Raises Refused("delimiter-in-frame") if it would be cut elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """A framing by its name, or by what its framing strings begin with, the colon included."""
+    """A framing. `name`: its name, or the beginning of its framing strings including the colon."""
 
     name: str
-    help: str  # what a frame is, as the table in docs/protocol.md says it
+    help: str  # what a frame is, as in the table in docs/protocol.md
     example: bytes  # the frame `"hello"`, in the first form
-    forms: tuple[str, ...]  # framing strings that are it, each way once, which the tests and `make fuzz` run through
-    #: Each makes one for a framing string and the largest frame, or raises FramingSpecError; None: not this way.
+    forms: tuple[str, ...]  # framing strings of each kind, for the tests and `make fuzz`
+    #: Make one for a framing string and the largest frame, or raise FramingSpecError. None: not in this direction.
     decoder: Callable[[str, int], Decoder] | None
     encoder: Callable[[str, int], Encoder] | None
-    word: str = ""  # how it is listed for who wrote none of them, if not by its name
+    word: str = ""  # its name in the list that an unknown word is answered with, if it is another one

@@ -1,14 +1,14 @@
-"""Frames that are JSON values, one after another, with nothing agreed upon between them. Sans-IO.
+"""Cut a stream of JSON values into frames, whatever stands between the values. Sans-IO.
 
-Finds where each value ends; whether it is good JSON is for the codec to say. Between values everything is skipped
-that no value begins with: white space, control characters, commas, the punctuation that delimiters are made of, and
-byte order marks.
+Finds where each value ends; the codec says whether it is valid JSON. Between values everything is skipped with which
+no value begins: white space, control characters, commas, the punctuation that delimiters are made of, and byte order
+marks.
 A bare number or word ends before the next byte that can't belong to it, or with the stream.
 
-The work is linear: what a pattern has taken is not looked at again, and where a pattern gives up, no other way of
-matching is left to be tried, as each byte decides by itself what it is. Repetitions are bounded, for they cost
-memory while they last. Possessive ones would need neither care, but match wrongly before Python 3.11.5 (CPython
-issues 100061 and 106052).
+The work is linear: no byte that a pattern has taken is looked at again, and a pattern that fails leaves no other way of
+matching, because each byte decides by itself what it is. Repetitions are bounded, because they cost memory while they
+last. Possessive repetitions would need neither care, but match wrongly before Python 3.11.5 (CPython issues 100061 and
+106052).
 
 Use: `JsonDecoder(1024).feed(b'{"a":1}[2] 3 ')` -> [b'{"a":1}', b"[2]", b"3"].
 """
@@ -21,7 +21,7 @@ from bridge.errors import BadFrame, FrameTooBig, FramingError, TruncatedFrame
 
 __all__ = ["MAX_DEPTH", "JsonDecoder"]
 
-MAX_DEPTH = 512  # levels of nesting; a parser that recurses has its trouble beyond a thousand
+MAX_DEPTH = 512  # levels of nesting; a recursive parser gets into trouble beyond a thousand
 
 _HEAD = 64  # bytes of a refused value that are shown
 
@@ -31,7 +31,7 @@ _STRING = rb'"[^"\\]{0,500}(?:"|(?:\\.[^"\\]{0,500}){1,60}")'
 
 
 def _inside(levels: int) -> bytes:
-    """What is between two brackets, with at most so many levels of others in it."""
+    """Make a pattern of what stands between two brackets, with at most so many levels of brackets in it."""
     item = _STRING + (rb"|[{\[]%b[}\]]" % _inside(levels - 1) if levels else b"")
     return rb"%b(?:(?:%b)%b){0,250}" % (_FLAT, item, _FLAT)
 
@@ -55,10 +55,11 @@ class JsonDecoder:
 
     def __init__(self, max_frame: int) -> None:
         self._max = max_frame
-        self._buffer = bytearray()  # the value under way
-        self._at = 0  # up to here it has been looked at
+        self._buffer = bytearray()  # the incomplete value
+        self._at = 0  # bytes of it that have been looked at
         self._depth = 0
-        self._in_string = self._in_word = False
+        self._in_string = False  # whether `_at` is inside a string
+        self._in_word = False  # whether the value is a number or a word
         self._mark = b""  # between values: the beginning of what may become a byte order mark
         self.skipped: list[FrameTooBig] = []
 
@@ -89,7 +90,7 @@ class JsonDecoder:
         return [word]
 
     def _finish(self, data: bytes, frames: list[bytes]) -> bytes:
-        """Go on with the value under way, in its own buffer; what of `data` comes after it."""
+        """Continue the incomplete value in the buffer. Return the part of `data` after it."""
         before = len(self._buffer)
         self._buffer += data
         whole = self._walk(self._buffer, 0)
@@ -102,7 +103,7 @@ class JsonDecoder:
         return data[end - before :]
 
     def _scan(self, data: bytes, frames: list[bytes]) -> None:
-        """All values that begin in `data`; what is there of the last one goes to the buffer."""
+        """Find all values that begin in `data`, and put an incomplete last one into the buffer."""
         at = 0
         while True:
             run = _START.match(data, at)
@@ -128,7 +129,7 @@ class JsonDecoder:
             at = end
 
     def _slowly(self, data: bytes, start: int, at: int) -> int:
-        """Where the value that begins at `start`, and has been looked at up to `at`, ends; 0 if it is not all there."""
+        """Return where the value that begins at `start`, looked at up to `at`, ends; 0 if it is incomplete."""
         first = data[start]
         if first in _NEVER_FIRST:
             raise BadFrame(f"{chr(first)!r} stands where a JSON value should begin")
@@ -141,7 +142,7 @@ class JsonDecoder:
         return self._at if self._walk(data, start) else 0
 
     def _walk(self, data: bytes | bytearray, start: int) -> bool:
-        """Go on from `_at` to the end of the value that began at `start`; False if it is not all there."""
+        """Go on from `_at` to the end of the value that began at `start`. Return False if it is incomplete."""
         if self._in_word:
             self._at = _after(_WORD, data, self._at)
             return self._at < len(data)
@@ -152,7 +153,7 @@ class JsonDecoder:
         return True
 
     def _step(self, data: bytes | bytearray, start: int) -> bool:
-        """Over the byte at which a pattern stopped; False if it has to wait for more bytes."""
+        """Step over the byte at which a pattern stopped. Return False if more bytes are needed."""
         if self._at >= len(data):
             return False
         byte = data[self._at]

@@ -1,7 +1,7 @@
-"""Frames whose length stands before them: fixed-size lengths, netstrings, protobuf's varints.
+"""Cut a stream into frames that stand after their length: fixed-size lengths, netstrings, protobuf's varints.
 
 Sans-IO. A length over the limit is refused as soon as it is read, before anything of its frame is held. A byte order
-mark that the connection begins with is passed over, where it can't be a length.
+mark at the start of a connection is skipped, unless it can be a length.
 
 Use: `LengthDecoder(1024, 2, "big").feed(b"\\x00\\x01a")` -> [b"a"].
 """
@@ -24,15 +24,15 @@ _VARINT_BYTES = 10  # 64 bits at 7 a byte (Protocol Buffers, "Encoding")
 
 
 class CountedDecoder(ABC):
-    """A stream of headers, each followed by as many bytes as it says and by `_trailer`."""
+    """Decodes headers, each followed by as many bytes as it says, and by `_trailer`."""
 
     _trailer = b""
 
     def __init__(self, max_frame: int) -> None:
         self._max = max_frame
         self._buffer = bytearray()
-        self._wanted = 1  # bytes in the buffer from which on a look at it is worth while
-        self._begins = True  # nothing of the connection has been understood yet
+        self._wanted = 1  # bytes in the buffer below which no frame can be complete
+        self._begins = True  # whether the first header is still to come
         self.skipped: list[FrameTooBig] = []
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -65,8 +65,8 @@ class CountedDecoder(ABC):
         return []
 
     def _first(self, view: bytes) -> int | None:
-        """Where the first header begins: after a byte order mark, if that says no length that there may be. None if
-        that is not known yet."""
+        """Return where the first header begins: after a byte order mark, unless that can be a length. None: not known
+        yet."""
         if not view.startswith(_BOM):
             if _BOM.startswith(view):
                 return None
@@ -82,14 +82,14 @@ class CountedDecoder(ABC):
         return len(_BOM) if header[1] > self._max else 0
 
     def _frame(self, view: bytes, at: int) -> tuple[int, int] | None:
-        """Where the frame whose header is at `at` starts and ends, or None if it is not all there."""
+        """Return where the frame with its header at `at` starts and ends; None if it is incomplete."""
         header = self._header(view, at)
         if header is None:
             self._wanted = len(view) + 1
             return None
         start, size = header
         if size > self._max:
-            # With its header: where the framing is the wrong one, that is the text which was taken for a length.
+            # The bytes include the header: if the framing is wrong, that is the text which was taken for a length.
             raise FrameTooBig(self._max, view[at : at + 64])
         end = start + size
         if len(view) < end + len(self._trailer):
@@ -101,11 +101,11 @@ class CountedDecoder(ABC):
 
     @abstractmethod
     def _header(self, view: bytes, at: int) -> tuple[int, int] | None:
-        """The header at `at` as (where its frame starts, the frame's size), or None if it is not all there."""
+        """Read the header at `at`: (where its frame starts, the frame's size); None if it is incomplete."""
 
 
 class LengthDecoder(CountedDecoder):
-    """The length as an unsigned integer of 1, 2, 4 or 8 bytes."""
+    """Decodes frames after an unsigned integer of 1, 2, 4 or 8 bytes."""
 
     def __init__(self, max_frame: int, size: int, order: ByteOrder) -> None:
         super().__init__(max_frame)
@@ -117,7 +117,7 @@ class LengthDecoder(CountedDecoder):
 
 
 class NetstringDecoder(CountedDecoder):
-    """Netstrings: `5:hello,` (D. J. Bernstein, "Netstrings", 1997). Strict: no leading zeros."""
+    """Decodes netstrings: `5:hello,` (D. J. Bernstein, "Netstrings", 1997). Strict: no leading zeros."""
 
     _trailer = b","
 
@@ -138,7 +138,7 @@ class NetstringDecoder(CountedDecoder):
 
 
 class VarintDecoder(CountedDecoder):
-    """The length as protobuf's base-128 varint, as in its delimited streams."""
+    """Decodes frames after protobuf's base-128 varint, as in its delimited streams."""
 
     def _header(self, view: bytes, at: int) -> tuple[int, int] | None:
         size = 0
@@ -154,7 +154,7 @@ class VarintDecoder(CountedDecoder):
 
 
 class CountedEncoder(Encoder):
-    """Puts a header before each frame, made from its length, and `trailer` behind it."""
+    """Puts a header before each frame, made from its length, and `trailer` after it."""
 
     def __init__(self, max_frame: int, header: Callable[[int], bytes], trailer: bytes = b"") -> None:
         super().__init__(max_frame)
@@ -165,7 +165,7 @@ class CountedEncoder(Encoder):
 
 
 def varint(number: int) -> bytes:
-    """A number from 0 up as a varint."""
+    """Write a number from 0 up as a varint."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

@@ -1,6 +1,6 @@
-"""Every framing that there is, and the framing strings that choose one. Sans-IO.
+"""List every framing, and make decoders and encoders from framing strings. Sans-IO.
 
-One string chooses the framing, for each direction on its own: a delimiter (`~`, `\\n`, `END\\r\\n`), `json`,
+One string chooses the framing, for each direction separately: a delimiter (`~`, `\\n`, `END\\r\\n`), `json`,
 `length:4be`, `netstring`, `varint`, or `none` (out only); the usual delimiters have names (`newline`, `nul`).
 docs/protocol.md has the whole grammar.
 Must not know sockets, nor what is in a frame.
@@ -34,12 +34,12 @@ __all__ = [
 
 DEFAULT_MAX_FRAME = 1024 * 1024  # bytes; NATS' payload limit
 
-#: What the usual delimiters are called.
+#: The names of the usual delimiters.
 NAMES: Mapping[str, bytes] = MappingProxyType(
     {"newline": b"\n", "lines": b"\n", "lf": b"\n", "ndjson": b"\n", "crlf": b"\r\n", "nul": b"\0", "tab": b"\t"}
 )
-_WORD = re.compile(r"[a-z][a-z0-9:]+\Z")  # what looks like a framing's name
-_MEANT = {  # what others call it, where its letters lead elsewhere
+_WORD = re.compile(r"[a-z][a-z0-9:]+\Z")  # a text that looks like a framing's name
+_MEANT = {  # names that others use, if similar letters would suggest something else
     "jsonl": "ndjson", "jsonlines": "ndjson", "line": "lines", "eol": "newline", "nl": "newline", "linefeed": "newline",
     "null": "nul", "zero": "nul", "protobuf": "varint", "delimited": "varint", "raw": "none",
 }  # fmt: skip
@@ -49,7 +49,7 @@ _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\"}
 
 
 class _PlainEncoder(Encoder):
-    """Adds nothing."""
+    """Adds nothing to a payload."""
 
     def __init__(self, max_frame: int, *, separate: bool = False) -> None:
         super().__init__(max_frame)
@@ -60,7 +60,7 @@ class _PlainEncoder(Encoder):
 
 
 def framing_in(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Decoder:
-    """A decoder for a framing string; `max_frame` in bytes, inclusive, without the framing.
+    """Make a decoder for a framing string; `max_frame` in bytes, inclusive, without the framing.
 
     Raises FramingSpecError.
     """
@@ -73,7 +73,7 @@ def framing_in(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Decoder:
 
 
 def framing_out(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Encoder:
-    """An encoder for a framing string. Raises FramingSpecError."""
+    """Make an encoder for a framing string. Raises FramingSpecError."""
     framing = framing_of(spec)
     if framing.encoder is None:
         raise FramingSpecError(f"`{framing.name}` is for --framing-in only")
@@ -81,7 +81,7 @@ def framing_out(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Encoder:
 
 
 def framing_of(spec: str) -> Framing:
-    """The framing that a framing string is of: what is no other's is a delimiter."""
+    """Return the framing that a string chooses: a delimiter, if it is no other's."""
     name, colon, _ = spec.partition(":")
     return FRAMINGS.get(name + colon, FRAMINGS["delim:"])
 
@@ -90,7 +90,7 @@ def _delimiter_decoder(spec: str, max_frame: int) -> Decoder:
     delimiters = [_delimiter(text) for text in spec.split(" ")]
     others = [each for each in delimiters if each not in (b"\n", b"\r\n")]
     if b"\n" in delimiters and not set(b"\r\n") & set(b"".join(others)):
-        delimiters = [b"\n", *others]  # which takes a \r with it; one delimiter is found faster than several
+        delimiters = [b"\n", *others]  # `\n` takes a `\r` with it, and one delimiter is found faster than several
     if len(delimiters) == 1:
         return DelimiterDecoder(delimiters[0], max_frame)
     return AlternativesDecoder(delimiters, max_frame)
@@ -128,7 +128,7 @@ def _length(spec: str) -> tuple[int, ByteOrder]:
 
 
 def _delimiter(text: str) -> bytes:
-    """The bytes of one delimiter as it stands in a framing string."""
+    """Return the bytes of one delimiter in a framing string."""
     if text in FRAMINGS and text != "delim:":
         raise FramingSpecError(f"{text!r} can't be one of several; as a delimiter it is delim:{text}")
     if text in NAMES:
@@ -148,7 +148,7 @@ def _delimiter(text: str) -> bytes:
 
 
 def _no_word(text: str) -> str:
-    """What to say of a word that looks like a framing's and is none."""
+    """Say what is wrong with a word that looks like a framing's name and is none."""
     words = [framing for framing in FRAMINGS.values() if framing.name != "delim:"]
     known = (*NAMES, *(form for framing in words for form in framing.forms))
     near = [_MEANT[text]] if text in _MEANT else difflib.get_close_matches(text, known, n=1)
@@ -160,7 +160,7 @@ def _no_word(text: str) -> str:
 
 
 def unescape(text: str) -> bytes:
-    """A delimiter's bytes: UTF-8, with `\\n \\r \\t \\0 \\xHH \\\\` decoded."""
+    """Decode a delimiter to bytes: UTF-8, with the escapes `\\n \\r \\t \\0 \\xHH \\\\`."""
     out, at = b"", 0
     for found in _ESCAPE.finditer(text):
         if found[1] is None and found[2] not in _ESCAPES:
@@ -171,7 +171,7 @@ def unescape(text: str) -> bytes:
     return out + text[at:].encode()
 
 
-#: New ones at the end, as what fuzzing has kept chooses one by its place.
+#: Add new ones at the end: the inputs that fuzzing has kept choose a framing by its index.
 _ALL = (
     Framing(
         "delim:", "what stands before the delimiter", b'"hello"~',
@@ -201,5 +201,5 @@ _ALL = (
         None, lambda _, max_frame: _PlainEncoder(max_frame, separate=True),
     ),
 )  # fmt: skip
-#: By name, which for those with something behind it ends with the colon.
+#: Framings by name; the name ends with a colon if something follows it.
 FRAMINGS: Mapping[str, Framing] = MappingProxyType({framing.name: framing for framing in _ALL})
