@@ -135,7 +135,8 @@ def requests_of(bridge: Bridge) -> int:
 
 
 def test_what_the_server_says_while_it_is_asked_is_bounded(server: TcpServer, tmp_path: Path) -> None:
-    with Handled(server, [written(tmp_path, ASKING)]) as at, Client(at.bridge.url) as ann:
+    # All of it may wait for ann, who has no time to read on a busy machine.
+    with Handled(server, [written(tmp_path, ASKING)], "--outbox", "8m") as at, Client(at.bridge.url) as ann:
         at.peer.send(b"abc~")
         at.peer.frames.wait(lambda frame: frame == b"answer cba")
         lines = [b"welcome"] + [b"%06d" % n + b"x" * 50_000 for n in range(100)]

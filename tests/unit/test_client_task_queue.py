@@ -27,7 +27,7 @@ def ran(code: str) -> list[str]:
     """What was done, in order."""
     code = f"{START}{code}\nwhile 'empty' not in ran: eventlet.sleep(0)\nprint(*ran, sep='\\n')"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=30, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120, check=True
     )
     assert not done.stderr, done.stderr
     return done.stdout.splitlines()

@@ -43,7 +43,7 @@ at = connect_handler.ConnectHandler(recovery, connections.get, lambda eio_sid: e
 def run(code: str) -> None:
     """Its assertions have to hold."""
     done = subprocess.run(
-        [sys.executable, "-c", START + code], capture_output=True, text=True, cwd=ROOT, timeout=30, check=False
+        [sys.executable, "-c", START + code], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -64,21 +64,24 @@ assert [list(queue._queue) for queue in queues._all()] == [["b"]] * 5
 def test_what_is_due_is_done_in_time_whatever_else_waits() -> None:
     run("""
 import time
-late = []
+late, usual = [], []
 due = lambda begun: late.append(time.monotonic() - begun - 0.2)
 others = [timeouts.Timeouts(seconds, print) for seconds in (1, 2, 3, 4)]
 queues = timeouts.TimeoutQueues(timeouts.Timeouts(0.2, due), *others)
 running = eventlet.spawn(queues.run)
 for n in range(40):
     queues.pings.add(time.monotonic())
+    eventlet.spawn_after(0.2, lambda begun: usual.append(time.monotonic() - begun - 0.2), time.monotonic())
     queues.pongs.add(n)
     eventlet.sleep(0.013)
 queues.discard(0)
 while len(queues.pings):
     eventlet.sleep(0.01)
 late.sort()
+usual.sort()
 assert late[0] >= 0, late
-assert late[len(late) // 4] < 0.004, late
+# A busy machine wakes nobody in time.
+assert late[len(late) // 4] < usual[len(usual) // 4] + 0.004, (late, usual)
 """)
 
 
