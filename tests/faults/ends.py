@@ -25,7 +25,7 @@ class Delimited:
         self._delimiter = delimiter[0]
 
     def feed(self, data: bytes) -> list[int]:
-        """Implements Ends."""
+        """Return where frames end in `data`."""
         return [at + 1 for at, byte in enumerate(data) if byte == self._delimiter]
 
 
@@ -38,7 +38,7 @@ class WebSocketFrames:
         self._header, self._rest = b"", 0  # of the frame under way, and how many of its bytes are to come
 
     def feed(self, data: bytes) -> list[int]:
-        """Implements Ends."""
+        """Return where frames end in `data`."""
         at, ends = 0, list[int]()
         if self._head is not None:
             before = len(self._head)

@@ -32,14 +32,14 @@ NOTICE = Segment(encode_event("bridge:link", Payload.of({"state": "connected"}))
 
 
 class Wire:
-    """Implements outbox.Wire."""
+    """A socket, as an outbox sees it."""
 
     def __init__(self, write: Write, fd: int = -1) -> None:
         self.line: DirectWrite = write, fd
 
 
 class FakeClient:
-    """Implements outbox.Port. `room`: how many bytes its socket takes yet."""
+    """A client, as its outbox sees it. `room`: how many more bytes its socket takes."""
 
     def __init__(self, limits: Limits | None = None, room: int = 1 << 60) -> None:
         self.room = room

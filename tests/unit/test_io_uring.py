@@ -154,7 +154,7 @@ def _drain(there: socket.socket, most: int) -> int:
 
 
 class _Client:
-    """Implements outbox.Port, on a socket."""
+    """A client on a socket, as its outbox sees it."""
 
     def __init__(self, here: socket.socket, limits: Limits) -> None:
         self._here = here
