@@ -353,3 +353,26 @@ def test_a_client_over_its_limit_is_said_to_be_slow() -> None:
     for _ in range(3):
         session.outbox.put(Segment(frame(b"x" * 600), 1))
     assert at.told == [("slow",)]
+
+
+def test_a_new_session_has_joined_nothing_and_has_its_time_to() -> None:
+    at = Case()
+    assert (at.session.joined, at.session.left, at.session.client) == (False, False, None)
+    assert at.session in at.queues.joins
+    assert at.session in at.queues.pings
+    assert not at.session.when_done(list)
+
+
+def test_a_session_that_is_closed_while_nothing_waits_ends_when_it_can_be_written_to() -> None:
+    at = Case()
+    session = at.by_websocket()
+    session.close()
+    assert at.epoll.events == READ | WRITE
+    at.websocket.ready(WRITE)
+    assert at.sock.calls[1:] == ["shutdown"]
+
+
+def test_one_that_loses_messages_is_told_of() -> None:
+    at = Case()
+    at.session.behind()
+    assert at.told == [("behind",)]
