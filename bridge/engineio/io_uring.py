@@ -134,8 +134,7 @@ class Ring:
 
     def _submit(self, number: int) -> int:
         """How many requests were taken, all of which have been answered."""
-        # By the system's own positions: what it did not take of another send, or said of one that an exception ended,
-        # is no part of this one.
+        # Resynchronise head and tail with the system's; what an aborted send left is ignored.
         self._heard_up_to[0] = heard = self._answered_up_to[0]
         at = self._taken_up_to[0]
         first = -at % len(self._order)
