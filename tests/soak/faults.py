@@ -284,8 +284,9 @@ class Soak:
             half.sleepers.crowd.emit(min(a_second, SLEEPING))
 
     def _stall(self, now: float, seconds: float) -> None:
-        """In a run of some length, the servers stall once, when a third of it is over."""
-        if self._stalls is None and seconds >= STALLS_FROM and now > seconds / 3:
+        """In a run of some length, the servers stall once, when a tenth of it is over: what waits for them is the most
+        that the bridge ever has, and by that much its memory grows, once, before it is looked at."""
+        if self._stalls is None and seconds >= STALLS_FROM and now > seconds / 10:
             self._stalls = True
             for half in self.halves:
                 half.begin_stall()
