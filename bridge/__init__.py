@@ -2,7 +2,8 @@
 
 The packages, in the order in which a message passes them; imports go one way, upwards in this list:
 
-    errors names messages counters timer state_store output logs needs    the words that every package uses
+    errors names messages counters timer state_store output logs needs random_bytes
+                        the words that every package uses
     config/             the settings
     wire/               bytes <-> WebSocket frames <-> Socket.IO packets; offsets
     link/               the connection to the server: dialling, reading, writing, its states

@@ -8,6 +8,7 @@ Use: `server = EngineServer(plain, options)`; it is a WSGI app: `server.handle_r
 
 from __future__ import annotations
 
+import base64
 import enum
 import json
 from collections.abc import Callable, Sequence
@@ -41,10 +42,13 @@ from bridge.engineio.timeouts import TimeoutQueues, Timeouts
 from bridge.engineio.upgrade import Upgrade
 from bridge.engineio.websocket import WebSocket
 from bridge.hub.vital_threads import vital
+from bridge.random_bytes import RandomBytes
 from bridge.wire.socketio_packets import ReceivedEvent
 from bridge.wire.websocket_frames import TEXT, frame
 
 __all__ = ["EngineServer", "ServerOptions"]
+
+_twelve = RandomBytes(12)
 
 
 class _Refusal(enum.Enum):
@@ -111,6 +115,12 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     def on_events(self, take: Callable[[str, Sequence[ReceivedEvent], bool], int]) -> None:
         """Give events of the default namespace to `take`, many at a time; see `SessionContext.events`."""
         self.shared.events = take
+
+    def generate_id(self) -> str:
+        """Make an id as python-engineio does, twelve random bytes and a number, at a third of the cost."""
+        number: int = self.sequence_number
+        self.sequence_number: int = (number + 1) & 0xFFFFFF
+        return base64.b64encode(_twelve() + number.to_bytes(3, "big"), b"-_").decode()
 
     def handle_request(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Sequence[bytes]:
         """Serve one request, as a WSGI app (PEP 3333)."""

@@ -26,6 +26,8 @@ class EndReason(enum.StrEnum):
 class SessionState(enum.Enum):
     """How a session's client is reached."""
 
+    __hash__ = object.__hash__  # Enum's own is a function in Python; there is one object of each
+
     POLLING = "polling"  # by polling; each session begins so
     PROBING = "probing"  # by polling still, while a WebSocket is tried
     OPEN = "open"  # by its WebSocket
@@ -35,6 +37,8 @@ class SessionState(enum.Enum):
 
 class SessionEvent(enum.Enum):
     """What befalls a session."""
+
+    __hash__ = object.__hash__  # Enum's own is a function in Python; there is one object of each
 
     OPENED = "opened"  # its first request was a WebSocket's
     PROBE = "probe"  # a WebSocket is to take the place of polling

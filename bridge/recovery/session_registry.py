@@ -9,18 +9,20 @@ Use: `greeting = sessions.greet({"pid": …, "offset": …})`; `sessions.joined(
 
 from __future__ import annotations
 
-import secrets
+import base64
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bridge.delivery.history import History
+from bridge.random_bytes import RandomBytes
 from bridge.recovery.session_token import TokenSigner
 from bridge.wire.offsets import Offsets
 
 __all__ = ["Greeting", "SessionRegistry"]
 
 _NO = frozenset(("false", "no", "off", "0"))  # the words for no of the settings, and of --recovery
+_nine = RandomBytes(9)
 MOST_AWAY = 50_000  # sessions without a client that are remembered; 15 MB
 
 
@@ -151,4 +153,4 @@ def _declined(recovery: object) -> bool:
 
 
 def _new_name() -> str:
-    return secrets.token_urlsafe(9)
+    return base64.urlsafe_b64encode(_nine()).decode()  # without padding, as nine bytes are twelve characters

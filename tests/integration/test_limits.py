@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import select
 import signal
 import socket
@@ -129,3 +130,12 @@ def test_without_descriptors_connections_wait_and_are_counted(tmp_path: Path) ->
             bridge.said("could not be accepted")
         assert bridge.counter("unaccepted") > 0
         assert requests.get(f"{bridge.url}/healthz", timeout=PATIENCE).ok
+
+
+def test_the_kernel_s_table_of_files_never_grows_while_clients_come() -> None:
+    """With several threads, each doubling of it stops all for some 15 ms."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Bridge("--server", "127.0.0.1:1") as bridge:
+        status = Path(f"/proc/{bridge.process.pid}/status").read_text(encoding="ascii")
+    [size] = [int(line.split()[1]) for line in status.splitlines() if line.startswith("FDSize:")]
+    assert size >= min(20_000, most if most != resource.RLIM_INFINITY else 20_000)

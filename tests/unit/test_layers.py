@@ -16,7 +16,19 @@ from bridge.counters import COUNTERS
 from bridge.errors import REFUSALS
 from tests.process import ROOT
 
-BASE = ("errors", "version", "names", "counters", "messages", "timer", "output", "logs", "state_store", "needs")
+BASE = (
+    "errors",
+    "version",
+    "names",
+    "counters",
+    "messages",
+    "timer",
+    "output",
+    "logs",
+    "state_store",
+    "needs",
+    "random_bytes",
+)
 
 #: The packages, lowest first, each with those that it may import besides the words that everybody uses. A module of
 #: `bridge/` itself that is not one of those words is a place of its own.
