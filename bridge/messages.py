@@ -65,6 +65,11 @@ class Payload:
         return cls(_PLACEHOLDER, (data,))
 
     @classmethod
+    def own(cls, value: dict[str, object]) -> Payload:
+        """Make a payload of the bridge's own, in which there are neither bytes nor NaN: at half the cost of `of`."""
+        return cls(_dumps(value))
+
+    @classmethod
     def of(cls, value: object) -> Payload:
         """Make a payload of any value that a handler emits; bytes may be anywhere in it.
 

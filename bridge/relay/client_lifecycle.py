@@ -260,4 +260,4 @@ class ClientLifecycle:
         self._callbacks.close(client.sid, reason)
 
     def _own(self, event: str, payload: dict[str, object], client: Client) -> None:
-        self._callbacks.publish_notice(Delivery(event, Payload.of(payload), (client.sid,)))
+        self._callbacks.publish_notice(Delivery(event, Payload.own(payload), (client.sid,)))

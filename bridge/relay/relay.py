@@ -111,7 +111,7 @@ class Relay:
         """Tell every client the link's status; without one, its present status."""
         with self._lock:
             told = self._callbacks.link_status() if status is None else status
-            self._callbacks.publish_notice(Delivery("bridge:link", Payload.of(told)))
+            self._callbacks.publish_notice(Delivery("bridge:link", Payload.own(told)))
 
     def burst(self, frames: Sequence[bytes]) -> None:
         """Handle the frames that one read of the link completed."""

@@ -101,3 +101,12 @@ def test_a_value_that_contains_itself_is_refused() -> None:
 
 def test_a_delivery_is_to_all_unless_it_says_to_whom() -> None:
     assert Delivery("message", Payload.text("hi")).to is None
+
+
+def test_a_payload_of_the_bridge_s_own_is_what_a_handler_s_would_be() -> None:
+    for value in (
+        {"user": "ann"},
+        {"user": "\ud800"},
+        {"state": "connected", "reason": None, "since": 1.5, "hint": {}},
+    ):
+        assert Payload.own(dict(value)) == Payload.of(value)
