@@ -104,9 +104,10 @@ def test_a_delivery_is_to_all_unless_it_says_to_whom() -> None:
 
 
 def test_a_payload_of_the_bridge_s_own_is_what_a_handler_s_would_be() -> None:
-    for value in (
+    own: list[dict[str, object]] = [
         {"user": "ann"},
         {"user": "\ud800"},
-        {"state": "connected", "reason": None, "since": 1.5, "hint": {}},
-    ):
-        assert Payload.own(dict(value)) == Payload.of(value)
+        {"state": "up", "reason": None, "hint": {"n": 1.5}},
+    ]
+    for value in own:
+        assert Payload.own(value) == Payload.of(value)
