@@ -2,7 +2,7 @@
 
 The packages, in the order in which a message passes them; imports go one way, upwards in this list:
 
-    errors names messages counters timer state_store output logs needs random_bytes
+    errors names messages counters timer state_store output logs version needs random_bytes
                         the words that every package uses
     config/             the settings
     wire/               bytes <-> WebSocket frames <-> Socket.IO packets; offsets
@@ -19,8 +19,9 @@ The packages, in the order in which a message passes them; imports go one way, u
     web/                pages and status
     demo/               the embedded demo server
 
-Only three modules see more than one side: decoding (how the relay reads what the link brings), wiring (what the
-settings mean for each part) and app.py. docs/architecture.md follows a message file by file.
+Only four modules see more than one side: decoding (how the relay reads what the link brings), wiring (what the
+settings mean for each part), assembly (which part calls which) and app.py. docs/architecture.md follows a message file
+by file.
 
 A handlers file imports its types from here: `from bridge import Bridge, Client, Emit, Frame, Refused`. They are loaded
 at their first use, because every entry point has to patch before anything else is imported.

@@ -3,7 +3,7 @@
 Nothing of eventlet's is left of it: no green thread, no buffers. Must not know what is in a
 message, nor what a session is.
 
-Use: `websocket = WebSocket(sock, poller, limit); websocket.owner = owner`; then `owner.received(…)` is called.
+Use: `websocket = WebSocket(sock, poller, limit, unsent); websocket.owner = owner`; then `owner.received(…)` is called.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ eventlet adds a listener before each wait and removes it after: two system calls
 is a fifth of what it costs that a message comes alone. And where nobody else has anything to do, the wait is done
 here, on what the hub waits on, without the way through it and back. Must not know what is read.
 
-Use: `steady = SteadyWait(fd)`; `steady.wait()`; or `Link(steadily(dialer.dial), …)`.
+Use: `steady = SteadyWait(fd)`; `steady.wait()`; or `Connection(steadily(dialer.dial), …)`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ A session outlives its client's connections and is recognised by the pid that th
 while its client is connected, and for the window after that. Sans-IO. Must not know outboxes, users or Socket.IO's
 packets.
 
-Use: `greeting = sessions.greet({"pid": …, "offset": …})`; `sessions.joined(greeting, sid)`; `sessions.left(sid)`.
+Use: `greeting = sessions.greet({"pid": …, "offset": …})`; `sessions.joined(greeting, sid)`;
+`sessions.left(sid, for_good)`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 They are signed with HMAC-SHA256 by itsdangerous, so nobody can make one for somebody else's session. They are not
 encrypted and never logged. Must not know which sessions there are.
 
-Use: `tokens = TokenSigner(key); tokens.read(tokens.make("s1", "sid1"))` -> Token("s1", "sid1").
+Use: `tokens = TokenSigner(key); tokens.read(tokens.make("s1", "sid1"))` -> SessionToken("s1", "sid1").
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 It has no state. Must not know sockets, clients' connections or the queue; it is given who the client is.
 
-Use: `inbound.message("ann", "move", [{"x": 1}])` -> {"username": "ann", "action": "move", "x": 1}.
+Use: `event_messages.message("ann", "move", [{"x": 1}])` -> {"username": "ann", "action": "move", "x": 1}.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Must not know what they are called for, nor what becomes of what they return.
 
-Use: `made = HookCalls(encode, limit, counters).made(handler, client, 1)`; `made.payloads`; `made.told(counters)(None)`.
+Use: `outcome = HookCalls(encode, limit, counters).call(handler, client, 1)`; `outcome.payloads`;
+`outcome.told(counters)(None)`.
 """
 
 from __future__ import annotations

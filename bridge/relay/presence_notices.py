@@ -25,7 +25,7 @@ __all__ = ["Arrival", "PresenceNotices"]
 
 @dataclass(slots=True)
 class Arrival:
-    """A user who may come, and what the server is told of it. `made` None: the user was there already."""
+    """A user who may come, and what the server is told of it. `outcome` None: the user was there already."""
 
     user: User
     outcome: HookOutcome | None

@@ -3,7 +3,7 @@
 `Routing` has no state; it turns frames into deliveries. Must not know sockets, clients' connections or the queue; it is
 given the decoding functions and the users.
 
-Use: `outbound.route(frame)` -> [Delivery, …].
+Use: `routing.route(frame)` -> [Delivery, …].
 """
 
 from __future__ import annotations

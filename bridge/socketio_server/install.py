@@ -47,7 +47,7 @@ def take_over(
 ) -> EngineServer:
     """Put our Engine.IO server into `server`, and return it.
 
-    `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see outbox.py; `arrives`: gets
+    `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see limits.py; `arrives`: gets
     the session's id and the packet of each CONNECT to the default namespace, which is answered inside.
     """
     options = ServerOptions(connect_timeout, max_sessions, limits or Limits(OUTBOX, POLICIES["disconnect"], Counters()))

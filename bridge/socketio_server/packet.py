@@ -91,7 +91,7 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
 
 
 def readable(packet_class: type[packet.Packet]) -> type[packet.Packet]:
-    """Return a subclass that raises Unreadable for anything that is no packet of Socket.IO protocol 5.
+    """Return a subclass that raises UnreadablePacket for anything that is no packet of Socket.IO protocol 5.
 
     python-socketio accepts some of that, and keeps half of the rest.
     """

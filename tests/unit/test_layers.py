@@ -164,6 +164,12 @@ def test_contributing_says_what_goes_to_each_package() -> None:
     assert packages <= named
 
 
+def test_the_bridge_s_own_docstring_names_each_place() -> None:
+    text = ast.get_docstring(tree(ROOT / "bridge" / "__init__.py")) or ""
+    places = {name for name in (*BASE, *PACKAGES) if name != "__main__"}
+    assert {name for name in places if not re.search(rf"\b{name}\b", text)} == set()
+
+
 def test_no_module_comes_to_import_itself() -> None:
     edges = {module(path): own_imports(path) for path in MODULES}
     done: set[str] = set()
@@ -243,6 +249,40 @@ def test_a_module_says_what_it_is_and_what_of_it_is_for_others(path: Path) -> No
     assert len(names) == 1, f"{relative(path)} has no __all__"
     for name in ast.literal_eval(names[0].value):
         assert found is None or hasattr(found, name), f"{relative(path)} has no {name}"
+
+
+@cache
+def known() -> tuple[frozenset[str], frozenset[str]]:
+    """What can be called by its name: what is defined or imported; and as a method: that, and what is called so."""
+    names, methods = set[str](), set[str]()
+    for path in BRIDGE:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                names.add(node.name)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                names.update(alias.asname or alias.name for alias in node.names)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                methods.add(node.func.attr)
+    return frozenset(names), frozenset(names | methods)
+
+
+@pytest.mark.parametrize("path", BRIDGE, ids=relative)
+def test_what_a_module_s_docstring_calls_is_there(path: Path) -> None:
+    names, methods = known()
+    for example in re.findall(r"`([^`]+)`", ast.get_docstring(tree(path)) or ""):
+        code = re.sub(r'"(?:[^"\\]|\\.)*"', "", example)
+        classes = set(re.findall(r"(?<!class )(?<![\w.])([A-Z]\w*[a-z]\w*)\(", code))
+        assert classes <= names, f"{relative(path)}: {example}"
+        assert set(re.findall(r"\.([a-z_]\w*)\(", code)) <= methods, f"{relative(path)}: {example}"
+
+
+@pytest.mark.parametrize("path", BRIDGE, ids=relative)
+def test_what_the_docstring_of_a_class_explains_is_in_the_class(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ClassDef):
+            explained = set(re.findall(r"(?:^|[.;,:]\s+)`(\w+)`(?: None)?: ", ast.get_docstring(node) or ""))
+            words = set(re.findall(r"\w+", "\n".join(ast.unparse(part) for part in [*node.bases, *node.body[1:]])))
+            assert explained <= words, f"{relative(path)}: {node.name}"
 
 
 def calls(*attributes: str) -> Iterator[tuple[str, ast.Call]]:
