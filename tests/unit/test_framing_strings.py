@@ -88,6 +88,14 @@ def test_what_looks_like_a_word_but_is_none_is_refused_with_the_nearest_and_a_wa
     assert framing_in("delim:" + text, 9).feed(b"1" + text.encode()) == [b"1"]
 
 
+@pytest.mark.parametrize("text", ["json", "netstring", "varint", "none", "length:4", "length:2le", "length:"])
+def test_what_is_a_framing_by_itself_is_none_of_several_delimiters(text: str) -> None:
+    with pytest.raises(FramingSpecError) as raised:
+        framing_in(f"~ {text}", 9)
+    assert str(raised.value) == f"{text!r} can't be one of several; as a delimiter it is delim:{text}"
+    assert framing_in(f"~ delim:{text}", 99).feed(b"1" + text.encode() + b"2~") == [b"1", b"2"]
+
+
 @pytest.mark.parametrize("text", ["JSON", "END", "a", "1a", "é", "a.b", "ab;", "a_b", "_ab"])
 def test_what_looks_like_no_word_is_a_delimiter(text: str) -> None:
     assert framing_in(text, 9).feed(b"1" + text.encode()) == [b"1"]

@@ -129,7 +129,7 @@ def _length(spec: str) -> tuple[int, ByteOrder]:
 
 def _delimiter(text: str) -> bytes:
     """Return the bytes of one delimiter in a framing string."""
-    if text in FRAMINGS and text != "delim:":
+    if framing_of(text).name != "delim:":
         raise FramingSpecError(f"{text!r} can't be one of several; as a delimiter it is delim:{text}")
     if text in NAMES:
         return NAMES[text]
