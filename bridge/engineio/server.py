@@ -82,6 +82,8 @@ class ServerOptions:
 class EngineServer(engineio.Server):  # type: ignore[misc]
     """`plain`: a server of python-engineio's, whose settings and handlers it takes over."""
 
+    sequence_number: int  # the base's, of the next id
+
     def __init__(self, plain: engineio.Server, options: ServerOptions) -> None:
         self.__dict__.update(plain.__dict__)
         self.start_service_task = False  # its monitor; the ticker does that here
@@ -118,8 +120,8 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def generate_id(self) -> str:
         """Make an id as python-engineio does, twelve random bytes and a number, at a third of the cost."""
-        number: int = self.sequence_number
-        self.sequence_number: int = (number + 1) & 0xFFFFFF
+        number = self.sequence_number
+        self.sequence_number = (number + 1) & 0xFFFFFF
         return base64.b64encode(_twelve() + number.to_bytes(3, "big"), b"-_").decode()
 
     def handle_request(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Sequence[bytes]:
