@@ -8,6 +8,7 @@ Use: `twelve = RandomBytes(12)`; `twelve()`.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections import deque
 
@@ -22,6 +23,7 @@ class RandomBytes:
     def __init__(self, size: int) -> None:
         self._size = size
         self._pieces: deque[bytes] = deque()
+        os.register_at_fork(after_in_child=self._pieces.clear)  # or both would give the same
 
     def __call__(self) -> bytes:
         """Give the next piece."""

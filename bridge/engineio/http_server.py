@@ -8,6 +8,7 @@ Use: `listener = listen("127.0.0.1", 8080); serve(listener, app, counters)`.
 from __future__ import annotations
 
 import errno
+import fcntl
 import gc
 import logging
 import os
@@ -67,7 +68,7 @@ def _widen_table(files: int) -> None:
     are several threads each time stops who opens a file for some 15 ms (synchronize_rcu in its expand_fdtable)."""
     lowest = os.open(os.devnull, os.O_RDONLY)
     try:
-        os.close(os.dup2(lowest, files - 1, inheritable=False))
+        os.close(fcntl.fcntl(lowest, fcntl.F_DUPFD_CLOEXEC, files - 1))
     except OSError:  # it may have fewer than it was told; then the table grows by and by
         log.debug("= the table of open files could not be widened", exc_info=True)
     finally:

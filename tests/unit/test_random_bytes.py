@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 from bridge.random_bytes import AT_ONCE, RandomBytes
@@ -23,3 +24,17 @@ def test_several_threads_get_pieces_of_their_own() -> None:
     for thread in threads:
         thread.join()
     assert len({piece for mine in got for piece in mine}) == 8000
+
+
+def test_a_process_that_was_forked_gives_others() -> None:
+    twelve = RandomBytes(12)
+    twelve()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, twelve())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 12) != twelve()
+    os.close(reading)
+    os.close(writing)
