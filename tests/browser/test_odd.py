@@ -98,6 +98,7 @@ def middle(tab: Tab, beside: int) -> list[float]:
     return [box["width"] / 2 + beside, box["height"] / 2]
 
 
+@pytest.mark.long
 def test_ten_thousand_bodies_leave_the_page_alive(shared: tuple[Tab, Peer]) -> None:
     many = [{**BODY, "name": f"b{n}", "x": n % 400, "y": n % 300} for n in range(10_000)]
     drawn(*shared, *(json.dumps({**FIELD, "tick": tick, "bodies": many}) for tick in range(5)))

@@ -167,6 +167,7 @@ def mutated(chance: random.Random, text: str) -> str:
     return "1" if "]" in changed.split("[")[0] or changed.count("]") > changed.count("[") else changed
 
 
+@pytest.mark.long
 def test_an_event_that_gets_no_ack_says_so(bridge: Bridge, peer: Peer, open_tab: OpenTab) -> None:
     tab = open_tab(bridge.url).connected()
     bridge.process.send_signal(signal.SIGSTOP)

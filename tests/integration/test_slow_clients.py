@@ -319,6 +319,7 @@ def kernels(at: Site, viewers: list[Viewer]) -> int:
     return sum(found[viewer.port] for viewer in viewers)
 
 
+@pytest.mark.long
 def test_a_stalled_client_costs_at_most_its_limit_the_kernels_share_included() -> None:
     with site("--slow", "drop-oldest", "--ping-interval", "60") as at:
         reader = at.viewer()

@@ -307,6 +307,7 @@ def test_6_the_server_is_told_who_is_there_and_speaks_to_one_or_to_all(step: str
         bob.close()
 
 
+@pytest.mark.long
 def test_6_what_never_ends_fills_the_memory() -> None:
     with running("step6") as at, closing(at.client()) as ann:
         before = at.memory()
