@@ -42,7 +42,7 @@ test-all: for-test-all $(VENV)/.dev ## the long ones too; installs a JDK and Mav
 	$(PYTEST) $(ARGS)
 
 for-test:
-	@echo "make test: what is missing is installed, at first some 1.3 GB in about 3 minutes; then about 6 minutes of tests."
+	@echo "make test: what is missing is installed, at first some 1.3 GB in about 3 minutes; then about 6 and a half minutes of tests."
 	@tools/need.sh $(NEEDED)
 
 for-test-all:
