@@ -23,7 +23,7 @@ run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in
 	@tools/need.sh mvn java
 	@tools/run-scala.sh $(BIN)/python $(ARGS)
 
-check: lint ## the inner loop: lint, types and unit tests, in less than a minute
+check: lint ## the inner loop: lint, types and unit tests, in a minute and a half
 	BRIDGE_TEST_PROFILE=quick $(BIN)/python -m pytest -q -n 2 -m "not long" tests/unit $(ARGS)
 
 # Hundreds of processes are started, each of which would compile the same files anew. Files in their order: those with
