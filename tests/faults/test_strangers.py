@@ -81,11 +81,11 @@ def green_threads(at: Between) -> int:
 
 
 def is_served(at: Between, times: int = 5) -> None:
-    """Pages come, sooner than any stranger is given up; on an idle machine at once."""
+    """Pages come at once."""
     for _ in range(times):
         began = time.monotonic()
         assert requests.get(f"{at.bridge.url}/healthz", timeout=PATIENCE).status_code == 200
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 1.0
 
 
 @pytest.mark.timeout(300)

@@ -210,7 +210,7 @@ def test_a_link_that_comes_back_for_a_moment_gives_what_is_held_no_more_time() -
         up.up([])
         up.down(in_flight=False)
     assert said.entries == ["the server was not connected within 0.3 s"]
-    assert time.monotonic() - began >= 0.3
+    assert 0.3 <= time.monotonic() - began < 1.5
     up.close()
 
 
