@@ -6,6 +6,7 @@ refused a file. Screenshots are kept under build/screenshots/, to be looked at.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ class Tab:
     """One page in a browser context of its own. `problems`: what went wrong unseen."""
 
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+        self._browser = browser
         self.host = urlsplit(url).netloc
         self.problems: list[str] = []
         self.forgiven = False
@@ -74,6 +76,22 @@ class Tab:
         self.page.evaluate("scrollTo(0, 0)")
         self.page.wait_for_function(SETTLED)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
+
+    def trace(self) -> None:
+        """Begin to note what the page's own thread does."""
+        self._browser.start_tracing(page=self.page, categories=["toplevel", "__metadata"])
+
+    def traced(self) -> list[float]:
+        """Of each task of the page's own thread since then, the seconds of processor time."""
+        events = json.loads(self._browser.stop_tracing())["traceEvents"]
+        names = [each for each in events if each["name"] == "thread_name"]
+        main = {(each["pid"], each["tid"]) for each in names if each["args"]["name"] == "CrRendererMain"}
+        tasks = [each for each in events if (each["pid"], each["tid"]) in main and each.get("ph") == "X"]
+        by_process: dict[int, list[float]] = {}
+        for each in tasks:
+            if each["name"].endswith("RunTask"):
+                by_process.setdefault(each["pid"], []).append(each.get("tdur", 0) / 1e6)
+        return max(by_process.values(), key=sum)
 
     def close(self) -> None:
         """Close the tab as a reader would."""
