@@ -28,7 +28,7 @@ from tests.client import Client
 from tests.faults.counting import TICK
 from tests.faults.crowd import QUICK, Crowd, Group, Member
 from tests.faults.proxy import CLEAR
-from tests.faults.sites import CONFIRM, RECOVERY, Between
+from tests.faults.sites import Between
 from tests.faults.storm import Storm
 from tests.process import ROOT, Bridge
 from tests.sites import memory
@@ -44,6 +44,7 @@ KILLED = 20.0  # seconds between two deaths of a server
 TRANSPORTS = [["websocket"]] * 7 + [["polling", "websocket"]] * 2 + [["polling"]]
 LAGGARDS = (5_000, 20_000, 0)  # bytes a second that slow clients read, of some 26,000
 SLEEPING = 4.0  # events a second of those that are suspended now and then
+STALLS_AT = (0.1, 0.6)  # of the run
 STALLS_FROM = 150.0  # seconds of a run that has time for a server that stalls
 MIB = 1024 * 1024
 HISTORY = 4 * MIB  # bytes that are kept for recovery, of some 40 s: longer than anybody is away, and soon full
@@ -94,7 +95,7 @@ class Half:
         self.name, self._random, self._pace = name, random, threading.Event()
         pings = ("--ping-interval", "2", "--ping-timeout", "3")
         inside = ("--handlers", str(Path(__file__).with_name("inside.py")))
-        history = ("--recovery-size", str(HISTORY), "--recovery-window", str(WINDOW)) if RECOVERY else ()
+        history = ("--recovery-size", str(HISTORY), "--recovery-window", str(WINDOW))
         self.at = Between(stack, *flags, *pings, *inside, *history, seed=random.getrandbits(32))
         with Client(self.at.bridge.url) as warming_up:  # whoever could recover: for nobody nothing is kept
             warming_up.linked()
@@ -108,7 +109,7 @@ class Half:
         self.sleepers = Sleepers(self.at, name, random)
         self.laggards = [Laggard(self.at.bridge, a_second) for a_second in LAGGARDS]
         self.large = Large(self.at)
-        self.stall = Stall(self.at)
+        self.stalls: list[Stall] = []
         self.group: Group = self.at.group(name, clients, 0, transports=TRANSPORTS, options=QUICK)
         self.samples: dict[str, list[int]] = {what: [] for what in RISE}
         self.struck: Counter[str] = Counter()
@@ -133,7 +134,8 @@ class Half:
         """The server reads nothing for a while, and nothing else befalls the link."""
         self._end_at_link()
         self.at.link.heal()
-        self.stall.begin()
+        self.stalls.append(Stall(self.at))
+        self.stalls[-1].begin()
 
     def end_stall(self) -> None:
         """Once it is over, the link has what it had before."""
@@ -206,11 +208,12 @@ class Half:
     def wrong(self, members: Sequence[Member]) -> Iterator[str]:
         """What is wrong while all are there."""
         yield from self.at.judged(members)
-        yield from self.stall.wrong
+        for stall in self.stalls:
+            yield from stall.wrong
         if any(laggard.disorder for laggard in self.laggards):
             yield "a slow client got messages out of order"
         awake = [each for each in members if each.group == self.name]
-        connections = [one.recovered or not RECOVERY for each in awake for one in each.connections[1:]]
+        connections = [one.recovered for each in awake for one in each.connections[1:]]
         yield from recovered(connections, self.at.bridge.status()["counters"])
         yield from rising(self.samples)
 
@@ -250,15 +253,14 @@ class Soak:
 
     def __init__(self, stack: ExitStack, clients: int, seed: int) -> None:
         random = Random(seed)
-        kinds = {"plain": ["--identity", "sid"], "confirm": ["--identity", "register"]}
-        if CONFIRM:
-            kinds["confirm"].append("--confirm")
+        kinds = {"plain": ["--identity", "sid"], "confirm": ["--identity", "register", "--confirm"]}
         self.halves = [Half(stack, name, flags, clients // 2, random) for name, flags in kinds.items()]
         self.crowd = stack.enter_context(Crowd(*[half.group for half in self.halves]))
         self.crowd.ready()
         for half in self.halves:
             half.sleepers.crowd.ready()
-        self._stalls: bool | None = None  # whether the servers do now; None: they have not yet
+        self._stalls = False  # whether the servers do now
+        self._due = list(STALLS_AT)
 
     def run(self, seconds: float) -> None:
         """All that befalls them."""
@@ -284,13 +286,14 @@ class Soak:
             half.sleepers.crowd.emit(min(a_second, SLEEPING))
 
     def _stall(self, now: float, seconds: float) -> None:
-        """In a run of some length, the servers stall once, when a tenth of it is over: what waits for them is the most
-        that the bridge ever has, and by that much its memory grows, once, before it is looked at."""
-        if self._stalls is None and seconds >= STALLS_FROM and now > seconds / 10:
+        """In a run of some length, the servers stall. What waits for them is the most that the bridge ever has, and by
+        that much its memory grows, once, before it is looked at; it may not grow by that again."""
+        if not self._stalls and self._due and seconds >= STALLS_FROM and now > seconds * self._due[0]:
             self._stalls = True
+            self._due.pop(0)
             for half in self.halves:
                 half.begin_stall()
-        elif self._stalls and all(half.stall.over for half in self.halves):
+        elif self._stalls and all(half.stalls[-1].over for half in self.halves):
             self._stalls = False
             for half in self.halves:
                 half.end_stall()
@@ -335,7 +338,7 @@ class Soak:
 
 def run(seconds: float, clients: int, seed: int) -> int:
     """The exit code."""
-    print(f"seed {seed}; recovery: {RECOVERY}, confirm: {CONFIRM}", flush=True)
+    print(f"seed {seed}", flush=True)
     wrong: list[str] = []
     with ExitStack() as stack:
         soak = Soak(stack, clients, seed)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
@@ -31,7 +32,7 @@ LARGE, OFTEN = 600_000, 20.0  # characters of a message, and seconds between two
 STALLS = 40.0  # seconds; longer than a machine that is gone may go unnoticed
 
 
-class Worker:
+class Worker(ABC):
     """Something that is done again and again on a thread, until `end()`."""
 
     def __init__(self) -> None:
@@ -48,9 +49,9 @@ class Worker:
         if self._thread.is_alive():
             self._thread.join(3 * PATIENCE)
 
+    @abstractmethod
     def turn(self) -> None:
         """Do it once."""
-        raise NotImplementedError
 
     def _run(self) -> None:
         while not self.ended.is_set():
