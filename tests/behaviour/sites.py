@@ -16,11 +16,9 @@ from tests.behaviour.departures import DEPARTURES
 from tests.process import ROOT, environment
 from tests.waiting import PATIENCE, Log
 
-__all__ = ["ENGINES", "OURS", "SETTINGS", "Site", "Sites"]
+__all__ = ["ENGINES", "SETTINGS", "Site", "Sites"]
 
 ENGINES = ("plain", "ours")
-#: Whether there is an engine of ours to compare.
-OURS = (ROOT / "bridge" / "socketio_server" / "install.py").exists()
 
 #: Flags by name. No ping comes in between unless a test is about pings.
 SETTINGS: dict[str, tuple[str, ...]] = {

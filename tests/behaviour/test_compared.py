@@ -6,15 +6,12 @@ import json
 import struct
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.behaviour.polling import Polling
-from tests.behaviour.sites import OURS, Site, Sites
+from tests.behaviour.sites import Site, Sites
 from tests.behaviour.wire import BINARY, CLOSE, MORE, PING, PONG, TEXT, Control, Heard, Wire, codes, frame
-
-pytestmark = pytest.mark.skipif(not OURS, reason="there is no engine of ours")
 
 FEW = settings(
     max_examples=40,

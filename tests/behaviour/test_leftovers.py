@@ -26,10 +26,6 @@ SLACK = 40
 @pytest.fixture(scope="module", params=["plain", "ours"])
 def apart(request: pytest.FixtureRequest) -> Iterator[Site]:
     """A process that nobody else uses."""
-    from tests.behaviour.sites import OURS
-
-    if request.param == "ours" and not OURS:
-        pytest.skip("there is no engine of ours")
     site = Site(request.param, *SETTINGS["quick"])
     yield site
     site.close()

@@ -11,9 +11,6 @@ from functools import partial
 from random import Random
 from types import MappingProxyType
 
-import pytest
-
-from bridge.config import SETTINGS
 from tests.faults.counting import CountingServer
 from tests.faults.crowd import Crowd, Group, Member
 from tests.faults.ends import Delimited
@@ -22,12 +19,7 @@ from tests.faults.verdict import judge
 from tests.process import Bridge
 from tests.viewer import until
 
-__all__ = ["CONFIRM", "MIXED", "RECOVERY", "Between", "between", "needs_confirm", "needs_recovery"]
-
-#: Whether the bridge can do these already.
-RECOVERY, CONFIRM = "recovery" in SETTINGS, "confirm" in SETTINGS
-needs_recovery = pytest.mark.skipif(not RECOVERY, reason="the bridge has no recovery yet")
-needs_confirm = pytest.mark.skipif(not CONFIRM, reason="the bridge has no confirm yet")
+__all__ = ["MIXED", "Between", "between"]
 
 #: The ways in which browsers come.
 MIXED = (["websocket"], ["websocket"], ["polling", "websocket"], ["polling"])

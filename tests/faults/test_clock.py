@@ -12,7 +12,7 @@ import requests
 
 from tests.faults.crowd import QUICK
 from tests.faults.proxy import BLACK_HOLE
-from tests.faults.sites import Between, between, needs_recovery
+from tests.faults.sites import Between, between
 from tests.viewer import until
 from tests.waiting import PATIENCE
 
@@ -89,7 +89,6 @@ def test_what_is_due_is_due_in_time_all_the_same(clock: Clock, jump: int) -> Non
         assert at.verdict(crowd) == []
 
 
-@needs_recovery
 @jumps
 def test_clients_recover_over_a_jump(clock: Clock, jump: int) -> None:
     with between(*PATIENT, "--grace", "0.5", env=clock.env) as at, at.crowd(4, options=QUICK) as crowd:

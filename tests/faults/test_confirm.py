@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.proxy import BLACK_HOLE, DOWN, UP
-from tests.faults.sites import between, needs_confirm
+from tests.faults.sites import between
 from tests.faults.storm import Storm
 from tests.viewer import until
 
-pytestmark = [needs_confirm, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 PLAIN = [["websocket"]]
 FLAGS = ("--confirm", "--identity", "register")

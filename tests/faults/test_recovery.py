@@ -6,11 +6,11 @@ import pytest
 
 from tests.faults.crowd import QUICK
 from tests.faults.proxy import BLACK_HOLE, CLEAR, UP
-from tests.faults.sites import MIXED, between, needs_recovery
+from tests.faults.sites import MIXED, between
 from tests.faults.struck import SOON, came_back, strike
 from tests.viewer import until
 
-pytestmark = [needs_recovery, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 
 @pytest.mark.parametrize("kind", ["cut down", "cut up", "reset", "black hole"])
