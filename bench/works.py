@@ -136,8 +136,12 @@ def _burst(command: str, seconds: float, to_all: bool, session: Session) -> Meas
 
 
 def _rate(per_second: int, seconds: float, session: Session) -> Measured:
-    _sound(session.ask(f"rate {MESSAGE} {per_second} 0.5"))
-    outcome = _sound(session.ask(f"rate {MESSAGE} {per_second} {seconds}"))
+    return _paced(f"rate {MESSAGE} {per_second}", seconds, session)
+
+
+def _paced(command: str, seconds: float, session: Session) -> Measured:
+    _sound(session.ask(f"{command} 0.5"))
+    outcome = _sound(session.ask(f"{command} {seconds}"))
     values = {
         "p50": outcome.latency_ms["50"],
         "p99": outcome.latency_ms["99"],
@@ -151,15 +155,7 @@ def _rate(per_second: int, seconds: float, session: Session) -> Measured:
 def _round(seconds: float, session: Session) -> Measured:
     """Each client's events come back to all; a client of many sends fewer, or nothing else would be measured."""
     each = ROUNDS_EACH if session.clients <= 20 else max(1.0, ROUNDS // session.clients)
-    _sound(session.ask(f"round {MESSAGE} {each} 0.5"))
-    outcome = _sound(session.ask(f"round {MESSAGE} {each} {seconds}"))
-    values = {
-        "p50": outcome.latency_ms["50"],
-        "p99": outcome.latency_ms["99"],
-        "core": outcome.server_cpu / outcome.fed_seconds,
-        "generator_core": outcome.generator_cpu / outcome.fed_seconds,
-    }
-    return Measured(values, outcome.latency_ms)
+    return _paced(f"round {MESSAGE} {each}", seconds, session)
 
 
 def _events(seconds: float, acks: bool, session: Session) -> Measured:
