@@ -40,7 +40,9 @@ from bridge.wire.websocket_frames import (
 __all__ = ["Session"]
 
 _EVENT = PacketType.MESSAGE + SocketIOType.EVENT.encode()
-_LEAVES = ("1", "1/,", "1/")  # a DISCONNECT of the default namespace
+_LEAVES = tuple(
+    SocketIOType.DISCONNECT + namespace for namespace in ("", "/,", "/")
+)  # a DISCONNECT of the default namespace
 _ATTACHED = (SocketIOType.BINARY_EVENT, SocketIOType.BINARY_ACK)
 #: What a client sends: a Socket.IO packet in a message, or one of the short ones: close, ping, pong, upgrade, noop.
 _PACKET = re.compile(rb"4[0-6]|[12356](?:probe)?\Z")

@@ -14,32 +14,27 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from bridge.errors import LinkError
+from bridge.link.framing.interface import Encoder
 
-__all__ = ["FirstExchange", "FirstWords", "FirstWordsOptions", "PayloadFraming"]
+__all__ = ["FirstExchange", "FirstWords", "FirstWordsOptions"]
 
 MOST = 1024 * 1024  # bytes of frames that wait to be asked for; with more, and one burst, the server is not read
-
-
-class PayloadFraming(Protocol):
-    """An encoder, see framing/interface.py."""
-
-    def frame(self, payload: bytes) -> bytes: ...
 
 
 class FirstWordsOptions(NamedTuple):
     """`begin`: exchanges the first frames; raises LinkError if the connection has failed."""
 
     begin: Callable[[FirstExchange], None]
-    framing: PayloadFraming
+    framing: Encoder
 
 
 class FirstExchange:
     """The exchange on one connection. `hand`: sends a frame, raises LinkError; `size`: bytes that were sent."""
 
-    def __init__(self, framing: PayloadFraming, hand: Callable[[bytes], None]) -> None:
+    def __init__(self, framing: Encoder, hand: Callable[[bytes], None]) -> None:
         self._framing, self._hand = framing, hand
         self.size = 0
         self._changed = threading.Condition()

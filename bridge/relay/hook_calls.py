@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 
 from bridge.counters import Counters
 from bridge.errors import Refused
+from bridge.relay.acks import OnFate
 from bridge.relay.hook_results import Default, Done, finished, frames_of, report
 from bridge.relay.users import Client
 
-__all__ = ["Fate", "HookCalls", "HookOutcome"]
-
-#: Called once: None for success, else the refusal.
-Fate = Callable[[Refused | None], None]
+__all__ = ["HookCalls", "HookOutcome"]
 
 
 def nobody(_: Refused | None) -> None:
@@ -43,7 +41,7 @@ class HookOutcome:
         self.payloads += other.payloads
         self.dones += other.dones
 
-    def told(self, counters: Counters, last: Fate = nobody) -> Fate:
+    def told(self, counters: Counters, last: OnFate = nobody) -> OnFate:
         """Return the function to call when the outcome is known: it tells `dones`, then `last`."""
         if not self.dones:
             return last

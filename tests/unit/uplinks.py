@@ -5,12 +5,13 @@ Use: `up = uplink(); up.send([b"x"], (done := Outcomes()).of("x"))`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from bridge.counters import Counters
 from bridge.errors import Refused
+from bridge.link.framing.interface import Encoder
 from bridge.link.outgoing.queue import OutgoingQueue
 
 __all__ = ["LIMIT", "By", "Outcomes", "Tilde", "uplink"]
@@ -18,20 +19,21 @@ __all__ = ["LIMIT", "By", "Outcomes", "Tilde", "uplink"]
 LIMIT = 100
 
 
-class Tilde:
+class Tilde(Encoder):
     """Frames end with `~`; a payload of over 50 bytes is too big, unless it is of presence."""
 
-    separate = False
+    def __init__(self) -> None:
+        super().__init__(50)
 
     def frame(self, payload: bytes) -> bytes:
         if len(payload) > 50 and not payload.startswith(b"P"):
             raise Refused("too-big")
+        return self._wrap(payload)
+
+    def _wrap(self, payload: bytes) -> bytes:
         if b"~" in payload:
             raise Refused("delimiter-in-frame")
         return payload + b"~"
-
-    def frames(self, payloads: Sequence[bytes]) -> bytes:
-        return b"".join(map(self.frame, payloads))
 
 
 @dataclass

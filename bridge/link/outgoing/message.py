@@ -13,11 +13,11 @@ from typing import Protocol
 
 from bridge.counters import Counters
 from bridge.errors import Refused
+from bridge.link.framing.interface import Encoder
 
 __all__ = [
     "EMPTY",
     "JOINED",
-    "BatchFraming",
     "Fates",
     "OnBehalfOf",
     "OnDelivered",
@@ -47,16 +47,6 @@ class OnBehalfOf(Protocol):
     @property
     def here(self) -> bool:
         """Whether its user is still there, as far as the server is told; asked when the link is back."""
-
-
-class BatchFraming(Protocol):
-    """An encoder as registry.py makes them."""
-
-    separate: bool
-
-    def frame(self, payload: bytes) -> bytes: ...
-
-    def frames(self, payloads: Sequence[bytes]) -> bytes: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -103,21 +93,21 @@ class OutgoingMessage:
 Fates = list[tuple[OutgoingMessage, Refused | None]]
 
 
-def pieces_of(framing: BatchFraming, payloads: Sequence[bytes]) -> list[bytes]:
+def pieces_of(framing: Encoder, payloads: Sequence[bytes]) -> list[bytes]:
     """Frame the payloads, in one piece unless they have to be separate or are large. Raises Refused."""
     if framing.separate or sum(map(len, payloads)) > JOINED:
         return [framing.frame(payload) for payload in payloads]
     return [framing.frames(payloads)]
 
 
-def fits(framing: BatchFraming, payloads: Sequence[bytes]) -> None:
+def fits(framing: Encoder, payloads: Sequence[bytes]) -> None:
     """Raise Refused if a payload can't be framed."""
     for payload in payloads:
         framing.frame(payload)
 
 
 def notices_of(
-    framing: BatchFraming, payloads: Sequence[bytes], counters: Counters, done: OnDelivered | None = None
+    framing: Encoder, payloads: Sequence[bytes], counters: Counters, done: OnDelivered | None = None
 ) -> tuple[list[OutgoingMessage], Fates]:
     """Make presence notices, and the outcome of those that can't be made: (notices, outcomes).
 

@@ -19,11 +19,11 @@ from contextlib import contextmanager
 
 from bridge.counters import Counters
 from bridge.errors import Refused
+from bridge.link.framing.interface import Encoder
 from bridge.link.outgoing.delivery_tracker import DeliveryTracker, confirmations
 from bridge.link.outgoing.fair_waiter import FairWaiter
 from bridge.link.outgoing.message import (
     JOINED,
-    BatchFraming,
     OnBehalfOf,
     OnDelivered,
     OutgoingMessage,
@@ -57,7 +57,7 @@ class OutgoingQueue:
 
     def __init__(
         self,
-        framing: BatchFraming,
+        framing: Encoder,
         limit: int,
         on_overflow: Callable[[], None],
         counters: Counters,

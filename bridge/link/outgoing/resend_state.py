@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from bridge.errors import Refused, TooMany
+from bridge.link.framing.interface import Encoder
 from bridge.link.outgoing.delivery_tracker import DeliveryTracker
-from bridge.link.outgoing.message import BatchFraming, Fates, OutgoingMessage, pieces_of
+from bridge.link.outgoing.message import Fates, OutgoingMessage, pieces_of
 from bridge.link.outgoing.offline_buffer import OfflineBuffer
 
 __all__ = ["BROKE", "ResendState"]
@@ -31,7 +32,7 @@ class ResendState:
     """
 
     def __init__(
-        self, framing: BatchFraming, holding: OfflineBuffer | None, confirming: DeliveryTracker | None, limit: int
+        self, framing: Encoder, holding: OfflineBuffer | None, confirming: DeliveryTracker | None, limit: int
     ) -> None:
         self._framing, self._holding, self._confirming, self._limit = framing, holding, confirming, limit
 
