@@ -132,5 +132,5 @@ def test_the_list_goes_on_when_the_pointer_has_left_it_though_nothing_more_comes
     peer.send_json({"n": "first"}, {"n": "last"})
     expect(tab.page.locator("#held")).to_have_text("2 newer, held while you are on the list")
     tab.page.hover("header")
-    expect(tab.page.locator("#list li:visible").first).to_contain_text("last")
+    expect(tab.page.locator("#list li:visible", has_text="last").first).to_be_visible()
     expect(tab.page.locator("#held")).to_be_empty()
