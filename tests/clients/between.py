@@ -6,23 +6,42 @@ Use: `with Between(bridge.port) as between: Program(kind, between.url, way); bet
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import socket
 import threading
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from tests.waiting import PATIENCE, Log
 
-__all__ = ["Between", "Pair"]
+__all__ = ["Between", "Pair", "joined"]
+
+
+class Piece(NamedTuple):
+    """What was read at once, and its number among all pieces of all pairs."""
+
+    number: int
+    data: bytes
+
+
+def joined(said: Log[Piece]) -> bytes:
+    """All that was said."""
+    return b"".join(piece.data for piece in said.entries)
 
 
 class Pair:
-    """One client's connection, and its own to the bridge. `up`, `down`: what was said, in pieces."""
+    """One client's connection, and its own to the bridge. `up`, `down`: what was said, in pieces.
 
-    def __init__(self, client: socket.socket, port: int) -> None:
+    `clock`: numbers for the pieces of all pairs, so that it can be told which was said last.
+    """
+
+    def __init__(self, client: socket.socket, port: int, clock: Iterator[int]) -> None:
+        self._clock = clock
         self._client, self._bridge = client, socket.create_connection(("127.0.0.1", port), PATIENCE)
         self._bridge.settimeout(None)
-        self.up: Log[bytes] = Log()
-        self.down: Log[bytes] = Log()
+        self.up: Log[Piece] = Log()
+        self.down: Log[Piece] = Log()
         self._threads = [
             threading.Thread(target=self._pass, args=args, daemon=True)
             for args in ((client, self._bridge, self.up), (self._bridge, client, self.down))
@@ -32,8 +51,19 @@ class Pair:
 
     def post_waits(self) -> bool:
         """Whether a POST has been sent that is not answered yet; answers come in the order of their requests."""
-        asked = re.findall(rb"(GET|POST) /\S* HTTP/1", b"".join(self.up.entries))
-        return b"POST" in asked[len(re.findall(rb"HTTP/1\.1 \d\d\d ", b"".join(self.down.entries))) :]
+        asked = re.findall(rb"(GET|POST) /\S* HTTP/1", joined(self.up))
+        return b"POST" in asked[len(re.findall(rb"HTTP/1\.1 \d\d\d ", joined(self.down))) :]
+
+    def last(self, direction: str, pattern: bytes) -> tuple[int, str]:
+        """When this was said here for the last time, 0 if never, and the pattern's first group."""
+        said: Log[Piece] = getattr(self, direction)
+        pieces = said.entries
+        found = list(re.finditer(pattern, b"".join(piece.data for piece in pieces)))
+        if not found:
+            return 0, ""
+        ends = itertools.accumulate(len(piece.data) for piece in pieces)
+        piece = next(piece for piece, end in zip(pieces, ends, strict=True) if end >= found[-1].end())
+        return piece.number, found[-1][1].decode()
 
     def say(self, data: bytes) -> None:
         """To the bridge, as if it were the client's."""
@@ -49,11 +79,15 @@ class Pair:
         self._client.close()
         self._bridge.close()
 
-    def _pass(self, source: socket.socket, sink: socket.socket, said: Log[bytes]) -> None:
+    def _pass(self, source: socket.socket, sink: socket.socket, said: Log[Piece]) -> None:
+        """What the bridge has is in `up`, and what a client has is in `down`: for whoever acts on it, it is there."""
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
+                if said is self.down:
+                    said.add(Piece(next(self._clock), data))
                 sink.sendall(data)
-                said.add(data)
+                if said is self.up:
+                    said.add(Piece(next(self._clock), data))
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 
@@ -66,16 +100,16 @@ class Between:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.pairs: Log[Pair] = Log()
+        self._clock = itertools.count(1)
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
     def find(self, direction: str, pattern: bytes) -> tuple[Pair, str]:
-        """The newest connection on which this has been said, and the pattern's first group."""
-        for pair in reversed(self.pairs.entries):
-            found = re.findall(pattern, b"".join(getattr(pair, direction).entries))
-            if found:
-                return pair, found[-1].decode()
-        raise AssertionError(f"nobody has said {pattern!r}")
+        """Who said this last, and the pattern's first group. A client that polls may have several connections."""
+        times = [(pair.last(direction, pattern), pair) for pair in self.pairs.entries]
+        (_, found), pair = max(times, key=lambda time: time[0])
+        assert found, f"nobody has said {pattern!r}"
+        return pair, found
 
     def posts_are_answered(self) -> bool:
         """Whether every POST so far has its answer, be it a refusal."""
@@ -99,4 +133,4 @@ class Between:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                self.pairs.add(Pair(client, self._port))
+                self.pairs.add(Pair(client, self._port, self._clock))

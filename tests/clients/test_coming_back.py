@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.behaviour.wire import frame
-from tests.clients.between import Between
+from tests.clients.between import Between, joined
 from tests.clients.programs import KINDS, WAYS, Program, built
 from tests.process import Bridge
 from tests.tcpserver import Peer, TcpServer
@@ -175,7 +175,7 @@ def junk(bridge: Bridge, between: Between, way: str) -> None:
     else:
         pair, _ = between.find("up", rb"(?i)(upgrade: websocket)")
         if way == "upgrade":  # what comes before the upgrade ends the probe alone
-            until(lambda: len(b"".join(pair.up.entries).partition(b"\r\n\r\n")[2]) >= UPGRADED)
+            until(lambda: len(joined(pair.up).partition(b"\r\n\r\n")[2]) >= UPGRADED)
         pair.say(frame(1, b"x"))
 
 
