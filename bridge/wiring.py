@@ -193,17 +193,9 @@ def load_settings(argv: list[str], environ: Mapping[str, str]) -> Settings:
 
     Raises SettingsError, and SystemExit for `--help`.
     """
-    settings = load(argv, environ, checks={"framing_in": _check_framing_in, "framing_out": _check_framing_out})
+    settings = load(argv, environ, checks={"framing_in": framing_in, "framing_out": framing_out})
     _check_frames(settings)
     return settings
-
-
-def _check_framing_in(text: str) -> None:
-    framing_in(text, 1)
-
-
-def _check_framing_out(text: str) -> None:
-    framing_out(text, 1)
 
 
 def _check_frames(settings: Settings) -> None:

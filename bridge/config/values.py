@@ -24,37 +24,12 @@ from bridge.config.addresses import Address, address, host_fits, listen_host, po
 from bridge.names import MAX_NAME, event_problem, has_control
 
 __all__ = [
-    "Address",
-    "EventName",
-    "EventNames",
-    "FieldName",
-    "FramingText",
-    "Grace",
-    "HandlerFiles",
-    "Identity",
-    "Interval",
-    "Kind",
-    "ListenHost",
-    "ListenPort",
-    "LogFormat",
-    "LogLevel",
-    "Name",
-    "OnOff",
-    "OptionalFolder",
-    "OptionalName",
-    "OriginList",
-    "Pause",
-    "PayloadChoice",
-    "Secret",
-    "ServerAddress",
-    "Size",
-    "SlowChoice",
-    "StateFolder",
-    "Switch",
-    "UnhandledChoice",
-    "UnitHint",
-    "UnreadableChoice",
-]
+    "Address", "EventName", "EventNames", "FieldName", "FramingText", "Grace", "Greetings", "HandlerFiles",
+    "Identity", "Idle", "Interval", "Kind", "ListenHost", "ListenPort", "LogFormat", "LogLevel", "Name", "OnOff",
+    "OptionalFolder", "OptionalName", "OptionalText", "OriginList", "Pause", "PayloadChoice", "ReplyId", "Retry",
+    "Secret", "ServerAddress", "Size", "SlowChoice", "StateFolder", "Switch", "UnhandledChoice", "UnitHint",
+    "UnreadableChoice", "WhenDown",
+]  # fmt: skip
 
 _SIZE = re.compile(r"(\d{1,18}) ?(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
 _ODD_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([kmg]?)i?(?:b|bytes?)?", re.ASCII | re.IGNORECASE)
@@ -215,6 +190,8 @@ SlowChoice = Literal["disconnect", "drop-oldest", "latest"]
 OnOff = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
+ReplyId = Literal["text", "number"]
+WhenDown = Literal["hold", "refuse"]
 
 ServerAddress = Annotated[
     Address, BeforeValidator(address), Kind("HOST:PORT", "HOST:PORT, such as localhost:8000 or [::1]:8000")
@@ -253,6 +230,23 @@ Grace = Annotated[
     Field(ge=0, le=3600, allow_inf_nan=False),
     Kind("SECONDS", "a number of seconds from 0 to 3600"),
 ]
+Idle = Annotated[
+    float,
+    BeforeValidator(_number),
+    Field(ge=0, le=86400, allow_inf_nan=False),
+    Kind("SECONDS", "a number of seconds from 0 to 86400; 0 is never"),
+]
+Retry = Annotated[
+    float,
+    BeforeValidator(_number),
+    Field(ge=0.2, le=3600, allow_inf_nan=False),
+    Kind("SECONDS", "a number of seconds from 0.2 to 3600"),
+]
+Greetings = Annotated[
+    tuple[_Text, ...],
+    Kind("TEXT", "text, with \\n \\r \\t \\0 \\xHH \\\\ as in a delimiter", many=True),
+]
+OptionalText = Annotated[_Text | None, BeforeValidator(_empty_is_none), Kind("TEXT", "text, or nothing")]
 Secret = Annotated[
     Annotated[_Text, AfterValidator(_secret)] | None,
     BeforeValidator(_empty_is_none),

@@ -47,7 +47,7 @@ def test_the_settings_name_it_in_its_directions(framing: Framing, way: str) -> N
     words = re.split(r",? ", SETTINGS[f"framing_{way}"].help)
     named = any(word.startswith(framing.name.rstrip(":")) for word in words)
     wanted = (framing.decoder if way == "in" else framing.encoder) is not None
-    where = f"bridge/config/link_settings.py, the help of framing_{way}"
+    where = f"bridge/config/tree.py, the help of framing_{way}"
     assert named == wanted, f"{where} {'has to name' if wanted else 'names'} {framing.forms[0]}"
 
 
