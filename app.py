@@ -38,7 +38,7 @@ from bridge.assembly import Assembly, HandlerHost
 from bridge.hub.cross_thread_calls import CrossThreadCalls
 from bridge.hub.system_threads import end_after, lock_logging
 from bridge.engineio.http_server import addresses, listen, make_room
-from bridge.hub.vital_threads import vital
+from bridge.hub.vital_threads import VitalThread
 from bridge.hub.watchdog import Watchdog
 from bridge.hub.worker_pool import WorkerPool
 from bridge.config import Settings, describe, problems_block
@@ -79,7 +79,7 @@ class Process:
         bridge = self.assembly((host, port), listener.getsockname()[:2])
         make_room()
         self._hear_signals()
-        vital("way in for other threads", self.crossing.serve, self._failed)
+        VitalThread("way in for other threads", self.crossing.serve, self._failed)
         self.watchdog.run()
         bridge.engine.serve(listener, bridge.wsgi_app)
         if bridge.heartbeat is not None:

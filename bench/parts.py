@@ -24,7 +24,7 @@ from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
 from bridge.delivery.slow_policies import POLICIES
 from bridge.link.framing.registry import framing_in
-from bridge.link.key_reader import KeyReader
+from bridge.link.json_key_reader import JsonKeyReader
 from bridge.messages import Delivery, PayloadMode, Texts
 from bridge.relay.routing import Routing, RoutingOptions
 from bridge.wire.offsets import Offsets
@@ -99,7 +99,7 @@ class Parts:
         frames = self.decoder.feed(self.read)
         deliveries = self.outbound.burst(frames)
         texts = [each for each in deliveries if isinstance(each, Texts)]
-        users = KeyReader("username")
+        users = JsonKeyReader("username")
         figures = {
             "cut into frames": _best(lambda: self.decoder.feed(self.read)),
             "whom they are for": _best(lambda: self.outbound.burst(frames)),

@@ -8,13 +8,13 @@ Use: `Routing(options, DECODE, sids, counters)`.
 from __future__ import annotations
 
 from bridge.link import codec
-from bridge.link.key_reader import MISSING, KeyReader, all_whole
+from bridge.link.json_key_reader import MISSING, JsonKeyReader, all_whole
 from bridge.relay.routing_keys import Decode
 
 __all__ = ["DECODE"]
 
 DECODE = Decode(
-    keyed=KeyReader, missing=MISSING, all_whole=all_whole,
+    keyed=JsonKeyReader, missing=MISSING, all_whole=all_whole,
     to_text=codec.to_text, without_bom=codec.without_bom, bare=codec.bare,
     strict=codec.parse, lenient=codec.parse_lenient, exact=codec.parse_exact, fault=codec.fault,
     not_json=codec.NotJson, too_deep=codec.TooDeep,

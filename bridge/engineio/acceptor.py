@@ -26,7 +26,7 @@ from bridge.engineio.handshake import VISITOR, asks_for_websocket
 from bridge.engineio.poller import READ, Poller
 from bridge.engineio.slow_request_guard import GuardedSocket
 from bridge.engineio.timeouts import Timeouts, until_due
-from bridge.hub.vital_threads import vital
+from bridge.hub.vital_threads import VitalThread
 
 __all__ = ["Acceptor", "websocket_request"]
 
@@ -76,7 +76,7 @@ class Acceptor:
     def open(self) -> None:
         """Begin to accept connections."""
         self._poller.add(self._listener.fileno(), self, READ)
-        vital("clock of new connections", self._sweep, self._on_failure)
+        VitalThread("clock of new connections", self._sweep, self._on_failure)
 
     def ready(self, events: int) -> None:
         """Accept the connections that wait, up to a limit; others then have their turn."""

@@ -41,7 +41,7 @@ from bridge.engineio.states import SessionState
 from bridge.engineio.timeouts import TimeoutQueues, Timeouts
 from bridge.engineio.upgrade import Upgrade
 from bridge.engineio.websocket import WebSocket
-from bridge.hub.vital_threads import vital
+from bridge.hub.vital_threads import VitalThread
 from bridge.random_bytes import RandomBytes
 from bridge.wire.socketio_packets import ReceivedEvent
 from bridge.wire.websocket_frames import TEXT, frame
@@ -111,8 +111,8 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         """Start the two green threads, if they don't run yet."""
         if not self._running:
             self._running = True
-            vital("poller of clients", self.poller.run, self.on_failure)
-            vital("clock of clients", self._queues.run, self.on_failure)
+            VitalThread("poller of clients", self.poller.run, self.on_failure)
+            VitalThread("clock of clients", self._queues.run, self.on_failure)
 
     def on_events(self, take: Callable[[str, Sequence[ReceivedEvent], bool], int]) -> None:
         """Give events of the default namespace to `take`, many at a time; see `SessionContext.events`."""

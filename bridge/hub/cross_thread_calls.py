@@ -1,7 +1,7 @@
 """Makes calls for other threads of the system in the thread that the hub runs in.
 
 eventlet's locks, and whoever waits on them, belong to the hub's thread: who waits for one in another thread is never
-woken, and who is woken from there never runs. So what another thread asks for is put in a line, a byte in a pipe wakes
+woken, and who is woken from there never runs. So what another thread asks for is queued, a byte in a pipe wakes
 the hub, and the caller waits, on a real lock, for what came of it. Must not know what is called.
 
 Use: `crossing = CrossThreadCalls()` in the hub's thread, `crossing.serve()` in a green thread; then from anywhere
@@ -19,7 +19,7 @@ import eventlet
 from eventlet.hubs import trampoline
 from eventlet.patcher import original
 
-__all__ = ["CrossThreadCalls"]
+__all__ = ["CrossThreadCalls", "Outcome"]
 
 _os: Any = original("os")  # eventlet's own write waits in a hub, which each thread would have one of
 _threading: Any = original("threading")
@@ -34,25 +34,22 @@ _HELD_UP = (
 )
 
 
-class _Call:
-    """One call. `waits`: until the hub begins with it; afterwards what came of it."""
+class Outcome:
+    """A call that is made elsewhere than where its outcome is waited for."""
 
-    __slots__ = ("args", "error", "function", "over", "value", "waits")
+    __slots__ = ("args", "error", "function", "value")
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.function, self.args = function, args
-        self.over = _threading.Event()
-        self.waits = True
         self.value: Any = None
         self.error: BaseException | None = None
 
     def make(self) -> None:
-        """Call it, in a green thread of the hub's, and wake the caller."""
+        """Call the function."""
         try:
             self.value = self.function(*self.args)
         except BaseException as error:  # of a user's function, perhaps; it is the caller's
             self.error = error
-        self.over.set()
 
     def outcome(self) -> Any:
         """Return what the function returned, or raise what it raised."""
@@ -61,13 +58,24 @@ class _Call:
         return self.value
 
 
+class _Call(Outcome):
+    """`waits`: until the hub begins with it; `over`: set when its outcome is there."""
+
+    __slots__ = ("over", "waits")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        super().__init__(function, args)
+        self.over = _threading.Event()
+        self.waits = True
+
+
 class CrossThreadCalls:
     """`turns`: how often the hub has come round to it; `turned`: when it did last, by time.monotonic()."""
 
     def __init__(self) -> None:
         self._thread = _threading.get_ident()
         self._lock = _threading.Lock()  # a real one, which is held for moments and never while a green thread waits
-        self._line: deque[_Call] = deque()
+        self._waiting: deque[_Call] = deque()
         self._begun: set[_Call] = set()
         self._ends, self._end = _os.pipe()
         for end in (self._ends, self._end):
@@ -121,8 +129,8 @@ class CrossThreadCalls:
         """Call nothing from now on, and tell those who wait. May be called twice."""
         with self._lock:
             self._closed = True
-            left = [*self._line, *self._begun]
-            self._line.clear()
+            left = [*self._waiting, *self._begun]
+            self._waiting.clear()
             self._begun.clear()
         for call in left:
             if not call.over.is_set():
@@ -133,29 +141,30 @@ class CrossThreadCalls:
         with self._lock:
             if self._closed:
                 raise RuntimeError(_STOPPED)
-            if limited and len(self._line) + len(self._begun) >= MOST:
+            if limited and len(self._waiting) + len(self._begun) >= MOST:
                 raise RuntimeError(f"{MOST} threads wait for the bridge already")
-            self._line.append(call)
+            self._waiting.append(call)
         self.knock()
 
     def _next(self) -> _Call | None:
         with self._lock:
-            if not self._line:
+            if not self._waiting:
                 return None
-            call = self._line.popleft()
+            call = self._waiting.popleft()
             call.waits = False
             self._begun.add(call)
             return call
 
     def _make(self, call: _Call) -> None:
         call.make()
+        call.over.set()
         with self._lock:
             self._begun.discard(call)
 
     def _given_up(self, call: _Call) -> bool:
         """Whether it was not begun yet, and now never will be."""
         with self._lock:
-            if call.waits and call in self._line:
-                self._line.remove(call)
+            if call.waits and call in self._waiting:
+                self._waiting.remove(call)
                 return True
             return False

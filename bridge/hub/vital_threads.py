@@ -2,7 +2,7 @@
 
 Must not know what they do, nor what follows from it.
 
-Use: `vital("poller", poller.run, on_end=stop)`.
+Use: `VitalThread("poller", poller.run, on_end=stop)`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Any
 
 import eventlet
 
-__all__ = ["VitalThread", "vital"]
+__all__ = ["VitalThread"]
 
 log = logging.getLogger("bridge")
 
 
 class VitalThread:
-    """One such thread. `name`: in the log; `thread`: eventlet's."""
+    """One such thread, which is started at once. `name`: in the log; `on_end`: called when it ends, however it does;
+    `thread`: eventlet's."""
 
     def __init__(self, name: str, work: Callable[[], object], on_end: Callable[[], object]) -> None:
         self.name, self._work, self._on_end = name, work, on_end
@@ -33,8 +34,3 @@ class VitalThread:
         else:
             log.critical("! the bridge's %s ended of itself; the bridge stops", self.name)
         self._on_end()
-
-
-def vital(name: str, work: Callable[[], object], on_end: Callable[[], object]) -> VitalThread:
-    """Start it. `on_end` is called when it ends, however it does."""
-    return VitalThread(name, work, on_end)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from typing import Any
 
 from eventlet.event import Event
 from eventlet.patcher import original
 
-from bridge.hub.cross_thread_calls import CrossThreadCalls
+from bridge.hub.cross_thread_calls import CrossThreadCalls, Outcome
 
 __all__ = ["MOST", "WorkerPool"]
 
@@ -25,30 +25,14 @@ _threading: Any = original("threading")
 MOST = 16  # threads; of SQLite, which they mostly wait for, one may write at a time
 
 
-class _Job:
-    """`over` is told in the hub's thread; then `value` or `error` is there."""
+class _Job(Outcome):
+    """`over` is told in the hub's thread, when its outcome is there."""
 
-    __slots__ = ("args", "context", "error", "function", "over", "value")
+    __slots__ = ("over",)
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.function, self.args = function, args
-        self.context: Context = copy_context()
+        super().__init__(function, args)
         self.over = Event()
-        self.value: Any = None
-        self.error: BaseException | None = None
-
-    def do(self) -> None:
-        """Call it, in a worker."""
-        try:
-            self.value = self.context.run(self.function, *self.args)
-        except BaseException as error:  # of a user's function; it is the caller's
-            self.error = error
-
-    def outcome(self) -> Any:
-        """Return what the function returned, or raise what it raised."""
-        if self.error is not None:
-            raise self.error
-        return self.value
 
 
 class WorkerPool:
@@ -82,6 +66,6 @@ class WorkerPool:
                     self._changed.wait()
                 self._idle -= 1
                 job = self._jobs.popleft()
-            job.do()
+            job.make()
             self._crossing.post(job.over.send)
             del job  # or an idle worker would keep what it was given last

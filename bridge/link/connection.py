@@ -23,11 +23,12 @@ from bridge.counters import Counters
 from bridge.errors import LinkError
 from bridge.link.backoff import LAST_DELAY, Backoff
 from bridge.link.first_exchange import FirstWords, FirstWordsOptions
+from bridge.link.framing.interface import Decoder
 from bridge.link.hint import DEFAULT_READING, Reading
 from bridge.link.hint_tracker import HintTracker
-from bridge.link.outgoing.source import OutgoingSource
-from bridge.link.peer_watch import PeerWatch
-from bridge.link.reader import Decoding, Reader
+from bridge.link.outgoing.queue import OutgoingQueue
+from bridge.link.peer_health import PeerHealthCheck
+from bridge.link.reader import Reader
 from bridge.link.silence import Silence
 from bridge.link.sockets import (
     acknowledged,
@@ -46,7 +47,7 @@ from bridge.link.writer import Writer, WriterOptions
 from bridge.link.writer_watch import EACH, WriterWatch
 from bridge.timer import Timer
 
-__all__ = ["Connection", "LinkOptions", "LinkState", "LinkStatus", "OutgoingSource"]
+__all__ = ["Connection", "LinkOptions", "LinkState", "LinkStatus"]
 
 log = logging.getLogger("bridge.link")
 
@@ -87,11 +88,11 @@ class Connection:
     def __init__(
         self,
         dial: Callable[[], socket.socket],
-        decoder: Callable[[], Decoding],
+        decoder: Callable[[], Decoder],
         options: LinkOptions,
         counters: Counters,
         *,
-        outgoing: OutgoingSource,
+        outgoing: OutgoingQueue,
         on_burst: Callable[[list[bytes]], None],
         on_state: Callable[[LinkStatus], None],
         on_change: Callable[[], None] = lambda: None,
@@ -106,10 +107,10 @@ class Connection:
         self._silence = Silence(
             options.idle_warn, options.idle_reconnect, on_change=self._silence_changed, on_limit=self._too_silent
         )
-        self._watch = PeerWatch(self._gone, self._stall_changed)
+        self._peer = PeerHealthCheck(self._gone, self._stall_changed)
         self._telling = Timer(on_change, "bridge-telling")  # on_change may wait, and the watch must not
         self._hints = HintTracker(options.reading, counters, on_change, partial(probe, dial))
-        self._progress = WriterWatch(self._writer_stuck, max(EACH, options.send_gap * options.separate))
+        self._writer_watch = WriterWatch(self._writer_stuck, max(EACH, options.send_gap * options.separate))
         self._reader = Reader(
             options.server, decoder, on_burst if opening is None else self._first.take,
             silence=self._silence, hints=self._hints, counters=counters,
@@ -122,7 +123,7 @@ class Connection:
     @property
     def status(self) -> LinkStatus:
         """The state with its reason, as for the log, the page and /bridge/status."""
-        silent, hint, stalled = self._silence.silent, self._hints.hint, self._watch.stalled
+        silent, hint, stalled = self._silence.silent, self._hints.hint, self._peer.stalled
         return self._machine.now.status(time.monotonic(), silent, hint, stalled)
 
     def run(self) -> None:
@@ -205,13 +206,13 @@ class Connection:
         if self._closing.is_set():  # close() may have come before there was a socket to break
             self._break(sock, LinkError("closed", "the bridge is stopping"))
         self._silence.begin()
-        self._watch.begin(partial(vitals_of, sock))
-        self._progress.begin(partial(self._progress_of, sock))
+        self._peer.begin(partial(vitals_of, sock))
+        self._writer_watch.begin(partial(self._progress_of, sock))
         self._break(sock, self._read(sock))
         assert self._cause is not None  # it was just given one
         self._silence.end()
-        self._watch.end()
-        self._progress.end()
+        self._peer.end()
+        self._writer_watch.end()
         by_server = not self._closing.is_set() and self._cause.code in BY_SERVER
         self._hints.ended(by_server, unanswered_for(sock, self._hints.heard))
         self._sock = None
@@ -251,7 +252,7 @@ class Connection:
         if self._silence.silent:
             self._counters.count("link_silences")
             log.warning("= %s has said nothing for %g s", self._options.server, self._options.idle_warn)
-            if not self._watch.stalled:  # otherwise it is known why it does not answer
+            if not self._peer.stalled:  # otherwise it is known why it does not answer
                 self._hints.silent(time.monotonic() - self._options.idle_warn)
         else:
             log.info("= %s speaks again", self._options.server)
@@ -268,14 +269,14 @@ class Connection:
     def _stall_changed(self, begins: bool) -> None:
         if begins:
             self._counters.count("link_stalls")
-        if self._watch.stalled:
-            log.warning("= %s: %s", self._options.server, stalled_for(self._watch.stalled))
+        if self._peer.stalled:
+            log.warning("= %s: %s", self._options.server, stalled_for(self._peer.stalled))
         else:
             log.info("= %s reads again", self._options.server)
         self._telling.set(time.monotonic())
 
     def _broken(self, error: OSError) -> LinkError:
-        return broken(error, self._options.server, self._watch.given_up())
+        return broken(error, self._options.server, self._peer.given_up())
 
     def _progress_of(self, sock: socket.socket) -> object | None:
         """Return how far the writer is, if something waits for it and the socket takes more; else None."""

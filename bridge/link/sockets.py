@@ -17,14 +17,14 @@ import threading
 import time
 
 from bridge.errors import LinkError
-from bridge.link.peer_liveness import Vitals
+from bridge.link.peer_health import Vitals
 
 __all__ = [
     "KEEPALIVE", "acknowledged", "broken", "configure", "finish_sending", "how_it_ended", "is_own",
     "takes", "unanswered_for", "vitals_of",
 ]  # fmt: skip
 
-KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s; peer_liveness.py looks for it where keepalive is silent
+KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s; peer_health.py looks for it where keepalive is silent
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),

@@ -16,7 +16,7 @@ from bridge.counters import Counters
 from bridge.errors import LinkError
 from bridge.link.backoff import REFUSED_DELAY, Backoff
 from bridge.link.state_log import StateLog
-from bridge.link.states import TRANSITIONS, LinkAction, LinkEvent, LinkState, LinkStatus, Now, sentence
+from bridge.link.states import TRANSITIONS, CurrentState, LinkAction, LinkEvent, LinkState, LinkStatus, sentence
 
 __all__ = ["StateMachine"]
 
@@ -44,11 +44,11 @@ class StateMachine:
     ) -> None:
         self._server, self._status, self._counters = server, status, counters
         self._on_state, self._on_change = on_state, on_change
-        self._now = Now(LinkState.CLOSED, "not started yet", time.time(), None)
+        self._now = CurrentState(LinkState.CLOSED, "not started yet", time.time(), None)
         self._changes = StateLog(log)
 
     @property
-    def now(self) -> Now:
+    def now(self) -> CurrentState:
         """The present state."""
         return self._now
 
@@ -59,7 +59,7 @@ class StateMachine:
             raise AssertionError(f"the event {event.value!r} can't happen to a link that is {self._now.state.value}")
         state, action = found
         self._act(action)
-        self._now = Now(state, reason, time.time(), next_try)
+        self._now = CurrentState(state, reason, time.time(), next_try)
         status = self._status()
         line = sentence(self._server, status)
         if state is LinkState.CONNECTING:

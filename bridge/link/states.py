@@ -14,7 +14,14 @@ from typing import NamedTuple
 from bridge.link.hint import Hint
 
 __all__ = [
-    "TRANSITIONS", "LinkAction", "LinkEvent", "LinkState", "LinkStatus", "Now", "sentence", "stalled_for",
+    "TRANSITIONS",
+    "CurrentState",
+    "LinkAction",
+    "LinkEvent",
+    "LinkState",
+    "LinkStatus",
+    "sentence",
+    "stalled_for",
 ]  # fmt: skip
 
 
@@ -85,7 +92,7 @@ class LinkStatus:
         }
 
 
-class Now(NamedTuple):
+class CurrentState(NamedTuple):
     """The state of the link and when it was entered; replaced as a whole, so that no thread sees half of a change.
 
     `since`: epoch seconds; `next_try`: by the monotonic clock, when waiting.

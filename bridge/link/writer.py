@@ -17,7 +17,7 @@ from typing import Protocol
 
 from bridge.counters import Counters, shorten
 from bridge.errors import LinkError
-from bridge.link.outgoing.source import OutgoingSource
+from bridge.link.outgoing.queue import OutgoingQueue
 
 __all__ = ["JOIN_SIZE", "PATIENCE", "Writer", "WriterOptions"]
 
@@ -52,7 +52,7 @@ class Writer:
     def __init__(
         self,
         sock: Sink,
-        outgoing: OutgoingSource,
+        outgoing: OutgoingQueue,
         pace: WriterOptions,
         counters: Counters,
         *,

@@ -35,7 +35,7 @@ Message = Any
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """The functions of codec.py and key_reader.py that routing needs.
+    """The functions of codec.py and json_key_reader.py that routing needs.
 
     `keyed(key)`: makes a function that returns the value under the key in each of many frames, `missing` if there is
     none; it raises ValueError if a frame can't be read that way. `all_whole`: tells whether each frame is one JSON

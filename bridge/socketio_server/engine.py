@@ -26,7 +26,7 @@ from bridge.engineio.http_server import serve
 from bridge.engineio.origins import Origins
 from bridge.engineio.session import Session
 from bridge.errors import Refused
-from bridge.hub.vital_threads import vital
+from bridge.hub.vital_threads import VitalThread
 from bridge.messages import Payload
 from bridge.recovery.greeting import Greeter
 from bridge.socketio_server.ack_sender import AckSender
@@ -156,7 +156,7 @@ class Engine:
 
     def serve(self, listener: socket.socket, app: Any) -> None:
         """Serve a WSGI app that has this engine in it, in a green thread."""
-        vital("web server", lambda: serve(listener, app, self._counters, self._eio), self._eio.on_failure)
+        VitalThread("web server", lambda: serve(listener, app, self._counters, self._eio), self._eio.on_failure)
 
     def refuse_newcomers(self) -> None:
         """Let no new client in, because the bridge stops."""

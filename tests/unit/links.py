@@ -12,7 +12,7 @@ from functools import partial
 
 from bridge.counters import Counters
 from bridge.errors import LinkError
-from bridge.link.connection import Connection, LinkOptions, LinkStatus, OutgoingSource
+from bridge.link.connection import Connection, LinkOptions, LinkStatus
 from bridge.link.dial import Dialer
 from bridge.link.framing.registry import framing_in, framing_out
 from bridge.link.outgoing.queue import OutgoingQueue
@@ -33,7 +33,6 @@ class Linked:
         framing: str = "~",
         max_frame: int = MAX_FRAME,
         dial: Callable[[], socket.socket] | None = None,
-        outgoing: OutgoingSource | None = None,
         limit: int = 1 << 26,
         gap: float = 0.01,
         queue: Callable[[Counters], OutgoingQueue] | None = None,
@@ -50,7 +49,7 @@ class Linked:
             partial(framing_in, "~" if framing == "none" else framing, max_frame),
             LinkOptions(f"127.0.0.1:{port}", encoder.separate, gap),
             self.counters,
-            outgoing=outgoing or self.uplink,
+            outgoing=self.uplink,
             on_burst=self._burst,
             on_state=self._state,
         )

@@ -11,6 +11,7 @@ from bridge.demo import server
 from bridge.engineio import environ_store
 from bridge.engineio.environ_store import EnvironStore
 from bridge.link import reader
+from bridge.link.framing.interface import Decoder
 from bridge.link.writer import JOIN_SIZE
 from bridge.relay import hook_results, unhandled_events, upstream
 from bridge.relay.handlers import Hooks
@@ -68,7 +69,7 @@ def test_of_skipped_frames_no_more_than_those_of_one_read_wait_for_the_log(monke
         linked.link._reader._decoder = lambda: decoder
         report = linked.link._reader._report_skipped
 
-        def reported(one: reader.Decoding) -> None:
+        def reported(one: Decoder) -> None:
             waiting.append(len(one.skipped))
             report(one)
 

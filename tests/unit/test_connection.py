@@ -7,14 +7,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import pytest
 
+from bridge.counters import Counters
 from bridge.errors import LinkError, Refused
 from bridge.link import connection
 from bridge.link.backoff import FIRST_DELAY
 from bridge.link.connection import Connection
 from bridge.link.dial import Dialer
+from bridge.link.framing.registry import framing_out
+from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.link.sockets import KEEPALIVE
 from bridge.link.writer import JOIN_SIZE
 from tests.tcpserver import TcpServer
@@ -407,26 +411,18 @@ def test_between_reads_others_have_their_turn(server: TcpServer, monkeypatch: py
 
 
 def test_what_waits_is_joined_but_not_without_limit() -> None:
-    class Recorder:
-        def __init__(self) -> None:
-            self.asked: Log[int] = Log()
+    class Recorder(OutgoingQueue):
+        asked: ClassVar[Log[int]] = Log()
 
         def take(self, at_most: int) -> Sequence[bytes]:
             self.asked.add(at_most)
-            return []
+            return super().take(at_most)
 
-        def sent(self) -> None: ...
+    def recorder(counters: Counters) -> OutgoingQueue:
+        return Recorder(framing_out("~", 100), 100, lambda: None, counters)
 
-        def down(self, in_flight: bool) -> None: ...
-
-        def over(self, acknowledged: int | None) -> None: ...
-
-        held = waiting = 0
-        waits_since = None
-
-    recorder = Recorder()
-    with TcpServer() as server, Linked(server.port, outgoing=recorder):
-        assert recorder.asked.wait_count(1)[0] == JOIN_SIZE
+    with TcpServer() as server, Linked(server.port, queue=recorder):
+        assert Recorder.asked.wait_count(1)[0] == JOIN_SIZE
 
 
 def test_the_log_has_a_line_a_message_only_at_debug(server: TcpServer, caplog: pytest.LogCaptureFixture) -> None:

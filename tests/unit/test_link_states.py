@@ -9,7 +9,7 @@ import pytest
 from bridge.errors import LinkError
 from bridge.link.backoff import FIRST_DELAY, LAST_DELAY, Backoff
 from bridge.link.hint import Hint
-from bridge.link.states import TRANSITIONS, LinkAction, LinkEvent, LinkState, LinkStatus, Now, sentence
+from bridge.link.states import TRANSITIONS, CurrentState, LinkAction, LinkEvent, LinkState, LinkStatus, sentence
 from tests.unit.links import Linked
 
 
@@ -64,10 +64,12 @@ def test_a_status_is_told_under_the_names_of_the_contract() -> None:
 
 
 def test_what_is_left_until_the_next_try_is_never_negative_and_none_unless_it_waits() -> None:
-    now = Now(LinkState.WAITING, "reset", 1700000000.12345, 50.0)
+    now = CurrentState(LinkState.WAITING, "reset", 1700000000.12345, 50.0)
     assert now.status(49.75) == LinkStatus(LinkState.WAITING, "reset", 1700000000.123, 0.25)
     assert now.status(51.0).next_try_s == 0.0
-    assert Now(LinkState.CONNECTED, "", 1.0, None).status(5.0) == LinkStatus(LinkState.CONNECTED, None, 1.0, None)
+    assert CurrentState(LinkState.CONNECTED, "", 1.0, None).status(5.0) == LinkStatus(
+        LinkState.CONNECTED, None, 1.0, None
+    )
 
 
 def test_each_state_has_its_line_in_the_log() -> None:

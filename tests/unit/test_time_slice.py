@@ -1,4 +1,4 @@
-"""time_slice.py: a reader that is flooded lets others run, and one that waits anyway is not held up."""
+"""TimeSlice of reader.py: a reader that is flooded lets others run, and one that waits anyway is not held up."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from bridge.link import time_slice
-from bridge.link.time_slice import TimeSlice
+from bridge.link import reader
+from bridge.link.reader import TimeSlice
 
 
 class Machine:
@@ -34,7 +34,7 @@ class Machine:
 
 
 def test_a_flooded_reader_lets_others_run_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Machine(monkeypatch, wait=0).run(1000, work=0.0001) >= 1000 * 0.0001 / (time_slice.LONGEST_TURN + 0.0002)
+    assert Machine(monkeypatch, wait=0).run(1000, work=0.0001) >= 1000 * 0.0001 / (reader.LONGEST_TURN + 0.0002)
 
 
 def test_a_reader_whose_work_is_long_lets_others_run_before_each_further_burst(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 Must not know what the room is for. It is used under its owner's lock, which it releases while waiting.
 
-Use: `with line.wait(5.0): …`, and `line.next()` whenever there may be room.
+Use: `with waiters.wait(5.0): …`, and `waiters.next()` whenever there may be room.
 """
 
 from __future__ import annotations

@@ -66,11 +66,11 @@ class OutgoingQueue:
         confirming: DeliveryTracker | None = None,
     ) -> None:
         self._framing, self._limit, self._on_overflow, self._counters = framing, limit, on_overflow, counters
-        self._keeping = ResendState(framing, holding, confirming, limit)
+        self._resend = ResendState(framing, holding, confirming, limit)
         self._expiry = Timer(self._expire, "bridge-expiry")
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._line = FairWaiter(self._lock, self._has_room)
+        self._waiters = FairWaiter(self._lock, self._has_room)
         self._queue: deque[OutgoingMessage] = deque()
         self._taken: list[tuple[OutgoingMessage, int]] = []  # (message, index of its piece)
         self._handed = SentLedger()
@@ -89,7 +89,7 @@ class OutgoingQueue:
     @property
     def held(self) -> int:
         """Bytes of events that are held while the link is down."""
-        return self._keeping.held
+        return self._resend.held
 
     @property
     def waits_since(self) -> float | None:
@@ -101,13 +101,13 @@ class OutgoingQueue:
 
         Messages on behalf of users who have gone are refused. `done`: is told what became of the payloads.
         """
-        notices, none = notices_of(self._framing, [*self._keeping.hello, *payloads], self._counters, done)
+        notices, none = notices_of(self._framing, [*self._resend.hello, *payloads], self._counters, done)
         with self._changed:
             self._open = True
             self._connection += 1
             self._handed.begin()
             self._moved = time.monotonic()
-            entries, fates = self._keeping.back()
+            entries, fates = self._resend.back()
             self._queue.extend([*notices, *entries])
             self._events = sum([entry.size for entry in entries])
             self._presence = 0
@@ -129,21 +129,21 @@ class OutgoingQueue:
         called. `has_room`: the caller has waited for room, see `room`; `by`: on whose behalf.
         """
         entry = OutgoingMessage(len(payloads), done, by, payloads=payloads)
-        if not self._keeping.numbers:
-            self._keeping.frame(entry)  # outside of the lock
+        if not self._resend.numbers:
+            self._resend.frame(entry)  # outside of the lock
         with self._changed:
-            if self._keeping.numbers:
-                self._keeping.frame(entry)
+            if self._resend.numbers:
+                self._resend.frame(entry)
             if not self._open:
                 if self._stops:
                     raise Refused("link-down", "the bridge is stopping")
-                self._expire_at(self._keeping.hold(entry, time.monotonic()))
+                self._expire_at(self._resend.hold(entry, time.monotonic()))
                 return
-            if not has_room and self._events and (self._line or self._events + entry.size > self._limit):
+            if not has_room and self._events and (self._waiters or self._events + entry.size > self._limit):
                 raise Refused("link-busy")
             if not self._queue and not self._taken:
                 self._moved = time.monotonic()
-            self._keeping.queued(entry)
+            self._resend.queued(entry)
             self._events += entry.size
             self._queue.append(entry)
             self._changed.notify_all()
@@ -155,7 +155,7 @@ class OutgoingQueue:
     def _expire(self) -> float | None:
         """Refuse expired messages. Return when the next one expires."""
         with self._changed:
-            fates, following = self._keeping.expired(time.monotonic())
+            fates, following = self._resend.expired(time.monotonic())
             self._changed.notify_all()
         finish(fates)
         return following
@@ -167,7 +167,9 @@ class OutgoingQueue:
         There is room while less than the limit waits, and while the link is down, which `send` then reports. If the
         link has taken nothing for `patience` seconds, there is no wait. Raises Refused("link-busy").
         """
-        with self._line.wait(lambda: patience - (0.0 if self._has_room() else time.monotonic() - self._moved)) as room:
+        with self._waiters.wait(
+            lambda: patience - (0.0 if self._has_room() else time.monotonic() - self._moved)
+        ) as room:
             if not room:
                 raise Refused("link-busy")
             yield
@@ -197,7 +199,7 @@ class OutgoingQueue:
         numbers, others = confirmations(frames)
         for number in numbers:
             with self._changed:
-                entries = self._keeping.confirm(number)
+                entries = self._resend.confirm(number)
                 if entries:
                     self._forget(entries)
             if entries is None:
@@ -212,7 +214,7 @@ class OutgoingQueue:
         if not all(entry.at for entry in confirmed):  # some were to be sent again, which is no longer needed
             self._queue = deque(entry for entry in self._queue if not entry.again or entry.unconfirmed)
         self._changed.notify_all()
-        self._line.next()
+        self._waiters.next()
 
     def take(self, at_most: int) -> Sequence[bytes]:
         """Wait for messages and take `at_most` bytes of them, or one piece. Empty: this connection is over."""
@@ -232,7 +234,7 @@ class OutgoingQueue:
                 pieces.append(piece)
                 size += len(piece)
                 entry.at += 1
-                self._keeping.handed(entry)
+                self._resend.handed(entry)
                 if entry.at == len(entry.pieces):
                     self._queue.popleft()
             return pieces
@@ -243,7 +245,7 @@ class OutgoingQueue:
         taken = self._release()
         self._handed.add(sum([len(entry.pieces[piece]) for entry, piece in taken]), frames_in(taken))
         self._counters.count("frames_out", frames_in(taken))
-        if self._keeping.numbers:
+        if self._resend.numbers:
             self._counters.count("frames_resent", frames_in([one for one in taken if one[0].again]))
         finish([(entry, None) for entry, piece in taken if not entry.last and piece == len(entry.pieces) - 1])
 
@@ -256,24 +258,24 @@ class OutgoingQueue:
                 elif not entry.last:  # messages with a number count until they are confirmed
                     self._events -= len(entry.pieces[piece])
             self._changed.notify_all()
-            self._line.next()
+            self._waiters.next()
             return taken
 
     def down(self, in_flight: bool) -> None:
         """End the connection, and hold what still waits. `in_flight`: what was taken last may be lost."""
         with self._changed:
-            unconfirmed = self._keeping.unconfirmed_frames if self._open else 0
+            unconfirmed = self._resend.unconfirmed_frames if self._open else 0
             self._open = False
             lost = [one for one in self._release() if not one[0].last] if in_flight else []
             waiting, self._queue = self._queue, deque()
-            fates, over = self._keeping.broken(waiting, time.monotonic())
-            fates += self._keeping.stop(link_up=False) if self._stops else []  # no other connection comes
+            fates, over = self._resend.broken(waiting, time.monotonic())
+            fates += self._resend.stop(link_up=False) if self._stops else []  # no other connection comes
             self._expire_at(over)
-            self._events = self._keeping.unconfirmed
+            self._events = self._resend.unconfirmed
             self._events += sum([len(e.pieces[piece]) for e, piece in self._taken if not (e.presence or e.last)])
             self._presence = 0
             self._changed.notify_all()
-            self._line.next()
+            self._waiters.next()
         self._report(frames_in(lost), unconfirmed)  # counted before anybody is told
         finish([*((entry, Refused("link-down", BROKE)) for entry, _ in lost), *fates])
 
@@ -287,7 +289,7 @@ class OutgoingQueue:
 
     def over(self, acknowledged: int | None) -> None:
         """Count the frames that may not have arrived. Numbered frames are left out, because they are sent again."""
-        count = 0 if acknowledged is None or self._keeping.numbers else self._handed.beyond(acknowledged)
+        count = 0 if acknowledged is None or self._resend.numbers else self._handed.beyond(acknowledged)
         if count:
             self._counters.count("frames_unconfirmed", count)
             log.warning("! %d frames had been handed to the old connection and may not have arrived", count)
@@ -301,9 +303,9 @@ class OutgoingQueue:
             self._stops = True
             if not self._open:
                 ends = time.monotonic() + patience
-                self._changed.wait_for(lambda: self._open or not self._keeping.anything, patience)
-                self._changed.wait_for(lambda: not self._open or not self._unfinished, ends - time.monotonic())
-            fates = self._keeping.stop(self._open)
+                self._changed.wait_for(lambda: self._open or not self._resend.anything, patience)
+                self.drained(ends - time.monotonic())
+            fates = self._resend.stop(self._open)
             self._expiry.off()
         finish(fates)
 
@@ -314,4 +316,4 @@ class OutgoingQueue:
 
     @property
     def _unfinished(self) -> bool:
-        return bool(self._queue or self._taken or self._keeping.unconfirmed)
+        return bool(self._queue or self._taken or self._resend.unconfirmed)

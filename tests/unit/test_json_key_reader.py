@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.link.codec import NotJson, parse_lenient
-from bridge.link.key_reader import MISSING, KeyReader
+from bridge.link.json_key_reader import MISSING, JsonKeyReader
 
 KEYS = ["user", "a b", "ü", "x" * 50, 'quo"te', "back\\slash", "\x01"]
 VALUES = st.recursive(
@@ -42,7 +42,7 @@ def frames(draw: st.DrawFn) -> bytes:
 @given(st.lists(frames(), min_size=1, max_size=5), st.sampled_from(KEYS))
 def test_each_has_what_it_has_alone_or_none_is_answered_for(burst: list[bytes], key: str) -> None:
     try:
-        found = KeyReader(key)(burst)
+        found = JsonKeyReader(key)(burst)
     except ValueError:
         return
     assert found == [alone(frame, key) for frame in burst]
@@ -51,7 +51,7 @@ def test_each_has_what_it_has_alone_or_none_is_answered_for(burst: list[bytes], 
 @pytest.mark.parametrize("key", KEYS)
 def test_plain_objects_are_answered_for(key: str) -> None:
     burst = [json.dumps({"n": n, key: f"user {n}"}).encode() for n in range(100)]
-    assert KeyReader(key)(burst) == [f"user {n}" for n in range(100)]
+    assert JsonKeyReader(key)(burst) == [f"user {n}" for n in range(100)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_plain_objects_are_answered_for(key: str) -> None:
 )
 def test_however_it_is_written(frame: bytes, value: object) -> None:
     plain = b'{"user":"x"}'
-    assert KeyReader("user")([plain, frame, plain]) == ["x", value, "x"]
+    assert JsonKeyReader("user")([plain, frame, plain]) == ["x", value, "x"]
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_however_it_is_written(frame: bytes, value: object) -> None:
 )
 def test_what_can_not_be_read_so_is_not_guessed(burst: list[bytes]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
-        KeyReader("user")(burst)
+        JsonKeyReader("user")(burst)
 
 
 @given(st.lists(st.binary(max_size=20), min_size=1, max_size=4))
 def test_no_bytes_that_are_text_make_it_answer_for_what_is_no_json(burst: list[bytes]) -> None:
     burst = [frame.decode(errors="replace").encode() for frame in burst]
     try:
-        KeyReader("user")(burst)
+        JsonKeyReader("user")(burst)
     except ValueError:
         return
     for frame in burst:

@@ -1,18 +1,23 @@
-"""Judge whether the other machine is still there from what this machine's kernel knows of the connection. Sans-IO.
+"""Check each second whether the machine at the other end of the link is there, and whether its program reads.
 
-A server that does not read, because it is busy or stopped in a debugger, still has a kernel that answers. Only a
-machine that owes an answer and gives none for long is gone. `TCP_USER_TIMEOUT` can't tell the two apart: it also runs
-while the other side's window is closed. Must not know sockets, nor what follows from a verdict.
+It is judged from what this machine's kernel knows of the connection. A server that does not read, because it is busy or
+stopped in a debugger, still has a kernel that answers. Only a machine that owes an answer and gives none for long is
+gone. `TCP_USER_TIMEOUT` can't tell the two apart: it also runs while the other side's window is closed. Must not know
+sockets, nor what follows from a verdict.
 
-Use: `judge = Judge()`; `verdict = judge.look(vitals)` each second.
+Use: `health = PeerHealthCheck(on_gone, on_stall)`; `begin(vitals)`, `end()` for each connection.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["EACH", "GONE", "OWED", "STALLED", "TRIES", "Judge", "Verdict", "Vitals"]
+from bridge.timer import Timer
+
+__all__ = ["EACH", "GONE", "OWED", "STALLED", "TRIES", "PeerHealthCheck", "PeerJudge", "Verdict", "Vitals"]
 
 EACH = 1.0  # seconds between two looks
 GONE = 24.0  # seconds without a sign of life; with the look after it, a machine that is gone is found within 25
@@ -50,8 +55,8 @@ class Verdict(NamedTuple):
     stalled: float = 0.0
 
 
-class Judge:
-    """Judges one connection."""
+class PeerJudge:
+    """Judges one connection. Sans-IO."""
 
     def __init__(self) -> None:
         self._owed: float | None = None  # since when it owes an answer
@@ -92,3 +97,52 @@ class Judge:
             self._full = now.at
         full = 0.0 if self._full is None else now.at - self._full
         return full if full >= STALLED else 0.0
+
+
+class PeerHealthCheck:
+    """Checks the peer of one link.
+
+    `stalled`: seconds for which the server has not read; 0 while it reads, or if that is not known. `on_gone`: called
+    with the reason when the other machine is gone; `on_stall`: called with True when its program stops reading, and
+    with False each time that has lasted twice as long, and when it reads again.
+    """
+
+    def __init__(self, on_gone: Callable[[str], None], on_stall: Callable[[bool], None]) -> None:
+        self._on_gone, self._on_stall = on_gone, on_stall
+        self._timer = Timer(self._look, "bridge-watch")
+        self._vitals: Callable[[], Vitals | None] | None = None
+        self._judge = PeerJudge()
+        self._tell_at = STALLED
+        self.stalled = 0.0
+
+    def begin(self, vitals: Callable[[], Vitals | None]) -> None:
+        """Watch a new connection. `vitals`: looks at it; returns None where the system does not tell."""
+        self._judge, self._vitals, self.stalled, self._tell_at = PeerJudge(), vitals, 0.0, STALLED
+        self._timer.set(time.monotonic() + EACH)
+
+    def end(self) -> None:
+        """Stop watching: the connection has ended."""
+        self._vitals, self.stalled = None, 0.0
+        self._timer.off()
+
+    def given_up(self) -> str:
+        """Say why the kernel has given up the last connection."""
+        return self._judge.given_up()
+
+    def _look(self) -> float | None:
+        look, judge = self._vitals, self._judge
+        vitals = None if look is None else look()
+        if vitals is None or self._vitals is not look:  # over meanwhile
+            return None
+        verdict = judge.look(vitals)
+        before, self.stalled = self.stalled, verdict.stalled
+        if verdict.gone:
+            self._on_gone(verdict.gone)
+            return None
+        if self.stalled >= self._tell_at:
+            self._tell_at = 2 * self.stalled
+            self._on_stall(not before)
+        elif before and not self.stalled:
+            self._tell_at = STALLED
+            self._on_stall(False)
+        return time.monotonic() + EACH

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.link import peer_watch
-from bridge.link.peer_liveness import GONE, OWED, STALLED, TRIES, Judge, Verdict, Vitals
-from bridge.link.peer_watch import PeerWatch
+from bridge.link import peer_health
+from bridge.link.peer_health import GONE, OWED, STALLED, TRIES, PeerHealthCheck, PeerJudge, Verdict, Vitals
 from bridge.link.sockets import configure, vitals_of
 from tests.waiting import Log
 
@@ -29,7 +28,7 @@ def recorded(title: str) -> list[Vitals]:
 
 def verdicts(looks: Sequence[Vitals]) -> Iterator[tuple[float, Verdict]]:
     """Each with its time."""
-    judge = Judge()
+    judge = PeerJudge()
     for vitals in looks:
         yield vitals.at, judge.look(vitals)
 
@@ -115,11 +114,11 @@ def test_the_reason_says_what_was_seen() -> None:
 
 
 def test_what_the_kernel_gave_up_by_itself_is_named_by_what_was_under_way() -> None:
-    idle, busy = Judge(), Judge()
+    idle, busy = PeerJudge(), PeerJudge()
     idle.look(look(0, 0))
     busy.look(look(0, 0, unacked=1))
     assert "keepalive" in idle.given_up()
-    assert "keepalive" in Judge().given_up()
+    assert "keepalive" in PeerJudge().given_up()
     assert "not acknowledged" in busy.given_up()
 
 
@@ -146,7 +145,7 @@ SECONDS = st.lists(
 @given(SECONDS)
 def test_whatever_happens_only_who_owes_an_answer_for_long_is_gone(seconds: list[tuple[str, int, bool]]) -> None:
     """A model: each second there is something under way or not, it was asked so often, and it answers or not."""
-    judge, heard, tries, owed = Judge(), 0.0, 0, 0
+    judge, heard, tries, owed = PeerJudge(), 0.0, 0, 0
     for at, (what, asked, answers) in enumerate(seconds):
         if answers:
             heard, tries = float(at), 0
@@ -201,10 +200,10 @@ def test_a_look_at_a_connection_says_what_waits_and_that_the_other_kernel_is_the
 def test_a_watch_tells_of_a_stall_again_when_it_has_lasted_twice_as_long_and_of_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(peer_watch, "EACH", 0.001)
+    monkeypatch.setattr(peer_health, "EACH", 0.001)
     told: Log[tuple[bool, float]] = Log()
     looks = iter([*(look(at, 0, waiting=1) for at in range(45)), look(45, 0), look(46, 0)])
-    at = PeerWatch(lambda why: told.add((False, -1)), lambda begins: told.add((begins, at.stalled)))
+    at = PeerHealthCheck(lambda why: told.add((False, -1)), lambda begins: told.add((begins, at.stalled)))
     at.begin(lambda: next(looks, None))
     assert told.wait_count(5) == [(True, 5), (False, 10), (False, 20), (False, 40), (False, 0)]
     at.end()
@@ -213,7 +212,7 @@ def test_a_watch_tells_of_a_stall_again_when_it_has_lasted_twice_as_long_and_of_
 def test_a_watch_tells_once_who_is_gone_and_nothing_of_a_connection_that_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(peer_watch, "EACH", 0.001)
+    monkeypatch.setattr(peer_health, "EACH", 0.001)
     told: Log[str] = Log()
     seen: Log[int] = Log()
     looks = [look(at, at, unacked=1, retries=9) for at in range(40)]
@@ -224,7 +223,7 @@ def test_a_watch_tells_once_who_is_gone_and_nothing_of_a_connection_that_is_over
             at.end()
         return looks[min(len(seen.entries), 39)]
 
-    at = PeerWatch(told.add, lambda begins: None)
+    at = PeerHealthCheck(told.add, lambda begins: None)
     at.begin(vitals)
     assert told.wait_count(1)[0].startswith("nothing came from its machine for 24 s")
     seen.wait_count(24)

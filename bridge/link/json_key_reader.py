@@ -2,7 +2,7 @@
 
 Must not know what the key means.
 
-Use: `KeyReader("username")([b'{"username":"ann","x":1}', b"[2]"])` -> ["ann", MISSING].
+Use: `JsonKeyReader("username")([b'{"username":"ann","x":1}', b"[2]"])` -> ["ann", MISSING].
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import orjson
 
-__all__ = ["MISSING", "KeyReader", "all_whole"]
+__all__ = ["MISSING", "JsonKeyReader", "all_whole"]
 
 MISSING = msgspec.UNSET
 
@@ -27,7 +27,7 @@ _BETWEEN = secrets.randbits(60) | 1 << 59
 _JOINT = b",%d," % _BETWEEN
 
 
-class KeyReader:
+class JsonKeyReader:
     """Reads the values of one key. Frames have to be UTF-8."""
 
     def __init__(self, key: str) -> None:
