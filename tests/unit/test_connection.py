@@ -398,8 +398,8 @@ def test_the_writer_of_an_old_connection_takes_nothing_that_is_for_the_next() ->
 def test_between_reads_others_have_their_turn(server: TcpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     turns: Log[float] = Log()
     monkeypatch.setattr(time, "sleep", turns.add)
-    monkeypatch.setattr("bridge.link.time_slice.LONGEST_TURN", 0.0)  # every turn is too long,
-    monkeypatch.setattr("bridge.link.time_slice.AT_ONCE", PATIENCE)  # and no read is taken for one that has waited
+    monkeypatch.setattr("bridge.link.reader.LONGEST_TURN", 0.0)  # every turn is too long,
+    monkeypatch.setattr("bridge.link.reader.AT_ONCE", PATIENCE)  # and no read is taken for one that has waited
     with Linked(server.port) as linked:
         peer = server.accept()
         linked.state("connected")
