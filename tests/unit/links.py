@@ -24,7 +24,7 @@ MAX_FRAME = 1 << 20
 
 
 class Linked:
-    """A running link. `states`, `bursts` and `frames`: what it has told so far."""
+    """A running link. `states`, `bursts`, `frames` and `hints`: what it has told so far."""
 
     def __init__(
         self,
@@ -35,29 +35,36 @@ class Linked:
         dial: Callable[[], socket.socket] | None = None,
         limit: int = 1 << 26,
         gap: float = 0.01,
+        idle_warn: float = 0.0,
         queue: Callable[[Counters], OutgoingQueue] | None = None,
     ) -> None:
         self.counters = Counters()
         self.states: Log[LinkStatus] = Log()
         self.bursts: Log[list[bytes]] = Log()
         self.frames: Log[bytes] = Log()
+        self.hints: Log[str | None] = Log()
         self.announce: list[bytes] = []
         encoder = framing_out(framing, max_frame)
         self.uplink = queue(self.counters) if queue else OutgoingQueue(encoder, limit, self._overflow, self.counters)
         self.link = Connection(
             dial or Dialer("127.0.0.1", port).dial,
             partial(framing_in, "~" if framing == "none" else framing, max_frame),
-            LinkOptions(f"127.0.0.1:{port}", encoder.separate, gap),
+            LinkOptions(f"127.0.0.1:{port}", encoder.separate, gap, idle_warn),
             self.counters,
             outgoing=self.uplink,
             on_burst=self._burst,
             on_state=self._state,
+            on_change=self._change,
         )
         self._thread = threading.Thread(target=self.link.run, daemon=True)
 
     def state(self, name: str, start: int = 0) -> LinkStatus:
         """Wait for a state by its name."""
         return self.states.wait(lambda status: status.state.value == name, start=start)
+
+    def hint(self, code: str | None) -> None:
+        """Wait until this is the hint."""
+        self.hints.wait(lambda hint: hint == code)
 
     def names(self) -> list[str]:
         """The states so far."""
@@ -80,6 +87,10 @@ class Linked:
         if status.state.value == "connected":
             self.uplink.up(self.announce)
         self.states.add(status)
+
+    def _change(self) -> None:
+        hint = self.link.status.hint
+        self.hints.add(hint and hint.code)
 
     def _burst(self, frames: list[bytes]) -> None:
         self.bursts.add(frames)

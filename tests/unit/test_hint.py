@@ -12,6 +12,7 @@ LINES = b'{"a":1}\n{"a":2}\n'
 READING = Reading()
 JSON = Reading(payload=PayloadMode.JSON)
 BYTES = Reading(payload=PayloadMode.BYTES)
+COUNTED = Reading(framing_in="length:1", payload=PayloadMode.JSON)
 
 
 def test_the_form_in_the_event_has_three_keys() -> None:
@@ -110,6 +111,7 @@ def test_frames_that_are_cut_wrongly_are_told_from_those_that_are_right() -> Non
         ("café au lait~".encode("latin-1"), BYTES, None, None),
         (b"move 1~", JSON, "none of the frames is JSON, and with --payload json each", "--payload text"),
         (b"move 1~5~", JSON, None, None),
+        (b"\3abc\3def\xff", COUNTED, "none of the frames is JSON", "--payload text"),  # the last bytes are no frame
         (b"move 1~", READING, None, None),
     ],
 )  # fmt: skip
