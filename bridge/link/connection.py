@@ -36,6 +36,7 @@ from bridge.link.sockets import (
     configure,
     finish_sending,
     is_own,
+    shut_down,
     takes,
     unanswered_for,
     vitals_of,
@@ -43,7 +44,7 @@ from bridge.link.sockets import (
 from bridge.link.state_machine import StateMachine
 from bridge.link.states import LinkEvent, LinkState, LinkStatus, stalled_for
 from bridge.link.tls_probe import probe
-from bridge.link.writer import Writer, WriterOptions
+from bridge.link.writer import Writer
 from bridge.link.writer_watch import EACH, WriterWatch
 from bridge.timer import Timer
 
@@ -196,8 +197,8 @@ class Connection:
         writer = Writer(
             sock,
             self._outgoing,
-            WriterOptions(self._options.separate, self._options.send_gap, self._closing),
             self._counters,
+            pause=partial(self._closing.wait, self._options.send_gap) if self._options.separate else None,
             broken=self._broken,
             on_end=partial(self._sent_all, sock),
             on_first=self._hints.first_sent,
@@ -233,11 +234,7 @@ class Connection:
     def _break(self, sock: socket.socket, cause: LinkError) -> None:
         """Note why the connection ends, and wake both threads. The first cause counts."""
         self._cause = self._cause or cause
-        try:
-            # Nothing else wakes a writer that waits for a full socket.
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it has ended already
+        shut_down(sock)
 
     def _read(self, sock: socket.socket) -> LinkError:
         try:

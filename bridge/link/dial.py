@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from itertools import chain, zip_longest
+from typing import Any
 
 from bridge.errors import LinkError
 
@@ -31,7 +32,7 @@ _LOOPBACK = ("127.0.0.1", "::1")
 _STAGGER = 0.25  # RFC 8305, section 5: recommended connection attempt delay
 _LONG = 1.0  # seconds; a resolver that answers for both families seldom takes longer
 
-_Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+_Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 _Answer = list[_Address] | OSError | UnicodeError
 
 _REASONS = {
@@ -162,13 +163,11 @@ def _start(target: Callable[[], None], name: str) -> None:
 
 
 def _lookup(host: str, port: int, wanted: socket.AddressFamily) -> list[_Address]:
-    found: list[_Address] = []
-    for name in _LOOPBACK if host.lower() == "localhost" else (host,):
-        for family, _, _, _, address in socket.getaddrinfo(name, port, family=wanted, type=socket.SOCK_STREAM):
-            entry = (socket.AddressFamily(family), address)
-            if entry not in found:
-                found.append(entry)  # type: ignore[arg-type]
-    return _interleave(found)
+    names = _LOOPBACK if host.lower() == "localhost" else (host,)
+    found = chain.from_iterable(
+        socket.getaddrinfo(name, port, family=wanted, type=socket.SOCK_STREAM) for name in names
+    )
+    return _interleave(list(dict.fromkeys((family, address) for family, _, _, _, address in found)))
 
 
 def _interleave(addresses: list[_Address]) -> list[_Address]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.errors import FramingError
-from bridge.link.framing.registry import framing_in
+from bridge.link.framing.registry import frames_of
 from bridge.link.recogniser.encodings import is_utf_8
 from bridge.link.recogniser.guess import Guess, flag, visible
 from bridge.link.recogniser.json_values import is_structured, is_value
@@ -84,7 +83,7 @@ def no_frame(data: bytes, total: int, reading: Reading, sure: bool = False) -> H
     in_use = flag("--framing-in", reading.framing_in)
     if guess is not None and guess.code != "framing":
         return _of_guess(guess, begins)
-    largest = max(map(len, _frames(data, reading.framing_in)), default=0)
+    largest = max(map(len, frames_of(data, reading.framing_in)), default=0)
     if largest > reading.max_frame:
         fix = f"--max-frame {1 << (4 * largest).bit_length()}"
         return Hint("framing", f"every frame so far is over --max-frame {reading.max_frame}{begins}", fix)
@@ -104,14 +103,14 @@ def with_frames(data: bytes, reading: Reading) -> Hint | None:
     guess = protocol(data)
     if guess is not None:
         return _of_guess(guess, begins)
-    frames = _frames(data, reading.framing_in)[:_ENOUGH]
+    frames = frames_of(data, reading.framing_in)[:_ENOUGH]
     good = [_is_json(frame) for frame in frames]
     if not frames or all(good):
         return None
     guess = recognise(data)
     if guess is not None and guess.code == "encoding" and reading.payload is not PayloadMode.BYTES:
         return _of_guess(guess, begins)
-    if guess is not None and guess.json and not (guess.framing and _frames(data, guess.framing)[:_ENOUGH] == frames):
+    if guess is not None and guess.json and not (guess.framing and frames_of(data, guess.framing)[:_ENOUGH] == frames):
         in_use = flag("--framing-in", reading.framing_in)
         return _of_framing(guess, f"frames come, but {in_use} cuts them wrongly: they look like {guess.looks}", begins)
     return _of_contents(frames, good, reading, begins)
@@ -125,9 +124,9 @@ def of_protocol(answer: bytes) -> Hint | None:
 
 def still_holds(hint: Hint, data: bytes, reading: Reading) -> bool:
     """Tell whether the hint is still true of bytes from the middle of a stream with frames."""
-    if hint.code == "framing" and (hint.vague or _are_json(_frames(data, reading.framing_in))):
+    if hint.code == "framing" and (hint.vague or _are_json(frames_of(data, reading.framing_in))):
         return False
-    return hint.code != "framing" or hint.framing is None or _are_json(_frames(data, hint.framing))
+    return hint.code != "framing" or hint.framing is None or _are_json(frames_of(data, hint.framing))
 
 
 def _of_guess(guess: Guess, begins: str) -> Hint:
@@ -153,15 +152,6 @@ def _of_contents(frames: list[bytes], good: list[bool], reading: Reading, begins
         text = f"none of the frames is JSON, and with --payload json each of them is refused{begins}"
         return Hint("encoding", text, "--payload text")
     return None
-
-
-def _frames(data: bytes, spec: str) -> list[bytes]:
-    """Return the frames that a framing finds in the bytes, up to the first bytes that are none."""
-    decoder = framing_in(spec, len(data) + 1)
-    try:
-        return decoder.feed(data)
-    except FramingError as error:
-        return error.frames
 
 
 def _are_json(frames: list[bytes]) -> bool:

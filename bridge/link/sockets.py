@@ -21,7 +21,7 @@ from bridge.link.peer_health import Vitals
 
 __all__ = [
     "KEEPALIVE", "acknowledged", "broken", "configure", "finish_sending", "how_it_ended", "is_own",
-    "takes", "unanswered_for", "vitals_of",
+    "shut_down", "takes", "unanswered_for", "vitals_of",
 ]  # fmt: skip
 
 KEEPALIVE = (  # a dead peer is found within 10 + 3 × 5 s; peer_health.py looks for it where keepalive is silent
@@ -90,13 +90,19 @@ def finish_sending(sock: socket.socket, over: threading.Event, seconds: float) -
     Another thread has to read meanwhile, and sets `over` when the connection ends. `seconds`: the longest wait.
     """
     ends = time.monotonic() + seconds
-    try:
-        sock.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass  # the connection has ended already
+    shut_down(sock, socket.SHUT_WR)
     while not over.wait(LOOK) and time.monotonic() < ends:
         if _unacknowledged(sock) == 0:
             ends = min(ends, time.monotonic() + LAST_WORDS)
+
+
+def shut_down(sock: socket.socket, how: int = socket.SHUT_RDWR) -> None:
+    """End the connection, if it has not ended already. In both directions, that wakes every thread that waits for it:
+    nothing else wakes a writer that waits for a full socket."""
+    try:
+        sock.shutdown(how)
+    except OSError:
+        pass  # it has ended already
 
 
 def _unacknowledged(sock: socket.socket) -> int | None:

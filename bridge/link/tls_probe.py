@@ -13,8 +13,10 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from functools import partial
 
 from bridge.errors import LinkError
+from bridge.link.sockets import shut_down
 from bridge.timer import Timer
 
 __all__ = ["probe"]
@@ -30,7 +32,7 @@ def probe(dial: Callable[[], socket.socket]) -> bytes:
         sock = dial()
     except LinkError:
         return b""
-    timer = Timer(lambda: _end(sock), "bridge-probe-ends")  # the link's sockets wait without a timeout
+    timer = Timer(partial(shut_down, sock), "bridge-probe-ends")  # the link's sockets wait without a timeout
     timer.set(time.monotonic() + PATIENCE)
     try:
         sock.sendall(_client_hello())
@@ -40,14 +42,6 @@ def probe(dial: Callable[[], socket.socket]) -> bytes:
     finally:
         timer.off()
         sock.close()
-
-
-def _end(sock: socket.socket) -> None:
-    """Wake the thread that waits for the socket."""
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it has been closed
 
 
 def _client_hello() -> bytes:

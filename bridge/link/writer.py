@@ -4,7 +4,7 @@ The writer is a thread that lives as long as the connection, so that no frame of
 If it does not end in time it is given up: it notices that when it goes on, and then touches nothing any more. Must not
 know what frames mean, nor what follows from how it ended.
 
-Use: `writer = Writer(sock, outgoing, pace, counters, broken=…, on_end=…, on_first=…)`; `start()`, `join()`.
+Use: `writer = Writer(sock, outgoing, counters, pause=…, broken=…, on_end=…, on_first=…)`; `start()`, `join()`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.counters import Counters, shorten
 from bridge.errors import LinkError
 from bridge.link.outgoing.queue import OutgoingQueue
 
-__all__ = ["JOIN_SIZE", "PATIENCE", "Writer", "WriterOptions"]
+__all__ = ["JOIN_SIZE", "PATIENCE", "Writer"]
 
 log = logging.getLogger("bridge.link")
 
@@ -33,18 +32,10 @@ class Sink(Protocol):
     def sendall(self, data: bytes, /) -> object: ...
 
 
-@dataclass(frozen=True, slots=True)
-class WriterOptions:
-    """`separate`: one send for each message, `gap` seconds between; `closing`: set when there is no more time."""
-
-    separate: bool
-    gap: float
-    closing: threading.Event
-
-
 class Writer:
     """The writer of one connection.
 
+    `pause`: waits between two sends, and returns whether there is no more time; None if messages may be sent together;
     `broken`: makes the reason of an OSError; `on_end`: gets the reason if sending failed, None if the connection ended
     otherwise; `on_first`: called when something has been sent.
     """
@@ -53,14 +44,14 @@ class Writer:
         self,
         sock: Sink,
         outgoing: OutgoingQueue,
-        pace: WriterOptions,
         counters: Counters,
         *,
+        pause: Callable[[], bool] | None,
         broken: Callable[[OSError], LinkError],
         on_end: Callable[[LinkError | None], None],
         on_first: Callable[[], None],
     ) -> None:
-        self._sock, self._outgoing, self._pace, self._counters = sock, outgoing, pace, counters
+        self._sock, self._outgoing, self._pause, self._counters = sock, outgoing, pause, counters
         self._broken, self._on_end, self._on_first = broken, on_end, on_first
         self._given_up = False
         self._thread: threading.Thread | None = None
@@ -102,13 +93,13 @@ class Writer:
         self._counters.count("bytes_out", len(frame))
         self._counters.count("frames_out")
         log.debug("> %s", shorten(frame))
-        if self._pace.separate:
-            self._pace.closing.wait(self._pace.gap)
+        if self._pause is not None:
+            self._pause()
 
     def _send(self) -> LinkError | None:
         """Send until the connection ends. Return the reason if sending failed."""
-        pace, first = self._pace, True
-        while not self._given_up and (frames := self._outgoing.take(1 if pace.separate else JOIN_SIZE)):
+        first, size = True, JOIN_SIZE if self._pause is None else 1
+        while not self._given_up and (frames := self._outgoing.take(size)):
             data = b"".join(frames)
             try:
                 self._sock.sendall(data)
@@ -124,6 +115,6 @@ class Writer:
             if first:
                 first = False
                 self._on_first()
-            if pace.separate and pace.closing.wait(pace.gap):
+            if self._pause is not None and self._pause():
                 break
         return None

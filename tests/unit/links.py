@@ -90,7 +90,7 @@ class Linked:
 
     def _change(self) -> None:
         hint = self.link.status.hint
-        self.hints.add(hint and hint.code)
+        self.hints.add(hint.code if hint else None)
 
     def _burst(self, frames: list[bytes]) -> None:
         self.bursts.add(frames)

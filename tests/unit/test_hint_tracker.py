@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 
@@ -86,7 +87,7 @@ class Clocked:
         self.asked, self.answer = 0, b""
         monkeypatch.setattr(module, "LOOK", 1.0)
         monkeypatch.setattr(module, "SURE", 2.0)
-        monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
         self.counters = Counters()
         self.hints = HintTracker(Reading(**reading), self.counters, self._changed, self._probe)  # type: ignore[arg-type]
         monkeypatch.setattr(self.hints._timer, "set", self._set)
@@ -270,9 +271,12 @@ def test_bytes_that_can_not_be_told_are_named_when_it_is_sure(monkeypatch: pytes
     assert at.said == ["framing"]
     assert at.hints.hint is not None
     assert at.hints.hint.vague
-    looks = []
-    look = at.hints._look
-    monkeypatch.setattr(at.hints, "_look", lambda sure: (looks.append(sure), look(sure)))
+    looks: list[bool] = []
+
+    def look(sure: bool) -> None:
+        looks.append(sure)
+
+    monkeypatch.setattr(at.hints, "_look", look)
     at.later(5.0)
     assert looks == []  # nothing has come since
     at.hints.read(b" at all", 0)

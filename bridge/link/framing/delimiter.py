@@ -84,7 +84,6 @@ class DelimiterDecoder(_Frames):
         self._cut += 2 * self._overlap
 
     def feed(self, data: bytes) -> list[bytes]:
-        """See interface.Decoder."""
         if self._last not in data:
             self._done += data
             if len(self._done) > self._cut:
@@ -105,7 +104,6 @@ class DelimiterDecoder(_Frames):
         return frames
 
     def eof(self) -> list[bytes]:
-        """See interface.Decoder."""
         pending = len(self._done) + self._dropped
         if pending:
             raise TruncatedFrame(pending)
@@ -138,7 +136,6 @@ class AlternativesDecoder(_Frames):
         self._given = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """See interface.Decoder."""
         if not self._tail and not self._telling.search(data):
             self._hold(data)
             return []
@@ -156,7 +153,6 @@ class AlternativesDecoder(_Frames):
         return frames
 
     def eof(self) -> list[bytes]:
-        """See interface.Decoder."""
         frames = self._take(self._tail, len(self._tail))
         pending = len(self._done) + self._dropped
         if pending:
@@ -216,7 +212,6 @@ class DelimiterEncoder(Encoder):
         self.escapes = escapes_for(delimiter)
 
     def frames(self, payloads: Sequence[bytes]) -> bytes:
-        """See interface.Encoder."""
         if max(map(len, payloads)) <= self._max:
             joined = self._delimiter.join([*payloads, b""])
             if joined.count(self._delimiter) == len(payloads) and len(self._delimiter) == 1:

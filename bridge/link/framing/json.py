@@ -64,7 +64,6 @@ class JsonDecoder:
         self.skipped: list[FrameTooBig] = []
 
     def feed(self, data: bytes) -> list[bytes]:
-        """See interface.Decoder."""
         frames: list[bytes] = []
         if self._mark:
             data, self._mark = self._mark + data, b""
@@ -76,7 +75,6 @@ class JsonDecoder:
         return frames
 
     def eof(self) -> list[bytes]:
-        """See interface.Decoder."""
         if self._mark:
             mark, self._mark = self._mark, b""
             self._check(mark, 0, len(mark))

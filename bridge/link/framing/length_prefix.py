@@ -36,7 +36,6 @@ class CountedDecoder(ABC):
         self.skipped: list[FrameTooBig] = []
 
     def feed(self, data: bytes) -> list[bytes]:
-        """See interface.Decoder."""
         self._buffer += data
         if len(self._buffer) < self._wanted:
             return []
@@ -59,7 +58,6 @@ class CountedDecoder(ABC):
         return frames
 
     def eof(self) -> list[bytes]:
-        """See interface.Decoder."""
         if self._buffer:
             raise TruncatedFrame(len(self._buffer))
         return []

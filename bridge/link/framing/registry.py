@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from bridge.errors import FramingError
 from bridge.link.framing.delimiter import AlternativesDecoder, DelimiterDecoder, DelimiterEncoder
 from bridge.link.framing.interface import Decoder, Encoder, Framing, FramingSpecError
 from bridge.link.framing.json import JsonDecoder
@@ -29,7 +30,7 @@ from bridge.link.framing.length_prefix import (
 
 __all__ = [
     "DEFAULT_MAX_FRAME", "FRAMINGS", "NAMES",
-    "Decoder", "Encoder", "FramingSpecError", "framing_in", "framing_of", "framing_out", "unescape",
+    "Decoder", "Encoder", "FramingSpecError", "frames_of", "framing_in", "framing_of", "framing_out", "unescape",
 ]  # fmt: skip
 
 DEFAULT_MAX_FRAME = 1024 * 1024  # bytes; NATS' payload limit
@@ -70,6 +71,14 @@ def framing_in(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Decoder:
             f"without a framing nothing says where a message ends; `{framing.name}` is for --framing-out only"
         )
     return framing.decoder(spec, max_frame)
+
+
+def frames_of(data: bytes, spec: str) -> list[bytes]:
+    """Return the frames that a framing finds in the bytes, of any size, up to the first bytes that are none."""
+    try:
+        return framing_in(spec, len(data) + 1).feed(data)
+    except FramingError as error:
+        return error.frames
 
 
 def framing_out(spec: str, max_frame: int = DEFAULT_MAX_FRAME) -> Encoder:

@@ -8,7 +8,7 @@ Use: `resend.frame(entry)`; `fates = keeping.broken(queue, now)`; `entries, fate
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from bridge.errors import Refused, TooMany
 from bridge.link.framing.interface import Encoder
@@ -126,11 +126,7 @@ class ResendState:
         if self._confirming is not None:
             self._confirming.give_up(gone)
         fates: Fates = [(entry, Refused("gone", _GONE)) for entry in gone]
-        fates += self._held(held := list[OutgoingMessage]())
-        return [*(entry for entry in again if entry.unconfirmed), *held], fates
-
-    def _held(self, held: list[OutgoingMessage]) -> Iterator[tuple[OutgoingMessage, Refused]]:
-        """Append to `held` the held messages to send now; yield the refusals of the others."""
+        following = [entry for entry in again if entry.unconfirmed]
         for entry in self._holding.take() if self._holding is not None else []:
             try:
                 if entry.gone:
@@ -138,9 +134,10 @@ class ResendState:
                 if self.numbers:
                     self.frame(entry)  # its number may have more digits now
                 self.queued(entry)
-                held.append(entry)
+                following.append(entry)
             except Refused as error:
-                yield entry, error
+                fates.append((entry, error))
+        return following, fates
 
     @property
     def anything(self) -> bool:

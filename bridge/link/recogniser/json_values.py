@@ -12,8 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from bridge.errors import FramingError
-from bridge.link.framing.registry import framing_in
+from bridge.link.framing.registry import frames_of
 from bridge.link.recogniser.guess import Guess, spec_of, visible
 
 __all__ = ["is_json", "is_structured", "is_value", "json_stream"]
@@ -143,12 +142,7 @@ def _is_whole(tail: bytes) -> bool:
 
 def _fits(spec: str, data: bytes, whole: list[bytes]) -> bool:
     """Tell whether the framing cuts the stream into exactly these frames."""
-    decoder = framing_in(spec, len(data) + 1)
-    try:
-        frames = [frame.strip(_BLANK) for frame in decoder.feed(data)]
-    except FramingError as error:
-        frames = [frame.strip(_BLANK) for frame in error.frames]
-    frames = frames[: len(whole)]
+    frames = [frame.strip(_BLANK) for frame in frames_of(data, spec)[: len(whole)]]
     return frames == whole[: len(frames)] and len(frames) >= max(1, len(whole) - 1)
 
 
