@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from bridge.counters import Counters
 from bridge.errors import LinkError
@@ -24,7 +25,7 @@ MAX_FRAME = 1 << 20
 
 
 class Linked:
-    """A running link. `states`, `bursts`, `frames` and `hints`: what it has told so far."""
+    """A running link. `options`: more of the link's; `states`, `bursts`, `frames`, `hints`: what it has told so far."""
 
     def __init__(
         self,
@@ -35,8 +36,8 @@ class Linked:
         dial: Callable[[], socket.socket] | None = None,
         limit: int = 1 << 26,
         gap: float = 0.01,
-        idle_warn: float = 0.0,
         queue: Callable[[Counters], OutgoingQueue] | None = None,
+        **options: Any,
     ) -> None:
         self.counters = Counters()
         self.states: Log[LinkStatus] = Log()
@@ -49,7 +50,7 @@ class Linked:
         self.link = Connection(
             dial or Dialer("127.0.0.1", port).dial,
             partial(framing_in, "~" if framing == "none" else framing, max_frame),
-            LinkOptions(f"127.0.0.1:{port}", encoder.separate, gap, idle_warn),
+            LinkOptions(f"127.0.0.1:{port}", encoder.separate, gap, **options),
             self.counters,
             outgoing=self.uplink,
             on_burst=self._burst,

@@ -282,23 +282,6 @@ def test_that_the_server_did_not_read_the_connection_before_is_no_reason_of_this
         assert linked.state("connected", start=before).reason is None
 
 
-def test_a_server_that_is_silent_after_a_frame_is_named_until_it_speaks(
-    server: TcpServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bridge.link.hint_tracker.LOOK", PATIENCE)  # that it speaks is enough
-    with Linked(server.port, idle_warn=0.05) as linked:
-        peer = server.accept()
-        linked.state("connected")
-        linked.uplink.send([b"one", b"two", b"three"])
-        peer.frames.wait_count(3)
-        peer.send(b"hello~")
-        linked.hint("silent-after-event")
-        assert linked.link.status.silent
-        before = len(linked.hints.entries)
-        peer.send(b"me~")
-        linked.hints.wait(lambda code: code is None, start=before)
-
-
 def test_a_drop_without_a_connection_does_nothing() -> None:
     linked = Linked(closed_port())
     linked.link.drop(LinkError("busy", "nothing to drop"))
