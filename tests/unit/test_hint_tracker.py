@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from bridge.link.hint import CODES, Hint, Reading, no_frame, with_frames
 from bridge.link.hint_tracker import HintTracker
 from bridge.link.recogniser.recognise import LOOKED_AT
 from tests.documents import PROTOCOL, rows, section
+from tests.unit.clocks import Clock
 from tests.waiting import Log
 
 LINES = b'{"a":1}\n{"a":2}\n'
@@ -82,20 +82,15 @@ class Clocked:
     """A tracker with a clock of its own. `said`: each hint's code, "" for its end; `asked`: how often in TLS."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **reading: str) -> None:
-        self.now, self.due = 1000.0, float("inf")
-        self.said: list[str] = []
-        self.asked, self.answer = 0, b""
         monkeypatch.setattr(module, "LOOK", 1.0)
         monkeypatch.setattr(module, "SURE", 2.0)
-        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        self.clock = Clock(monkeypatch)
+        self.said: list[str] = []
+        self.asked, self.answer = 0, b""
         self.counters = Counters()
         self.hints = HintTracker(Reading(**reading), self.counters, self._changed, self._probe)  # type: ignore[arg-type]
-        monkeypatch.setattr(self.hints._timer, "set", self._set)
-        monkeypatch.setattr(self.hints._timer, "off", lambda: self._set(float("inf"), earlier=False))
+        self.clock.owns(self.hints._timer)
         self.hints.begin()
-
-    def _set(self, at: float, earlier: bool = True) -> None:
-        self.due = min(self.due, at) if earlier else at
 
     def _changed(self) -> None:
         self.said.append(self.hints.hint.code if self.hints.hint else "")
@@ -103,16 +98,6 @@ class Clocked:
     def _probe(self) -> bytes:
         self.asked += 1
         return self.answer
-
-    def later(self, seconds: float) -> None:
-        """Let so much time pass, and the timer ring when it is due."""
-        ends = self.now + seconds
-        while self.due <= ends:
-            self.now, self.due = max(self.now, self.due), float("inf")
-            again = self.hints._ring()
-            if again is not None:
-                self._set(again)
-        self.now = ends
 
     def connection(self, lasted: float = 0.1, sends: bool = True, hears: bytes = b"") -> None:
         """One that the server closes."""
@@ -123,7 +108,7 @@ class Clocked:
         if sends:
             self.counters.count("frames_out")
             self.hints.first_sent()
-        self.later(lasted)
+        self.clock.later(lasted)
         self.hints.ended(True, lasted if sends else None)
 
 
@@ -137,9 +122,9 @@ def test_a_server_that_closes_after_each_frame_is_named_until_a_connection_lives
     assert at.said == ["closes-after-event"]
     at.hints.begin()
     at.hints.first_sent()
-    at.later(4.9)
+    at.clock.later(4.9)
     assert at.said == ["closes-after-event"]
-    at.later(0.2)
+    at.clock.later(0.2)
     assert at.said == ["closes-after-event", ""]
     at.hints.ended(True, 0.1)  # no pattern any more
     assert at.said == ["closes-after-event", ""]
@@ -152,17 +137,17 @@ def test_a_connection_that_is_not_sent_anything_says_nothing_about_what_is_done_
     at.connection()
     at.connection()
     at.hints.begin()
-    at.later(100)
+    at.clock.later(100)
     assert at.said == ["closes-after-event"]
 
 
 def test_without_a_hint_nothing_is_looked_at_after_a_frame_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     at = Clocked(monkeypatch)
     at.hints.first_sent()
-    assert at.due == float("inf")
+    assert not at.clock.waits
     at.hints.itself()
     at.hints.first_sent()
-    assert at.due == float("inf")
+    assert not at.clock.waits
 
 
 def test_a_server_that_waits_for_somebody_to_begin_is_named_and_so_is_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +157,7 @@ def test_a_server_that_waits_for_somebody_to_begin_is_named_and_so_is_its_end(mo
     assert at.said == ["expects-first"]
     at.hints.begin()
     at.hints.first_sent()
-    at.later(5.0)
+    at.clock.later(5.0)
     assert at.said == ["expects-first", ""]
 
 
@@ -189,14 +174,14 @@ def test_who_is_silent_after_the_first_frame_is_named_until_it_speaks(monkeypatc
     at = Clocked(monkeypatch)
     at.counters.count("bytes_in", 6)
     at.hints.read(b"hello~", 1)
-    at.later(3.0)
-    at.hints.silent(at.now)
+    at.clock.later(3.0)
+    at.hints.silent(at.clock.now)
     assert at.said == []  # it was not sent anything
     at.counters.count("frames_out")
     at.hints.first_sent()
-    at.hints.silent(at.now - 1.0)
+    at.hints.silent(at.clock.now - 1.0)
     assert at.said == ["silent-after-event"]
-    at.hints.silent(at.now - 2.0)
+    at.hints.silent(at.clock.now - 2.0)
     at.hints.speaks()
     at.hints.speaks()
     assert at.said == ["silent-after-event", ""]
@@ -210,10 +195,10 @@ def test_frames_of_the_connection_before_are_none_of_this_one(monkeypatch: pytes
     assert not at.hints.heard
     at.hints.first_sent()
     at.counters.count("frames_out", 2)
-    at.hints.silent(at.now - 1.0)
+    at.hints.silent(at.clock.now - 1.0)
     assert at.said == []  # it may be one that never answers
     at.counters.count("frames_out")
-    at.hints.silent(at.now - 1.0)
+    at.hints.silent(at.clock.now - 1.0)
     assert at.said == ["silent-after-event"]
 
 
@@ -221,7 +206,7 @@ def test_that_it_speaks_ends_no_other_hint(monkeypatch: pytest.MonkeyPatch) -> N
     at = Clocked(monkeypatch)
     at.hints.itself()
     at.hints.speaks()
-    at.hints.silent(at.now - 1.0)
+    at.hints.silent(at.clock.now - 1.0)
     assert at.said == ["itself"]
     at.hints.begin()
     assert at.said == ["itself", ""]
@@ -265,9 +250,9 @@ def test_an_answer_that_is_no_tls_changes_nothing(monkeypatch: pytest.MonkeyPatc
 def test_bytes_that_can_not_be_told_are_named_when_it_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:
     at = Clocked(monkeypatch)
     at.hints.read(b"no frame", 0)
-    at.later(1.9)
+    at.clock.later(1.9)
     assert at.said == []
-    at.later(0.1)
+    at.clock.later(0.1)
     assert at.said == ["framing"]
     assert at.hints.hint is not None
     assert at.hints.hint.vague
@@ -277,19 +262,19 @@ def test_bytes_that_can_not_be_told_are_named_when_it_is_sure(monkeypatch: pytes
         looks.append(sure)
 
     monkeypatch.setattr(at.hints, "_look", look)
-    at.later(5.0)
+    at.clock.later(5.0)
     assert looks == []  # nothing has come since
     at.hints.read(b" at all", 0)
-    at.later(1.0)
+    at.clock.later(1.0)
     assert looks == [True]
 
 
 def test_a_framing_that_is_recognised_is_named_at_the_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
     at = Clocked(monkeypatch)
     at.hints.read(LINES, 0)
-    at.later(0.9)
+    at.clock.later(0.9)
     assert at.said == []
-    at.later(0.1)
+    at.clock.later(0.1)
     assert at.said == ["framing"]
     assert at.hints.hint is not None
     assert at.hints.hint.fix == r"--framing-in '\n'"
@@ -299,11 +284,11 @@ def test_a_framing_that_is_recognised_is_named_at_the_first_look(monkeypatch: py
 def test_once_frames_make_sense_nothing_is_looked_at_until_the_next_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     at = Clocked(monkeypatch)
     at.hints.read(b"one~", 1)
-    at.later(1.9)
+    at.clock.later(1.9)
     assert at.hints.awake
-    at.later(0.1)
+    at.clock.later(0.1)
     assert not at.hints.awake
-    assert at.due == float("inf")
+    assert not at.clock.waits
     at.hints.failed(LINES, 0)  # of a connection that was good until now
     assert at.said == []
     at.hints.begin()
@@ -319,7 +304,7 @@ def test_what_is_no_frame_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_hint_ends_with_the_first_frames_that_are_good(monkeypatch: pytest.MonkeyPatch) -> None:
     at = Clocked(monkeypatch)
     at.hints.read(LINES, 0)
-    at.later(1.0)
+    at.clock.later(1.0)
     at.hints.read(b'{"a":1}~{"a":2}~', 2)
     assert at.said == ["framing", ""]
 
@@ -327,13 +312,13 @@ def test_a_hint_ends_with_the_first_frames_that_are_good(monkeypatch: pytest.Mon
 def test_a_hint_stays_over_connections_until_there_is_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     at = Clocked(monkeypatch)
     at.hints.read(LINES, 0)
-    at.later(1.0)
+    at.clock.later(1.0)
     at.hints.ended(True, None)
     assert not at.hints.awake
-    assert at.due == float("inf")
+    assert not at.clock.waits
     at.hints.begin()
     at.hints.read(b"no frame", 0)
-    at.later(10.0)  # which can't be told takes nothing back
+    at.clock.later(10.0)  # which can't be told takes nothing back
     assert at.said == ["framing"]
     assert at.hints.hint is not None
     assert not at.hints.hint.vague

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.link import peer_health
 from bridge.link.peer_health import GONE, OWED, STALLED, TRIES, PeerHealthCheck, PeerJudge, Verdict, Vitals
 from bridge.link.sockets import configure, vitals_of
-from tests.waiting import Log
+from tests.unit.clocks import Clock
 
 RECORDED = Path(__file__).parent / "vitals.txt"
 
@@ -197,37 +196,76 @@ def test_a_look_at_a_connection_says_what_waits_and_that_the_other_kernel_is_the
     assert vitals_of(here) is None
 
 
-def test_a_watch_tells_of_a_stall_again_when_it_has_lasted_twice_as_long_and_of_its_end(
+class Checked:
+    """The health check of one link, with a look each second. `told`: (second, what)."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, looks: Sequence[Vitals | None]) -> None:
+        self.clock = Clock(monkeypatch)
+        self.told: list[tuple[float, object]] = []
+        self.check = PeerHealthCheck(self._tell, lambda begins: self._tell((begins, self.check.stalled)))
+        self.clock.owns(self.check._timer)
+        self.looks = list(looks)
+        self.check.begin(self.vitals)
+
+    def _tell(self, what: object) -> None:
+        self.told.append((self.clock.now - 1000, what))
+
+    def vitals(self) -> Vitals | None:
+        return self.looks.pop(0)
+
+
+def test_a_check_tells_of_a_stall_again_when_it_has_lasted_twice_as_long_and_of_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(peer_health, "EACH", 0.001)
-    told: Log[tuple[bool, float]] = Log()
-    looks = iter([*(look(at, 0, waiting=1) for at in range(45)), look(45, 0), look(46, 0)])
-    at = PeerHealthCheck(lambda why: told.add((False, -1)), lambda begins: told.add((begins, at.stalled)))
-    at.begin(lambda: next(looks, None))
-    assert told.wait_count(5) == [(True, 5), (False, 10), (False, 20), (False, 40), (False, 0)]
-    at.end()
+    stall = [look(at, 0, waiting=1) for at in range(45)]
+    at = Checked(monkeypatch, [*stall, look(45, 0), look(46, 0), *stall[:7], None])
+    at.clock.later(100)
+    assert at.told == [
+        (6, (True, 5)), (11, (False, 10)), (21, (False, 20)), (41, (False, 40)), (46, (False, 0)), (53, (True, 5)),
+    ]  # fmt: skip
+    assert not at.clock.waits  # where the system does not tell any more
 
 
-def test_a_watch_tells_once_who_is_gone_and_nothing_of_a_connection_that_is_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(peer_health, "EACH", 0.001)
-    told: Log[str] = Log()
-    seen: Log[int] = Log()
-    looks = [look(at, at, unacked=1, retries=9) for at in range(40)]
+def test_a_check_tells_once_who_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = Checked(monkeypatch, [look(at, at, unacked=1, retries=9) for at in range(40)])
+    at.clock.later(100)
+    [(when, why)] = at.told
+    assert when == 25
+    assert str(why).startswith("nothing came from its machine for 24 s")
+    assert not at.clock.waits
 
-    def vitals() -> Vitals | None:
-        seen.add(1)
-        if len(seen.entries) == 50:
-            at.end()
-        return looks[min(len(seen.entries), 39)]
 
-    at = PeerHealthCheck(told.add, lambda begins: None)
-    at.begin(vitals)
-    assert told.wait_count(1)[0].startswith("nothing came from its machine for 24 s")
-    seen.wait_count(24)
-    at.end()
-    at.begin(vitals)
-    seen.wait_count(50)
-    assert len(told.entries) <= 2
+def test_a_check_tells_nothing_of_a_connection_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = Checked(monkeypatch, [look(at, at, unacked=1, retries=9) for at in range(40)])
+    at.clock.later(24)
+    at.check.end()
+    assert not at.clock.waits
+
+    def over() -> Vitals:  # while it is looked at
+        at.check.end()
+        return look(40, 40, unacked=1, retries=9)
+
+    at.check.begin(over)
+    at.check._judge.look(look(0, 0, unacked=1))
+    at.clock.later(100)
+    assert at.told == []
+    assert at.check._look() is None  # also one that was about to begin
+    assert not at.clock.waits
+
+
+def test_a_new_connection_is_judged_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = Checked(monkeypatch, [look(at, 0, waiting=1) for at in range(60)])
+    at.clock.later(8)
+    assert at.check.stalled == 7
+    at.check.end()
+    assert at.check.stalled == 0
+    at.check.begin(at.vitals)
+    at.clock.later(8)
+    assert at.told == [(6, (True, 5)), (14, (True, 5))]
+
+
+def test_why_the_kernel_gave_up_is_said_after_the_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = Checked(monkeypatch, [look(1, 1, unacked=1)])
+    at.clock.later(1)
+    at.check.end()
+    assert "not acknowledged" in at.check.given_up()

@@ -18,6 +18,7 @@ from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.link.sockets import takes
 from bridge.link.writer_watch import LOOKS, WriterWatch
 from tests.tcpserver import TcpServer
+from tests.unit.clocks import Clock
 from tests.unit.links import Linked
 from tests.waiting import PATIENCE, Log
 
@@ -117,26 +118,42 @@ def test_a_look_says_how_much_a_socket_took_unless_it_is_full() -> None:
     ],
     ids=["at one place", "it goes on", "the socket was full meanwhile", "nothing waits"],
 )
-def test_only_who_is_at_one_place_at_each_look_is_stuck(marks: list[int | None], stuck: bool) -> None:
-    left, over = iter(marks), threading.Event()
-    told: Log[float] = Log()
+def test_only_who_is_at_one_place_at_each_look_is_stuck(
+    marks: list[int | None], stuck: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, left, told = Clock(monkeypatch), iter(marks), list[float]()
+    watch = WriterWatch(told.append, each=2.0)
+    clock.owns(watch._timer)
+    watch.begin(lambda: next(left, None))
+    clock.later(100)
+    assert told == [2.0 * LOOKS] * stuck
+    assert clock.waits is not stuck
+    watch.end()
+    watch.end()
+    assert not clock.waits
 
-    def mark() -> int | None:
-        found = next(left, -1)
-        if found == -1:
-            over.set()
-            return None
-        return found
 
-    progress = WriterWatch(told.add, each=0.001)
-    progress.begin(mark)
-    if stuck:
-        assert told.wait_count(1) == [pytest.approx(0.001 * LOOKS)]
-    else:
-        assert over.wait(PATIENCE)
-        assert told.entries == []
-    progress.end()
-    progress.end()
+def test_who_was_stuck_on_the_connection_before_is_looked_at_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, told = Clock(monkeypatch), list[float]()
+    watch = WriterWatch(told.append)
+    clock.owns(watch._timer)
+    for _ in range(3):
+        watch.begin(lambda: "here")
+        clock.later(LOOKS)  # the first look has nothing to compare with
+        watch.end()
+    assert told == []
+
+    def over() -> str:  # while it is looked at
+        watch.end()
+        return "here"
+
+    watch.begin(lambda: "here")
+    clock.later(LOOKS)
+    watch._mark = over
+    clock.later(100)
+    assert told == []
+    assert not clock.waits
+    assert watch._look() is None  # also one that was about to begin
 
 
 def test_a_writer_of_an_old_connection_takes_nothing_of_the_next_one() -> None:
