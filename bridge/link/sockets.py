@@ -108,9 +108,10 @@ def shut_down(sock: socket.socket, how: int = socket.SHUT_RDWR) -> None:
 def _unacknowledged(sock: socket.socket) -> int | None:
     """Return how many bytes the other machine has not acknowledged, including the FIN; None if that is not known."""
     try:
-        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        (left,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
     except (OSError, ValueError):  # ValueError: closed
         return None
+    return int(left)
 
 
 def acknowledged(sock: socket.socket) -> int | None:

@@ -94,3 +94,25 @@ def test_the_limits_hold_and_nothing_is_lost_or_kept_whatever_happens(steps: lis
                 with pytest.raises(TooMany):
                     holding.add(one, now)
         assert len(holding) == len(held)
+
+
+def test_what_is_over_makes_room_for_its_client_and_what_is_not_takes_it_still() -> None:
+    holding = OfflineBuffer(10, 1000, 100)
+    holding.add(entry(40, "a"), 0.0)
+    holding.add(entry(50, "a"), 3.0)
+    holding.expired(10.0)
+    with pytest.raises(TooMany, match="of one client"):
+        holding.add(entry(51, "a"), 10.0)
+    holding.add(entry(50, "a"), 10.0)
+    holding.expired(20.0)
+    holding.add(entry(100, "a"), 20.0)
+
+
+def test_a_client_that_came_once_is_not_remembered() -> None:
+    holding = OfflineBuffer(10, 1000, 100)
+    for name in "abc":
+        holding.add(entry(5, name), 0.0)
+    holding.add(entry(5), 0.0)
+    holding.expired(10.0)
+    assert holding._clients == {}
+    assert holding.bytes == 0

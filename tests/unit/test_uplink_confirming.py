@@ -316,6 +316,25 @@ def test_what_can_not_be_confirmed_any_more_is_refused_when_the_bridge_stops() -
     assert up.drained(0)
 
 
+def test_of_what_was_in_flight_what_is_sent_again_and_what_is_not_are_counted_together(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    counters, done = Counters(), Outcomes()
+    up = confirmer(counters=counters)
+    up.up([])
+    sent(up)
+    for payload in (b"{}", b"one", b"two", b"three"):  # only an object can carry a number
+        up.send([payload], done.of(payload.decode()))
+    take(up, 1000)
+    up.down(in_flight=True)
+    assert counters["frames_unconfirmed"] == 4
+    assert caplog.messages == [
+        "! 3 frames were in flight when the link broke",
+        "! 1 frames are not confirmed; they are sent again when the link is back",
+    ]
+    assert (done["{}"], done["one"], done["three"]) == ([], ["link-down"], ["link-down"])
+
+
 def test_a_frame_is_counted_as_unconfirmed_once_for_each_connection_that_had_it() -> None:
     counters = Counters()
     up = confirmer(counters=counters)

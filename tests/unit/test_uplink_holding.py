@@ -9,6 +9,8 @@ import pytest
 
 from bridge.counters import Counters
 from bridge.errors import Refused
+from bridge.link.framing.registry import framing_out
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker
 from bridge.link.outgoing.message import JOINED
 from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.link.outgoing.queue import OutgoingQueue
@@ -280,3 +282,38 @@ def test_a_refusal_may_send_again() -> None:
     up.up([])
     assert sent(up) == [b"again"]
     assert done["again"] == [None]
+
+
+def test_what_is_not_confirmed_and_what_is_held_are_limited_together_to_the_byte() -> None:
+    held, counters = OfflineBuffer(1000, 300, 300), Counters()
+    up = OutgoingQueue(
+        framing_out("~", 400), 200, lambda: None, counters, holding=held, confirming=DeliveryTracker(b"{}")
+    )
+
+    def send(size: int) -> None:
+        """So many bytes with the number and the framing."""
+        up.send([b'{"n":"%b"}' % (b"x" * (size - len(b'{"n":"","seq":1}~')))])
+
+    up.up([])
+    send(200)
+    sent(up)
+    up.down(in_flight=False)
+    with pytest.raises(Refused):
+        send(301)
+    send(300)
+    assert (up.waiting, up.held) == (200, 300)
+    with pytest.raises(Refused, match="has to confirm what it was sent before"):
+        send(20)
+
+
+def test_whoever_closes_does_not_wait_when_the_link_is_back_and_nothing_is_left_for_it() -> None:
+    up, by = holder(), By()
+    up.send([b"1"], by=by)
+    closes = threading.Thread(target=up.close, args=(2 * PATIENCE,))
+    closes.start()
+    while not up._changed._waiters:  # type: ignore[attr-defined]
+        time.sleep(0)
+    by.here = False
+    up.up([])
+    closes.join(PATIENCE)
+    assert not closes.is_alive()

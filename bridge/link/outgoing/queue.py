@@ -280,8 +280,7 @@ class OutgoingQueue:
         finish([*((entry, Refused("link-down", BROKE)) for entry, _ in lost), *fates])
 
     def _report(self, lost: int, unconfirmed: int) -> None:
-        if lost + unconfirmed:
-            self._counters.count("frames_unconfirmed", lost + unconfirmed)
+        self._counters.count("frames_unconfirmed", lost + unconfirmed)
         if lost:
             log.warning("! %d frames were in flight when the link broke", lost)
         if unconfirmed:
