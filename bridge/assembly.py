@@ -40,7 +40,7 @@ from bridge.relay.users import Users
 from bridge.socketio_server.engine import Engine, EngineCallbacks
 from bridge.state_store import StateStore
 from bridge.version import VERSION
-from bridge.web import OuterLayer, StatusSources, add_folder, add_index, add_status, create_app
+from bridge.web import OuterLayer, add_folder, add_index, add_status, create_app
 
 __all__ = ["Assembly", "HandlerHost"]
 
@@ -113,7 +113,8 @@ class Assembly:
         pages = host.app.wsgi_app  # before the engine is around it
         self.engine = self._engine(limits, greeter, on_failure)
         self.wsgi_app = OuterLayer(host.app.wsgi_app, pages, counters)
-        add_status(host.app, self._status_sources(watchdog, dependencies.undelivered))
+        status = partial(self._status, watchdog, dependencies.undelivered)
+        add_status(host.app, link=self._link_status, status=status)
 
     def _relay_callbacks(self, crossing: CrossThreadCalls) -> RelayCallbacks:
         return RelayCallbacks(
@@ -168,20 +169,20 @@ class Assembly:
             return None
         return Heartbeat(link.heartbeat.encode(), link.heartbeat_interval, self.outgoing.tell)
 
-    def _status_sources(self, watchdog: Watchdog, undelivered: Undelivered) -> StatusSources:
-        users = self._host.users
-        return StatusSources(
-            server=self._server,
-            version=VERSION,
-            link=self._link_status,
-            clients=lambda: len(users.clients),
-            users=lambda: len(users.names),
-            counters=self._counters.snapshot,
-            now=self._now,
-            undelivered=undelivered.rows,
-            refused_origins=self.engine.refused_origins,
-            hub_blocked=lambda: watchdog.status,
-        )
+    def _status(self, watchdog: Watchdog, undelivered: Undelivered) -> dict[str, object]:
+        """Return what /bridge/status shows; `now`: what waits or is kept at this moment."""
+        users, engine, queue = self._host.users, self.engine, self.outgoing
+        return {
+            "version": VERSION,
+            "link": {"server": self._server, **self._link_status()},
+            "clients": len(users.clients),
+            "users": len(users.names),
+            "now": {"bytes_for_link": queue.waiting, "bytes_held": queue.held, **engine.now()},
+            "hub_blocked": watchdog.status,
+            "counters": self._counters.snapshot(),
+            "undelivered": undelivered.rows(),
+            "refused_origins": engine.refused_origins(),
+        }
 
     def _take_confirmed(self, frames: list[bytes]) -> None:
         self.relay.burst(self.outgoing.confirmed(frames))
@@ -196,9 +197,6 @@ class Assembly:
 
     def _link_status(self) -> dict[str, object]:
         return self.link.status.as_json()
-
-    def _now(self) -> dict[str, int]:
-        return {"bytes_for_link": self.outgoing.waiting, "bytes_held": self.outgoing.held, **self.engine.now()}
 
     def _close(self, sid: str, code: str) -> None:
         self.engine.close(sid, code)

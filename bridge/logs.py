@@ -12,17 +12,14 @@ import time
 
 __all__ = ["configure"]
 
+_TEXT = "%(asctime)s %(levelname)-7s %(message)s"
+
 
 def configure(level: str, style: str) -> None:
     """Send log lines to stderr, as text or as JSON, one line each."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if style == "json" else _Text())
+    handler.setFormatter(_Json() if style == "json" else logging.Formatter(_TEXT, "%H:%M:%S"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-
-
-class _Text(logging.Formatter):
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
 
 
 class _Json(logging.Formatter):

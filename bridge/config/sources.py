@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.config.fields import PREFIX, Setting
+from bridge.config.values import Kind
 
 __all__ = ["COMMANDS", "Given", "Source", "printable", "read_environment", "read_file", "read_flags", "shown"]
 
@@ -167,8 +168,8 @@ def read_flags(argv: Sequence[str], settings: Mapping[str, Setting]) -> Source:
     """Read the flags, `--name value` or `--name=value`. The later of two counts; lists add up."""
     source = Source()
     values: dict[str, list[object]] = {}
-    flags = {item.flag: _Flag(item.name, item.kind.switch, item.kind.wants) for item in settings.values()}
-    flags |= {f"--{name}": _Flag(name, not metavar, "a file") for name, (metavar, _) in COMMANDS.items()}
+    flags = {item.flag: (item.name, item.kind) for item in settings.values()}
+    flags |= {f"--{name}": (name, Kind(word, "a file", switch=not word)) for name, (word, _) in COMMANDS.items()}
     words = deque("--help" if word == "-h" else word for word in argv)
     while words:
         try:
@@ -182,32 +183,23 @@ def read_flags(argv: Sequence[str], settings: Mapping[str, Setting]) -> Source:
     return source
 
 
-@dataclass(frozen=True)
-class _Flag:
-    """The setting that a flag sets, and what value it wants; a switch needs none."""
-
-    name: str
-    switch: bool
-    wants: str
-
-
-def _take_flag(words: deque[str], flags: Mapping[str, _Flag]) -> tuple[str, object]:
+def _take_flag(words: deque[str], flags: Mapping[str, tuple[str, Kind]]) -> tuple[str, object]:
     """Take the next flag and its value; True for a switch without one. Raises ValueError with the problem."""
     word = words.popleft()
     flag, equals, text = word.partition("=")
-    known = flags.get(flag)
-    if known is None:
+    if flag not in flags:
         raise ValueError(_unknown_flag(word, words, flags))
-    if equals and known.switch and known.name in COMMANDS:
+    name, kind = flags[flag]
+    if equals and kind.switch and name in COMMANDS:
         raise ValueError(f"{shown(word)}: takes no value")
-    if equals or known.switch:
-        return known.name, text if equals else True
+    if equals or kind.switch:
+        return name, text if equals else True
     if not _value_follows(words):
-        raise ValueError(f"{flag}: has no value; needs {known.wants}")
-    return known.name, words.popleft()
+        raise ValueError(f"{flag}: has no value; needs {kind.wants}")
+    return name, words.popleft()
 
 
-def _unknown_flag(word: str, words: deque[str], flags: Mapping[str, _Flag]) -> str:
+def _unknown_flag(word: str, words: deque[str], flags: Iterable[str]) -> str:
     """Say what is wrong with a word that is no flag. The value of a misspelt flag is dropped with it."""
     if not word.startswith("-"):
         return f"{shown(word)}: is no flag, and belongs to none; --help shows them all"

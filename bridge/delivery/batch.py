@@ -51,7 +51,7 @@ def _gathered(pieces: Iterable[Segment], largest: int) -> Iterator[Segment]:
     held: list[Segment] = []
     size = 0
     for piece in pieces:
-        for part in _cut(piece, largest) if len(piece.data) > largest else (piece,):
+        for part, _ in apart(piece, None, piece.keys, largest) if len(piece.data) > largest else ((piece, None),):
             if held and size + len(part.data) > largest:
                 yield _segment(held)
                 held, size = [], 0
@@ -68,13 +68,6 @@ def _segment(pieces: Sequence[Segment]) -> Segment:
     data = b"".join([piece.data for piece in pieces])
     keys = [key for piece in pieces for key in piece.keys]
     return Segment(data, sum([piece.count for piece in pieces]), keys)
-
-
-def _cut(piece: Segment, largest: int) -> Iterator[Segment]:
-    """Cut a piece into parts of the largest size."""
-    ends = piece.ends or [end for _, end in messages_in(piece.data)]
-    for first, begins, last in _cuts(ends, largest):
-        yield Segment(piece.data[begins : ends[last - 1]], last - first, piece.keys[first:last])
 
 
 def _cuts(ends: Sequence[int], largest: int) -> Iterator[tuple[int, int, int]]:

@@ -9,16 +9,34 @@ Use: `outbox = Outbox(port, limits); outbox.put(Segment(frame(b"2")))`; when wri
 
 from __future__ import annotations
 
+import enum
 import time
 from collections.abc import Callable, Iterable, Sequence
 
 from bridge.delivery.client_port import NO_LINE, ClientPort, SendMany, Transport
 from bridge.delivery.limits import Limits
-from bridge.delivery.outbox_states import TRANSITIONS, OutboxState
 from bridge.delivery.slow_policies import Buffer
 from bridge.wire.segment import Segment
 
-__all__ = ["Outbox", "put_all", "put_at_once"]
+__all__ = ["TRANSITIONS", "Outbox", "OutboxState", "put_all", "put_at_once"]
+
+
+class OutboxState(enum.Enum):
+    """What an outbox does with what is put."""
+
+    TAKING = "taking"  # sends or keeps it
+    OVER = "over"  # throws it away: the client is over its limit, and is being ended
+    SEALED = "sealed"  # throws it away: the last frames are there
+    SHUT = "shut"  # throws it away, and sends nothing any more
+
+
+#: State -> the states that may follow; docs/architecture.md has the diagram.
+TRANSITIONS: dict[OutboxState, frozenset[OutboxState]] = {
+    OutboxState.TAKING: frozenset({OutboxState.OVER, OutboxState.SEALED, OutboxState.SHUT}),
+    OutboxState.OVER: frozenset({OutboxState.SEALED, OutboxState.SHUT}),
+    OutboxState.SEALED: frozenset({OutboxState.SHUT}),
+    OutboxState.SHUT: frozenset(),
+}
 
 
 class Outbox:

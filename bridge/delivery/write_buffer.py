@@ -94,14 +94,12 @@ class WriteBuffer:
         self._queue.extendleft(begun)
         return dropped
 
-    def clear(self) -> int:
-        """Drop everything but the message that is half sent. Return how many messages were dropped."""
+    def clear(self) -> None:
+        """Drop everything but the message that is half sent."""
         begun = self._begun()
-        dropped = sum(segment.count for segment in self._queue)
         self._queue = deque(begun)
         self.size = sum(len(segment.data) for segment in begun) - self._at
         self.answers = self.size if begun and begun[0].answers else 0
-        return dropped
 
     def _begun(self) -> list[Segment]:
         """Take the half-sent message off the queue, if there is one; the messages before it have gone."""
@@ -110,7 +108,8 @@ class WriteBuffer:
         segment = self._queue.popleft()
         start, end, gone = _message_at(segment.data, self._at)
         if end < len(segment.data):
-            self._queue.appendleft(type(segment)(_rest(segment.data, end), segment.count and segment.count - gone))
+            rest = memoryview(segment.data)[end:]
+            self._queue.appendleft(type(segment)(rest, segment.count and segment.count - gone))
         if end == self._at:
             self._at = 0
             return []
@@ -124,11 +123,6 @@ def _joined(own: Sequence[Segment]) -> Iterator[Segment]:
         yield kind(b"".join([segment.data for segment in some]))
 
 
-def _rest(data: bytes | memoryview, at: int) -> memoryview:
-    """Return a view of the data from there on: with copies, twenty stalled clients would keep twenty segments."""
-    return memoryview(data)[at:]
-
-
 def _without_oldest(segment: Segment, least: int) -> tuple[Segment | None, int, int]:
     """Drop the first messages, `least` bytes or more. Return (the rest or None, how many were dropped, their bytes)."""
     if least >= len(segment.data):
@@ -136,7 +130,8 @@ def _without_oldest(segment: Segment, least: int) -> tuple[Segment | None, int, 
     _, end, count = _message_at(segment.data, least)
     if end == len(segment.data):
         return None, segment.count, end
-    return Segment(_rest(segment.data, end), segment.count - count), count, end
+    # A view: with copies, twenty stalled clients would keep twenty segments.
+    return Segment(memoryview(segment.data)[end:], segment.count - count), count, end
 
 
 def _message_at(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
@@ -210,23 +205,22 @@ class LatestWriteBuffer:
             if least <= 0:
                 break
             passed.append(key)
-            least -= 0 if _is_own(key) else len(data)
+            least -= 0 if isinstance(key, _Own) else len(data)
         dropped = 0
         for key in passed:
             data = self._waiting.pop(key)
-            if _is_own(key):
+            if isinstance(key, _Own):
                 self._begin(key, data)  # nothing waits before it any more
             else:
                 self.size -= len(data)
                 dropped += 1
         return dropped
 
-    def clear(self) -> int:
-        """Drop everything that has not begun to go out. Return how many messages were dropped."""
-        dropped = sum(not _is_own(key) for key in self._waiting) + self._sending.clear()
+    def clear(self) -> None:
+        """Drop everything that has not begun to go out."""
+        self._sending.clear()
         self._waiting.clear()
         self.size, self.answers = self._sending.size, self._sending.answers
-        return dropped
 
     def _begin(self, key: Hashable, data: bytes) -> None:
         """Move what has been waiting to what is going out."""
@@ -247,7 +241,3 @@ class _Own:
 
     def __init__(self, kind: type[Segment]) -> None:
         self.kind = kind
-
-
-def _is_own(key: Hashable) -> bool:
-    return isinstance(key, _Own)

@@ -2,12 +2,12 @@
 
 `files.py`    which files of a folder are served
 `pages.py`    create_app(): the pages, static files, templates, a user's own site
-`status.py`   /healthz, /readyz, /bridge/status from one source
+`status.py`   /healthz, /readyz, /bridge/status
 `outside.py`  requests that have to be answered before Flask-SocketIO sees them
 """
 
 from bridge.web.outside import OuterLayer
 from bridge.web.pages import PageSettings, add_folder, add_index, create_app
-from bridge.web.status import StatusSources, add_status
+from bridge.web.status import add_status
 
-__all__ = ["OuterLayer", "PageSettings", "StatusSources", "add_folder", "add_index", "add_status", "create_app"]
+__all__ = ["OuterLayer", "PageSettings", "add_folder", "add_index", "add_status", "create_app"]

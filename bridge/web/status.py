@@ -1,58 +1,24 @@
 """Answer /healthz, /readyz and /bridge/status.
 
-All three read the same sources. Must not know where the numbers come from.
+Must not know where what they say comes from.
 
-Use: `add_status(app, StatusSources(link=…, server="localhost:8000", …))`.
+Use: `add_status(app, link=…, status=…)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flask import Flask, Response, jsonify
 
-__all__ = ["StatusSources", "add_status"]
+__all__ = ["add_status"]
 
 
-@dataclass(frozen=True)
-class StatusSources:
-    """Where the numbers come from.
-
-    `link()`: {state, reason, since (epoch s), next_try_s, silent, hint}; `clients()`, `users()`: how many there are.
-    """
-
-    server: str
-    version: str
-    link: Callable[[], dict[str, object]]
-    clients: Callable[[], int]
-    users: Callable[[], int]
-    counters: Callable[[], dict[str, int]]
-    now: Callable[[], dict[str, int]]  # what waits or is kept now, by name
-    undelivered: Callable[[], list[dict[str, object]]] = list  # the last messages that reached nobody
-    refused_origins: Callable[[], list[dict[str, object]]] = list  # the last pages that were refused
-    hub_blocked: Callable[[], dict[str, object] | None] = lambda: None  # the last code that held all others up
-
-
-def add_status(app: Flask, sources: StatusSources) -> None:
-    """Add the three routes."""
+def add_status(app: Flask, *, link: Callable[[], dict[str, object]], status: Callable[[], dict[str, object]]) -> None:
+    """Add the three routes. `link()`: state and reason among others; `status()`: all that /bridge/status shows."""
     app.add_url_rule("/healthz", "healthz", lambda: _answer(200, {"status": "ok"}))
-    app.add_url_rule("/readyz", "readyz", lambda: _ready(sources.link()))
-    app.add_url_rule("/bridge/status", "bridge_status", lambda: _answer(200, _status(sources)))
-
-
-def _status(sources: StatusSources) -> dict[str, object]:
-    return {
-        "version": sources.version,
-        "link": {"server": sources.server, **sources.link()},
-        "clients": sources.clients(),
-        "users": sources.users(),
-        "now": sources.now(),
-        "hub_blocked": sources.hub_blocked(),
-        "counters": sources.counters(),
-        "undelivered": sources.undelivered(),
-        "refused_origins": sources.refused_origins(),
-    }
+    app.add_url_rule("/readyz", "readyz", lambda: _ready(link()))
+    app.add_url_rule("/bridge/status", "bridge_status", lambda: _answer(200, status()))
 
 
 def _ready(link: dict[str, object]) -> Response:

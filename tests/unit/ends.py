@@ -30,8 +30,7 @@ from hypothesis.stateful import (  # noqa: E402
 
 from bridge.counters import Counters  # noqa: E402
 from bridge.delivery.limits import Limits  # noqa: E402
-from bridge.delivery.outbox import Outbox  # noqa: E402
-from bridge.delivery.outbox_states import OutboxState  # noqa: E402
+from bridge.delivery.outbox import Outbox, OutboxState  # noqa: E402
 from bridge.delivery.slow_policies import POLICIES  # noqa: E402
 from bridge.engineio.session import Session  # noqa: E402
 from bridge.engineio.session_context import SessionContext  # noqa: E402

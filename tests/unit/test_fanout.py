@@ -15,12 +15,14 @@ from bridge.counters import Counters
 from bridge.delivery import burst_encoder, fanout
 from bridge.delivery.backpressure import Backpressure
 from bridge.delivery.batch import LARGEST_SEGMENT
+from bridge.delivery.burst_encoder import BurstEncoder
 from bridge.delivery.client_registry import ClientRegistry
 from bridge.delivery.conflation_key import ConflationKeys
 from bridge.delivery.fanout import Fanout
 from bridge.delivery.history import History
 from bridge.delivery.limits import Limits
 from bridge.delivery.slow_policies import POLICIES
+from bridge.delivery.snapshots import Snapshots
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.wire.offsets import Offsets
 from bridge.wire.segment import Segment
@@ -267,3 +269,37 @@ def test_clients_may_come_and_go_while_a_message_is_sent(monkeypatch: pytest.Mon
         fan.out.publish([Delivery("m", Payload.of(1))])
     assert fan.got("a") == [1]
     assert fan.got("b") == []
+
+
+def test_only_what_the_link_brings_waits_for_clients() -> None:
+    class NeverAsked(Backpressure):
+        def wait(self) -> bool:
+            raise AssertionError("a notice of the bridge's own waits for nobody")
+
+    counters = Counters()
+    registry, client = ClientRegistry(History(0, 0), counters), FakeClient()
+    registry.plain["a"] = client.outbox
+    Fanout(registry, NeverAsked(), counters).publish([texts(["1"])])
+    assert len(client.writes) == 1
+    assert "a" in registry
+    assert "b" not in registry
+
+
+def test_last_values_are_sent_and_counted_where_nothing_is_recorded() -> None:
+    counters = Counters()
+    registry, client = ClientRegistry(History(0, 0), counters), FakeClient()
+    snapshots = Snapshots(["message"], ConflationKeys("id"), 1 << 20, counters)
+    snapshots.note([texts(['{"id":1}', '{"id":2}'])])
+    registry.live["a"] = client.outbox
+    Fanout(registry, Backpressure(), counters, snapshots=snapshots).catch_up("a", None)
+    assert counters["deliveries"] == len(client.writes) == 2
+
+
+def test_each_message_for_some_clients_has_its_own_key() -> None:
+    encoder = BurstEncoder(ConflationKeys("id"))
+    encoder.add(texts(['{"id":1}', '{"id":2}', '{"id":3}'], [("a",), ("a",), None]))
+    [(sids, segments)] = encoder.alone()
+    assert list(sids) == ["a"]
+    assert [key for segment in segments for key in segment.keys] == [
+        ("message", 1, ("a",)), ("message", 2, ("a",)), ("message", 3, None),
+    ]  # fmt: skip

@@ -152,3 +152,11 @@ def test_addressees_are_counted_each_list_of_them_once() -> None:
     assert sum(1 for piece in history._pieces if piece.count) <= limit // (8 * len(many))
     same = stored(1, [many] * 3)
     assert stored(1, many, 3).size < same.size < stored(1, [many[:1] + many[1:] for _ in range(3)]).size
+
+
+def test_a_read_ends_where_it_has_as_much_as_was_asked_for() -> None:
+    history = History(60.0, 1 << 20)
+    history.add([stored(1), stored(2), stored(3)])
+    size = len(message(1)) + len(message(2))
+    assert history.read(0, "a", size) == (message(1) + message(2), 2, 2)
+    assert history.read(0, "a", size + 1)[1:] == (3, 3)

@@ -6,10 +6,14 @@ import re
 
 import pytest
 
-from bridge.delivery.outbox_states import TRANSITIONS, OutboxState
+from bridge.counters import Counters
+from bridge.delivery.backpressure import NO_PROGRESS, Backpressure
+from bridge.delivery.limits import Limits
+from bridge.delivery.outbox import TRANSITIONS, OutboxState
 from bridge.delivery.slow_policies import POLICIES
+from bridge.delivery.write_buffer import LatestWriteBuffer, WriteBuffer
 from tests.process import ROOT
-from tests.unit.outboxes import ACK, LIMIT, NOTICE, message, numbers, reads, stalled
+from tests.unit.outboxes import ACK, LIMIT, NOTICE, FakeClient, message, numbers, reads, stalled
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -108,3 +112,63 @@ def test_the_table_in_the_documents_is_the_table_in_the_code() -> None:
     rows = re.findall(r"^\| (\w+) \| ([\w, ]+) \|$", section, re.MULTILINE)
     table = {names[left]: {names[one] for one in right.split(", ")} for left, right in rows if left in names}
     assert {state: following for state, following in TRANSITIONS.items() if following} == table
+
+
+def test_a_client_is_read_again_once_exactly_half_of_its_answers_are_left() -> None:
+    client, _ = stalled("disconnect")
+    while client.is_read:
+        client.outbox.put(ACK)
+    client.room = client.outbox.size - client.limits.unread // 2 - 1
+    client.outbox.flush()
+    assert not client.is_read
+    client.room = 1
+    client.outbox.flush()
+    assert client.is_read
+
+
+def test_the_link_waits_on_while_a_client_that_is_behind_takes_something() -> None:
+    now = [1000.0]
+    pressure = Backpressure(lambda: now[0])
+    client = FakeClient(Limits(LIMIT, POLICIES["disconnect"], Counters(), pressure), room=0)
+    client.outbox.press()
+    client.outbox.put(message(1, client.limits.behind + 100))
+    for _ in range(3):
+        assert pressure.high
+        now[0] += NO_PROGRESS * 0.9
+        client.room = 10
+        client.outbox.flush()
+    now[0] += NO_PROGRESS
+    assert not pressure.high
+
+
+def test_an_outbox_that_is_shut_can_not_be_sealed() -> None:
+    client, _ = stalled("disconnect")
+    client.outbox.close()
+    with pytest.raises(AssertionError, match="from shut to sealed"):
+        client.outbox.seal()
+
+
+@pytest.mark.parametrize("kind", [WriteBuffer, LatestWriteBuffer])
+def test_what_of_the_bytes_is_answers_is_known_whatever_is_sent_or_dropped(
+    kind: type[WriteBuffer | LatestWriteBuffer],
+) -> None:
+    buffer, size = kind(), len(ACK.data)
+    for segment in (ACK, ACK, NOTICE, message(1)):
+        buffer.add(segment)
+    assert (buffer.answers, buffer.own) == (2 * size, len(NOTICE.data))
+    for sent in (3, 4):
+        buffer.parts()
+        buffer.advance(sent)
+    assert buffer.answers == 2 * size - 7
+    buffer.clear()
+    assert buffer.answers == buffer.size == size - 7
+    buffer.advance(size - 7)
+    assert buffer.answers == buffer.size == 0
+
+
+def test_a_cut_of_the_newest_counts_what_it_drops_and_not_what_it_keeps() -> None:
+    buffer = LatestWriteBuffer()
+    for segment in (NOTICE, message(1), message(2), message(3)):
+        buffer.add(segment)
+    assert buffer.cut(len(message(1).data) + 1) == 2
+    assert buffer.size == len(NOTICE.data) + len(message(3).data)

@@ -123,8 +123,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.waiting) > 3)
     def clear(self) -> None:
         kept = self.waiting[:1] if self.half else []
-        lost = sum(not message.own for message in self.waiting[len(kept) :])
-        assert self.backlog.clear() == lost
+        self.backlog.clear()
         self.waiting = kept
 
     @invariant()
@@ -229,7 +228,7 @@ def test_what_is_left_of_a_half_sent_message_stays_whole_however_often_others_ar
     assert backlog.cut(1) == 1
     assert taken(backlog, 10) == made.bytes[150:160]
     assert backlog.cut(1) == 1
-    assert backlog.clear() == 1
+    backlog.clear()
     assert taken(backlog, 10) == made.bytes[160:170]
-    assert backlog.clear() == 0
+    backlog.clear()
     assert rest(backlog) == b"".join(message.data for message in made.messages[:2])[170:]
