@@ -2,7 +2,7 @@
 
 With offsets, the encoded messages are also there to be stored. Sans-IO. Must not know outboxes.
 
-Use: `shares = BurstEncoder(keys_of, offsets); shares.add(delivery); shares.common(); shares.alone(); shares.stored`.
+Use: `encoder = BurstEncoder(keys_of, offsets)`; `encoder.add(delivery)`; `encoder.common()`; `encoder.alone()`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Must not know sessions, nor what is published.
 
-Use: `audience.live[sid] = outbox`; `audience.catch_up(sid, outbox, after)`; `audience.everybody()`.
+Use: `clients.live[sid] = outbox`; `clients.catch_up(sid, outbox, after)`; `clients.everybody()`.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ class CatchingUp:
     limit. Live messages wait in the history until there is nothing left.
     """
 
-    __slots__ = ("_audience", "_history", "_sid", "after", "outbox")
+    __slots__ = ("_clients", "_history", "_sid", "after", "outbox")
 
-    def __init__(self, audience: ClientRegistry, history: History, sid: str, outbox: Outbox, after: int) -> None:
-        self._audience, self._history, self._sid = audience, history, sid
+    def __init__(self, clients: ClientRegistry, history: History, sid: str, outbox: Outbox, after: int) -> None:
+        self._clients, self._history, self._sid = clients, history, sid
         self.after, self.outbox = after, outbox
 
     def refill(self) -> bool:
@@ -101,11 +101,11 @@ class CatchingUp:
                 return False
             data, count, self.after = self._history.read(self.after, self._sid, PIECE)
             if data:
-                self._audience.counters.count("replayed", count)
+                self._clients.counters.count("replayed", count)
                 self.outbox.put(Segment(data))  # as the bridge's own, so that no policy drops a part of it
                 if self.outbox.size:
                     return False
             if self.after >= self._history.newest:
-                self._audience.caught_up(self._sid)
+                self._clients.caught_up(self._sid)
                 return False
         return True

@@ -56,7 +56,7 @@ class Fanout:
 
     def __init__(
         self,
-        audience: ClientRegistry,
+        clients: ClientRegistry,
         pressure: Backpressure,
         counters: Counters,
         *,
@@ -66,7 +66,7 @@ class Fanout:
         largest: int = LARGEST_SEGMENT,
         send_many: SendMany | None = None,
     ) -> None:
-        self._audience, self._pressure, self._counters = audience, pressure, counters
+        self._clients, self._pressure, self._counters = clients, pressure, counters
         self._recording, self._keys_of, self._snapshots, self._largest = recording, keys_of, snapshots, largest
         self._send_many = send_many
         self._lock = threading.Lock()  # one burst at a time: a client gets messages in the order of their offsets
@@ -82,11 +82,11 @@ class Fanout:
             if self._snapshots is not None:
                 self._snapshots.note(deliveries)
             if recording is not None and recording.wanted():
-                shares = self._shares(deliveries, recording.offsets)
-                recording.history.add(shares.stored)
-                self._send_all(shares, self._audience.live, paced)
-            if self._audience.plain:
-                self._send_all(self._shares(deliveries, None), self._audience.plain, paced)
+                encoder = self._encoded(deliveries, recording.offsets)
+                recording.history.add(encoder.stored)
+                self._send_all(encoder, self._clients.live, paced)
+            if self._clients.plain:
+                self._send_all(self._encoded(deliveries, None), self._clients.plain, paced)
         self._catch_up_late()
 
     def tell(self, delivery: Delivery) -> None:
@@ -96,9 +96,9 @@ class Fanout:
         """
         data = encode_event(delivery.event, delivery.payload)
         if delivery.to is None:
-            put_all(self._audience.everybody(), Segment(data))
+            put_all(self._clients.everybody(), Segment(data))
         else:
-            some = [outbox for sid in delivery.to if (outbox := self._audience.get(sid)) is not None]
+            some = [outbox for sid in delivery.to if (outbox := self._clients.get(sid)) is not None]
             put_all(some, AnswerSegment(data))
 
     def catch_up(self, sid: str, user: str | None) -> None:
@@ -120,35 +120,35 @@ class Fanout:
                 self._lock.release()
 
     def _send_last(self, sid: str, user: str | None) -> None:
-        outbox = self._audience.get(sid)
+        outbox = self._clients.get(sid)
         if outbox is None or self._snapshots is None:
             return
         offset = b""
-        if self._recording is not None and sid not in self._audience.plain:
-            offsets, after = self._recording.offsets, self._audience.reached(sid)
+        if self._recording is not None and sid not in self._clients.plain:
+            offsets, after = self._recording.offsets, self._clients.reached(sid)
             offset = offsets.text(offsets.next - 1 if after is None else after)
         for event, payload in self._snapshots.of(user):
             # As a packet of the bridge's own: no policy may drop a part of a state.
             outbox.put(Segment(encode_event(event, payload, offset)))
             self._counters.count("deliveries")
 
-    def _shares(self, deliveries: Sequence[Delivery | Texts], offsets: Offsets | None) -> BurstEncoder:
-        shares = BurstEncoder(self._keys_of, offsets, self._largest)
+    def _encoded(self, deliveries: Sequence[Delivery | Texts], offsets: Offsets | None) -> BurstEncoder:
+        encoder = BurstEncoder(self._keys_of, offsets, self._largest)
         for delivery in deliveries:
-            shares.add(delivery)
-        return shares
+            encoder.add(delivery)
+        return encoder
 
-    def _send_all(self, shares: BurstEncoder, outboxes: Mapping[str, Outbox], paced: bool) -> None:
+    def _send_all(self, encoder: BurstEncoder, outboxes: Mapping[str, Outbox], paced: bool) -> None:
         others: Iterable[Outbox] = outboxes.values()
-        if shares.has_alone:
+        if encoder.has_alone:
             there = dict(outboxes)  # a copy: clients may come and go between two turns
-            for sids, segments in shares.alone():
+            for sids, segments in encoder.alone():
                 some = [outbox for sid in sids if (outbox := there.pop(sid, None)) is not None]
                 if some:
                     self._send(segments, some, paced)
             others = there.values()
-        if shares.has_common and others:
-            self._send(shares.common(), list(others), paced)
+        if encoder.has_common and others:
+            self._send(encoder.common(), list(others), paced)
 
     def _send(self, segments: Iterable[Segment], outboxes: Sequence[Outbox], paced: bool) -> None:
         for segment in segments:

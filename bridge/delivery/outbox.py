@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bridge.delivery.client_port import NO_LINE, ClientPort, SendMany, Transport
 from bridge.delivery.limits import Limits
-from bridge.delivery.slow_policies import Buffer
+from bridge.delivery.slow_policies import AnySendQueue
 from bridge.wire.segment import Segment
 
 __all__ = ["TRANSITIONS", "Outbox", "OutboxState", "put_all", "put_at_once"]
@@ -47,13 +47,25 @@ class Outbox:
     """
 
     __slots__ = (
-        "_backlog", "_behind", "_dropped", "_fd", "_limits", "_port", "_pressed", "_since", "_state", "_unread",
-        "_wire", "_write", "moved", "refill",
+        "_behind",
+        "_dropped",
+        "_fd",
+        "_limits",
+        "_port",
+        "_pressed",
+        "_queue",
+        "_since",
+        "_state",
+        "_unread",
+        "_wire",
+        "_write",
+        "moved",
+        "refill",
     )  # fmt: skip
 
     def __init__(self, port: ClientPort, limits: Limits) -> None:
         self._port, self._limits = port, limits
-        self._backlog: Buffer | None = None
+        self._queue: AnySendQueue | None = None
         self._wire: Transport | None = None
         self._write, self._fd = NO_LINE  # the socket's, except while everything that is put has to wait
         self._state = OutboxState.TAKING
@@ -68,17 +80,17 @@ class Outbox:
     @property
     def size(self) -> int:
         """Bytes that wait."""
-        return self._backlog.size if self._backlog else 0
+        return self._queue.size if self._queue else 0
 
     @property
     def answers(self) -> int:
         """How many of these bytes are answers, which do not count against the limit."""
-        return self._backlog.answers if self._backlog else 0
+        return self._queue.answers if self._queue else 0
 
     @property
     def _limited(self) -> int:
         """How many of these bytes count against the limit."""
-        return self._backlog.size - self._backlog.answers if self._backlog else 0
+        return self._queue.size - self._queue.answers if self._queue else 0
 
     @property
     def stuck(self) -> bool:
@@ -88,7 +100,7 @@ class Outbox:
     @property
     def age(self) -> float:
         """Seconds for which something has been waiting."""
-        return time.monotonic() - self._since if self._backlog else 0.0
+        return time.monotonic() - self._since if self._queue else 0.0
 
     @property
     def state(self) -> OutboxState:
@@ -128,13 +140,13 @@ class Outbox:
 
     def _add(self, segment: Segment, sent: int = 0) -> int:
         """Keep a segment whatever the limit. Return how many bytes without answers waited before."""
-        if self._backlog is None:
+        if self._queue is None:
             self._write, self._fd = NO_LINE
-            self._backlog = self._limits.policy.buffer()
+            self._queue = self._limits.policy.queue()
             self._since, self._dropped = time.monotonic(), False
             self._port.blocked()
         was = self._limited
-        dropped = self._backlog.add(segment, sent)
+        dropped = self._queue.add(segment, sent)
         if dropped:
             self._limits.counters.count("dropped_superseded", dropped)
         self._sized()
@@ -144,20 +156,20 @@ class Outbox:
         """Send what the socket takes. Return whether nothing waits any more, and nothing more is to be put."""
         if not self._flush():
             return False
-        return not self.fill() and self._backlog is None
+        return not self.fill() and self._queue is None
 
     def _flush(self) -> bool:
-        backlog = self._backlog
-        while backlog is not None and backlog.size:
-            sent = self._port.send_parts(backlog.parts())
-            if not sent or self._backlog is None:
-                return self._backlog is None
-            self._advance(backlog, sent)
+        queue = self._queue
+        while queue is not None and queue.size:
+            sent = self._port.send_parts(queue.parts())
+            if not sent or self._queue is None:
+                return self._queue is None
+            self._advance(queue, sent)
         self._emptied()
         return True
 
-    def _advance(self, backlog: Buffer, sent: int) -> None:
-        backlog.advance(sent)
+    def _advance(self, queue: AnySendQueue, sent: int) -> None:
+        queue.advance(sent)
         self.moved = True
         self._sized()
         if self._behind:
@@ -167,28 +179,28 @@ class Outbox:
         """Take whole segments for a client that polls, about `at_most` bytes, at least one if any waits."""
         taken: list[bytes] = []
         size = 0
-        while self._backlog is not None and self._backlog.size and size < at_most:
-            part = bytes(self._backlog.parts()[0])
+        while self._queue is not None and self._queue.size and size < at_most:
+            part = bytes(self._queue.parts()[0])
             taken.append(part)
             size += len(part)
-            self._advance(self._backlog, len(part))
-        if self._backlog is not None and not self._backlog.size:
+            self._advance(self._queue, len(part))
+        if self._queue is not None and not self._queue.size:
             self._emptied()
         self.fill()
         return taken
 
     def clear(self) -> None:
         """Drop everything that waits except a half-sent frame."""
-        if self._backlog is not None:
-            self._backlog.clear()
-            if not self._backlog.size:
+        if self._queue is not None:
+            self._queue.clear()
+            if not self._queue.size:
                 self._emptied()
             self._sized()
 
     def fill(self) -> bool:
         """Call `refill` if nothing waits. Return whether there may be more although nothing waits."""
         taking = self._state is OutboxState.TAKING
-        return taking and self._backlog is None and self.refill is not None and self.refill()
+        return taking and self._queue is None and self.refill is not None and self.refill()
 
     def start(self) -> None:
         """Begin to call `refill`, now and whenever nothing waits."""
@@ -212,7 +224,7 @@ class Outbox:
         if self._state is OutboxState.SHUT:
             return
         self._enter(OutboxState.SHUT)
-        self._backlog = self._wire = None
+        self._queue = self._wire = None
         self._unread = False
         self.unpress()
 
@@ -223,17 +235,17 @@ class Outbox:
         self._write, self._fd = NO_LINE  # in no other state is anything sent when it is put
 
     def _emptied(self) -> None:
-        self._backlog = None
+        self._queue = None
         self._restore()
 
     def _restore(self) -> None:
-        if self._wire is not None and self._backlog is None and self._state is OutboxState.TAKING:
+        if self._wire is not None and self._queue is None and self._state is OutboxState.TAKING:
             self._write, self._fd = self._wire.line
 
     def _sized(self) -> None:
         """Tell the others if the client is now behind or no longer, or leaves its answers unread."""
-        backlog = self._backlog
-        size, answers = (backlog.size, backlog.answers) if backlog is not None else (0, 0)
+        queue = self._queue
+        size, answers = (queue.size, queue.answers) if queue is not None else (0, 0)
         behind = self._pressed and size - answers > self._limits.behind
         if behind != self._behind:
             self._behind = behind
@@ -248,10 +260,10 @@ class Outbox:
             self._port.stop_reading()
 
     def _over(self) -> None:
-        assert self._backlog is not None
+        assert self._queue is not None
         self._limits.pressure.over_limit(self)
         policy, limit = self._limits.policy, self._limits.waiting
-        dropped = policy.overflow(self._backlog, self._limited - limit, self._limits.counters)
+        dropped = policy.overflow(self._queue, self._limited - limit, self._limits.counters)
         if dropped is None:
             self.give_up()
             return
@@ -259,7 +271,7 @@ class Outbox:
             self._dropped = True
             self._port.behind()
         self._sized()
-        if self._limited > limit and self._backlog.own > limit:
+        if self._limited > limit and self._queue.own > limit:
             self.give_up()
 
 

@@ -1,8 +1,8 @@
 """Define the policies for slow clients, for which more waits than may, in one registry.
 
-A policy has no state: what waits for a client is in the buffer that the policy makes. Sans-IO. Must not know outboxes.
+A policy has no state: what waits for a client is in the queue that the policy makes. Sans-IO. Must not know outboxes.
 
-Use: `policy = POLICIES["drop-oldest"]`; `buffer = policy.buffer()`; `policy.overflow(buffer, excess, counters)`.
+Use: `policy = POLICIES["drop-oldest"]`; `queue = policy.queue()`; `policy.overflow(queue, excess, counters)`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from bridge.counters import Counters
-from bridge.delivery.write_buffer import LatestWriteBuffer, WriteBuffer
+from bridge.delivery.send_queue import LatestSendQueue, SendQueue
 
-__all__ = ["BEHIND", "POLICIES", "Buffer", "SlowPolicy"]
+__all__ = ["BEHIND", "POLICIES", "AnySendQueue", "SlowPolicy"]
 
 #: Keeps what waits for one client.
-Buffer = WriteBuffer | LatestWriteBuffer
+AnySendQueue = SendQueue | LatestSendQueue
 
 BEHIND = 256 * 1024  # a client is behind while more bytes wait for it: one largest segment of a burst
 STALE = 16 * 1024  # bytes of superseded state that a client under `latest` may still be sent
@@ -27,14 +27,14 @@ class SlowPolicy:
 
     counter = "clients_slow"  # the counter of its work
     counts_for_backpressure = True  # whether the link may have to wait for a client that is behind
-    keyed = False  # whether its buffer needs the conflation keys of messages
+    keyed = False  # whether its queue needs the conflation keys of messages
     unsent = BEHIND  # unsent bytes that the kernel may keep for a client
 
-    def buffer(self) -> Buffer:
-        """Make an empty buffer. Its `add` keeps a segment, and returns how many messages that superseded."""
-        return WriteBuffer()
+    def queue(self) -> AnySendQueue:
+        """Make an empty queue. Its `add` keeps a segment, and returns how many messages that superseded."""
+        return SendQueue()
 
-    def overflow(self, buffer: Buffer, excess: int, counters: Counters) -> int | None:
+    def overflow(self, queue: AnySendQueue, excess: int, counters: Counters) -> int | None:
         """Handle `excess` bytes over the limit, without answers.
 
         Return how many messages were dropped, which are counted; None if the client is given up.
@@ -47,9 +47,9 @@ class DropOldest(SlowPolicy):
 
     counter = "dropped_oldest"
 
-    def overflow(self, buffer: Buffer, excess: int, counters: Counters) -> int | None:
+    def overflow(self, queue: AnySendQueue, excess: int, counters: Counters) -> int | None:
         """See SlowPolicy."""
-        dropped = buffer.cut(excess)
+        dropped = queue.cut(excess)
         if dropped:
             counters.count("dropped_oldest", dropped)
         return dropped
@@ -63,9 +63,9 @@ class Latest(DropOldest):
     keyed = True
     unsent = STALE  # what the kernel has can't be superseded any more
 
-    def buffer(self) -> Buffer:
+    def queue(self) -> AnySendQueue:
         """See SlowPolicy."""
-        return LatestWriteBuffer()
+        return LatestSendQueue()
 
 
 POLICIES: Mapping[str, SlowPolicy] = MappingProxyType(

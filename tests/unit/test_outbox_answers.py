@@ -10,8 +10,8 @@ from bridge.counters import Counters
 from bridge.delivery.backpressure import NO_PROGRESS, Backpressure
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import TRANSITIONS, OutboxState
+from bridge.delivery.send_queue import LatestSendQueue, SendQueue
 from bridge.delivery.slow_policies import POLICIES
-from bridge.delivery.write_buffer import LatestWriteBuffer, WriteBuffer
 from tests.process import ROOT
 from tests.unit.outboxes import ACK, LIMIT, NOTICE, FakeClient, message, numbers, reads, stalled
 
@@ -148,27 +148,27 @@ def test_an_outbox_that_is_shut_can_not_be_sealed() -> None:
         client.outbox.seal()
 
 
-@pytest.mark.parametrize("kind", [WriteBuffer, LatestWriteBuffer])
+@pytest.mark.parametrize("kind", [SendQueue, LatestSendQueue])
 def test_what_of_the_bytes_is_answers_is_known_whatever_is_sent_or_dropped(
-    kind: type[WriteBuffer | LatestWriteBuffer],
+    kind: type[SendQueue | LatestSendQueue],
 ) -> None:
-    buffer, size = kind(), len(ACK.data)
+    queue, size = kind(), len(ACK.data)
     for segment in (ACK, ACK, NOTICE, message(1)):
-        buffer.add(segment)
-    assert (buffer.answers, buffer.own) == (2 * size, len(NOTICE.data))
+        queue.add(segment)
+    assert (queue.answers, queue.own) == (2 * size, len(NOTICE.data))
     for sent in (3, 4):
-        buffer.parts()
-        buffer.advance(sent)
-    assert buffer.answers == 2 * size - 7
-    buffer.clear()
-    assert buffer.answers == buffer.size == size - 7
-    buffer.advance(size - 7)
-    assert buffer.answers == buffer.size == 0
+        queue.parts()
+        queue.advance(sent)
+    assert queue.answers == 2 * size - 7
+    queue.clear()
+    assert queue.answers == queue.size == size - 7
+    queue.advance(size - 7)
+    assert queue.answers == queue.size == 0
 
 
 def test_a_cut_of_the_newest_counts_what_it_drops_and_not_what_it_keeps() -> None:
-    buffer = LatestWriteBuffer()
+    queue = LatestSendQueue()
     for segment in (NOTICE, message(1), message(2), message(3)):
-        buffer.add(segment)
-    assert buffer.cut(len(message(1).data) + 1) == 2
-    assert buffer.size == len(NOTICE.data) + len(message(3).data)
+        queue.add(segment)
+    assert queue.cut(len(message(1).data) + 1) == 2
+    assert queue.size == len(NOTICE.data) + len(message(3).data)

@@ -1,4 +1,4 @@
-"""write_buffer.py: whatever is sent of it in whatever pieces, what was put in comes out, whole and in order."""
+"""send_queue.py: whatever is sent of it in whatever pieces, what was put in comes out, whole and in order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bridge.delivery.write_buffer import MOST_PARTS, LatestWriteBuffer, WriteBuffer
+from bridge.delivery.send_queue import MOST_PARTS, LatestSendQueue, SendQueue
 from bridge.wire.segment import Segment
 from bridge.wire.socketio_packets import encode_acks
 from bridge.wire.websocket_frames import BINARY, frame
@@ -61,29 +61,29 @@ class Made:
 SIZES = st.lists(st.tuples(st.sampled_from([0, 1, 119, 120, 200, 3000]), st.integers(0, 2)), min_size=1, max_size=5)
 
 
-def taken(backlog: WriteBuffer | LatestWriteBuffer, at_most: int) -> bytes:
+def taken(queue: SendQueue | LatestSendQueue, at_most: int) -> bytes:
     """Send as many bytes as that in one piece."""
-    parts = backlog.parts()
+    parts = queue.parts()
     assert len(parts) <= MOST_PARTS
     data = b"".join(parts)[:at_most]
-    backlog.advance(len(data))
+    queue.advance(len(data))
     return data
 
 
-def rest(backlog: WriteBuffer | LatestWriteBuffer) -> bytes:
+def rest(queue: SendQueue | LatestSendQueue) -> bytes:
     """Send all there is."""
     sent = b""
-    while backlog.size:
-        sent += taken(backlog, 1 << 20)
+    while queue.size:
+        sent += taken(queue, 1 << 20)
     return sent
 
 
 class Machine(RuleBasedStateMachine):
-    """A backlog beside a list of the messages that wait in it."""
+    """A queue beside a list of the messages that wait in it."""
 
-    def __init__(self, backlog: WriteBuffer | LatestWriteBuffer) -> None:
+    def __init__(self, queue: SendQueue | LatestSendQueue) -> None:
         super().__init__()
-        self.backlog, self.made = backlog, Made()
+        self.queue, self.made = queue, Made()
         self.known = 0  # messages made that the list has had already
         self.waiting: list[Message] = []  # the first one without what has gone of it
         self.half = False  # whether something has
@@ -91,7 +91,7 @@ class Machine(RuleBasedStateMachine):
     @rule(at_most=st.integers(1, 4000))
     def sent(self, at_most: int) -> None:
         wanted = b"".join(message.data for message in self.waiting)
-        data = taken(self.backlog, at_most)
+        data = taken(self.queue, at_most)
         assert data == wanted[: len(data)]
         assert data or not wanted
         self.gone(len(data))
@@ -116,32 +116,32 @@ class Machine(RuleBasedStateMachine):
                 kept.append(message)
             else:
                 dropped, freed = dropped + 1, freed + len(message.data)
-        assert self.backlog.cut(least) == dropped
+        assert self.queue.cut(least) == dropped
         self.waiting = kept
 
     @rule()
     @precondition(lambda self: len(self.waiting) > 3)
     def clear(self) -> None:
         kept = self.waiting[:1] if self.half else []
-        self.backlog.clear()
+        self.queue.clear()
         self.waiting = kept
 
     @invariant()
     def its_size_is_what_waits(self) -> None:
-        assert self.backlog.size == sum(len(message.data) for message in self.waiting)
+        assert self.queue.size == sum(len(message.data) for message in self.waiting)
 
     def teardown(self) -> None:
-        assert rest(self.backlog) == b"".join(message.data for message in self.waiting)
+        assert rest(self.queue) == b"".join(message.data for message in self.waiting)
 
 
 class InOrder(Machine):
-    """A Backlog: all that was added and not cut."""
+    """A queue: all that was added and not cut."""
 
     def __init__(self) -> None:
-        super().__init__(WriteBuffer())
+        super().__init__(SendQueue())
 
     def add(self, segment: Segment) -> None:
-        self.backlog.add(segment)
+        self.queue.add(segment)
         self.waiting += self.made.messages[self.known :]
         self.known = len(self.made.messages)
 
@@ -149,7 +149,7 @@ class InOrder(Machine):
     def begins_with_what_the_socket_did_not_take(self, sizes: list[tuple[int, int]], sent: int) -> None:
         segment = self.made.segment(sizes)
         sent = min(sent, len(segment.data) - 1)
-        self.backlog.add(segment, sent)
+        self.queue.add(segment, sent)
         self.waiting += self.made.messages
         self.known = len(self.made.messages)
         self.gone(sent)
@@ -167,7 +167,7 @@ class Newest(Machine):
     """A LatestBacklog: of what has not begun to go out, the newest of each key."""
 
     def __init__(self) -> None:
-        super().__init__(LatestWriteBuffer())
+        super().__init__(LatestSendQueue())
 
     def supersede(self, messages: list[Message]) -> int:
         """Each in place of the one before with its key, unless that one has begun to go out; how many gave way."""
@@ -184,7 +184,7 @@ class Newest(Machine):
     def begins_with_what_the_socket_did_not_take(self, entries: list[tuple[str, int, int]]) -> None:
         segment = self.made.keyed(entries)
         sent = len(segment.data) // 2
-        given_way = self.backlog.add(segment, sent)
+        given_way = self.queue.add(segment, sent)
         self.waiting = list(self.made.messages)
         self.gone(sent)
         first, others = self.waiting[: int(self.half)], self.waiting[int(self.half) :]
@@ -194,12 +194,12 @@ class Newest(Machine):
     @rule(entries=st.lists(st.tuples(st.sampled_from("abcdef"), *[st.integers(0, 2)] * 2), min_size=1, max_size=6))
     def messages(self, entries: list[tuple[str, int, int]]) -> None:
         before = len(self.made.messages)
-        given_way = self.backlog.add(self.made.keyed(entries))
+        given_way = self.queue.add(self.made.keyed(entries))
         assert given_way == self.supersede(self.made.messages[before:])
 
     @rule()
     def packets_of_its_own(self) -> None:
-        assert self.backlog.add(self.made.own()) == 0
+        assert self.queue.add(self.made.own()) == 0
         self.waiting.append(self.made.messages[-1])
 
 
@@ -212,23 +212,23 @@ TestNewest.settings = settings(max_examples=150, stateful_step_count=30, deadlin
 @settings(deadline=None)
 @given(st.lists(SIZES, max_size=200), st.lists(st.integers(1, 20_000)))
 def test_what_is_added_is_sent_in_order_in_any_pieces(added: list[list[tuple[int, int]]], pieces: list[int]) -> None:
-    backlog, made = WriteBuffer(), Made()
+    queue, made = SendQueue(), Made()
     for sizes in added:
-        backlog.add(made.segment(sizes))
-    sent = b"".join(taken(backlog, piece) for piece in pieces) + rest(backlog)
+        queue.add(made.segment(sizes))
+    sent = b"".join(taken(queue, piece) for piece in pieces) + rest(queue)
     assert sent == made.bytes
-    assert backlog.size == 0
-    assert backlog.parts() == []
+    assert queue.size == 0
+    assert queue.parts() == []
 
 
 def test_what_is_left_of_a_half_sent_message_stays_whole_however_often_others_are_cut() -> None:
-    backlog, made = WriteBuffer(), Made()
-    backlog.add(made.segment([(100, 0), (100, 1)]), 150)  # in the second one's text
-    backlog.add(made.segment([(100, 0)] * 3))
-    assert backlog.cut(1) == 1
-    assert taken(backlog, 10) == made.bytes[150:160]
-    assert backlog.cut(1) == 1
-    backlog.clear()
-    assert taken(backlog, 10) == made.bytes[160:170]
-    backlog.clear()
-    assert rest(backlog) == b"".join(message.data for message in made.messages[:2])[170:]
+    queue, made = SendQueue(), Made()
+    queue.add(made.segment([(100, 0), (100, 1)]), 150)  # in the second one's text
+    queue.add(made.segment([(100, 0)] * 3))
+    assert queue.cut(1) == 1
+    assert taken(queue, 10) == made.bytes[150:160]
+    assert queue.cut(1) == 1
+    queue.clear()
+    assert taken(queue, 10) == made.bytes[160:170]
+    queue.clear()
+    assert rest(queue) == b"".join(message.data for message in made.messages[:2])[170:]

@@ -1,9 +1,9 @@
 """Keep what waits for one client whose socket is full, and cut it by the policy for slow clients.
 
-All clients for which a segment waits share it: a write buffer holds references, and the position in the first segment
+All clients for which a segment waits share it: a send queue holds references, and the position in the first segment
 up to which it was sent. Sans-IO. Must not know sockets or sessions.
 
-Use: `backlog = WriteBuffer(); backlog.add(segment, sent); backlog.parts(); backlog.advance(n)`.
+Use: `queue = SendQueue(); queue.add(segment, sent); queue.parts(); queue.advance(n)`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from itertools import groupby
 from bridge.wire.segment import Segment
 from bridge.wire.websocket_frames import messages_in
 
-__all__ = ["LatestWriteBuffer", "WriteBuffer"]
+__all__ = ["LatestSendQueue", "SendQueue"]
 
 MOST_PARTS = 64  # in one system call
 
 
-class WriteBuffer:
+class SendQueue:
     """Keeps segments in order. `size`: bytes that wait; `answers`: how many of these bytes are answers."""
 
-    __slots__ = ("_at", "_queue", "answers", "size")
+    __slots__ = ("_at", "_segments", "answers", "size")
 
     def __init__(self) -> None:
-        self._queue: deque[Segment] = deque()
+        self._segments: deque[Segment] = deque()
         self._at = 0  # bytes of the first segment that were sent
         self.size = 0
         self.answers = 0
@@ -34,14 +34,14 @@ class WriteBuffer:
     @property
     def own(self) -> int:
         """Bytes of the bridge's own packets without answers, which `cut` keeps. After a cut they are few segments."""
-        return sum(len(segment.data) for segment in self._queue if not segment.count and not segment.answers)
+        return sum(len(segment.data) for segment in self._segments if not segment.count and not segment.answers)
 
     def add(self, segment: Segment, sent: int = 0) -> int:
         """Keep a segment of which `sent` bytes have gone. Return how many messages it superseded: none."""
         if sent:
-            assert not self._queue
+            assert not self._segments
             self._at = sent
-        self._queue.append(segment)
+        self._segments.append(segment)
         self.size += len(segment.data) - sent
         if segment.answers:
             self.answers += len(segment.data) - sent
@@ -50,7 +50,7 @@ class WriteBuffer:
     def parts(self) -> list[bytes | memoryview]:
         """What to send next, in order."""
         parts: list[bytes | memoryview] = [
-            segment.data for _, segment in zip(range(MOST_PARTS), self._queue, strict=False)
+            segment.data for _, segment in zip(range(MOST_PARTS), self._segments, strict=False)
         ]
         if self._at:
             parts[0] = memoryview(parts[0])[self._at :]
@@ -61,13 +61,13 @@ class WriteBuffer:
         was = self._at
         self.size -= sent
         self._at += sent
-        while self._queue and self._at >= len(self._queue[0].data):
-            segment = self._queue.popleft()
+        while self._segments and self._at >= len(self._segments[0].data):
+            segment = self._segments.popleft()
             self._at -= len(segment.data)
             if segment.answers:
                 self.answers -= len(segment.data) - was
             was = 0
-        if self._at > was and self._queue[0].answers:
+        if self._at > was and self._segments[0].answers:
             self.answers -= self._at - was
 
     def cut(self, least: int) -> int:
@@ -79,8 +79,8 @@ class WriteBuffer:
         dropped = 0
         begun = self._begun()
         own: list[Segment] = []
-        while least > 0 and self._queue:
-            segment = self._queue.popleft()
+        while least > 0 and self._segments:
+            segment = self._segments.popleft()
             if not segment.count:
                 own.append(segment)
                 continue
@@ -89,15 +89,15 @@ class WriteBuffer:
             self.size -= freed
             dropped += count
             if rest is not None:
-                self._queue.appendleft(rest)
-        self._queue.extendleft(reversed(list(_joined(own))))
-        self._queue.extendleft(begun)
+                self._segments.appendleft(rest)
+        self._segments.extendleft(reversed(list(_joined(own))))
+        self._segments.extendleft(begun)
         return dropped
 
     def clear(self) -> None:
         """Drop everything but the message that is half sent."""
         begun = self._begun()
-        self._queue = deque(begun)
+        self._segments = deque(begun)
         self.size = sum(len(segment.data) for segment in begun) - self._at
         self.answers = self.size if begun and begun[0].answers else 0
 
@@ -105,11 +105,11 @@ class WriteBuffer:
         """Take the half-sent message off the queue, if there is one; the messages before it have gone."""
         if not self._at:
             return []
-        segment = self._queue.popleft()
+        segment = self._segments.popleft()
         start, end, gone = _message_at(segment.data, self._at)
         if end < len(segment.data):
             rest = memoryview(segment.data)[end:]
-            self._queue.appendleft(type(segment)(rest, segment.count and segment.count - gone))
+            self._segments.appendleft(type(segment)(rest, segment.count and segment.count - gone))
         if end == self._at:
             self._at = 0
             return []
@@ -142,7 +142,7 @@ def _message_at(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
     return len(data), len(data), 0
 
 
-class LatestWriteBuffer:
+class LatestSendQueue:
     """Keeps the newest message of each key, and the bridge's own packets; for state that supersedes itself.
 
     The key that has had no news for longest comes first. `size`: bytes that wait; `answers`: how many of these bytes
@@ -153,7 +153,7 @@ class LatestWriteBuffer:
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, bytes] = {}
-        self._sending = WriteBuffer()  # what has begun to go out can't be superseded any more
+        self._sending = SendQueue()  # what has begun to go out can't be superseded any more
         self.size = 0
         self.answers = 0
 
