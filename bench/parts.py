@@ -52,7 +52,7 @@ class _Port:
 class _Wire:
     """The same, reached directly."""
 
-    line = (len, -1)
+    direct_write = (len, -1)
 
 
 @dataclass(frozen=True, slots=True)

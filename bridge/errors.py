@@ -24,19 +24,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 __all__ = [
-    "REFUSALS",
-    "BadFrame",
-    "BridgeError",
-    "FrameTooBig",
-    "FramingError",
-    "HandlersError",
-    "LinkError",
-    "Refused",
-    "ServeError",
-    "SettingsError",
-    "TooMany",
-    "TruncatedFrame",
-]
+    "REFUSALS", "BadFrame", "BridgeError", "FrameTooBig", "FramingError", "HandlersError", "LinkError", "Refused",
+    "ServeError", "SettingsError", "TooMany", "TruncatedFrame",
+]  # fmt: skip
 
 #: Ack code -> what it says to the page's author when nothing more is known.
 REFUSALS: dict[str, str] = {

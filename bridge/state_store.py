@@ -122,9 +122,8 @@ class StateStore:
     def _opened(self, file: str) -> sqlite3.Connection:
         users = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=1.0)
         users.execute("PRAGMA journal_mode = WAL")
-        users.execute(
-            "PRAGMA synchronous = OFF"
-        )  # safe when the process ends; a power cut may lose the last few, which is not worth a wait at each
+        # Safe when the process ends; a power cut may lose the last few, which is not worth a wait at each.
+        users.execute("PRAGMA synchronous = OFF")
         users.execute("CREATE TABLE IF NOT EXISTS sessions (session TEXT PRIMARY KEY, user TEXT, heard REAL)")
         users.execute("CREATE INDEX IF NOT EXISTS by_heard ON sessions (heard)")
         users.execute("DELETE FROM sessions WHERE heard < ?", (time.time() - KEPT,))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-__all__ = ["NO_LINE", "ClientPort", "DirectWrite", "SendMany", "Transport", "Write"]
+__all__ = ["NO_SOCKET", "ClientPort", "DirectWrite", "SendMany", "Transport", "Write"]
 
 #: As a non-blocking `socket.send`: returns how many bytes were taken; raises OSError also when the socket is full.
 Write = Callable[[bytes | memoryview], int]
@@ -26,14 +26,14 @@ def _nothing(data: bytes | memoryview) -> int:
     return 0
 
 
-NO_LINE: DirectWrite = (_nothing, -1)
+NO_SOCKET: DirectWrite = (_nothing, -1)
 
 
 class Transport(Protocol):
     """A client's socket."""
 
     @property
-    def line(self) -> DirectWrite:
+    def direct_write(self) -> DirectWrite:
         """The socket's Write and descriptor at present.
 
         The outbox has to be closed before the socket: afterwards the descriptor may belong to another connection.

@@ -13,7 +13,7 @@ import enum
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from bridge.delivery.client_port import NO_LINE, ClientPort, SendMany, Transport
+from bridge.delivery.client_port import NO_SOCKET, ClientPort, SendMany, Transport
 from bridge.delivery.limits import Limits
 from bridge.delivery.slow_policies import AnySendQueue
 from bridge.wire.segment import Segment
@@ -47,27 +47,15 @@ class Outbox:
     """
 
     __slots__ = (
-        "_behind",
-        "_dropped",
-        "_fd",
-        "_limits",
-        "_port",
-        "_pressed",
-        "_queue",
-        "_since",
-        "_state",
-        "_unread",
-        "_wire",
-        "_write",
-        "moved",
-        "refill",
+        "_behind", "_dropped", "_fd", "_limits", "_port", "_pressed", "_queue", "_since", "_state", "_transport",
+        "_unread", "_write", "moved", "refill",
     )  # fmt: skip
 
     def __init__(self, port: ClientPort, limits: Limits) -> None:
         self._port, self._limits = port, limits
         self._queue: AnySendQueue | None = None
-        self._wire: Transport | None = None
-        self._write, self._fd = NO_LINE  # the socket's, except while everything that is put has to wait
+        self._transport: Transport | None = None
+        self._write, self._fd = NO_SOCKET  # the socket's, except while everything that is put has to wait
         self._state = OutboxState.TAKING
         self._since = 0.0  # when something began to wait
         self._behind = False  # more waits than a client that keeps up leaves
@@ -107,9 +95,9 @@ class Outbox:
         """What the outbox does with what is put."""
         return self._state
 
-    def connect(self, wire: Transport) -> None:
+    def connect(self, transport: Transport) -> None:
         """Write to this socket from now on; what waits already goes through the port."""
-        self._wire = wire
+        self._transport = transport
         self._restore()
 
     def press(self) -> None:
@@ -141,7 +129,7 @@ class Outbox:
     def _add(self, segment: Segment, sent: int = 0) -> int:
         """Keep a segment whatever the limit. Return how many bytes without answers waited before."""
         if self._queue is None:
-            self._write, self._fd = NO_LINE
+            self._write, self._fd = NO_SOCKET
             self._queue = self._limits.policy.queue()
             self._since, self._dropped = time.monotonic(), False
             self._port.blocked()
@@ -224,7 +212,7 @@ class Outbox:
         if self._state is OutboxState.SHUT:
             return
         self._enter(OutboxState.SHUT)
-        self._queue = self._wire = None
+        self._queue = self._transport = None
         self._unread = False
         self.unpress()
 
@@ -232,15 +220,15 @@ class Outbox:
         if state not in TRANSITIONS[self._state]:
             raise AssertionError(f"an outbox can't go from {self._state.value} to {state.value}")
         self._state = state
-        self._write, self._fd = NO_LINE  # in no other state is anything sent when it is put
+        self._write, self._fd = NO_SOCKET  # in no other state is anything sent when it is put
 
     def _emptied(self) -> None:
         self._queue = None
         self._restore()
 
     def _restore(self) -> None:
-        if self._wire is not None and self._queue is None and self._state is OutboxState.TAKING:
-            self._write, self._fd = self._wire.line
+        if self._transport is not None and self._queue is None and self._state is OutboxState.TAKING:
+            self._write, self._fd = self._transport.direct_write
 
     def _sized(self) -> None:
         """Tell the others if the client is now behind or no longer, or leaves its answers unread."""

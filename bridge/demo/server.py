@@ -141,10 +141,10 @@ class DemoServer:
     def _send(self, messages: Iterable[Message]) -> None:
         for message in messages:
             frame = self._frame(message)
-            for connection in self._audience(message):
+            for connection in self._addressees(message):
                 connection.say(frame)
 
-    def _audience(self, message: Message) -> set[Connection]:
+    def _addressees(self, message: Message) -> set[Connection]:
         to = message.get("username")
         if to is None:
             return self._connections

@@ -15,7 +15,7 @@ import sys
 import termios
 from typing import Any, Protocol
 
-from bridge.delivery.client_port import NO_LINE, DirectWrite
+from bridge.delivery.client_port import NO_SOCKET, DirectWrite
 from bridge.engineio.poller import READ, WRITE, Poller
 from bridge.wire.websocket_frames import FrameReader, WebSocketError, close_frame
 
@@ -77,9 +77,9 @@ class WebSocket:
         return self._sock is not None
 
     @property
-    def line(self) -> DirectWrite:
+    def direct_write(self) -> DirectWrite:
         """How an outbox writes to it directly, as long as it is open."""
-        return NO_LINE if self._sock is None else (self._sock.send, self._sock.fileno())
+        return NO_SOCKET if self._sock is None else (self._sock.send, self._sock.fileno())
 
     def send(self, parts: list[bytes | memoryview]) -> int:
         """Send; returns how many bytes the socket took."""

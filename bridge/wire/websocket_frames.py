@@ -196,8 +196,9 @@ def close_answer(payload: bytes) -> bytes:
     return frame(payload[:2], CLOSE) if valid else close_frame(PROTOCOL_ERROR, "this is no close code or reason")
 
 
-def frames_in(data: bytes | memoryview, at: int = 0) -> Iterator[tuple[int, int, int]]:
-    """Yield the frames in `data` that we made, from the one at `at` on: (opcode, payload's start, its end)."""
+def frames_in(data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
+    """Yield the frames in `data` that we made: (opcode, payload's start, its end)."""
+    at = 0
     while at < len(data):
         opcode, length = data[at] & 0x0F, data[at + 1]
         start = at + 2

@@ -35,7 +35,7 @@ class Wire:
     """A socket, as an outbox sees it."""
 
     def __init__(self, write: Write, fd: int = -1) -> None:
-        self.line: DirectWrite = write, fd
+        self.direct_write: DirectWrite = write, fd
 
 
 class FakeClient:
