@@ -9,12 +9,15 @@ Use: `load(Path("game.py"), bridge)`.
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
 from bridge.errors import HandlersError
+from bridge.relay.hook_checks import is_async
+from bridge.relay.hook_results import ASYNC
 
 __all__ = ["load"]
 
@@ -36,11 +39,20 @@ def load(path: Path, bridge: Any) -> None:
         setup = getattr(module, "setup", None)
         if not callable(setup):
             raise HandlersError(str(path), 0, "there is no function setup(bridge) in it")
-        setup(bridge)
+        if is_async(setup) or _is_unfinished(setup(bridge)):
+            code = getattr(setup, "__code__", None)
+            raise HandlersError(str(path), code.co_firstlineno if code else 0, f"setup is async: {ASYNC}")
     except HandlersError:
         raise
     except (Exception, SystemExit) as error:
         raise HandlersError(str(path), _line(error, path), _reason(error)) from error
+
+
+def _is_unfinished(result: object) -> bool:
+    """Tell whether a call has only made what would have to be awaited."""
+    if inspect.iscoroutine(result):
+        result.close()  # or Python warns that nobody awaited it
+    return inspect.isawaitable(result) or inspect.isasyncgen(result)
 
 
 def _line(error: BaseException, path: Path) -> int:

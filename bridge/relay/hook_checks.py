@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 from bridge.relay.hook_results import ASYNC
 
-__all__ = ["Arguments", "bare", "check", "named"]
+__all__ = ["Arguments", "bare", "check", "is_async", "named"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -37,7 +37,7 @@ def check(hook: str, function: object, arguments: Arguments) -> None:
     name = getattr(function, "__qualname__", None) or repr(function)
     if not callable(function):
         raise TypeError(f"{hook} takes a function, not {type(function).__name__}")
-    if _is_async(function):
+    if is_async(function):
         raise TypeError(f"{hook}: {name} is async: {ASYNC}")
     try:
         parameters = list(inspect.signature(function).parameters.values())
@@ -73,7 +73,7 @@ def _counts(parameters: list[inspect.Parameter]) -> tuple[int, int]:
     return least, most
 
 
-def _is_async(function: Callable[..., object]) -> bool:
+def is_async(function: Callable[..., object]) -> bool:
     """Tell whether a call would make a coroutine or an asynchronous generator, as far as can be seen beforehand."""
     while isinstance(function, partial):
         function = function.func

@@ -246,13 +246,17 @@ class Engine:
     def _behind(self, session: Session) -> None:
         log.info(
             "= %s begins to lose messages, the oldest first: %d bytes wait for it, the first for %.1f s",
-            session, session.outbox.size, session.outbox.age,
+            session, self._waiting(session), session.outbox.age,
         )  # fmt: skip
+
+    def _waiting(self, session: Session) -> int:
+        """Return the bytes that wait for a client which is behind, as the limit counts them, the kernel's share too."""
+        return session.outbox.size + self._limits.unsent
 
     def _too_slow(self, session: Session) -> None:
         outbox = session.outbox
         if outbox.size:
-            reason = f"{outbox.size} bytes wait for it, the first for {outbox.age:.1f} s"
+            reason = f"{self._waiting(session)} bytes wait for it, the first for {outbox.age:.1f} s"
         else:
             reason = "it takes what it has missed more slowly than the history forgets it"
         self._counters.note(
