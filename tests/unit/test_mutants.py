@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from tests.mutants.mutations import mutants
-from tests.mutants.run import listed
+from tests.mutants.run import every, listed
 
 SOURCE = '''
 """A docstring."""
@@ -56,5 +56,6 @@ def test_a_mutant_has_the_same_key_when_its_line_has_moved() -> None:
     assert [one.line for one in before] != [one.line for one in after]
 
 
-def test_each_that_is_listed_as_equivalent_has_its_reason() -> None:
+def test_each_that_is_listed_as_equivalent_is_one_still_and_has_its_reason() -> None:
     assert all(why.strip() for why in listed().values())
+    assert set(listed()) <= {one.key for one in every("")}
