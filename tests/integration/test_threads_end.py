@@ -18,7 +18,7 @@ SOURCES = [ROOT / "app.py", *sorted((ROOT / "bridge").rglob("*.py"))]
 
 #: How threads are named in the code.
 NAMES = (
-    r'vital\("([^"]+)"',
+    r'VitalThread\("([^"]+)"',
     r'name=f?"((?:bridge|demo)-[^"]+)"',
     r'"(bridge-[a-z-]+)"\)',
     r'name = f?"(bridge-[^"]+)"',
