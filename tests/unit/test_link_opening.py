@@ -59,6 +59,36 @@ def test_each_frame_of_first_words_is_told_once_what_became_of_it(content: Any, 
     assert exchange.size == sum(map(len, said))
 
 
+def test_a_hook_whose_arguments_can_not_be_seen_is_called_without_any() -> None:
+    at = At("sid", lambda bridge: bridge.on_link_up(dict))
+    said: list[bytes] = []
+    opening = at.relay.opening([])
+    assert opening is not None
+    opening.begin(FirstExchange(framing_out("~", 1 << 20), said.append))
+    assert said == [b"{}~"]
+
+
+def test_a_frame_for_a_connection_that_has_ended_is_told_so_and_ends_the_hook() -> None:
+    fates: list[str | None] = []
+    went_on: list[bool] = []
+
+    def setup(bridge: Bridge) -> None:
+        @bridge.on_link_up
+        def hook(ask: Any) -> Any:
+            yield Frame("one", done=lambda fate: fates.append(fate.code if fate else None))
+            went_on.append(True)
+
+    def broken(data: bytes) -> None:
+        raise LinkError("closed", "the server has gone")
+
+    opening = At("sid", setup).relay.opening([])
+    assert opening is not None
+    with pytest.raises(LinkError, match="the server has gone"):
+        opening.begin(FirstExchange(framing_out("~", 1 << 20), broken))
+    assert fates == ["link-down"]
+    assert not went_on
+
+
 @pytest.mark.parametrize("error", [ValueError("a bug"), SystemExit("a bug")])
 def test_first_words_that_fail_are_logged_with_their_traceback_and_counted(
     error: BaseException, caplog: pytest.LogCaptureFixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -26,6 +28,35 @@ def test_a_client_is_there_before_its_user_is_known() -> None:
     assert users.names == ()
     assert one.user is None
     assert one.clients == ()
+
+
+class Request:
+    """What a client came with."""
+
+    auth: ClassVar = {"token": "secret auth"}
+    headers: ClassVar = {"User-Agent": "secret headers"}
+    cookies: ClassVar = {"login": "secret cookies"}
+    query: ClassVar = {"room": "secret query"}
+
+    def enter(self) -> None:
+        """See client_request.ClientRequest."""
+
+    def leave(self, token: Any, /) -> None:
+        """See client_request.ClientRequest."""
+
+
+def test_a_client_shows_what_it_came_with_to_who_asks_and_not_in_a_log() -> None:
+    one = Client("1", "10.1.2.3", _visit=Request(), _register=["secret argument"], _session="secret session")
+    Users().join(one, "secret user", registered=True)
+    assert (one.auth, one.headers, one.cookies, one.query) == (
+        Request.auth, Request.headers, Request.cookies, Request.query,
+    )  # fmt: skip
+    assert repr(one) == "Client(sid='1', address='10.1.2.3', state={})"
+
+
+def test_a_client_that_came_without_a_request_has_nothing_from_it() -> None:
+    one = Client("1", "10.1.2.3")
+    assert (one.auth, one.headers, one.cookies, one.query) == ({}, {}, {}, {})
 
 
 def test_a_user_comes_with_its_first_client_and_goes_with_its_last() -> None:
