@@ -162,6 +162,8 @@ def test_at_360_pixels_nothing_sticks_out(
     tab = open_tab(bridge.url, width=360, height=740, color_scheme=scheme, device_scale_factor=2).connected()
     bodies = [{"name": "W" * 128, "x": 50, "y": 50, "colour": "#080", "score": 0, "kind": "user"}]
     peer.send_json({"width": 960, "height": 540, "bodies": bodies}, {"action": "long", "text": "x" * 4000})
+    # The form moves when they come, and a button that moves under the pointer is not clicked.
+    expect(tab.page.locator("#list li:visible", has_text="long")).to_be_visible()
     tab.page.fill("#emit-args", f'["{"y" * 300}", oops]')
     tab.page.click("#emit-form button[type=submit]")
     expect(tab.page.locator("#emit-args-error")).not_to_be_empty()
