@@ -86,7 +86,7 @@ class PeerJudge:
         tries = now.retries + now.probes
         if now.quiet < GONE or now.at - self._owed < OWED or tries < TRIES:
             return ""
-        what = "retransmissions" if now.unacked else "probes of its full buffer" if now.waiting else "probes"
+        what = "retransmissions" if now.unacked else "probes of its full buffer" if now.waiting else "keepalive probes"
         return f"nothing came from its machine for {now.quiet:.0f} s, {tries} {what} were not answered"
 
     def _stalled(self, now: Vitals) -> float:
