@@ -3,7 +3,7 @@
 Combines offline_buffer.py and delivery_tracker.py, either of which may be missing. State only: its owner has the lock,
 the queue and the clock. Must not know sockets, users or who waits for room.
 
-Use: `resend.frame(entry)`; `fates = keeping.broken(queue, now)`; `entries, fates = keeping.back()`.
+Use: `resend.frame(entry)`; `fates = resend.broken(queue, now)`; `entries, fates = resend.back()`.
 """
 
 from __future__ import annotations
