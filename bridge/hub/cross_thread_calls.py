@@ -70,10 +70,11 @@ class _Call(Outcome):
 
 
 class CrossThreadCalls:
-    """`turns`: how often the hub has come round to it; `turned`: when it did last, by time.monotonic()."""
+    """`thread`: the hub's, as sys._current_frames() has it; `turns`: how often the hub has come round to this;
+    `turned`: when it did last, by time.monotonic()."""
 
     def __init__(self) -> None:
-        self._thread = _threading.get_ident()
+        self.thread: int = _threading.get_ident()
         self._lock = _threading.Lock()  # a real one, which is held for moments and never while a green thread waits
         self._waiting: deque[_Call] = deque()
         self._begun: set[_Call] = set()
@@ -83,16 +84,10 @@ class CrossThreadCalls:
         self._closed = False
         self.turns, self.turned = 0, time.monotonic()
 
-    @property
-    def thread(self) -> int:
-        """The hub's, as sys._current_frames() has it."""
-        ident: int = self._thread
-        return ident
-
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call `function(*args)` in the hub's thread, and return what it returns. Raises what it raises, and
         RuntimeError if it can't be called."""
-        if _threading.get_ident() == self._thread:
+        if _threading.get_ident() == self.thread:
             return function(*args)
         call = _Call(function, args)
         self._add(call)

@@ -19,9 +19,9 @@ from eventlet.hubs import get_hub
 from eventlet.patcher import original
 
 from bridge.counters import Counters
-from bridge.hub.blamed_line import Place, place
 from bridge.hub.cross_thread_calls import CrossThreadCalls
-from bridge.hub.gil_usage import ThreadUsage, held
+from bridge.hub.culprit import Culprit, culprit
+from bridge.hub.thread_usage import ThreadUsage, held
 
 __all__ = ["LONGEST", "Watchdog"]
 
@@ -48,7 +48,7 @@ class Watchdog:
         self._since = 0.0  # when that was
         self._seconds = 0.0  # that it has been held since, not counting those in which it could not run
         self._said = STILL  # the next time that is said
-        self._places: Counter[Place] = Counter()
+        self._culprits: Counter[Culprit] = Counter()
         self.status: dict[str, object] | None = None
 
     def run(self) -> None:
@@ -90,7 +90,7 @@ class Watchdog:
                 return
             # else it ran all the time since the last look and let nobody else: it kept the interpreter
         self._seconds += seconds
-        self._places[place(frame)] += 1
+        self._culprits[culprit(frame)] += 1
         if self._seconds >= self._said:
             self._said *= 2
             log.warning("! all others have been waiting for %.0f s for %s", self._last - self._since, self._worst())
@@ -98,16 +98,16 @@ class Watchdog:
     def _came_round(self, at: float) -> None:
         seconds = self._seconds + max(0.0, min(LOOK, at - self._last + LOOK)) * (self._seconds > 0)
         # It may have been held for a while before it was asked.
-        if seconds > LONGEST - LOOK and self._places:
+        if seconds > LONGEST - LOOK and self._culprits:
             self._crossing.post(self._report, self._worst(), max(at - self._since, seconds))
         self._asked, self._seconds, self._said = None, 0.0, STILL
-        self._places.clear()
+        self._culprits.clear()
 
-    def _worst(self) -> Place | None:
+    def _worst(self) -> Culprit | None:
         """Where it was seen most often, in the handlers' own code if it was there at all."""
-        return max(self._places, key=lambda each: (each.own, self._places[each]), default=None)
+        return max(self._culprits, key=lambda each: (each.own, self._culprits[each]), default=None)
 
-    def _report(self, where: Place | None, seconds: float) -> None:
+    def _report(self, where: Culprit | None, seconds: float) -> None:
         """Count and log it, in the hub's thread."""
         self.status = {"where": str(where), "seconds": round(seconds, 2), "t": time.time()}
         self._counters.note(
@@ -115,6 +115,6 @@ class Watchdog:
         )
 
 
-def _kind(where: Place | None) -> str:
+def _kind(where: Culprit | None) -> str:
     """One line each 10 s for a function: a loop is seen at each of its lines."""
     return f"{where.file} {where.function}" if where is not None else ""

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bridge.hub.gil_usage import ThreadUsage, TimeTaken, held
+from bridge.hub.thread_usage import ThreadUsage, TimeTaken, held
 
 IDLE = TimeTaken(0.0, 0.0, asleep=True)
 

@@ -9,8 +9,8 @@ from types import FrameType
 
 import pytest
 
-from bridge.hub import blamed_line
-from bridge.hub.blamed_line import place
+from bridge.hub import culprit as module
+from bridge.hub.culprit import culprit
 from tests.process import ROOT
 
 PACKAGE = ROOT / "bridge"
@@ -25,7 +25,7 @@ def frame(file: Path) -> FrameType:
 
 @pytest.mark.parametrize("file", [ROOT / "examples" / "handlers" / "keys" / "keys.py", Path("/srv/game.py")])
 def test_a_handlers_file_is_blamed_wherever_it_lies(file: Path) -> None:
-    found = place(frame(file))
+    found = culprit(frame(file))
     assert (found.file, found.line, found.own) == (str(file), 2, True)
 
 
@@ -33,12 +33,12 @@ def test_a_handlers_file_is_blamed_wherever_it_lies(file: Path) -> None:
     "file", [ROOT / "app.py", PACKAGE / "wiring.py", Path(sysconfig.get_path("purelib")) / "x.py", Path("<string>")]
 )
 def test_what_calls_handlers_is_not_blamed_but_who_called_it(file: Path) -> None:
-    found = place(frame(file))
+    found = culprit(frame(file))
     assert (found.file, found.function, found.own) == (__file__, "frame", True)
 
 
 def test_where_nothing_is_a_handlers_file_the_innermost_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blamed_line, "_NOT_OWN", ("/",))
-    found = place(sys._getframe())
+    monkeypatch.setattr(module, "_NOT_OWN", ("/",))
+    found = culprit(sys._getframe())
     assert found.function == "test_where_nothing_is_a_handlers_file_the_innermost_is_named"
     assert not found.own

@@ -1,8 +1,8 @@
-"""Says which line of whose code a thread is in: the handlers' own, if there is one among its callers.
+"""Says which line of whose code is to blame for what a thread does: the handlers' own, if one is among its callers.
 
 Must not know threads.
 
-Use: `place(frame)` -> `Place("/srv/game.py", 12, "move", own=True)`.
+Use: `culprit(frame)` -> `Culprit("/srv/game.py", 12, "move", own=True)`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-__all__ = ["Place", "place"]
+__all__ = ["Culprit", "culprit"]
 
 _BRIDGE = Path(__file__).resolve().parents[1]
 #: Where code lies that is nobody's own: Python's, the libraries', the bridge's.
@@ -22,7 +22,7 @@ _NOT_OWN = tuple(
 _APP = str(_BRIDGE.parent / "app.py")
 
 
-class Place(NamedTuple):
+class Culprit(NamedTuple):
     """`own`: whether it is a handlers file's, or of what that imports from beside it."""
 
     file: str
@@ -34,19 +34,14 @@ class Place(NamedTuple):
         return f"{self.file}, line {self.line}, in {self.function}"
 
 
-def place(frame: FrameType) -> Place:
+def culprit(frame: FrameType) -> Culprit:
     """Find the innermost line of the handlers' own, else the innermost of all."""
     at: FrameType | None = frame
-    while at is not None:
-        if _is_own(at.f_code.co_filename):
-            return _place(at, own=True)
+    while at is not None and not _is_own(at.f_code.co_filename):
         at = at.f_back
-    return _place(frame, own=False)
+    guilty = at or frame
+    return Culprit(guilty.f_code.co_filename, guilty.f_lineno, guilty.f_code.co_name, own=at is not None)
 
 
 def _is_own(file: str) -> bool:
     return not (file.startswith((*_NOT_OWN, "<")) or file == _APP or "/site-packages/" in file)
-
-
-def _place(frame: FrameType, own: bool) -> Place:
-    return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, own)
