@@ -21,6 +21,7 @@ from functools import partial
 
 from bridge.counters import Counters
 from bridge.errors import LinkError
+from bridge.link import sockets
 from bridge.link.backoff import LAST_DELAY, Backoff
 from bridge.link.first_exchange import FirstWords, FirstWordsOptions
 from bridge.link.framing.interface import Decoder
@@ -30,17 +31,6 @@ from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.link.peer_health import PeerHealthCheck
 from bridge.link.reader import Reader
 from bridge.link.silence import Silence
-from bridge.link.sockets import (
-    acknowledged,
-    broken,
-    configure,
-    finish_sending,
-    is_own,
-    shut_down,
-    takes,
-    unanswered_for,
-    vitals_of,
-)  # fmt: skip
 from bridge.link.state_machine import StateMachine
 from bridge.link.states import LinkEvent, LinkState, LinkStatus, stalled_for
 from bridge.link.tls_probe import probe
@@ -158,7 +148,7 @@ class Connection:
         self._closing.set()
         sock = self._sock
         if sock is not None and not self._first.talking:
-            finish_sending(sock, self._over, seconds)
+            sockets.finish_sending(sock, self._over, seconds)
         self.close()
         self._over.wait(LAST_FATES)
 
@@ -176,12 +166,12 @@ class Connection:
     def _dialled(self) -> socket.socket:
         """Return a connected and configured socket. Raises LinkError."""
         sock = self._dial()
-        if self._options.own is not None and is_own(sock, self._options.own):
+        if self._options.own is not None and sockets.is_own(sock, self._options.own):
             sock.close()
             self._hints.itself()
             raise LinkError("itself", f"{self._options.server} is this bridge itself")
         try:
-            configure(sock)
+            sockets.configure(sock)
         except OSError as error:  # some systems refuse options for a socket that was reset already
             sock.close()
             raise self._broken(error) from None
@@ -207,7 +197,7 @@ class Connection:
         if self._closing.is_set():  # close() may have come before there was a socket to break
             self._break(sock, LinkError("closed", "the bridge is stopping"))
         self._silence.begin()
-        self._peer.begin(partial(vitals_of, sock))
+        self._peer.begin(partial(sockets.vitals_of, sock))
         self._writer_watch.begin(partial(self._progress_of, sock))
         self._break(sock, self._read(sock))
         assert self._cause is not None  # it was just given one
@@ -215,12 +205,12 @@ class Connection:
         self._peer.end()
         self._writer_watch.end()
         by_server = not self._closing.is_set() and self._cause.code in BY_SERVER
-        self._hints.ended(by_server, unanswered_for(sock, self._hints.heard))
+        self._hints.ended(by_server, sockets.unanswered_for(sock, self._hints.heard))
         self._sock = None
         self._first.close()  # first, so that a connection which does not count as connected yet never will
         self._outgoing.down(in_flight=False)
         writer.join()
-        acked = acknowledged(sock)
+        acked = sockets.acknowledged(sock)
         self._outgoing.over(None if acked is None else acked - self._first.size)
         sock.close()
         if not self._closing.is_set():
@@ -234,7 +224,7 @@ class Connection:
     def _break(self, sock: socket.socket, cause: LinkError) -> None:
         """Note why the connection ends, and wake both threads. The first cause counts."""
         self._cause = self._cause or cause
-        shut_down(sock)
+        sockets.shut_down(sock)
 
     def _read(self, sock: socket.socket) -> LinkError:
         try:
@@ -273,11 +263,11 @@ class Connection:
         self._telling.set(time.monotonic())
 
     def _broken(self, error: OSError) -> LinkError:
-        return broken(error, self._options.server, self._peer.given_up())
+        return sockets.broken(error, self._options.server, self._peer.given_up())
 
     def _progress_of(self, sock: socket.socket) -> object | None:
         """Return how far the writer is, if something waits for it and the socket takes more; else None."""
-        since, taken = self._outgoing.waits_since, takes(sock)
+        since, taken = self._outgoing.waits_since, sockets.takes(sock)
         return None if since is None or taken is None else (since, taken)
 
     def _writer_stuck(self, seconds: float) -> None:

@@ -14,14 +14,7 @@ from typing import NamedTuple
 from bridge.link.hint import Hint
 
 __all__ = [
-    "TRANSITIONS",
-    "CurrentState",
-    "LinkAction",
-    "LinkEvent",
-    "LinkState",
-    "LinkStatus",
-    "sentence",
-    "stalled_for",
+    "TRANSITIONS", "CurrentState", "LinkAction", "LinkEvent", "LinkState", "LinkStatus", "sentence", "stalled_for",
 ]  # fmt: skip
 
 

@@ -16,17 +16,8 @@ from bridge.errors import Refused
 from bridge.link.framing.interface import Encoder
 
 __all__ = [
-    "EMPTY",
-    "JOINED",
-    "Fates",
-    "OnBehalfOf",
-    "OnDelivered",
-    "OutgoingMessage",
-    "finish",
-    "fits",
-    "frames_in",
-    "notices_of",
-    "pieces_of",
+    "EMPTY", "JOINED", "Fates", "OnBehalfOf", "OnDelivered", "OutgoingMessage",
+    "finish", "fits", "frames_in", "notices_of", "pieces_of",
 ]  # fmt: skip
 
 #: Called once, when the outcome is known: None for handed over, else the refusal.

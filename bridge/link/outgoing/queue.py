@@ -22,15 +22,7 @@ from bridge.errors import Refused
 from bridge.link.framing.interface import Encoder
 from bridge.link.outgoing.delivery_tracker import DeliveryTracker, confirmations
 from bridge.link.outgoing.fair_waiter import FairWaiter
-from bridge.link.outgoing.message import (
-    JOINED,
-    OnBehalfOf,
-    OnDelivered,
-    OutgoingMessage,
-    finish,
-    frames_in,
-    notices_of,
-)
+from bridge.link.outgoing.message import JOINED, OnBehalfOf, OnDelivered, OutgoingMessage, finish, frames_in, notices_of
 from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.link.outgoing.resend_state import BROKE, ResendState
 from bridge.link.outgoing.sent_ledger import SentLedger
