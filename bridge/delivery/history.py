@@ -77,7 +77,7 @@ class History:
     def holds(self, after: int) -> bool:
         """Tell whether every message after this number is here."""
         self._trim(self._clock())
-        return after >= self.newest or after >= self._gone
+        return after >= self._gone
 
     def read(self, after: int, sid: str, at_most: int) -> tuple[bytes, int, int]:
         """Read the messages for this client after a number: (frames, how many messages, the last number looked at).

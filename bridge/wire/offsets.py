@@ -91,7 +91,7 @@ class Offsets:
             if digit not in _VALUES:
                 return None
             number = number * len(_DIGITS) + _VALUES[digit]
-        return number if 0 <= number < self.next and self.text(number) == text.encode() else None
+        return number if number < self.next and self.text(number) == text.encode() else None
 
 
 def _digits(number: int) -> str:

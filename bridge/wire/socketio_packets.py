@@ -175,7 +175,7 @@ def _numbered_alike(event: str, texts: Sequence[bytes], ends: bool, runs: Sequen
     for run in runs[1:]:
         for place, (digit, was) in enumerate(zip(run.before, before, strict=True), digits - len(before)):
             if digit != was:
-                column = slice(at * size + place, min((at + run.count) * size, len(data)), size)
+                column = slice(at * size + place, (at + run.count) * size, size)
                 data[column] = bytes((digit,)) * len(range(*column.indices(len(data))))
         at += run.count
     last = _BETWEEN + runs[-1].before + tens[-1:] + ones[-1:] + _AFTER

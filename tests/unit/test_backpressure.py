@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -215,3 +216,95 @@ class Crowd(RuleBasedStateMachine):
 
 TestCrowd = Crowd.TestCase
 TestCrowd.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+
+
+class Script(threading.Event):
+    """What happens while the link waits: time goes by, then the next of these. `waits`: for how long each time."""
+
+    def __init__(self, clock: Clock, *steps: tuple[str, str]) -> None:
+        super().__init__()
+        self.clock, self.steps, self.waits = clock, list(steps), list[float]()
+        self.pressure: Backpressure
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.waits.append(round(timeout, 6))
+        if not self.steps:
+            self.clock.now += timeout
+            return False
+        what, client = self.steps.pop(0)
+        getattr(self.pressure, what)(client)
+        return True
+
+
+def scripted(pressure: Backpressure, clock: Clock, *steps: tuple[str, str]) -> list[float]:
+    """How long the link meant to wait each time, when this happens meanwhile."""
+    script = Script(clock, *steps)
+    script.pressure, pressure._changed = pressure, script
+    assert pressure.wait()
+    return script.waits
+
+
+def test_after_a_wait_for_all_those_who_are_left_behind_have_a_moment(pressure: Backpressure, clock: Clock) -> None:
+    behind(pressure, "a", "b")
+    clock.now += 1.0
+    assert scripted(pressure, clock, ("caught_up", "a")) == [NO_PROGRESS - 1.0, MOMENT]
+    assert not pressure.high
+
+
+def test_after_a_wait_for_all_who_was_over_its_limit_has_none(pressure: Backpressure, clock: Clock) -> None:
+    behind(pressure, "a", "b", "c")
+    clock.now += 1.0
+    pressure.over_limit("b")
+    steps = [("caught_up", "a"), ("caught_up", "c")]
+    assert scripted(pressure, clock, *steps) == [NO_PROGRESS - 1.0, MOMENT]
+
+
+def test_who_was_over_its_limit_and_caught_up_is_as_any_other(pressure: Backpressure, clock: Clock) -> None:
+    behind(pressure, "a", "b")
+    pressure.over_limit("b")
+    pressure.caught_up("b")
+    pressure.fell_behind("b")
+    clock.now += 1.0
+    assert scripted(pressure, clock, ("caught_up", "a")) == [NO_PROGRESS - 1.0, MOMENT]
+
+
+def test_the_first_whose_moment_is_over_says_how_long_the_wait_is(pressure: Backpressure, clock: Clock) -> None:
+    pressure.joined("reads")
+    for client in ("stale", "a", "b"):
+        behind(pressure, client)
+        clock.now += 0.4 * MOMENT
+    assert scripted(pressure, clock) == [pytest.approx(0.2 * MOMENT), pytest.approx(0.4 * MOMENT)]
+
+
+def test_the_two_seconds_are_over_at_their_end(pressure: Backpressure, clock: Clock) -> None:
+    behind(pressure, "a")
+    clock.now += NO_PROGRESS
+    assert not pressure.high
+
+
+@pytest.mark.parametrize("what", ["over_limit", "caught_up", "left"])
+def test_whoever_waits_a_moment_for_one_goes_on_when_that_one_is_none_to_wait_for(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr("bridge.delivery.backpressure.MOMENT", 2 * PATIENCE)
+    pressure = Backpressure()
+    pressure.joined("reads")
+    behind(pressure, "a")
+    with waiting(pressure):
+        getattr(pressure, what)("a")
+
+
+def test_whoever_waits_looks_only_when_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.delivery.backpressure.NO_PROGRESS", 0.01)
+    monkeypatch.setattr("bridge.delivery.backpressure.MOMENT", 0.01)
+    looks: list[float] = []
+
+    def clock() -> float:
+        looks.append(time.monotonic())
+        return looks[-1]
+
+    pressure = Backpressure(clock)
+    behind(pressure, "a")
+    assert pressure.wait()
+    assert len(looks) < 40

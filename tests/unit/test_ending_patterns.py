@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.link.ending_patterns import ANSWERED, AT_ONCE, GAVE_UP, WAITED, EndingPatterns
+from bridge.link.ending_patterns import ANSWERED, AT_ONCE, BEFORE_READING, GAVE_UP, WAITED, EndingPatterns
 from bridge.link.hint import Hint
 
 
@@ -84,3 +84,46 @@ def test_who_closes_three_times_without_a_word_may_speak_tls_but_not_who_spoke_o
     for _ in range(3):
         patterns.ended(lasted=2.0, sent=True, heard=False, answer_missed=0.5)
     assert not patterns.refuses_the_first_bytes
+
+
+# At the edges.
+
+
+def test_an_end_that_comes_just_in_time_seems_to_follow_from_the_frame() -> None:
+    patterns = EndingPatterns("~", "~")
+    closes(patterns, AT_ONCE)
+    assert closes(patterns, AT_ONCE) is not None
+
+
+@pytest.mark.parametrize("lasted", [WAITED, GAVE_UP])
+def test_a_server_has_waited_for_the_shortest_and_for_the_longest_time(lasted: float) -> None:
+    patterns = EndingPatterns("~", "~")
+    waits(patterns, lasted)
+    assert waits(patterns, lasted) is not None
+
+
+def test_who_was_sent_something_has_not_waited_for_the_first_word() -> None:
+    patterns = EndingPatterns("~", "~")
+    for _ in range(3):
+        assert patterns.ended(lasted=5.0, sent=True, heard=False, answer_missed=None) is None
+
+
+def test_who_closes_just_before_it_can_have_read_may_speak_tls() -> None:
+    patterns = EndingPatterns("~", "~")
+    for _ in range(3):
+        patterns.ended(lasted=1.0, sent=True, heard=False, answer_missed=BEFORE_READING)
+    assert patterns.refuses_the_first_bytes
+
+
+def test_what_came_up_to_a_second_after_the_first_frame_may_have_been_under_way() -> None:
+    patterns = EndingPatterns("~", "~")
+    assert patterns.silent(spoke=True, heard=10.0 + ANSWERED, first_sent=10.0, frames=3) is not None
+    assert patterns.silent(spoke=True, heard=10.0, first_sent=10.0, frames=2) is None
+
+
+@pytest.mark.parametrize(("framing_in", "fix"), [("~", None), ("|", "--framing-out '|'"), ("| ~", None)])
+def test_the_framing_of_what_it_sends_is_offered_if_it_is_one_and_another(framing_in: str, fix: str | None) -> None:
+    found = EndingPatterns(framing_in, "~").silent(spoke=True, heard=9.0, first_sent=10.0, frames=1)
+    assert found is not None
+    assert found.fix == fix
+    assert "--framing-out '~'" in found.text

@@ -75,6 +75,8 @@ def test_one_read_does_not_look_at_everything_that_is_for_others() -> None:
         data, _, after = history.read(after, "a", 1000)
         reads += 1
         assert before < after <= before + 2_200
+    assert history.read(0, "a", 1000)[2] == 2048
+    assert history.read(10_000, "a", 1000)[2] == 10_000 + 2_100
     assert numbers(data) == [20_001]
     assert reads >= 9
 
@@ -160,3 +162,21 @@ def test_a_read_ends_where_it_has_as_much_as_was_asked_for() -> None:
     size = len(message(1)) + len(message(2))
     assert history.read(0, "a", size) == (message(1) + message(2), 2, 2)
     assert history.read(0, "a", size + 1)[1:] == (3, 3)
+
+
+def test_a_piece_costs_its_bytes_its_entry_and_each_list_of_addressees_that_it_alone_has() -> None:
+    two = ("sid 1", "sid 2")
+    assert Stored(1, b"x" * 10, 1).size == Stored(1, b"x" * 10, 1, ()).size == 210
+    assert Stored(1, b"x" * 10, 1, two).size == 210 + 56 + 2 * 8
+    assert Stored(1, b"x" * 10, 1, two, shared=True).size == 210
+    assert Stored(1, b"x" * 10, 4, [two, None, two, ("sid 3",)]).size == 210 + 4 * 8 + 56 + 2 * 8 + 56 + 8
+
+
+def test_a_message_stays_for_the_whole_window_and_while_there_is_just_room() -> None:
+    clock = Clock()
+    history = History(120, stored(1).size + stored(2).size, clock)
+    history.add([stored(1), stored(2)])
+    clock.now += 120
+    assert history.holds(0)
+    clock.now += 0.001
+    assert not history.holds(0)

@@ -55,3 +55,13 @@ def test_offsets_from_before_a_restart_are_none_of_ours() -> None:
     before.reserve(10)
     after.reserve(10)
     assert after.number(before.text(5).decode()) is None
+
+
+def test_an_offset_is_the_epoch_and_the_number_in_digits_of_64_values_two_at_least() -> None:
+    wanted = {0: "00", 1: "01", 63: "0_", 64: "10", 4095: "__", 4096: "100", 64**3 + 1: "1001"}
+    for number, digits in wanted.items():
+        offsets = Offsets("epoch1")
+        offsets.reserve(number)
+        assert offsets.text(number) == b"epoch1" + digits.encode()
+        assert offsets.number("epoch1" + digits) == number
+    assert {len(Offsets().epoch) for _ in range(5)} == {6}

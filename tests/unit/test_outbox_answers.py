@@ -12,6 +12,8 @@ from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import TRANSITIONS, OutboxState
 from bridge.delivery.send_queue import LatestSendQueue, SendQueue
 from bridge.delivery.slow_policies import POLICIES
+from bridge.wire.segment import AnswerSegment, Segment
+from bridge.wire.websocket_frames import frame
 from tests.process import ROOT
 from tests.unit.outboxes import ACK, LIMIT, NOTICE, FakeClient, message, numbers, reads, stalled
 
@@ -172,3 +174,75 @@ def test_a_cut_of_the_newest_counts_what_it_drops_and_not_what_it_keeps() -> Non
         queue.add(segment)
     assert queue.cut(len(message(1).data) + 1) == 2
     assert queue.size == len(NOTICE.data) + len(message(3).data)
+
+
+# To the byte.
+
+
+def of(size: int) -> bytes:
+    """One frame of so many bytes."""
+    data = frame(b"000009" + b"x" * (size - 10))
+    assert len(data) == size
+    return data
+
+
+def test_a_client_is_over_its_limit_from_the_next_byte_on() -> None:
+    client, _ = stalled("disconnect")
+    client.outbox.put(message(1))
+    client.outbox.put(Segment(of(client.limits.waiting - client.outbox.size), 1))
+    assert client.outbox.size == client.limits.waiting
+    assert not client.slow
+    client.outbox.put(message(2))
+    assert client.slow
+
+
+def test_a_client_is_behind_from_the_next_byte_on() -> None:
+    client, _ = stalled("disconnect")
+    client.outbox.press()
+    client.outbox.put(Segment(of(client.limits.behind), 1))
+    assert not client.limits.pressure.high
+    client.outbox.put(NOTICE)
+    assert client.limits.pressure.high
+
+
+def test_answers_are_too_many_from_the_next_byte_on() -> None:
+    client, _ = stalled("disconnect")
+    client.outbox.put(AnswerSegment(of(client.limits.unread)))
+    assert client.is_read
+    client.outbox.put(ACK)
+    assert not client.is_read
+
+
+def test_the_bridges_own_packets_are_too_many_from_the_next_byte_on() -> None:
+    client, counters = stalled("drop-oldest", room=50)
+    client.outbox.put(message(1))
+    client.outbox.put(Segment(of(client.limits.waiting)))
+    assert client.outbox.size > client.limits.waiting
+    assert not client.slow
+    client.outbox.put(NOTICE)
+    assert client.slow
+    assert not counters["dropped_oldest"]
+
+
+def test_who_polls_is_given_no_more_once_there_is_as_much_as_was_asked_for() -> None:
+    client, _ = stalled("disconnect")
+    for number in range(3):
+        client.outbox.put(message(number))
+    assert len(client.outbox.take(2 * len(message(0).data))) == 2
+    assert len(client.outbox.take(1)) == 1
+    assert client.outbox.take(1) == []
+
+
+def test_a_client_is_stuck_while_it_takes_none_of_too_many_answers_until_it_is_gone() -> None:
+    client, _ = stalled("disconnect")
+    client.outbox.put(AnswerSegment(of(client.limits.unread)))
+    assert not client.outbox.stuck
+    client.outbox.put(ACK)
+    assert client.outbox.stuck
+    client.room = 1
+    client.outbox.flush()
+    assert not client.outbox.stuck
+    client.outbox.moved = False
+    assert client.outbox.stuck
+    client.outbox.close()
+    assert not client.outbox.stuck

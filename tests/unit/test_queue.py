@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from hypothesis import strategies as st
@@ -10,7 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bridge.counters import Counters
 from bridge.errors import Refused
+from bridge.link.outgoing.delivery_tracker import DeliveryTracker
 from bridge.link.outgoing.queue import JOINED, PRESENCE_LIMIT, OutgoingQueue
+from tests.unit.clocks import Clock
 from tests.unit.uplinks import LIMIT, Outcomes, Tilde, uplink
 from tests.waiting import PATIENCE, Log
 
@@ -164,6 +167,63 @@ def test_who_waits_in_vain_is_refused_and_the_next_one_at_once() -> None:
     thread.join(PATIENCE)
     with pytest.raises(Refused, match="link-busy"), up.room(0.05):
         raise AssertionError("there is no room")
+
+
+def test_there_is_room_while_a_byte_less_than_the_limit_waits() -> None:
+    up = opened()
+    up.send([b"a" * 49])
+    up.send([b"b" * 48])
+    with up.room(0.0):
+        up.send([b"c" * 49], has_room=True)
+    up.take(1)
+    up.sent()
+    assert up.waiting == 99
+    up.take(1)
+    up.sent()
+    up.send([b"d" * 49], has_room=True)
+    assert up.waiting == LIMIT
+    with pytest.raises(Refused, match="link-busy"), up.room(0.0):
+        raise AssertionError("there is no room")
+
+
+def test_a_link_that_has_taken_nothing_for_as_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, up = Clock(monkeypatch), opened()
+    up.send([b"x" * 50] * 2)
+    clock.later(2 * PATIENCE)
+    began = time.perf_counter()
+    with pytest.raises(Refused, match="link-busy"), up.room(2 * PATIENCE):
+        raise AssertionError("there is no room")
+    assert time.perf_counter() - began < PATIENCE
+
+
+def test_it_is_known_since_when_something_waits_that_the_link_has_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    up = uplink(confirming=DeliveryTracker(b"{}"))
+    up.up([])
+    up.take(1)
+    up.sent()
+    assert up.waits_since is None
+    clock.later(10)
+    up.send([b"{}"])
+    clock.later(10)
+    up.send([b"{}"])
+    assert up.waits_since == 1010
+    up.take(1)
+    assert up.waits_since == 1020
+    clock.later(10)
+    up.sent()
+    assert up.waits_since == 1030
+    clock.later(10)
+    up.confirmed([b'{"confirm":1}'])
+    assert up.waits_since == 1040
+    up.take(1)
+    up.sent()
+    assert up.waits_since is None
+    clock.later(10)
+    up.down(in_flight=False)
+    assert up.waits_since is None
+    up.up([])
+    assert up.waits_since == 1050
 
 
 def test_who_waits_is_let_in_when_the_link_breaks_to_be_told_so() -> None:

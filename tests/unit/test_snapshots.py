@@ -70,6 +70,15 @@ def test_one_value_over_the_limit_is_not_kept() -> None:
     assert (values(kept), kept.size, counters["snapshot_dropped"]) == ([], 0, 1)
 
 
+def test_a_value_may_be_as_large_as_the_limit_and_its_attachments_count() -> None:
+    payload = Payload.of([b"x" * 100])
+    size = ENTRY + len(payload.json) + 100
+    for limit in (size, size - 1):
+        kept, counters = snapshots("message", limit=limit)
+        kept.note([Delivery("message", payload)])
+        assert (kept.size, counters["snapshot_dropped"]) == ((size, 0) if limit == size else (0, 1))
+
+
 def test_a_value_costs_no_more_than_is_counted() -> None:
     kept, _ = snapshots("message", field="id")
     burst = [Delivery("message", Payload.of({"id": number})) for number in range(1_000)]

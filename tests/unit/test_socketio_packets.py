@@ -164,3 +164,10 @@ def test_what_has_to_be_looked_at_by_others_is_left_to_them(packet: bytes) -> No
 
 def test_a_polling_client_is_given_no_frames_that_are_a_websockets_own_affair() -> None:
     assert list(polled([b"\x81\x012\x89\x00\x88\x02\x03\xe8", b"\x82\x02\0\xff\x81\x011"])) == ["2", "bAP8=", "1"]
+
+
+def test_an_acks_id_has_fifteen_digits_at_most() -> None:
+    assert decode_events([b'42999999999999999["a"]', b'421000000000000000["a"]']) == [
+        (999_999_999_999_999, ["a"]),
+        None,
+    ]

@@ -241,8 +241,10 @@ def test_when_the_bridge_stops_nobody_waits_for_a_link_that_nothing_is_held_for(
     assert time.monotonic() - began < PATIENCE
     up = holder(seconds=0.2)
     said = messages_of(up, [b"1"])
+    began = time.monotonic()
     up.close(PATIENCE)
     assert said.entries == ["the server was not connected within 0.2 s"]
+    assert time.monotonic() - began < PATIENCE
 
 
 def test_what_waits_for_a_link_that_is_up_is_not_touched_when_the_bridge_stops() -> None:
