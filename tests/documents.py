@@ -5,11 +5,13 @@ Use: `blocks("python")` -> the README's fenced blocks of Python; `section(text, 
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from tests.process import ROOT
 
-__all__ = ["PROTOCOL", "README", "blocks", "document", "on_a_free_port", "rows", "section"]
+__all__ = ["PROTOCOL", "README", "blocks", "document", "on_a_free_port", "rows", "section", "stated"]
 
 
 def document(name: str) -> str:
@@ -34,6 +36,13 @@ def section(text: str, title: str) -> str:
 def rows(text: str) -> dict[str, str]:
     """A table's second column by its first, which stands in backquotes."""
     return dict(re.findall(r"^\| `([\w-]+)` \| (.*?) \|", text, re.MULTILINE))
+
+
+def stated() -> dict[str, Any]:
+    """The status, as the protocol shows it."""
+    shown = section(PROTOCOL, "HTTP").partition("200 with this object: |\n")[2].partition("\n`")[0]
+    found: dict[str, Any] = json.loads(shown.replace(", …", ""))
+    return found
 
 
 def on_a_free_port(code: str) -> str:

@@ -26,7 +26,7 @@ from bridge.link.hint import CODES
 from bridge.link.states import TRANSITIONS
 from bridge.relay.undelivered import KINDS
 from tests.client import Client
-from tests.documents import PROTOCOL, README, blocks, document, rows, section
+from tests.documents import PROTOCOL, README, blocks, document, rows, section, stated
 from tests.process import ROOT, check_all, environment
 from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE, Log
@@ -68,6 +68,13 @@ def test_a_counter_whose_rise_is_explained_is_one() -> None:
     named = [name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])]
     assert len(named) > 30
     assert set(named) <= set(COUNTERS)
+
+
+def test_the_page_tells_of_each_trouble_that_the_status_lists() -> None:
+    lists = {name for name, value in stated().items() if value is None or isinstance(value, list)}
+    script = (ROOT / "static" / "bridge" / "problems.js").read_text(encoding="utf-8")
+    told = re.findall(r"^  (\w+): \(", script.partition("const KINDS = {")[2], re.MULTILINE)
+    assert set(told) == lists, "static/bridge/problems.js, KINDS"
 
 
 def test_troubleshooting_has_every_code_of_a_hint_and_every_kind_that_reached_nobody() -> None:

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.client import Client
-from tests.documents import PROTOCOL, rows, section
+from tests.documents import PROTOCOL, rows, section, stated
 from tests.process import Bridge, run_app
 from tests.tcpserver import TcpServer
 from tests.waiting import PATIENCE
@@ -209,6 +209,9 @@ def test_status_has_everything_by_name() -> None:
             "catching_up": 0, "sessions_away": 0, "bytes_of_history": 0,
         }  # fmt: skip
         assert status["now"].keys() == rows(section(PROTOCOL, "HTTP").split("`now` is")[1]).keys()
+        said = stated()
+        assert status.keys() == said.keys(), "docs/protocol.md, HTTP"
+        assert status["link"].keys() == said["link"].keys(), "docs/protocol.md, HTTP"
 
 
 def test_log_lines_can_be_json_and_debug_lines_are_marked_and_shortened() -> None:

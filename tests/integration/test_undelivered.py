@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.link.framing.registry import framing_out
+from bridge.link.framing.registry import FRAMINGS, framing_out
 from tests.client import Client
 from tests.process import Bridge
 from tests.tcpserver import TcpServer
@@ -80,9 +80,14 @@ def test_the_fragments_of_a_name_with_a_raw_delimiter_reach_nobody() -> None:
         assert two.bridge.counter("unreadable") == 2
 
 
-@pytest.mark.parametrize(
-    "framing", ["~", r"\n", "~ |", "json", "netstring", "varint", "length:4", "length:4le", "length:8"]
-)
+#: Of each kind one, and more of those that come in several.
+FRAMED = [
+    "~", r"\n", "~ |", "length:4", "length:4le", "length:8",
+    *(kind.forms[0] for name, kind in FRAMINGS.items() if kind.decoder and name not in ("delim:", "length:")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("framing", FRAMED)
 def test_a_byte_order_mark_is_passed_over_in_every_framing(framing: str) -> None:
     encoder = framing_out(framing.split(" ", maxsplit=1)[0])
     with TcpServer() as server, Two(server, "--framing-in", framing) as two:

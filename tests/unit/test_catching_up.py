@@ -282,7 +282,7 @@ def test_the_bridge_s_own_events_reach_one_that_is_late_too() -> None:
     assert numbers(client) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("policy", ["drop-oldest", "latest"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_no_policy_takes_a_part_of_what_was_missed(policy: str) -> None:
     fan = Fan(policy=policy, outbox=50_000)
     fan.out.publish([Delivery("m", Payload.of([n, "x" * 1_000])) for n in range(300)])

@@ -56,6 +56,7 @@ def samples(item: Setting) -> tuple[tuple[str, str, str], str]:
     """Three texts for the setting, other than its default, and a wrong one. A new kind needs its own."""
     if item.kind.metavar in SAMPLES:
         return SAMPLES[item.kind.metavar]
+    assert "|" in item.kind.metavar, f"tests/unit/test_config.py, SAMPLES: values for {item.kind.metavar}"
     words = [word for word in item.kind.metavar.split("|") if word != item.default]
     one, two, three = (words * 3)[:3]
     return (one, two, three), "neither"

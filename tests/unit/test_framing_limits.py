@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from bridge.errors import BadFrame, FrameTooBig, TruncatedFrame
-from bridge.link.framing.registry import Decoder, framing_in
+from bridge.link.framing.registry import Decoder, framing_in, framing_of
+from tests.unit.framings import SPECS
 
 MIB = 1 << 20
 CHUNK = 1 << 16
@@ -69,6 +70,11 @@ FRAMES: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "a JSON word": ("json", lambda n: b"1" * n + b" "),
     "white space": ("json", lambda n: b" " * n),
 }
+
+
+def test_the_cost_of_every_framing_is_measured() -> None:
+    measured = {framing_of(spec).name for spec, _ in FRAMES.values()}
+    assert measured == {framing_of(spec).name for spec in SPECS}, "FRAMES in tests/unit/test_framing_limits.py"
 
 
 @pytest.mark.parametrize("case", FRAMES)
@@ -244,7 +250,7 @@ def test_the_end_inside_a_frame_is_an_error_by_name(spec: str, stream: bytes) ->
     assert truncated.value.pending == len(stream.rpartition(b"~")[2])
 
 
-@pytest.mark.parametrize("spec", ["~", "~ |", "json", "length:4", "netstring", "varint"])
+@pytest.mark.parametrize("spec", SPECS)
 def test_the_end_between_frames_is_none(spec: str) -> None:
     assert framing_in(spec, 100).eof() == []
     assert framing_in(spec, 100).feed(b"") == []

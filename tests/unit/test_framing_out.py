@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bridge.errors import Refused
 from bridge.link.codec import JsonEncoder, parse
 from bridge.link.framing.length_prefix import varint
-from bridge.link.framing.registry import FramingSpecError, framing_in, framing_out
+from bridge.link.framing.registry import FRAMINGS, FramingSpecError, framing_in, framing_of, framing_out
 from tests.unit.framings import SPECS, Outcome, check_of, decoded
 
 FRAMED = {
@@ -31,6 +31,11 @@ FRAMED = {
     "length:8be": b"\0\0\0\0\0\0\0\x05hello",
     "length:8le": b"\x05\0\0\0\0\0\0\0hello",
 }
+
+
+def test_every_framing_that_can_go_out_is_among_them() -> None:
+    out = {name for name, framing in FRAMINGS.items() if framing.encoder is not None}
+    assert {framing_of(spec).name for spec in FRAMED} == out, "FRAMED in tests/unit/test_framing_out.py"
 
 
 @pytest.mark.parametrize("spec", FRAMED)

@@ -1,19 +1,38 @@
-"""Every framing of the registry is everywhere that a framing has to be: settings, documents, oracle, fuzzing."""
+"""Every framing of the registry is everywhere that a framing has to be: settings, documents, oracle, fuzzing, hints."""
 
 from __future__ import annotations
 
 import re
+from functools import cache
+from random import Random
 
 import pytest
 
 from bridge.config import SETTINGS
 from bridge.link.framing.interface import Framing
 from bridge.link.framing.registry import FRAMINGS, framing_in, framing_of, framing_out
-from tests.documents import PROTOCOL, README, section
+from bridge.link.recogniser.recognise import recognise
+from tests.documents import PROTOCOL, README, document, section
 from tests.fuzz.corpus import kept
 from tests.unit.framings import CHECKS, SPECS
+from tests.unit.streams import UNKNOWN, framed
 
 EVERY = pytest.mark.parametrize("framing", FRAMINGS.values(), ids=FRAMINGS)
+READ = {name: framing for name, framing in FRAMINGS.items() if framing.decoder is not None}
+EVERY_IN = pytest.mark.parametrize("framing", READ.values(), ids=READ)
+MESSAGES = [b'{"tick":%d,"text":"%b"}' % (n, 10 * n * b"x") for n in range(20)]
+
+#: How the protocol calls each kind of streams that are recognised although the bridge has no framing for them.
+CALLED = {
+    "STX and ETX": "start and end marks",
+    "MLLP": "start and end marks",
+    "Content-Length": "`Content-Length` headers",
+    "Content-Length and Type": "`Content-Length` headers",
+    "octet counting": "octet counting",
+    "length:3": "lengths of 3 bytes or that count themselves",
+    "length:4 that counts itself": "lengths of 3 bytes or that count themselves",
+    "length:2le that counts itself": "lengths of 3 bytes or that count themselves",
+}
 
 
 def rows(text: str) -> list[list[str]]:
@@ -80,3 +99,51 @@ def test_fuzzing_has_kept_streams_of_it(framing: Framing) -> None:
     some = [bytes((at, 5)) + bytes(6) + 3 * framing.example for at, _ in missing]
     where = "tests/fuzz/corpus/framing.txt"
     assert not missing, f"{where} has none for {missing}; add lines such as {some}, or `make fuzz`"
+
+
+@EVERY_IN
+def test_the_limits_name_what_holds_the_frame_that_is_being_read(framing: Framing) -> None:
+    decoders = {type(framing_in(form)).__module__ for form in framing.forms}
+    for module in decoders:
+        name = module.removeprefix("bridge.").replace(".", "/")
+        assert f"`{name}.py`" in document("limits"), f"docs/limits.md, the frame that is being read: {name}.py"
+
+
+@EVERY_IN
+def test_the_recogniser_offers_it(framing: Framing) -> None:
+    one = framing_out(framing.forms[0]).frame if framing.encoder else lambda _: framing.example
+    guess = recognise(b"".join(map(one, MESSAGES)))
+    offered = guess and guess.framing
+    where = f"bridge/link/recogniser/: what {framing.forms[0]} frames looks like"
+    assert offered, f"{where}, for which it offers no framing: {guess}"
+    assert framing_of(offered).name == framing.name, f"{where}: {guess}"
+
+
+@cache
+def streamed() -> set[str]:
+    """The framings of the streams on which the recogniser is tried."""
+    found: set[str] = set()
+    for seed in range(1000):
+        guess = recognise(framed(Random(seed)).data)
+        if guess and guess.framing:
+            found.add(framing_of(guess.framing).name)
+        if found == READ.keys():
+            break
+    return found
+
+
+@EVERY_IN
+def test_the_recogniser_is_tried_on_streams_of_it(framing: Framing) -> None:
+    assert framing.name in streamed(), f"tests/unit/streams.py, framed: streams of {framing.forms[0]}"
+
+
+@EVERY_IN
+def test_the_protocol_counts_it_among_the_recognised(framing: Framing) -> None:
+    said = section(PROTOCOL, "Hints").split("Recognised are")[1].partition("because the bridge has no framing")[0]
+    assert framing.name.rstrip(":") in said.lower(), f"docs/protocol.md, Hints: Recognised are … {framing.name}"
+
+
+def test_the_protocol_lists_just_the_streams_that_are_recognised_and_have_no_framing() -> None:
+    assert CALLED.keys() == UNKNOWN.keys(), "CALLED here, and UNKNOWN in tests/unit/streams.py"
+    sentence = " ".join(section(PROTOCOL, "Hints").split("the bridge has no framing for them:")[1].split())
+    assert set(sentence.partition(".")[0].strip().split(", ")) == set(CALLED.values()), "docs/protocol.md, Hints"

@@ -8,10 +8,11 @@ from typing import get_args
 
 import pytest
 
+from bridge.config import SETTINGS
 from bridge.config.values import SlowChoice
 from bridge.counters import COUNTERS
 from bridge.delivery.slow_policies import POLICIES
-from tests.documents import PROTOCOL
+from tests.documents import PROTOCOL, document
 from tests.unit.outboxes import ACK, NOTICE, message, numbers, reads, stalled
 
 EVERY = pytest.mark.parametrize("name", POLICIES)
@@ -93,3 +94,23 @@ def test_its_counter_shows_it_at_work_and_the_protocol_has_its_row(name: str) ->
     row = re.search(rf"^\| `{re.escape(name)}`.*\| (.*) \|$", PROTOCOL, re.MULTILINE)
     assert row, f"docs/protocol.md, Limits and back-pressure: a row for {name}"
     assert row[1] == f"`{counter}`"
+
+
+def said(text: str) -> list[str]:
+    """What a sentence says of one policy after the other, in their order."""
+    return text.partition(": ")[2].split(", or ")
+
+
+def test_the_settings_help_says_what_becomes_of_a_client_under_each() -> None:
+    where = f"bridge/config/tree.py, the help of slow: what becomes of a client under each of {', '.join(POLICIES)}"
+    assert len(said(SETTINGS["slow"].help)) == len(POLICIES), where
+
+
+def test_the_limits_say_what_each_does_and_how_it_is_seen() -> None:
+    row = re.search(
+        r"^\| a client's outbox .* \| (by `--slow`: .*) \| (.*) \| `tests/.*$", document("limits"), re.MULTILINE
+    )
+    assert row
+    where = "docs/limits.md, a client's outbox"
+    assert len(said(row[1])) == len(POLICIES), f"{where}: what becomes of it under each of {', '.join(POLICIES)}"
+    assert set(re.findall(r"`(\w+)`", row[2])) == {policy.counter for policy in POLICIES.values()}, where
