@@ -27,6 +27,7 @@ from bridge.link.framing.registry import framing_in
 from bridge.link.json_key_reader import JsonKeyReader
 from bridge.messages import Delivery, PayloadMode, Texts
 from bridge.relay.routing import Routing, RoutingOptions
+from bridge.relay.undelivered import Undelivered
 from bridge.wire.offsets import Offsets
 from bridge.wire.socketio_packets import escape
 
@@ -72,7 +73,8 @@ class Parts:
         sids = {user: (secrets.token_urlsafe(15),) for user in self.users}
         self.decoder = framing_in("~", 1 << 20)
         options = RoutingOptions(PayloadMode.TEXT, "message", None, "username")
-        self.outbound = Routing(options, DECODE, lambda names: (sids[names[0]], 0), counters)
+        undelivered = Undelivered(counters, lambda most: ())
+        self.outbound = Routing(options, DECODE, lambda names: (sids[names[0]], 0), counters, undelivered)
         self.offsets = Offsets() if work.recovery else None
         self.fanout = self._fanout(counters, [sid for (sid,) in sids.values()])
         self.read = b"".join(frame + b"~" for frame in work.frames(self.users))

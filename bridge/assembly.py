@@ -30,13 +30,11 @@ from bridge.link.heartbeat import Heartbeat
 from bridge.link.outgoing.message import fits
 from bridge.recovery.greeting import Greeter
 from bridge.relay import handlers_file
-from bridge.relay.client_request import ClientRequest
-from bridge.relay.handlers import Bridge, Hooks
+from bridge.relay.handlers import Bridge, Hooks, MakeCall
 from bridge.relay.notice_throttle import NoticeThrottle
-from bridge.relay.relay import Relay, RelayCallbacks
-from bridge.relay.threaded_hook import RunInThread
+from bridge.relay.relay import Relay, RelayPorts
 from bridge.relay.undelivered import Undelivered
-from bridge.relay.users import Users
+from bridge.relay.users import ClientRequest, Users
 from bridge.socketio_server.engine import Engine, EngineCallbacks
 from bridge.state_store import StateStore
 from bridge.version import VERSION
@@ -53,7 +51,7 @@ class HandlerHost:
     `root`: the folder of the bridge's own pages; `run`: makes a call in a thread of the system.
     """
 
-    def __init__(self, settings: Settings, root: Path, run: RunInThread) -> None:
+    def __init__(self, settings: Settings, root: Path, run: MakeCall) -> None:
         self._settings = settings
         self.app = create_app(root, wiring.page(settings), wiring.private(settings))
         self.users, self.hooks = Users(), Hooks()
@@ -103,9 +101,7 @@ class Assembly:
         dependencies = wiring.relay_dependencies(
             settings, users=host.users, hooks=host.hooks, json=json, counters=counters
         )
-        self.relay = Relay(
-            wiring.relay_options(settings), dependencies, self._relay_callbacks(crossing), counters=counters
-        )
+        self.relay = Relay(wiring.relay_options(settings), dependencies, self._relay_ports(crossing), counters=counters)
         host.bridge.run(send=self.relay.send, emit=self.relay.emit)
         self._link_news = NoticeThrottle(self.relay.link_changed, "bridge-link-news")
         self.link = self._connection(server, own)
@@ -116,8 +112,8 @@ class Assembly:
         status = partial(self._status, watchdog, dependencies.undelivered)
         add_status(host.app, link=self._link_status, status=status)
 
-    def _relay_callbacks(self, crossing: CrossThreadCalls) -> RelayCallbacks:
-        return RelayCallbacks(
+    def _relay_ports(self, crossing: CrossThreadCalls) -> RelayPorts:
+        return RelayPorts(
             send=self.outgoing.send,
             wait_for_room=self.outgoing.room,
             tell=self.outgoing.tell,

@@ -2,7 +2,7 @@
 
 This is not in wiring.py because tests and benchmarks of the relay need the same without eventlet. It starts nothing.
 
-Use: `Routing(options, DECODE, sids, counters)`.
+Use: `Routing(options, DECODE, sids, counters, undelivered)`.
 """
 
 from __future__ import annotations

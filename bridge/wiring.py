@@ -158,7 +158,7 @@ def fanout(settings: Settings, *, limits: Limits, greeter: Greeter, counters: Co
         keys = ConflationKeys(recovery.snapshot_key)
         snapshots = Snapshots(recovery.snapshot, keys=keys, limit=recovery.snapshot_size, counters=counters)
     return Fanout(
-        greeter.audience, limits.pressure, counters,
+        greeter.clients, limits.pressure, counters,
         recording=greeter.recording, keys_of=keys_of, snapshots=snapshots, largest=limits.behind,
         send_many=send_many() if clients.io_uring == "on" else None,
     )  # fmt: skip

@@ -36,14 +36,13 @@ class Greeter:
     def __init__(self, options: RecoveryOptions | None, counters: Counters) -> None:
         self._counters = counters
         history = History(options.window, options.size) if options else History(0, 0)
-        self.audience = ClientRegistry(history, counters)
+        self.clients = ClientRegistry(history, counters)
         self._sessions: SessionRegistry | None = None
         self.recording: Recording | None = None
         if options is not None:
             offsets = Offsets()
-            self._sessions = SessionRegistry(TokenSigner(options.key), offsets, history, options.window)
+            self._sessions = sessions = SessionRegistry(TokenSigner(options.key), offsets, history, options.window)
             self.recording = Recording(offsets, history, lambda: sessions.any)
-            sessions = self._sessions
 
     def sid_of(self, auth: object) -> str | None:
         """Return the sid of the connection that the client says it had, or None."""
@@ -60,21 +59,21 @@ class Greeter:
     def joined(self, greeting: Greeting, sid: str, outbox: Outbox) -> None:
         """Let the client receive, now that its CONNECT is answered: first what it missed, then what is published."""
         if greeting.plain:
-            self.audience.plain[sid] = outbox
+            self.clients.plain[sid] = outbox
         elif greeting.after is None:
             if greeting.sid is None:
                 self._counters.count("sessions_new")
             else:
                 self._counters.count("sessions_lost")
-            self.audience.live[sid] = outbox
+            self.clients.live[sid] = outbox
         else:
             self._counters.count("sessions_recovered")
-            self.audience.catch_up(sid, outbox, greeting.after)
+            self.clients.catch_up(sid, outbox, greeting.after)
 
     def now(self) -> dict[str, int]:
         """Return the gauges of recovery, for the status."""
         return {
-            "catching_up": self.audience.catching_up,
+            "catching_up": self.clients.catching_up,
             "sessions_away": self._sessions.away if self._sessions else 0,
             "bytes_of_history": self.recording.history.size if self.recording else 0,
         }
@@ -88,4 +87,4 @@ class Greeter:
         """Note that the client has gone. Return its outbox, if it had one."""
         if self._sessions:
             self._sessions.left(sid, for_good)
-        return self.audience.pop(sid)
+        return self.clients.pop(sid)

@@ -13,11 +13,12 @@ from typing import Any
 from bridge.counters import Counters, shorten
 from bridge.errors import Refused
 
-__all__ = ["AckedEvent", "Acks", "AnswerAcks", "OnFate", "refusal"]
+__all__ = ["AckedEvent", "Acks", "AnswerAcks", "OnFate"]
 
 #: An event of a client: its ack id, if it asks for an ack, and [name, *arguments].
 AckedEvent = tuple[int | None, Sequence[Any]]
-#: Answers the events with these ack ids: {"ok": true, …} or {"ok": false, "error": code, "message": text}.
+#: Answers the events with these ack ids: {"ok": true, …} or {"ok": false, "error": code, "message": text}. It is called
+#: for events that ask for no ack as well, without ids.
 AnswerAcks = Callable[[Sequence[int], dict[str, object]], None]
 #: Called once, when the outcome is known: None for success, else the refusal.
 OnFate = Callable[[Refused | None], None]
@@ -62,9 +63,4 @@ class Acks:
         """Count the refusal of events with these names, and answer those with these ack ids."""
         for name in names:
             self._counters.refuse(error.code, f"client {sid}", f"event {shorten(name)}: {error.message}")
-        answer(ids, refusal(error))
-
-
-def refusal(error: Refused) -> dict[str, object]:
-    """Return the answer to an event that was refused."""
-    return {"ok": False, "error": error.code, "message": error.message}
+        answer(ids, {"ok": False, "error": error.code, "message": error.message})

@@ -3,29 +3,31 @@
 Combines users, presence and expiry. Everything that changes who is there is done under the relay's lock. Must not know
 events, the link, sockets or Socket.IO.
 
-Use: `lifecycle = ClientLifecycle(options, dependencies, callbacks, presence=…, …)`; `lifecycle.connected(sid, …)`.
+Use: `lifecycle = ClientLifecycle(options, dependencies, ports, presence=…, …)`; `lifecycle.connected(sid, …)`.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.messages import Delivery, Payload, Texts
 from bridge.names import MAX_NAME, clean_user, has_control
-from bridge.relay.dependencies import Identity, RelayCallbacks, RelayDependencies, RelayOptions
+from bridge.relay.dependencies import Identity, RelayDependencies, RelayOptions, RelayPorts
 from bridge.relay.downstream import Downstream
 from bridge.relay.expiry_queue import ExpiryQueue
 from bridge.relay.hook_calls import HookOutcome
-from bridge.relay.outside_calls import PatientCalls
 from bridge.relay.presence_notices import Arrival, PresenceNotices
 from bridge.relay.users import Client
 
 __all__ = ["ClientLifecycle"]
 
+PATIENCE = 5.0  # seconds that a handler's call waits for a hook, which may itself wait for this call
 MOST_AWAY = 50_000  # clients that may come back; if there are more, the first ones are given up early
 
 
@@ -46,19 +48,18 @@ class ClientLifecycle:
         self,
         options: RelayOptions,
         dependencies: RelayDependencies,
-        callbacks: RelayCallbacks,
+        ports: RelayPorts,
         *,
         presence: PresenceNotices,
         downstream: Downstream,
         lock: threading.RLock,
-        patient_calls: PatientCalls,
         counters: Counters,
     ) -> None:
-        self._options, self._users, self._callbacks = options, dependencies.users, callbacks
+        self._options, self._users, self._ports = options, dependencies.users, ports
         self._presence, self._downstream, self._lock, self._counters = presence, downstream, lock, counters
         # The methods that handlers call on a client.
-        self._register = partial(patient_calls, self.register)
-        self._disconnect = partial(patient_calls, self.disconnect)
+        self._register = partial(ports.call_across, self._patiently, self.register)
+        self._disconnect = partial(ports.call_across, self._patiently, self.disconnect)
         self._grace = ExpiryQueue(options.grace, self._grace_over, MOST_AWAY)
         self._window = ExpiryQueue(options.window, self._forgotten, MOST_AWAY)
         self._connecting: set[str] = set()
@@ -74,9 +75,10 @@ class ClientLifecycle:
                 return  # to the hook and the server it has never gone
             client, changes = self._users.back(sid)
             self._window.discard(sid)
-            client = client or self._add(sid, address, session)
-            client.address = address
-            self._visits(client)
+            if client is None:
+                client = self._add(sid, address, session)
+            else:
+                self._visits(client, address)
             self._connecting.add(sid)
             try:
                 with self._downstream.kept() as emitted, self._presence.collected() as told:
@@ -96,24 +98,25 @@ class ClientLifecycle:
 
     def _arrived(self, arriving: _Arriving, recovered: bool) -> None:
         client = arriving.client
-        self._own("bridge:link", self._callbacks.link_status(), client)
+        self._own("bridge:link", self._ports.link_status(), client)
         if arriving.emitted:
-            self._callbacks.publish(arriving.emitted)
+            self._ports.publish(arriving.emitted)
         self._presence.say(arriving.told)
         self._presence.arrived(client, arriving.arrival)
         if self._users.get(client.sid) is not client:  # refused, or disconnected, since it may connect
-            self._callbacks.close(client.sid, "gone")
+            self._ports.close(client.sid, "gone")
         elif client.user is not None:
             self._welcome(client, client.user, late=not recovered)
 
-    def _visits(self, client: Client) -> None:
+    def _visits(self, client: Client, address: str) -> None:
         """It comes, or comes back, with a request of its own."""
-        if self._callbacks.visit is not None:
-            client._visit = self._callbacks.visit(client.sid)
+        client.address = address
+        if self._ports.visit is not None:
+            client._visit = self._ports.visit(client.sid)
 
     def _add(self, sid: str, address: str, session: str) -> Client:
         client = Client(sid, address, _register=self._register, _disconnect=self._disconnect, _session=session)
-        self._visits(client)
+        self._visits(client, address)
         self._users.add(client)
         return client
 
@@ -127,7 +130,7 @@ class ClientLifecycle:
             if self._is_back(sid, address, recovered):
                 return
             client = self._add(sid, address, session)
-            self._own("bridge:link", self._callbacks.link_status(), client)
+            self._own("bridge:link", self._ports.link_status(), client)
         name = sid if self._options.identity is Identity.SID else self._recalled(session)
         if name is not None:
             try:
@@ -141,11 +144,11 @@ class ClientLifecycle:
             return  # nobody was told that it came
         self._counters.refuse(error.code, f"client {client.sid}", error.message)
         if client._session:
-            self._callbacks.remember(client._session, None)
+            self._ports.remember(client._session, None)
         if self._options.identity is Identity.SID:
             with self._lock:
                 self._users.remove(client.sid)
-            self._callbacks.close(client.sid, error.code)
+            self._ports.close(client.sid, error.code)
 
     def _is_back(self, sid: str, address: str, recovered: bool) -> bool:
         """Bring back a client that was away or absent. Return whether it was one."""
@@ -154,9 +157,8 @@ class ClientLifecycle:
         self._window.discard(sid)
         if client is None:
             return False
-        client.address = address
-        self._visits(client)
-        self._own("bridge:link", self._callbacks.link_status(), client)
+        self._visits(client, address)
+        self._own("bridge:link", self._ports.link_status(), client)
         try:
             for change in changes:
                 self._presence.arrived(client, self._presence.arrival(change))
@@ -174,11 +176,11 @@ class ClientLifecycle:
             return  # it will be told when it has connected
         self._own("bridge:user", {"user": user}, client)
         if late:
-            self._callbacks.catch_up(client.sid, user)
+            self._ports.catch_up(client.sid, user)
 
     def _recalled(self, session: str) -> str | None:
         """Return the user of a session from before a restart, or None."""
-        return self._callbacks.recall(session) if session and self._options.identity is Identity.REGISTER else None
+        return self._ports.recall(session) if session and self._options.identity is Identity.REGISTER else None
 
     def disconnected(self, sid: str, for_good: bool = True) -> None:
         """Handle a client that has gone; it may come back unless it is `for_good`."""
@@ -190,12 +192,12 @@ class ClientLifecycle:
                 return
             if for_good:
                 if client._session:
-                    self._callbacks.remember(client._session, None)
+                    self._ports.remember(client._session, None)
                 for change in self._users.remove(sid):
                     self._presence.gone(change)
                 return
             if client._session and client._user is not None and client._user.registered:
-                self._callbacks.remember(client._session, client._user.name)  # it was here until now
+                self._ports.remember(client._session, client._user.name)  # it was here until now
             self._users.leave(sid)
             if self._options.grace:
                 self._grace.add(sid)
@@ -241,7 +243,7 @@ class ClientLifecycle:
             if self._users.get(client.sid) is not client:
                 raise Refused("gone", "a handler has disconnected this client")
             if registered and client._session and client.user == name:
-                self._callbacks.remember(client._session, name)
+                self._ports.remember(client._session, name)
             if client.user == name:  # unless a hook has made it somebody else
                 self._welcome(client, name)
 
@@ -249,15 +251,27 @@ class ClientLifecycle:
         """Disconnect a client that a hook has refused when the link came up."""
         self._grace.discard(client.sid)
         if client._session:
-            self._callbacks.remember(client._session, None)
-        self._callbacks.close(client.sid, error.code)
+            self._ports.remember(client._session, None)
+        self._ports.close(client.sid, error.code)
 
     def disconnect(self, client: Client, reason: str) -> None:
         """End a client's connection for good, as a handler wants. Raises ValueError for a bad reason."""
         if not isinstance(reason, str) or not 1 <= len(reason) <= MAX_NAME or has_control(reason):
             raise ValueError(f"the reason is a text of 1 to {MAX_NAME} characters, none of them a control character")
         self.disconnected(client.sid)
-        self._callbacks.close(client.sid, reason)
+        self._ports.close(client.sid, reason)
+
+    def _patiently(self, call: Callable[[Client, Any], None], client: Client, argument: object) -> None:
+        """Make a handler's call. Raises what it raises, and RuntimeError if a hook keeps the lock for too long."""
+        if not self._lock.acquire(timeout=PATIENCE):
+            raise RuntimeError(
+                f"a hook has kept all others from coming and going for {PATIENCE:g} s, perhaps because it waits for "
+                "this very call: nothing has been done"
+            )
+        try:
+            call(client, argument)
+        finally:
+            self._lock.release()
 
     def _own(self, event: str, payload: dict[str, object], client: Client) -> None:
-        self._callbacks.publish_notice(Delivery(event, Payload.own(payload), (client.sid,)))
+        self._ports.publish_notice(Delivery(event, Payload.own(payload), (client.sid,)))

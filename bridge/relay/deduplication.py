@@ -3,8 +3,8 @@
 The others are acknowledged as that one was; while it is under way, they wait for its ack. One that was refused is
 forgotten, so that it may be tried again. State and a clock, no I/O. Must not know how events are sent.
 
-Use: `first = once.take("ann", value, told)`. If it is None, there was one before, and `told` is given its answer;
-otherwise send the event, and call `first.settle(answer)` when its outcome is known.
+Use: `settle = once.take("ann", value, told)`. If it is None, there was one before, and `told` is given its answer;
+otherwise send the event, and call `settle(answer)` when its outcome is known.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 
 import orjson
 
 from bridge.errors import Refused
-from bridge.relay.acks import AnswerAcks, OnFate, refusal
 
-__all__ = ["MOST", "MOST_OF_USER", "Deduplication", "First", "WrapOnFate"]
+__all__ = ["MOST", "MOST_OF_USER", "Deduplication", "OnAnswer"]
 
 MOST_OF_USER = 10_000  # values of one user: 80 a second for two minutes
 MOST = 500_000  # values in all, some 150 MB
@@ -32,9 +32,7 @@ _LONGEST = 31  # bytes of a value that is kept as it is; a longer one is kept as
 
 #: An answer as the client gets it.
 AckAnswer = dict[str, object]
-OnTold = Callable[[AckAnswer], None]
-#: Wraps the function that is called when an event's outcome is known.
-WrapOnFate = Callable[[OnFate], OnFate]
+OnAnswer = Callable[[AckAnswer], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +42,7 @@ class _Event:
     answer: AckAnswer | None = None
     size: int = 0
     until: float = 0.0
-    waiting: list[OnTold] = field(default_factory=list)
+    waiting: list[OnAnswer] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -52,45 +50,6 @@ class _User:
     events: OrderedDict[bytes, _Event] = field(default_factory=OrderedDict)
     size: int = 0
     waiting: int = 0
-
-
-class First:
-    """The one event of several that is sent to the server."""
-
-    def __init__(self, once: Deduplication, user: str, value: bytes, event: _Event) -> None:
-        self._once, self._user, self._value, self._event = once, user, value, event
-
-    def settle(self, answer: AckAnswer) -> None:
-        """Answer the repeated events as this one was answered. To be called once."""
-        for told in self._once._settle(self._user, self._value, self._event, answer):
-            told(answer)
-
-    def told_by(self, number: int | None, answer: AnswerAcks) -> tuple[AnswerAcks, WrapOnFate | None]:
-        """Decide what settles the event: its ack, which may come after sending, or without an ack its being sent."""
-        return (answer, _settling(self)) if number is None else (_answering(self, answer), None)
-
-
-def _answering(first: First, answer: AnswerAcks) -> AnswerAcks:
-    """Return a function that answers, and settles the event by that answer."""
-
-    def answered(ids: Sequence[int], told: AckAnswer) -> None:
-        answer(ids, told)
-        first.settle(told)
-
-    return answered
-
-
-def _settling(first: First) -> WrapOnFate:
-    """Return a wrapper: when the event is with the server, that settles it, too."""
-
-    def both(done: OnFate) -> OnFate:
-        def told(error: Refused | None) -> None:
-            done(error)
-            first.settle({"ok": True} if error is None else refusal(error))
-
-        return told
-
-    return both
 
 
 class Deduplication:
@@ -118,8 +77,9 @@ class Deduplication:
                 return data if len(data) <= _LONGEST else blake2b(data, digest_size=_LONGEST + 1).digest()
         return None
 
-    def take(self, user: str, value: bytes, told: OnTold) -> First | None:
-        """Return First for a first event; else None, and `told` gets the answer, now or later. Raises Refused."""
+    def take(self, user: str, value: bytes, told: OnAnswer) -> OnAnswer | None:
+        """Return the function that settles a first event, to be called once; for another one None, and `told` gets the
+        first one's answer, now or later. Raises Refused."""
         with self._lock:
             self._expire()
             its = self._users.get(user)
@@ -136,7 +96,7 @@ class Deduplication:
         told(answer)
         return None
 
-    def _first(self, user: str, value: bytes) -> First:
+    def _first(self, user: str, value: bytes) -> OnAnswer:
         its = self._users.setdefault(user, _User())
         if len(its.events) >= MOST_OF_USER:
             self._drop(user, next(iter(its.events)))
@@ -146,9 +106,14 @@ class Deduplication:
         its = self._users.setdefault(user, its)
         its.events[value] = event = _Event()
         self._count += 1
-        return First(self, user, value, event)
+        return partial(self._settle, user, value, event)
 
-    def _settle(self, user: str, value: bytes, event: _Event, answer: AckAnswer) -> list[OnTold]:
+    def _settle(self, user: str, value: bytes, event: _Event, answer: AckAnswer) -> None:
+        """Answer the repeated events as the first one was answered."""
+        for told in self._keep(user, value, event, answer):
+            told(answer)
+
+    def _keep(self, user: str, value: bytes, event: _Event, answer: AckAnswer) -> list[OnAnswer]:
         """Keep the answer of a first event. Return the functions that wait for it."""
         ok = answer.get("ok") is True
         size = len(orjson.dumps(answer)) if len(answer) > 1 and ok else 0

@@ -1,6 +1,6 @@
 """Define what the relay is given: its options, its parts, and the functions it calls.
 
-Use: `Relay(RelayOptions(…), RelayDependencies(…), RelayCallbacks(…), counters)`.
+Use: `Relay(RelayOptions(…), RelayDependencies(…), RelayPorts(…), counters)`.
 """
 
 from __future__ import annotations
@@ -9,32 +9,20 @@ import enum
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from bridge.errors import Refused
 from bridge.messages import Delivery, Texts
 from bridge.relay.acks import OnFate
-from bridge.relay.client_request import ClientRequest
 from bridge.relay.deduplication import Deduplication
 from bridge.relay.event_message import EventMessages
-from bridge.relay.handlers import Hooks
+from bridge.relay.handlers import Hooks, MakeCall, call_directly
 from bridge.relay.replies import Replies
 from bridge.relay.routing import Routing
 from bridge.relay.undelivered import Undelivered
-from bridge.relay.users import Sender, Users
+from bridge.relay.users import ClientRequest, Sender, Users
 
-__all__ = [
-    "CallAcross", "Identity", "Publish", "RelayCallbacks", "RelayDependencies", "RelayOptions", "Send", "Tell",
-    "call_directly",
-]  # fmt: skip
-
-#: Makes a call from any thread in the one that may make it; returns or raises what the call does.
-CallAcross = Callable[..., Any]
-
-
-def call_directly(function: Callable[..., Any], *args: Any) -> Any:
-    """Make the call in the same thread, where every thread may call everything."""
-    return function(*args)
+__all__ = ["Identity", "Publish", "RelayDependencies", "RelayOptions", "RelayPorts", "Send", "Tell"]
 
 
 class Send(Protocol):
@@ -110,7 +98,7 @@ class RelayDependencies:
 
 
 @dataclass(frozen=True, slots=True)
-class RelayCallbacks:
+class RelayPorts:
     """The functions that the relay calls, of the link's queue and the clients. None is called before the relay is."""
 
     send: Send
@@ -125,5 +113,5 @@ class RelayCallbacks:
     remember: Callable[[str, str | None], None]  # notes the user of a session
     recall: Callable[[str], str | None]  # returns the user of a session, also after a restart
     close: Callable[[str, str], None]  # ends a client's connection; the client is told the code
-    call_across: CallAcross = call_directly
+    call_across: MakeCall = call_directly  # makes a call from any thread in the one that may make it
     visit: Callable[[str], ClientRequest | None] | None = None  # returns the request with which a client came

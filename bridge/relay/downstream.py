@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from bridge.counters import Counters
-from bridge.messages import Delivery, Texts
+from bridge.messages import Delivery, Payload, Texts
 from bridge.relay.dependencies import Publish, RelayDependencies
 from bridge.relay.hook_results import Default, Emit, report
 from bridge.relay.routing_keys import Decoded
@@ -87,20 +87,30 @@ class Downstream:
         raise TypeError(f"on_message returns None, Emit, DEFAULT or a list of these, not {type(result).__name__}")
 
     def _of_emit(self, emit: Emit) -> list[Delivery]:
-        delivery, missing = emit.delivery(self._users)
-        self._tell_missing(emit, delivery, missing)
-        return [] if delivery.to == () else [delivery]
-
-    def _tell_missing(self, emit: Emit, delivery: Delivery, missing: int) -> None:
-        """Record users and clients that a handler names and that are not there."""
-        for name in delivery.users if missing else ():
-            if self._users.sids([name])[1]:
-                self._counters.count("unknown_users")
-                self._undelivered.add("unknown-user", (name,), f"a handler emits {emit.event!r}; no such user is there")
-        to = [emit.to] if isinstance(emit.to, Client) else emit.to
-        for one in to or ():
-            if isinstance(one, Client) and not self._users.known(one.sid):
-                whom = one.user or one.sid
-                self._undelivered.add("gone-client", (whom,), f"a handler emits {emit.event!r}; this client has gone")
-        if delivery.to == () and not missing:
+        """Make the delivery, unless it is for nobody. Record the users and clients it names that are not there."""
+        payload = Payload.of(emit.payload)
+        if emit.to is None:
+            return [Delivery(emit.event, payload)]
+        to = [emit.to] if isinstance(emit.to, (str, Client)) else list(emit.to)
+        if not all(isinstance(one, (str, Client)) for one in to):
+            raise TypeError("Emit(to=…) is None, a user's name, a client, or a list of these")
+        if not to:
             self._undelivered.add("empty-list", (), f"a handler emits {emit.event!r} to an empty list")
+        sids: dict[str, None] = {}
+        for one in to:
+            sids.update(dict.fromkeys(self._sids(one, emit.event)))
+        names = tuple([one for one in to if isinstance(one, str)])
+        return [Delivery(emit.event, payload, tuple(sids), names)] if sids else []
+
+    def _sids(self, one: str | Client, event: str) -> tuple[str, ...]:
+        """Return the clients of one whom a handler names, and record if nobody is there."""
+        if isinstance(one, Client):
+            if not self._users.known(one.sid):
+                whom = one.user or one.sid
+                self._undelivered.add("gone-client", (whom,), f"a handler emits {event!r}; this client has gone")
+            return (one.sid,)
+        sids, missing = self._users.sids([one])
+        if missing:
+            self._counters.count("unknown_users")
+            self._undelivered.add("unknown-user", (one,), f"a handler emits {event!r}; no such user is there")
+        return sids

@@ -1,4 +1,4 @@
-"""Make the message for the server from an event of a client.
+"""Make the message for the server from an event of a client, or from a notice of presence.
 
 It has no state. Must not know sockets, clients' connections or the queue; it is given who the client is.
 
@@ -23,8 +23,8 @@ class EventMessages:
         self._user_key, self._action_key = user_key, action_key
         self._reserved, self._counters = frozenset(reserved), counters
 
-    def message(self, user: str | None, name: str, args: Sequence[object]) -> dict[str, object]:
-        """Make the message of one event, with its keys in the order in which they are written."""
+    def message(self, user: str | None, name: str, args: Sequence[object] = ()) -> dict[str, object]:
+        """Make the message of one event or notice, with its keys in the order in which they are written."""
         message: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
         message[self._action_key] = name
         if len(args) > 1:
@@ -47,12 +47,6 @@ class EventMessages:
             else self.message(user, event[0], event[1:])
             for event in events
         ]
-
-    def presence(self, user: str, action: str) -> dict[str, object]:
-        """Make the notice that a user came or went."""
-        message: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
-        message[self._action_key] = action
-        return message
 
     def _merge(self, message: dict[str, object], payload: dict[str, object]) -> None:
         for key, value in payload.items():

@@ -1,7 +1,6 @@
 """Call a function for each key some time after it was added, unless it is discarded before.
 
-All keys of a queue wait equally long, so the queue is in order by itself. One thread lives while a key waits. Must not
-know what the keys are.
+All keys of a queue wait equally long, so the queue is in order by itself. Must not know what the keys are.
 
 Use: `queue = ExpiryQueue(5.0, gone, most=50_000); queue.add(sid); queue.discard(sid)`.
 """
@@ -12,6 +11,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+
+from bridge.timer import Timer
 
 __all__ = ["ExpiryQueue"]
 
@@ -24,66 +25,58 @@ class ExpiryQueue:
 
     def __init__(self, interval: float, due: Callable[[str], object], most: int) -> None:
         self._interval, self._due, self._most = interval, due, most
-        self._changed = threading.Condition()
-        self._line: dict[str, float] = {}
-        self._runs = self._closed = False
+        self._lock = threading.Lock()  # around the timer as well, so that it is set while there is a key
+        self._keys: dict[str, float] = {}
+        self._closed = False
+        self._timer = Timer(self._expire, "bridge-waiting")
 
     def __len__(self) -> int:
-        return len(self._line)
+        return len(self._keys)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._line
+        return key in self._keys
 
     def add(self, key: str) -> None:
         """Add a key. If it is there already, its time starts again."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return
-            self._line.pop(key, None)
-            self._line[key] = time.monotonic() + self._interval
-            if not self._runs:
-                self._runs = True
-                threading.Thread(target=self._run, name="bridge-waiting", daemon=True).start()
-            elif len(self._line) > self._most:
-                self._changed.notify()
+            self._keys.pop(key, None)
+            self._keys[key] = until = time.monotonic() + self._interval
+            if len(self._keys) > self._most:
+                self._timer.set(0.0)
+            elif len(self._keys) == 1:
+                self._timer.set(until)
 
     def discard(self, key: str) -> None:
         """Remove a key; no error if it is not there."""
-        with self._changed:
-            self._line.pop(key, None)
-            if not self._line:
-                self._changed.notify()
+        with self._lock:
+            self._keys.pop(key, None)
+            if not self._keys:
+                self._timer.off()
 
     def close(self) -> None:
         """Drop all keys; nothing is due any more. May be called twice."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._line.clear()
-            self._changed.notify()
+            self._keys.clear()
+            self._timer.off()
 
-    def _run(self) -> None:
-        try:
-            while (key := self._next()) is not None:
-                self._call(key)
-        except BaseException:  # a bug
-            log.exception("! the thread of those that wait failed because of a bug; it begins anew")
-            threading.Thread(target=self._run, name="bridge-waiting", daemon=True).start()
-
-    def _call(self, key: str) -> None:
-        try:
-            self._due(key)
-        except BaseException:  # a bug; the other keys are still due
-            log.exception("! what was due failed because of a bug")
+    def _expire(self) -> None:
+        while (key := self._next()) is not None:
+            try:
+                self._due(key)
+            except BaseException:  # a bug; the other keys are still due
+                log.exception("! what was due failed because of a bug")
 
     def _next(self) -> str | None:
-        """Wait for the next key that is due and return it; None if no key waits."""
-        with self._changed:
-            while self._line:
-                key, when = next(iter(self._line.items()))
-                left = when - time.monotonic()
-                if left <= 0 or len(self._line) > self._most:
-                    del self._line[key]
-                    return key
-                self._changed.wait(left)
-            self._runs = False
-            return None
+        """Return the next key that is due. If none is, set the timer for the first one, and return None."""
+        with self._lock:
+            if not self._keys:
+                return None
+            key, until = next(iter(self._keys.items()))
+            if until > time.monotonic() and len(self._keys) <= self._most:
+                self._timer.set(until)
+                return None
+            del self._keys[key]
+            return key

@@ -13,21 +13,21 @@ Use, in a handlers file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, Protocol, TypeVar
 
 from bridge.errors import Refused
 from bridge.names import event_problem
 from bridge.relay.hook_checks import Arguments, bare, check, named
 from bridge.relay.hook_results import Default, Done, Emit, Frame, ToClients, ToServer
-from bridge.relay.threaded_hook import RunInThread, beside, here
 from bridge.relay.users import Client, Users
 
 if TYPE_CHECKING:
     from flask import Flask
 
-__all__ = ["Ask", "Bridge", "Hooks"]
+__all__ = ["Ask", "Bridge", "Hooks", "MakeCall", "call_directly", "in_thread"]
 
 
 class Ask(Protocol):
@@ -36,6 +36,9 @@ class Ask(Protocol):
 
     def __call__(self, frame: ToServer, seconds: float = 5.0) -> Any: ...
 
+
+#: Makes a call in the thread that may make it, waits for it, and returns or raises what the call does.
+MakeCall = Callable[..., Any]
 
 _Hook = Callable[..., Any]
 _F = TypeVar("_F", bound=_Hook)
@@ -68,10 +71,34 @@ class Hooks:
     @property
     def any(self) -> bool:
         """Whether any function is registered."""
-        return bool(self.events) or any(getattr(self, name) for name in vars(self) if name != "events")
+        return any(vars(self).values())
 
 
 _Emit = Emit  # inside Bridge, Emit is the attribute that handlers files use
+
+
+def call_directly(function: Callable[..., Any], *args: Any) -> Any:
+    """Make the call in the same thread."""
+    return function(*args)
+
+
+def in_thread(function: _Hook, run: MakeCall) -> _Hook:
+    """Return a function that calls the given one by `run`; if the result is an iterator, each of its steps as well."""
+
+    @wraps(function)
+    def hook(*args: Any) -> Any:
+        result = run(function, *args)
+        return _steps(result, run) if isinstance(result, Iterator) else result
+
+    return hook
+
+
+_END = object()
+
+
+def _steps(iterator: Iterator[Any], run: MakeCall) -> Iterator[Any]:
+    while (item := run(next, iterator, _END)) is not _END:
+        yield item
 
 
 def _not_running(*_: object) -> Any:
@@ -87,11 +114,11 @@ class Bridge:
     Refused: ClassVar = Refused
 
     def __init__(
-        self, app: Any, hooks: Hooks, users: Users, reserved: Collection[str] = (), run: RunInThread = here
+        self, app: Any, hooks: Hooks, users: Users, reserved: Collection[str] = (), run: MakeCall = call_directly
     ) -> None:
         """`reserved`: further event names that no handler can take; `run`: makes a call in a thread of the system."""
         self.app: Flask = app
-        self._reserved, self._beside = reserved, run
+        self._reserved, self._run = reserved, run
         self._hooks, self._users = hooks, users
         self._send: Callable[[object, Done | None], None] = _not_running
         self._emit: Callable[[_Emit], None] = _not_running
@@ -118,7 +145,7 @@ class Bridge:
 
         def keep(function: _E) -> _E:
             check(f"on_event({name!r})", function, _CLIENT_AND_MORE)
-            self._hooks.events[name] = beside(function, self._beside) if thread else function
+            self._hooks.events[name] = in_thread(function, self._run) if thread else function
             return function
 
         return keep

@@ -89,7 +89,6 @@ class HookCalls:
                 visit.leave(token)
         return outcome
 
-    def read(self, result: object, outcome: HookOutcome) -> HookOutcome:
+    def read(self, result: object, outcome: HookOutcome) -> None:
         """Add what a function returned. Raises TypeError for what can't be sent, and Refused."""
         outcome.payloads += frames_of(result, self._encode, self._limit, outcome.dones)
-        return outcome

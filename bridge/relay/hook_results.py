@@ -1,8 +1,8 @@
-"""Read what hooks return: payloads for the server, deliveries for clients.
+"""Define what hooks return for the server and for clients, and make payloads of what is for the server.
 
 Says in words what can't be sent. Must not know who calls the hooks, nor sockets or the queue.
 
-Use: `frames_of({"x": 1}, encode, limit)` -> [b'{"x":1}']; `Emit("chat", "hi", to="ann").delivery(users)`.
+Use: `frames_of({"x": 1}, encode, limit, dones)` -> [b'{"x":1}'].
 """
 
 from __future__ import annotations
@@ -14,23 +14,13 @@ from typing import Any
 
 from bridge.counters import Counters
 from bridge.errors import Refused
-from bridge.messages import AsIs, Delivery, Payload
+from bridge.messages import AsIs
 from bridge.names import event_problem
-from bridge.relay.users import Client, Users
+from bridge.relay.users import Client
 
 __all__ = [
-    "ASYNC",
-    "Content",
-    "Default",
-    "Done",
-    "Emit",
-    "Frame",
-    "ToClients",
-    "ToServer",
-    "finished",
-    "frames_of",
-    "report",
-]
+    "ASYNC", "Content", "Default", "Done", "Emit", "Frame", "ToClients", "ToServer", "finished", "frames_of", "report",
+]  # fmt: skip
 
 #: Called once, when the outcome is known: None for handed over, else the refusal.
 Done = Callable[[Refused | None], object]
@@ -82,22 +72,6 @@ class Emit:
         if problem:
             raise ValueError(problem)
 
-    def delivery(self, users: Users) -> tuple[Delivery, int]:
-        """Make the delivery, and count the named users who are not there. Raises Refused("not-json")."""
-        payload = Payload.of(self.payload)
-        if self.to is None:
-            return Delivery(self.event, payload), 0
-        to = [self.to] if isinstance(self.to, (str, Client)) else list(self.to)
-        if not all(isinstance(one, (str, Client)) for one in to):
-            raise TypeError("Emit(to=…) is None, a user's name, a client, or a list of these")
-        sids: dict[str, None] = {}
-        missing = 0
-        for one in to:
-            found, absent = ((one.sid,), 0) if isinstance(one, Client) else users.sids([one])
-            sids.update(dict.fromkeys(found))
-            missing += absent
-        return Delivery(self.event, payload, tuple(sids), tuple(one for one in to if isinstance(one, str))), missing
-
 
 #: What a hook may return for the server.
 ToServer = Content | Frame | Iterator[Content | Frame | None] | None
@@ -123,9 +97,7 @@ def finished(dones: Sequence[Done], error: Refused | None, counters: Counters) -
             report(done, counters)
 
 
-def frames_of(
-    result: object, encode: Callable[[object], bytes], limit: int, dones: list[Done] | None = None
-) -> list[bytes]:
+def frames_of(result: object, encode: Callable[[object], bytes], limit: int, dones: list[Done]) -> list[bytes]:
     """Read what a handler returned, as payloads for the server.
 
     `limit`: of all bytes, and of the number of messages, which may be empty; more, as from an iterator that never ends,
@@ -135,7 +107,7 @@ def frames_of(
     if isinstance(result, Iterator):
         return _all_of(result, encode, limit, dones)
     if isinstance(result, Frame):
-        if result.done is not None and dones is not None:
+        if result.done is not None:
             dones.append(result.done)
         result = result.content
         if isinstance(result, (Iterator, Frame)):
@@ -151,9 +123,7 @@ def frames_of(
     raise TypeError(_no_frame(result))
 
 
-def _all_of(
-    results: Iterator[object], encode: Callable[[object], bytes], limit: int, dones: list[Done] | None
-) -> list[bytes]:
+def _all_of(results: Iterator[object], encode: Callable[[object], bytes], limit: int, dones: list[Done]) -> list[bytes]:
     frames: list[bytes] = []
     size = 0
     for count, item in enumerate(results):

@@ -52,11 +52,6 @@ class LinkOpening:
         self._greetings, self._hooks, self._calls = greetings, hooks, calls
         self._message, self._announcing, self._counters = message, announcing, counters
 
-    @property
-    def needed(self) -> bool:
-        """Whether a connection begins with anything."""
-        return bool(self._greetings) or self._hooks.link_up is not None
-
     def begin(self, exchange: ServerExchange) -> None:
         """Make the exchange. Raises LinkError if it fails, which ends the connection."""
         exchange.send(self._greetings)

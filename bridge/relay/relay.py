@@ -6,7 +6,7 @@ announce and publish. Must not know sockets, Socket.IO or Flask.
 One lock keeps presence true: a user's notices and events go to the queue in an order that makes sense to the server.
 Handlers of events run outside of it, because they may take their time.
 
-Use: `relay = Relay(options, dependencies, callbacks, counters)`; then the link and the engine call it.
+Use: `relay = Relay(options, dependencies, ports, counters)`; then the link and the engine call it.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from bridge.counters import Counters
 from bridge.errors import Refused
 from bridge.messages import Delivery, Payload
 from bridge.relay.client_lifecycle import ClientLifecycle
-from bridge.relay.dependencies import Identity, RelayCallbacks, RelayDependencies, RelayOptions
+from bridge.relay.dependencies import Identity, RelayDependencies, RelayOptions, RelayPorts
 from bridge.relay.downstream import Downstream
 from bridge.relay.hook_calls import HookCalls
 from bridge.relay.hook_results import report
 from bridge.relay.link_opening import LinkOpening
-from bridge.relay.outside_calls import OutsideCalls, PatientCalls
+from bridge.relay.outside_calls import OutsideCalls
 from bridge.relay.presence_notices import PresenceNotices
 from bridge.relay.upstream import Upstream
 from bridge.relay.users import Client
 
-__all__ = ["Identity", "Relay", "RelayCallbacks", "RelayDependencies", "RelayOptions"]
+__all__ = ["Identity", "Relay", "RelayDependencies", "RelayOptions", "RelayPorts"]
 
 
 class Relay:
     """One bridge's relay. Its methods may be called from any thread."""
 
     def __init__(
-        self, options: RelayOptions, dependencies: RelayDependencies, callbacks: RelayCallbacks, counters: Counters
+        self, options: RelayOptions, dependencies: RelayDependencies, ports: RelayPorts, counters: Counters
     ) -> None:
-        self._options, self._dependencies, self._callbacks = options, dependencies, callbacks
+        self._options, self._dependencies, self._ports = options, dependencies, ports
         self._counters, self._hooks = counters, dependencies.hooks
         self._lock = threading.RLock()
         self._calls = HookCalls(dependencies.encode, options.handler_limit, counters)
@@ -46,22 +46,21 @@ class Relay:
             dependencies.hooks,
             self._calls,
             usual=None if options.identity is Identity.NONE else self._notice,
-            tell=callbacks.tell,
-            fits=callbacks.fits,
+            tell=ports.tell,
+            fits=ports.fits,
             on_dismissed=self._dismiss,
             counters=counters,
         )
-        self._downstream = Downstream(dependencies, callbacks.publish, counters)
+        self._downstream = Downstream(dependencies, ports.publish, counters)
         self._lifecycle = ClientLifecycle(
-            options, dependencies, callbacks,
-            presence=self._presence, downstream=self._downstream, lock=self._lock,
-            patient_calls=PatientCalls(callbacks.call_across, self._lock), counters=counters,
+            options, dependencies, ports,
+            presence=self._presence, downstream=self._downstream, lock=self._lock, counters=counters,
         )  # fmt: skip
         self._upstream = Upstream(
-            options, dependencies, callbacks,
+            options, dependencies, ports,
             calls=self._calls, register=self._lifecycle.register, lock=self._lock, counters=counters,
         )  # fmt: skip
-        self._outside = OutsideCalls(self._calls, callbacks, self._downstream.emit, counters)
+        self._outside = OutsideCalls(self._calls, ports, self._downstream.emit, counters)
         self.connecting, self.connected = self._lifecycle.connecting, self._lifecycle.connected
         self.disconnected, self.stop = self._lifecycle.disconnected, self._lifecycle.stop
         self.events = self._upstream.take
@@ -77,7 +76,7 @@ class Relay:
     def _notice(self, user: str, came: bool) -> bytes:
         """Encode the bridge's own notice that a user came or went."""
         action = self._options.presence[0 if came else 1]
-        return self._dependencies.encode(self._dependencies.event_messages.presence(user, action))
+        return self._dependencies.encode(self._dependencies.event_messages.message(user, action))
 
     def _dismiss(self, client: Client, error: Refused) -> None:
         self._lifecycle.dismiss(client, error)
@@ -86,9 +85,10 @@ class Relay:
 
     def opening(self, greetings: Sequence[bytes]) -> LinkOpening | None:
         """Return the exchange with which a connection begins; None if there is none."""
+        if not greetings and self._hooks.link_up is None:
+            return None
         message, announcing = self._dependencies.routing.decode_or_none, self._outside.announcing
-        opening = LinkOpening(greetings, self._hooks, self._calls, message, announcing, counters=self._counters)
-        return opening if opening.needed else None
+        return LinkOpening(greetings, self._hooks, self._calls, message, announcing, counters=self._counters)
 
     def link_down(self, reason: str) -> None:
         """Call the hook for a link that was up and is down."""
@@ -105,13 +105,12 @@ class Relay:
             with self._outside.announcing(self._presence.say):
                 announced = self._presence.announce()
             done = announced.told(self._counters) if announced.dones else None
-            self._callbacks.announce(announced.payloads, done)
+            self._ports.announce(announced.payloads, done)
 
-    def link_changed(self, status: dict[str, object] | None = None) -> None:
-        """Tell every client the link's status; without one, its present status."""
+    def link_changed(self) -> None:
+        """Tell every client the link's present status."""
         with self._lock:
-            told = self._callbacks.link_status() if status is None else status
-            self._callbacks.publish_notice(Delivery("bridge:link", Payload.own(told)))
+            self._ports.publish_notice(Delivery("bridge:link", Payload.own(self._ports.link_status())))
 
     def burst(self, frames: Sequence[bytes]) -> None:
         """Handle the frames that one read of the link completed."""

@@ -62,19 +62,19 @@ class Awaited:
     """Called with the outcome of events, some of which wait for answers: an acks.OnFate."""
 
     def __init__(
-        self, replies: Replies, acks: Acks, sid: str, events: Sequence[AckedEvent], keys: Sequence[int]
+        self, replies: Replies, sid: str, events: Sequence[AckedEvent], keys: Sequence[int], answer: AnswerAcks
     ) -> None:
-        self._replies, self._acks, self._sid, self._keys = replies, acks, sid, keys
+        self._replies, self._acks, self._sid, self._keys, self._answer = replies, replies._acks, sid, keys, answer
         self._others = [data[0] for number, data in events if number is None]  # events without an ack
 
     def __call__(self, error: Refused | None) -> None:
         if error is None:
             self._replies.begin(self._keys)
             if self._others:
-                self._acks.ok(len(self._others), (), _nobody)
+                self._acks.ok(len(self._others), (), self._answer)
             return
         if self._others:
-            self._acks.refused(self._sid, error, self._others, (), _nobody)
+            self._acks.refused(self._sid, error, self._others, (), self._answer)
         for asked in self._replies.forget(self._keys):
             self._acks.refused(asked.sid, error, [asked.name], [asked.number], asked.answer)
 
@@ -120,7 +120,7 @@ class Replies:
                 assert number is not None
                 self._asked[key] = _Asked(sid, number, data[0], answer)
                 keys.append(key)
-        return Awaited(self, self._acks, sid, events, keys)
+        return Awaited(self, sid, events, keys, answer)
 
     def _strip(self, event: AckedEvent, message: dict[str, object]) -> None:
         """Remove the page's own value where an id goes, or one that equals an id which was given out."""
@@ -246,7 +246,3 @@ def _escapes_of(key: str) -> re.Pattern[bytes]:
     codes = {units[at : at + 4] for at in range(0, len(units), 4)}
     short = "" if key.replace("_", "a").isalnum() else r'|["\\/]'
     return re.compile(rf"\\(?:u(?:{'|'.join(sorted(codes))}){short})".encode(), re.IGNORECASE)
-
-
-def _nobody(_ids: Sequence[int], _answer: dict[str, object]) -> None:
-    """Answer nobody: these events asked for no ack."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from bridge.counters import Counters, shorten
@@ -22,30 +21,14 @@ from bridge.relay.routing_keys import (
     Decoded,
     Dropped,
     Message,
-    RoutingKeyOptions,
     RoutingKeyReader,
     RoutingKeys,
+    RoutingOptions,
     UnreadableFrame,
 )
 from bridge.relay.undelivered import MOST, Undelivered
 
 __all__ = ["Routing", "RoutingOptions"]
-
-
-@dataclass(frozen=True, slots=True)
-class RoutingOptions:
-    """The settings for the server's messages.
-
-    `user_key` None: every message is for everybody; `named`: deliveries say which users they are for; `refuse`: frames
-    that look like an object and can't be read go to nobody.
-    """
-
-    payload: PayloadMode
-    event: str
-    event_key: str | None
-    user_key: str | None
-    named: bool = False
-    refuse: bool = True
 
 
 _SEPARATOR = SEPARATOR.encode()
@@ -85,20 +68,11 @@ class Routing:
     """Turns the server's frames into deliveries."""
 
     def __init__(
-        self,
-        options: RoutingOptions,
-        decode: Decode,
-        sids: _Sids,
-        counters: Counters,
-        undelivered: Undelivered | None = None,
+        self, options: RoutingOptions, decode: Decode, sids: _Sids, counters: Counters, undelivered: Undelivered
     ) -> None:
-        """`undelivered`: records messages that reach nobody; None: they are only logged."""
         self._options, self._decode, self._sids, self._counters = options, decode, sids, counters
-        self._undelivered = undelivered or Undelivered(counters, lambda most: ())
-        reading = RoutingKeyOptions(
-            payload=options.payload, event_key=options.event_key, user_key=options.user_key, refuse=options.refuse
-        )
-        self._reader = RoutingKeyReader(reading, decode, counters, self._undelivered)
+        self._undelivered = undelivered
+        self._reader = RoutingKeyReader(options, decode, counters, undelivered)
         self._users_in = decode.keyed(options.user_key or "")
 
     def burst(self, frames: Sequence[bytes]) -> list[Delivery | Texts]:

@@ -19,18 +19,27 @@ from bridge.relay.json_lookalike import looks_like_object, worth_a_look
 from bridge.relay.undelivered import Undelivered
 
 __all__ = [
-    "Decode",
-    "Decoded",
-    "Dropped",
-    "Message",
-    "RoutingKeyOptions",
-    "RoutingKeyReader",
-    "RoutingKeys",
-    "UnreadableFrame",
-]
+    "Decode", "Decoded", "Dropped", "Message", "RoutingKeyReader", "RoutingKeys", "RoutingOptions", "UnreadableFrame",
+]  # fmt: skip
 
 #: What a handler's on_message is given: str, a JSON value, or bytes, by the setting `payload`.
 Message = Any
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingOptions:
+    """The settings for the server's messages.
+
+    `user_key` None: every message is for everybody; `named`: deliveries say which users they are for; `refuse`: frames
+    that look like an object and can't be read go to nobody.
+    """
+
+    payload: PayloadMode
+    event: str
+    event_key: str | None
+    user_key: str | None
+    named: bool = False
+    refuse: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +87,10 @@ class Dropped(Exception):
     """The frame goes to nobody, which has been recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingKeyOptions:
-    """`refuse`: frames that look like an object and can't be read go to nobody."""
-
-    payload: PayloadMode
-    event_key: str | None
-    user_key: str | None
-    refuse: bool
-
-
 class RoutingKeyReader:
     """Reads the keys of frames, and tells which frames need not be read."""
 
-    def __init__(
-        self, options: RoutingKeyOptions, decode: Decode, counters: Counters, undelivered: Undelivered
-    ) -> None:
+    def __init__(self, options: RoutingOptions, decode: Decode, counters: Counters, undelivered: Undelivered) -> None:
         self._options, self._decode, self._counters, self._undelivered = options, decode, counters, undelivered
         keys = [key for key in (options.user_key, options.event_key) if key is not None]
         self._refuse = options.refuse and options.user_key is not None

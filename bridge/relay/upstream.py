@@ -4,32 +4,35 @@ Whichever way an event goes, its name is checked first, its user is put in under
 and its ack is called exactly once, when the fact is known. Must not know who comes and goes, nor
 sockets.
 
-Use: `upstream = Upstream(options, dependencies, callbacks, calls=…, register=…, lock=…, counters=…)`;
+Use: `upstream = Upstream(options, dependencies, ports, calls=…, register=…, lock=…, counters=…)`;
 `upstream.take(sid, [(7, ["move", {"x": 1}])], answer, may_wait=True)` -> 1.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from bridge.counters import Counters
+from bridge.counters import Counters, shorten
 from bridge.errors import Refused, TooMany
 from bridge.names import check_event
 from bridge.relay.acks import AckedEvent, Acks, AnswerAcks, OnFate
-from bridge.relay.deduplication import Deduplication, WrapOnFate
-from bridge.relay.dependencies import Identity, RelayCallbacks, RelayDependencies, RelayOptions
+from bridge.relay.deduplication import Deduplication
+from bridge.relay.dependencies import Identity, RelayDependencies, RelayOptions, RelayPorts
 from bridge.relay.hook_calls import HookCalls, HookOutcome
-from bridge.relay.unhandled_events import UnhandledEvents
 from bridge.relay.users import Client
 
 __all__ = ["Upstream"]
 
+log = logging.getLogger("bridge")
+
 PATIENCE = 5.0  # seconds for which a client is not read because the link is slower; then its events are refused
 LONGEST_TURN = 0.002  # seconds; then others have their turn
 MOST_NAMES = 1024  # names that are remembered as permitted
+MOST_LOGGED = 100  # names of events that no handler takes; if there are more, somebody makes them up
 FOR_ALL = ("link-busy", "link-down", "gone")  # if one event is refused with these, so are those after it
 
 
@@ -43,7 +46,7 @@ class Upstream:
         self,
         options: RelayOptions,
         dependencies: RelayDependencies,
-        callbacks: RelayCallbacks,
+        ports: RelayPorts,
         *,
         calls: HookCalls,
         register: Callable[[Client, object], None],
@@ -55,11 +58,11 @@ class Upstream:
         self._users, self._hooks, self._replies = dependencies.users, dependencies.hooks, dependencies.replies
         self._messages, self._encode_many = dependencies.event_messages.messages, dependencies.encode_many
         self._deduplication = dependencies.deduplication
-        self._send, self._wait_for_room = callbacks.send, callbacks.wait_for_room
+        self._send, self._wait_for_room = ports.send, ports.wait_for_room
         self._calls, self._register, self._lock, self._counters = calls, register, lock, counters
         self._acks = Acks(counters)
-        self._unhandled = UnhandledEvents(dependencies.hooks)
         self._plain: set[str] = set()  # names that are permitted and have no handler
+        self._logged: set[str] = set()  # names that were logged as having no handler
         self._turn_ends = 0.0
 
     def take(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, may_wait: bool) -> int:
@@ -112,11 +115,21 @@ class Upstream:
             check_event(name, self._reserved)
         except Refused:
             return False
-        self._unhandled.heard(name)
+        self._log_unhandled(name)
         if len(self._plain) >= MOST_NAMES:
             self._plain.clear()
         self._plain.add(name)
         return True
+
+    def _log_unhandled(self, name: str) -> None:
+        """If there are handlers, log the first event of each name that none of them takes."""
+        if name in self._logged or len(self._logged) > MOST_LOGGED or not self._hooks.any:
+            return
+        self._logged.add(name)
+        if len(self._logged) > MOST_LOGGED:
+            log.info("= more events than %d names are relayed though no handler takes them", MOST_LOGGED)
+            return
+        log.info("= the event %s is relayed though no handler takes it (--unhandled drop refuses such)", shorten(name))
 
     # Many at a time.
 
@@ -144,18 +157,10 @@ class Upstream:
             self._maybe_yield()
         return len(events)
 
-    def _send_plain(
-        self,
-        sid: str,
-        events: Sequence[AckedEvent],
-        answer: AnswerAcks,
-        has_room: bool,
-        also: WrapOnFate | None = None,
-    ) -> int:
+    def _send_plain(self, sid: str, events: Sequence[AckedEvent], answer: AnswerAcks, has_room: bool) -> int:
         """Send plain events under the lock, so that the user can't change. Return for how many there was room.
 
-        They are sent together; with confirm, each by itself. `also`: wraps the function that is called when they are
-        with the server. Raises Refused if the first can't be sent.
+        They are sent together; with confirm, each by itself. Raises Refused if the first can't be sent.
         """
         client = self._users.get(sid)
         if client is None:
@@ -171,7 +176,7 @@ class Upstream:
                 else:
                     done = awaited = self._replies.expect(sid, part, messages, answer)
                 payloads = self._encode_many(messages)
-                self._send(payloads, done if also is None else also(done), has_room=has_room, by=client._sender)
+                self._send(payloads, done, has_room=has_room, by=client._sender)
             except Refused as error:
                 if awaited is not None:
                     awaited.forget()
@@ -213,21 +218,22 @@ class Upstream:
         number, (name, *_) = event
         ids = () if number is None else (number,)
         user = client.sid if client.user is None else client.user
-        first = once.take(user, value, partial(self._acks.again, client.sid, name, ids, answer))
-        if first is None:
+        settle = once.take(user, value, partial(self._acks.again, client.sid, name, ids, answer))
+        if settle is None:
             self._counters.count("events_repeated")
             return
-        answer, also = first.told_by(number, answer)
-        done = self._acks.sent(client.sid, [event], answer)
-        done = done if also is None else also(done)
+
+        def answered(ids: Sequence[int], told: dict[str, object]) -> None:
+            answer(ids, told)
+            settle(told)
+
+        done = self._acks.sent(client.sid, [event], answered)
         try:
-            self._pass_on(client, event, answer, done, also)
+            self._pass_on(client, event, answered, done)
         except Refused as error:
             done(error)
 
-    def _pass_on(
-        self, client: Client, event: AckedEvent, answer: AnswerAcks, done: OnFate, also: WrapOnFate | None = None
-    ) -> None:
+    def _pass_on(self, client: Client, event: AckedEvent, answer: AnswerAcks, done: OnFate) -> None:
         if self._registers and client.user is None:
             raise Refused("not-registered")
         name, *args = event[1]
@@ -237,10 +243,10 @@ class Upstream:
             return
         if self._options.drop_unhandled:
             raise Refused("bad-event", f"no handler takes the event {name!r}")
-        self._unhandled.heard(str(name))
+        self._log_unhandled(str(name))
         with self._wait_for_room(PATIENCE), self._lock:
             self._check(client)
-            self._send_plain(client.sid, [event], answer, has_room=True, also=also)
+            self._send_plain(client.sid, [event], answer, has_room=True)
 
     def _send_outcome(self, client: Client, outcome: HookOutcome, done: OnFate) -> None:
         """Send what a handler returned for a client's event."""

@@ -13,11 +13,9 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from bridge.relay.client_request import ClientRequest
-
-__all__ = ["Announced", "Change", "Client", "Sender", "User", "Users"]
+__all__ = ["Announced", "Change", "Client", "ClientRequest", "Sender", "User", "Users"]
 
 
 class Announced(enum.Enum):
@@ -68,6 +66,29 @@ class Sender(NamedTuple):
     def here(self) -> bool:
         """Whether that user is still there. A client without a user counts as there, since nobody is told of it."""
         return self.user is None or self.user.here
+
+
+class ClientRequest(Protocol):
+    """The request with which a client came. `enter` and `leave` are called around a hook, which may ask Flask for it.
+
+    socketio_server/request_view.py makes it.
+    """
+
+    @property
+    def auth(self) -> Mapping[str, Any]: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def cookies(self) -> Mapping[str, str]: ...
+
+    @property
+    def query(self) -> Mapping[str, str]: ...
+
+    def enter(self) -> Any: ...
+
+    def leave(self, token: Any, /) -> None: ...
 
 
 @dataclass(eq=False)

@@ -97,7 +97,7 @@ class Engine:
     ) -> None:
         check_seams()
         self._app, self._callbacks, self._on_events = app, callbacks, callbacks.on_events
-        self._limits, self._greeter, self._audience, self._counters = limits, greeter, greeter.audience, counters
+        self._limits, self._greeter, self._audience, self._counters = limits, greeter, greeter.clients, counters
         self._origins = Origins(options.allowed_origins, counters)
         self._clients: dict[str, Session] = {}
         self._leaving: dict[str, Session] = {}  # clients whose end python-socketio is still working on

@@ -24,7 +24,7 @@ from bridge.relay.acks import Acks
 from bridge.relay.deduplication import Deduplication
 from bridge.relay.event_message import EventMessages
 from bridge.relay.handlers import Bridge, Hooks
-from bridge.relay.relay import Identity, Relay, RelayCallbacks, RelayDependencies, RelayOptions
+from bridge.relay.relay import Identity, Relay, RelayDependencies, RelayOptions, RelayPorts
 from bridge.relay.replies import Replies, RepliesOptions
 from bridge.relay.routing import Routing, RoutingOptions
 from bridge.relay.undelivered import Undelivered
@@ -93,7 +93,7 @@ class At:
         dependencies = self._dependencies(identity, payload, codec.JsonEncoder(encoder.escapes), replies)
         drop, confirm = unhandled == "drop", confirming is not None
         options = RelayOptions(Identity(identity), "username", presence, limit, drop, confirm, *away)
-        self.relay = Relay(options, dependencies, self.callbacks(), self.counters)
+        self.relay = Relay(options, dependencies, self.ports(), self.counters)
         self.bridge.run(send=self.relay.send, emit=self.relay.emit)
 
     def _replies(self, options: RepliesOptions) -> Replies:
@@ -116,10 +116,10 @@ class At:
             deduplication=self.once,
         )
 
-    def callbacks(self) -> RelayCallbacks:
+    def ports(self) -> RelayPorts:
         """What the relay is given."""
         up = self.uplink
-        return RelayCallbacks(
+        return RelayPorts(
             up.send, up.room, up.tell, up.up, self.fits, self.publish, self.own, self.catch_up, self.status,
             self.remember, self.remembered.get, self.close,
         )  # fmt: skip
@@ -160,13 +160,13 @@ class At:
         """The link comes up, which everybody is told of."""
         self.link = {"state": "connected"}
         self.relay.link_up()
-        self.relay.link_changed(self.link)
+        self.relay.link_changed()
 
     def down(self) -> None:
         """The link breaks."""
         self.link = {"state": "waiting"}
         self.uplink.down(in_flight=False)
-        self.relay.link_changed(self.link)
+        self.relay.link_changed()
 
     def come(self, *sids: str) -> None:
         """Clients connect."""

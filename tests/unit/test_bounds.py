@@ -13,8 +13,7 @@ from bridge.engineio.environ_store import EnvironStore
 from bridge.link import reader
 from bridge.link.framing.interface import Decoder
 from bridge.link.writer import JOIN_SIZE
-from bridge.relay import hook_results, unhandled_events, upstream
-from bridge.relay.handlers import Hooks
+from bridge.relay import hook_results, upstream
 from bridge.wire import socketio_packets
 from tests.tcpserver import TcpServer
 from tests.unit.links import Linked
@@ -120,20 +119,21 @@ def test_one_warning_of_a_kind_is_held_back_and_one_for_each_handler_and_excepti
 
 def test_the_events_without_a_handler_that_are_told_of_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    hooks = Hooks()
-    told = unhandled_events.UnhandledEvents(hooks)
-    told.heard("before there is a handler")
-    hooks.events["go"] = print
+    at = At("sid")
+    at.up()
+    at.come("a")
+    at.emit("a", "before there is a handler")
+    at.hooks.events["go"] = print
     for _ in range(2):
-        for n in range(3 * unhandled_events.MOST):
-            told.heard(f"name {n}\n")
+        for n in range(3 * upstream.MOST_LOGGED):
+            at.emit("a", f"name {n}\u202e")
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == (
-        r"= the event 'name 0\n' is relayed though no handler takes it (--unhandled drop refuses such)"
+        r"= the event 'name 0\u202e' is relayed though no handler takes it (--unhandled drop refuses such)"
     )  # fmt: skip
-    assert len(lines) == unhandled_events.MOST + 1
+    assert len(lines) == upstream.MOST_LOGGED + 1
     assert "more events" in lines[-1]
-    assert len(told._names) == unhandled_events.MOST + 1
+    assert len(at.relay._upstream._logged) == upstream.MOST_LOGGED + 1
 
 
 def test_the_demo_server_does_not_remember_more_users_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:

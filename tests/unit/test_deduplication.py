@@ -29,6 +29,10 @@ class Clock:
         return self.now
 
 
+#: Of fifty bytes, as they are counted.
+LONG: dict[str, object] = {"ok": True, "reply": "x" * 28}
+
+
 class Taking:
     """A Once with a clock; `told`: who was told what."""
 
@@ -37,10 +41,22 @@ class Taking:
         self.once = Deduplication("key", 120, self.clock)
         self.told: list[tuple[str, dict[str, object]]] = []
 
-    def take(self, user: str, value: object, name: str = "") -> module.First | None:
+    def take(self, user: str, value: object, name: str = "") -> module.OnAnswer | None:
         key = self.once.value_of([{"key": value}])
         assert key is not None
         return self.once.take(user, key, lambda answer: self.told.append((name, answer)))
+
+    def settle(self, user: str, value: object, answer: dict[str, object]) -> None:
+        """A first event, and its answer."""
+        settle = self.take(user, value)
+        assert settle is not None
+        settle(answer)
+
+    def knows(self, user: str, *values: object) -> list[object]:
+        """Which of these values it has the answers of."""
+        keys = [self.once.value_of([{"key": value}]) for value in values]
+        its = self.once._users.get(user)
+        return [value for value, key in zip(values, keys, strict=True) if its and key in its.events]
 
 
 @pytest.mark.parametrize(
@@ -72,13 +88,13 @@ def test_what_has_no_value_is_like_no_other_and_text_is_not_a_number() -> None:
 
 def test_the_others_are_told_what_the_first_is_told_when_it_is() -> None:
     at = Taking()
-    first = at.take("ann", 1)
-    assert first is not None
+    settle = at.take("ann", 1)
+    assert settle is not None
     assert at.take("ann", 1, "second") is None
     assert at.take("bob", 1) is not None
     assert at.take("ann", 2) is not None
     assert at.told == []
-    first.settle({"ok": True, "reply": orjson.Fragment(b'{"x":1}')})
+    settle({"ok": True, "reply": orjson.Fragment(b'{"x":1}')})
     assert at.take("ann", 1, "third") is None
     assert [name for name, _ in at.told] == ["second", "third"]
     assert [orjson.loads(orjson.dumps(answer)) for _, answer in at.told] == [{"ok": True, "reply": {"x": 1}}] * 2
@@ -86,26 +102,26 @@ def test_the_others_are_told_what_the_first_is_told_when_it_is() -> None:
 
 def test_one_that_was_refused_is_forgotten_and_those_that_waited_are_told_so() -> None:
     at = Taking()
-    first = at.take("ann", 1)
-    assert first is not None
+    settle = at.take("ann", 1)
+    assert settle is not None
     at.take("ann", 1, "second")
-    first.settle(REFUSED)
+    settle(REFUSED)
     assert at.told == [("second", REFUSED)]
-    again = at.take("ann", 1)
-    assert again is not None
-    first.settle(OK)  # an old one changes nothing
-    again.settle(OK)
+    settle_again = at.take("ann", 1)
+    assert settle_again is not None
+    settle(OK)  # an old one changes nothing
+    settle_again(OK)
     assert at.take("ann", 1, "last") is None
     assert at.told[-1] == ("last", OK)
 
 
 def test_a_value_is_known_for_the_window_from_when_it_was_settled() -> None:
     at = Taking()
-    first = at.take("ann", 1)
-    assert first is not None
+    settle = at.take("ann", 1)
+    assert settle is not None
     at.clock.now += 1000
     assert at.take("ann", 1) is None  # it is still under way
-    first.settle(OK)
+    settle(OK)
     at.clock.now += 119
     assert at.take("ann", 1) is None
     at.clock.now += 1
@@ -120,20 +136,20 @@ def test_everything_that_is_kept_has_a_limit(monkeypatch: pytest.MonkeyPatch) ->
     at = Taking()
     for user in "abcdef":
         for n in range(30):
-            first = at.take(user, n)
-            assert first is not None
-            first.settle(OK)
+            settle = at.take(user, n)
+            assert settle is not None
+            settle(OK)
             assert len(at.once) <= 25
     assert at.take("f", 29) is None
     assert at.take("f", 19) is not None
     assert len(at.once._settled) <= 25
-    waits = at.take("w", 1)
+    settle_waits = at.take("w", 1)
     for _ in range(3):
         assert at.take("w", 1) is None
     with pytest.raises(Refused, match="3 events of this user wait"):
         at.take("w", 1)
-    assert waits is not None
-    waits.settle(OK)
+    assert settle_waits is not None
+    settle_waits(OK)
     assert at.take("w", 1) is None
     at.clock.now += 1000
     at.take("z", 1)
@@ -147,27 +163,64 @@ def test_answers_have_a_limit_in_bytes_of_a_user_and_in_all(monkeypatch: pytest.
     at = Taking()
     for user in "abcdef":
         for n in range(20):
-            first = at.take(user, n)
-            assert first is not None
-            first.settle({"ok": True, "reply": "x" * 300})
+            settle = at.take(user, n)
+            assert settle is not None
+            settle({"ok": True, "reply": "x" * 300})
             assert at.once._size <= 2500
             assert all(its.size <= 1000 for its in at.once._users.values())
     assert at.take("f", 19) is None
-    large = at.take("g", 1)
-    assert large is not None
-    large.settle({"ok": True, "reply": "x" * 2000})
+    settle_large = at.take("g", 1)
+    assert settle_large is not None
+    settle_large({"ok": True, "reply": "x" * 2000})
     assert at.take("g", 1) is not None  # too large to be kept, so it is not known
+
+
+def test_the_oldest_long_answers_of_a_user_go_first_and_short_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SIZE_OF_USER", 100)
+    at = Taking()
+    for value, answer in enumerate([OK, LONG, OK, LONG]):
+        at.settle("ann", value, answer)
+    assert at.knows("ann", 0, 1, 2, 3) == [0, 1, 2, 3]
+    at.settle("ann", 4, LONG)
+    assert at.knows("ann", 0, 1, 2, 3, 4) == [0, 2, 3, 4]
+    assert at.once._users["ann"].size == at.once._size == 100
+    at.settle("ann", 5, {"ok": True, "reply": "x" * 78})
+    assert at.knows("ann", 0, 1, 2, 3, 4, 5) == [0, 2, 5]
+
+
+def test_beyond_the_bytes_of_all_the_oldest_answers_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SIZE", 100)
+    at = Taking()
+    for user, answer in (("ann", OK), ("bob", LONG), ("cat", LONG)):
+        at.settle(user, 1, answer)
+    assert [user for user in ("ann", "bob", "cat") if at.knows(user, 1)] == ["ann", "bob", "cat"]
+    at.settle("dan", 1, LONG)
+    assert [user for user in ("ann", "bob", "cat", "dan") if at.knows(user, 1)] == ["cat", "dan"]
+    assert at.once._size == 100
+
+
+def test_as_many_answers_are_kept_as_the_limit_says_also_of_those_gone_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_OF_USER", 1)
+    monkeypatch.setattr(module, "MOST", 3)
+    at = Taking()
+    for user in ("ann", "bob", "cat"):
+        at.settle(user, 1, OK)
+    assert [user for user in ("ann", "bob", "cat") if at.knows(user, 1)] == ["ann", "bob", "cat"]
+    for value in range(9):
+        at.settle("cat", value + 2, OK)
+    assert at.knows("cat", *range(2, 11)) == [10]
+    assert len(at.once._settled) == 3
 
 
 def test_a_first_that_is_over_a_limit_still_tells_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_OF_USER", 2)
     at = Taking()
-    first = at.take("ann", 1)
-    assert first is not None
+    settle = at.take("ann", 1)
+    assert settle is not None
     at.take("ann", 1, "second")
     at.take("ann", 2)
     at.take("ann", 3)
-    first.settle(OK)
+    settle(OK)
     assert at.told == [("second", OK)]
     assert at.take("ann", 1) is not None
 

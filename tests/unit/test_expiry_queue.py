@@ -12,72 +12,72 @@ from tests.waiting import Log
 
 def test_what_waits_is_due_in_the_order_of_adding() -> None:
     due: Log[str] = Log()
-    line = ExpiryQueue(0.01, due.add, 100)
+    queue = ExpiryQueue(0.01, due.add, 100)
     for key in "abc":
-        line.add(key)
+        queue.add(key)
     assert due.wait_count(3) == ["a", "b", "c"]
-    line.add("d")
+    queue.add("d")
     assert due.wait_count(4)[-1] == "d"
 
 
 def test_what_was_taken_back_is_not_due_and_what_is_added_again_waits_anew() -> None:
     due: Log[str] = Log()
-    line = ExpiryQueue(0.05, due.add, 100)
-    line.add("a")
-    line.add("b")
-    line.discard("a")
-    line.discard("nobody")
-    line.add("c")
-    line.add("b")
-    assert "b" in line
+    queue = ExpiryQueue(0.05, due.add, 100)
+    queue.add("a")
+    queue.add("b")
+    queue.discard("a")
+    queue.discard("nobody")
+    queue.add("c")
+    queue.add("b")
+    assert "b" in queue
     assert due.wait_count(2) == ["c", "b"]
-    assert len(line) == 0
+    assert len(queue) == 0
 
 
 def test_beyond_the_limit_the_oldest_is_due_early() -> None:
     due: Log[str] = Log()
-    line = ExpiryQueue(3600, due.add, 2)
+    queue = ExpiryQueue(3600, due.add, 2)
     for key in "abcd":
-        line.add(key)
+        queue.add(key)
     assert due.wait_count(2) == ["a", "b"]
-    assert len(line) == 2
-    line.close()
+    assert len(queue) == 2
+    queue.close()
 
 
 def test_the_oldest_is_due_early_whenever_one_too_many_comes() -> None:
     due: Log[str] = Log()
-    line = ExpiryQueue(3600, due.add, 2)
+    queue = ExpiryQueue(3600, due.add, 2)
     for number in range(200):  # the thread waits when some of these come, and is about to when others do
-        line.add(str(number))
+        queue.add(str(number))
         due.wait_count(max(0, number - 1))
     assert due.entries == [str(number) for number in range(198)]
-    line.close()
+    queue.close()
 
 
 def test_no_thread_is_left_when_nothing_waits() -> None:
     before = set(threading.enumerate())
-    line = ExpiryQueue(3600, lambda _: None, 100)
-    line.add("a")
+    queue = ExpiryQueue(3600, lambda _: None, 100)
+    queue.add("a")
     (thread,) = set(threading.enumerate()) - before
-    line.discard("a")
+    queue.discard("a")
     thread.join(15)
     assert not thread.is_alive()
-    line.add("b")
-    line.close()
-    line.add("c")
-    assert len(line) == 0
+    queue.add("b")
+    queue.close()
+    queue.add("c")
+    assert len(queue) == 0
 
 
 def test_a_thread_that_waits_ends_when_the_last_one_is_taken_back() -> None:
     for _ in range(20):  # it is about to wait in some of them, and waits in the others
         due: Log[str] = Log()
         before = set(threading.enumerate())
-        line = ExpiryQueue(3600, due.add, 1)
-        line.add("a")
+        queue = ExpiryQueue(3600, due.add, 1)
+        queue.add("a")
         (thread,) = set(threading.enumerate()) - before
-        line.add("b")
+        queue.add("b")
         assert due.wait_count(1) == ["a"]
-        line.discard("b")
+        queue.discard("b")
         thread.join(15)
         assert not thread.is_alive()
 
@@ -90,8 +90,8 @@ def test_what_fails_does_not_keep_the_others(caplog: pytest.LogCaptureFixture) -
         if key == "a":
             raise ValueError("a bug")
 
-    line = ExpiryQueue(0.01, call, 100)
-    line.add("a")
-    line.add("b")
+    queue = ExpiryQueue(0.01, call, 100)
+    queue.add("a")
+    queue.add("b")
     assert due.wait_count(2) == ["a", "b"]
     assert "a bug" in caplog.text

@@ -10,11 +10,12 @@ import pytest
 
 from bridge.errors import REFUSALS, Refused
 from bridge.link.codec import JsonEncoder
-from bridge.messages import Payload
+from bridge.messages import Delivery, Payload
 from bridge.names import RESERVED_EVENTS
 from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.hook_results import Emit, frames_of
 from bridge.relay.users import Client, Users
+from tests.unit.relays import At
 
 encode = JsonEncoder([(b"~", b"\\u007e")]).encode
 
@@ -34,7 +35,7 @@ def two_users() -> tuple[Users, Client, Client]:
 
 
 def frames(result: object, limit: int = 1000) -> list[bytes]:
-    return frames_of(result, encode, limit)
+    return frames_of(result, encode, limit, [])
 
 
 # Registering.
@@ -113,15 +114,18 @@ def test_a_refusal_says_its_code_and_something_to_the_author_of_the_page(code: s
 
 
 def test_an_emit_without_anybody_is_to_all() -> None:
-    delivery, missing = Emit("e", {"x": 1}).delivery(Users())
-    assert (delivery.event, delivery.payload, delivery.to, missing) == ("e", Payload.of({"x": 1}), None, 0)
+    at = At("sid")
+    at.relay.emit(Emit("e", {"x": 1}))
+    assert at.published == [Delivery("e", Payload.of({"x": 1}), None)]
+    assert at.undelivered.rows() == []
 
 
 def test_an_emit_goes_to_users_and_clients_each_once() -> None:
-    users, ann, bob = two_users()
-    more = Client("a2", "127.0.0.1")
-    users.add(more)
-    users.join(more, "ann", registered=True)
+    at = At("register")
+    at.come("a", "b", "a2")
+    for sid, name in (("a", "ann"), ("b", "bob"), ("a2", "ann")):
+        at.ask(sid, "register", name)
+    ann, bob, _ = at.users.clients
     cases: list[tuple[Any, tuple[str, ...], int]] = [
         ("ann", ("a", "a2"), 0),
         (bob, ("b",), 0),
@@ -133,14 +137,17 @@ def test_an_emit_goes_to_users_and_clients_each_once() -> None:
         ([], (), 0),
     ]
     for to, sids, missing in cases:
-        delivery, absent = Emit("e", 1, to).delivery(users)
-        assert (delivery.to, absent) == (sids, missing)
+        at.batches.clear()
+        before = at.counters["unknown_users"]
+        at.relay.emit(Emit("e", 1, to))
+        assert [delivery.to for delivery in at.published] == ([sids] if sids else [])
+        assert at.counters["unknown_users"] - before == missing
 
 
 @pytest.mark.parametrize("to", [5, [5], [None], b"ann", [["ann"]], {"ann": 1, 5: 2}])
 def test_an_emit_to_what_is_neither_user_nor_client_is_a_type_error(to: Any) -> None:
     with pytest.raises(TypeError):
-        Emit("e", 1, to).delivery(Users())
+        At("sid").relay.emit(Emit("e", 1, to))
 
 
 @pytest.mark.parametrize("event", ["", "connect", "disconnect", "bridge:link", "*", "x" * 129, None])
@@ -151,7 +158,7 @@ def test_an_emit_of_an_event_that_can_not_be_one_is_an_error_where_it_is_made(ev
 
 def test_an_emit_of_what_can_not_be_sent_is_refused() -> None:
     with pytest.raises(Refused, match="not-json"):
-        Emit("e", {1, 2}).delivery(Users())
+        At("sid").relay.emit(Emit("e", {1, 2}))
 
 
 # Returning.

@@ -44,20 +44,20 @@ async def stream() -> AsyncIterator[int]:
     ],
 )
 def test_what_is_a_frame_or_several_becomes_bytes(result: object, frames: list[bytes]) -> None:
-    assert frames_of(result, encode, 100) == frames
+    assert frames_of(result, encode, 100, []) == frames
 
 
 @pytest.mark.parametrize("result", [5, 1.5, True, object(), ("a",), {"a"}])
 def test_what_is_no_frame_is_told_by_its_type(result: object) -> None:
     with pytest.raises(TypeError, match=f"a Frame or an iterator of these, not {type(result).__name__}"):
-        frames_of(result, encode, 100)
+        frames_of(result, encode, 100, [])
 
 
 def test_what_is_async_is_told_and_python_does_not_warn_of_it() -> None:
     loop = asyncio.new_event_loop()
     for result in (wait(), stream(), loop.create_future()):
         with pytest.raises(TypeError) as raised:
-            frames_of(result, encode, 100)
+            frames_of(result, encode, 100, [])
         assert str(raised.value) == ASYNC
     loop.close()
     del result, raised
@@ -67,9 +67,9 @@ def test_what_is_async_is_told_and_python_does_not_warn_of_it() -> None:
 @pytest.mark.parametrize("inner", [Frame("a"), iter(["a"])])
 def test_a_frame_has_the_content_of_one(inner: object) -> None:
     with pytest.raises(TypeError, match="a Frame has the content of one frame"):
-        frames_of(Frame(inner), encode, 100)  # type: ignore[arg-type]
+        frames_of(Frame(inner), encode, 100, [])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="a handler's iterator gives messages, not iterators"):
-        frames_of(iter([iter(["a"])]), encode, 100)
+        frames_of(iter([iter(["a"])]), encode, 100, [])
 
 
 def test_an_iterator_ends_with_its_bytes_and_with_their_number() -> None:
@@ -79,12 +79,12 @@ def test_an_iterator_ends_with_its_bytes_and_with_their_number() -> None:
 
     for item in ("x" * 7, ""):
         with pytest.raises(Refused, match="more than 20 bytes") as refused:
-            frames_of(many(item), encode, 20)
+            frames_of(many(item), encode, 20, [])
         assert refused.value.code == "too-big"
-    assert frames_of(iter(["x" * 10] * 2), encode, 20) == [b"x" * 10] * 2
-    assert len(frames_of(iter([""] * 21), encode, 20)) == 21
+    assert frames_of(iter(["x" * 10] * 2), encode, 20, []) == [b"x" * 10] * 2
+    assert len(frames_of(iter([""] * 21), encode, 20, [])) == 21
     with pytest.raises(Refused):
-        frames_of(iter([""] * 22), encode, 20)
+        frames_of(iter([""] * 22), encode, 20, [])
 
 
 def test_who_is_to_be_told_is_known_even_if_a_frame_can_not_be_made() -> None:
@@ -92,7 +92,7 @@ def test_who_is_to_be_told_is_known_even_if_a_frame_can_not_be_made() -> None:
     with pytest.raises(TypeError):
         frames_of(iter([Frame("a", done=print), Frame(5, done=repr)]), encode, 20, dones)  # type: ignore[arg-type]
     assert dones == [print, repr]
-    assert frames_of(Frame("a", done=print), encode, 20) == [b"a"]
+    assert frames_of(Frame("a", done=print), encode, 20, []) == [b"a"]
 
 
 def test_each_is_told_the_outcome_though_another_fails(caplog: pytest.LogCaptureFixture) -> None:

@@ -59,6 +59,12 @@ def test_each_frame_of_first_words_is_told_once_what_became_of_it(content: Any, 
     assert exchange.size == sum(map(len, said))
 
 
+def test_a_connection_begins_with_an_exchange_if_there_is_a_greeting_or_a_hook() -> None:
+    assert At("sid").relay.opening([]) is None
+    assert At("sid").relay.opening([b"hi"]) is not None
+    assert At("sid", lambda bridge: bridge.on_link_up(dict)).relay.opening([]) is not None
+
+
 def test_a_hook_whose_arguments_can_not_be_seen_is_called_without_any() -> None:
     at = At("sid", lambda bridge: bridge.on_link_up(dict))
     said: list[bytes] = []

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.messages import Delivery, Payload
 from bridge.relay import upstream
+from bridge.relay.relay import Identity, RelayOptions
 from tests.unit.relays import At, notice
 
 OK = {"ok": True}
@@ -42,6 +43,21 @@ def test_an_event_is_one_message_and_acked_when_it_was_sent_not_before() -> None
     assert at.raw() == [b'{"username":"a","action":"move","x":1}']
     assert answers == [OK]
     assert at.counters["events_in"] == at.counters["events_ok"] == 1
+
+
+@pytest.mark.parametrize(
+    ("identity", "confirm", "names"),
+    [
+        (Identity.SID, False, {"in", "out"}),
+        (Identity.REGISTER, True, {"in", "out", "hello"}),
+        (Identity.NONE, False, set()),
+        (Identity.NONE, True, {"hello"}),
+    ],
+)
+def test_what_no_client_may_emit_is_presence_and_with_confirm_hello(
+    identity: Identity, confirm: bool, names: set[str]
+) -> None:
+    assert RelayOptions(identity, "username", ("in", "out"), 1, confirm=confirm).reserved_events == names
 
 
 def test_events_of_a_client_keep_their_order() -> None:

@@ -199,7 +199,7 @@ def test_a_page_is_never_left_with_an_old_state_of_the_link() -> None:
     def link() -> None:
         for n in range(300):
             at.link = {"state": n}
-            at.relay.link_changed(at.link)
+            at.relay.link_changed()
 
     def come(number: int) -> None:
         for n in range(100):

@@ -16,6 +16,7 @@ from bridge.messages import Delivery, PayloadMode, Texts
 from bridge.relay.event_message import EventMessages
 from bridge.relay.json_lookalike import looks_like_object
 from bridge.relay.routing import Routing, RoutingOptions
+from bridge.relay.undelivered import Undelivered
 
 #: User -> the clients that it has.
 THERE = {"ann": ("a1", "a2"), "bob": ("b1",), "größe": ("g1",), "": ("e1",)}
@@ -33,7 +34,7 @@ class Router:
     def __init__(self, payload: str = "text", event_key: str | None = None, user_key: str | None = "username") -> None:
         self.counters = Counters()
         options = RoutingOptions(PayloadMode(payload), "message", event_key, user_key)
-        self.outbound = Routing(options, DECODE, sids, self.counters)
+        self.outbound = Routing(options, DECODE, sids, self.counters, Undelivered(self.counters, lambda most: ()))
 
     def route(self, frame: str | bytes) -> list[Delivery]:
         return self.outbound.route(frame.encode() if isinstance(frame, str) else frame)
@@ -342,7 +343,7 @@ def test_without_a_user_key_none_is_written_and_none_is_taken() -> None:
 
 
 def test_presence_is_the_user_and_the_action_alone() -> None:
-    assert list(inbound().presence("ann", "connected").items()) == [("username", "ann"), ("action", "connected")]
+    assert list(inbound().message("ann", "connected").items()) == [("username", "ann"), ("action", "connected")]
 
 
 _ARGS = st.lists(st.none() | st.integers() | st.text() | st.dictionaries(st.text(), st.integers()), max_size=3)

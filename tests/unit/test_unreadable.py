@@ -14,6 +14,7 @@ from bridge.decoding import DECODE
 from bridge.messages import Delivery, PayloadMode, Texts
 from bridge.relay.json_lookalike import looks_like_object, worth_a_look
 from bridge.relay.routing import Routing, RoutingOptions
+from bridge.relay.undelivered import Undelivered
 from tests.unit.relays import singly
 
 PAYLOADS = ["text", "json", "bytes"]
@@ -61,7 +62,7 @@ class Router:
     def __init__(self, payload: str, refuse: bool = True, event_key: str | None = None, key: str = "username") -> None:
         self.counters = Counters()
         options = RoutingOptions(PayloadMode(payload), "message", event_key, key, refuse=refuse)
-        self.outbound = Routing(options, DECODE, self.sids, self.counters)
+        self.outbound = Routing(options, DECODE, self.sids, self.counters, Undelivered(self.counters, lambda most: ()))
 
     def sids(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
         found = [name for name in dict.fromkeys(names) if name in ("ann", "bob", "caf\ufffd")]

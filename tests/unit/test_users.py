@@ -39,10 +39,10 @@ class Request:
     query: ClassVar = {"room": "secret query"}
 
     def enter(self) -> None:
-        """See client_request.ClientRequest."""
+        """See users.ClientRequest."""
 
     def leave(self, token: Any, /) -> None:
-        """See client_request.ClientRequest."""
+        """See users.ClientRequest."""
 
 
 def test_a_client_shows_what_it_came_with_to_who_asks_and_not_in_a_log() -> None:
