@@ -368,6 +368,15 @@ def test_describe_shows_every_setting_with_value_and_origin_in_columns() -> None
     assert {line.index("#") for line in settings} == {39}
 
 
+@pytest.mark.parametrize(
+    "item", [item for item in SETTINGS.values() if not item.kind.secret], ids=lambda item: item.name
+)
+def test_what_describe_prints_of_a_setting_is_a_file_that_gives_the_same(item: Setting, folder: Path) -> None:
+    first = load([f"{item.flag}={samples(item)[0][0]}"], {})
+    (folder / "again.toml").write_text(describe(first))
+    assert in_tree(load(["--config", "again.toml"], {}), item.name) == in_tree(first, item.name) != item.default
+
+
 def test_describe_shows_a_server_that_the_demo_replaces_as_not_used(folder: Path) -> None:
     text = describe(load(["--demo"], {"BRIDGE_SERVER": "a:1"}))
     assert '# server             = "a:1", not used: the demo server is  # environment BRIDGE_SERVER' in text

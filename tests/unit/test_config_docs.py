@@ -45,7 +45,7 @@ def test_the_page_has_a_row_for_the_setting_that_says_what_the_code_says(item: S
 
 
 def test_the_page_has_no_other_rows_and_keeps_the_order_of_the_help() -> None:
-    assert rows_of_the_page() == [row(item) for item in SETTINGS.values()]
+    assert rows_of_the_page() == [row(item) for item in SETTINGS.values()], "docs/configuration.md"
 
 
 def said_of(kind: str) -> set[str]:
@@ -56,8 +56,10 @@ def said_of(kind: str) -> set[str]:
 
 
 def test_the_page_names_the_lists_and_what_may_be_nothing() -> None:
-    assert said_of("Lists") == {item.name for item in SETTINGS.values() if item.kind.many}
-    assert said_of("Nothing") == {item.name for item in SETTINGS.values() if item.default is None}
+    many = {item.name for item in SETTINGS.values() if item.kind.many}
+    assert said_of("Lists") == many, "docs/configuration.md, Values: Lists"
+    nothing = {item.name for item in SETTINGS.values() if item.default is None}
+    assert said_of("Nothing") == nothing, "docs/configuration.md, Values: Nothing"
 
 
 def said_defaults(document: Path) -> list[tuple[Setting, str]]:
@@ -118,14 +120,16 @@ def test_the_help_has_flag_and_meaning_side_by_side_and_a_long_flag_on_a_line_of
 
 
 def test_the_example_has_every_setting_once_in_order_and_nothing_else() -> None:
-    assert list(uncommented()) == list(SETTINGS)
+    assert list(uncommented()) == list(SETTINGS), "bridge.example.toml"
 
 
 @EVERY
 def test_the_example_has_the_settings_default_and_meaning(item: Setting) -> None:
-    assert uncommented()[item.name] == toml(item.default), f"it needs the line #{item.name} = {toml(item.default)}"
+    line = f"#{item.name} = {toml(item.default)}"
+    assert uncommented().get(item.name) == toml(item.default), f"bridge.example.toml needs the line {line}"
     prose = " ".join(EXAMPLE.read_text(encoding="utf-8").replace("\n# ", " ").split())
-    assert f"{item.help[:1].upper()}{item.help[1:]}. #{item.name} = " in prose
+    meaning = f"{item.help[:1].upper()}{item.help[1:]}."
+    assert f"{meaning} #{item.name} = " in prose, f"bridge.example.toml needs {meaning!r} before {line}"
 
 
 def test_the_example_is_a_file_of_comments_that_changes_nothing() -> None:
