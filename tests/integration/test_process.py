@@ -16,7 +16,9 @@ import requests
 from tests.client import Client
 from tests.documents import PROTOCOL, rows, section, stated
 from tests.process import Bridge, run_app
+from tests.returning import Returning
 from tests.tcpserver import TcpServer
+from tests.viewer import until
 from tests.waiting import PATIENCE
 
 FAREWELL = 5.0  # seconds that a bridge which stops gives the server to read what waits
@@ -208,10 +210,43 @@ def test_status_has_everything_by_name() -> None:
             "bytes_for_link": 0, "bytes_held": 0, "connections": 1, "bytes_for_clients": 0, "bytes_for_slowest": 0,
             "catching_up": 0, "sessions_away": 0, "bytes_of_history": 0,
         }  # fmt: skip
-        assert status["now"].keys() == rows(section(PROTOCOL, "HTTP").split("`now` is")[1]).keys()
+        rows_of_now = rows(section(PROTOCOL, "HTTP").split("`now` is")[1])
+        assert status["now"].keys() == rows_of_now.keys(), "docs/protocol.md, HTTP: `now`"
         said = stated()
         assert status.keys() == said.keys(), "docs/protocol.md, HTTP"
         assert status["link"].keys() == said["link"].keys(), "docs/protocol.md, HTTP"
+
+
+def test_each_value_of_this_moment_in_the_status_rises_with_what_it_counts() -> None:
+    risen: set[str] = set()
+    flags = ("--slow", "drop-oldest", "--hold", "2")
+    with TcpServer(stalled=True) as server, Bridge("--server", server.address, *flags) as bridge:
+
+        def now() -> dict[str, int]:
+            values: dict[str, int] = bridge.status()["now"]
+            return values
+
+        def rise(*names: str) -> None:
+            until(lambda: all(now()[name] > 0 for name in names))
+            risen.update(names)
+
+        peer = server.accept()
+        with Returning(bridge) as ann:
+            peer.send(b"0~")
+            ann.until(1)
+            rise("connections", "bytes_of_history")
+        rise("sessions_away")
+        for _ in range(80):
+            peer.send(b"x" * 100_000 + b"~")
+        with Returning(bridge, stalled=True, pid=ann.pid, offset=ann.offsets[-1]), Client(bridge.url) as bob:
+            rise("catching_up", "bytes_for_clients", "bytes_for_slowest")
+            for _ in range(500):
+                bob.emit("fill", "x" * 20_000)
+            rise("bytes_for_link")
+            server.close()
+            rise("bytes_held")
+            until(lambda: now()["bytes_held"] == 0)
+        assert risen == now().keys(), "make each of them rise here"
 
 
 def test_log_lines_can_be_json_and_debug_lines_are_marked_and_shortened() -> None:
