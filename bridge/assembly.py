@@ -20,6 +20,7 @@ from bridge.delivery.limits import Limits
 from bridge.errors import LinkError
 from bridge.hub.cross_thread_calls import CrossThreadCalls
 from bridge.hub.name_cache import forget_names
+from bridge.hub.steady_wait import steadily
 from bridge.hub.watchdog import Watchdog
 from bridge.link import codec
 from bridge.link.connection import Connection, LinkState, LinkStatus
@@ -148,7 +149,7 @@ class Assembly:
         link = self._settings.link
         opening = self.relay.opening(wiring.greetings(self._settings))
         return Connection(
-            Dialer(*server, forget=forget_names).dial,
+            steadily(Dialer(*server, forget=forget_names).dial),
             partial(framing_in, link.framing_in, link.max_frame),
             wiring.link_options(self._settings, server=self._server, separate=self._encoder.separate, own=own),
             counters=self._counters,

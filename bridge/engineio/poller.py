@@ -29,6 +29,7 @@ log = logging.getLogger("bridge.clients")
 
 AT_ONCE = 512  # that are asked for in one system call
 LONGEST_TURN = 0.002  # seconds; then others have theirs
+IN_VAIN = 100  # pauses in a turn; the system looks through all that is watched when the epoll is added to the hub again
 
 
 class Watched(Protocol):
@@ -66,7 +67,7 @@ class Poller:
 
     def run(self) -> None:
         """Wait and call, for ever."""
-        steady = SteadyWait(self._epoll.fileno())
+        steady = SteadyWait(self._epoll.fileno(), IN_VAIN)
         while True:
             steady.wait()
             self._turn()

@@ -36,7 +36,7 @@ def test_the_seams_are_there_and_were_tested_on_the_versions_that_are_pinned() -
         ("python-engineio", "import engineio; del engineio.base_server.BaseServer.generate_id"),
         ("python-socketio", "import socketio; del socketio.packet.Packet.add_attachment"),
         ("eventlet", "import eventlet.wsgi; del eventlet.wsgi.WSGI_LOCAL"),
-        ("eventlet", "import eventlet.hubs.hub; del eventlet.hubs.hub.BaseHub.switch"),
+        ("eventlet", "import eventlet.hubs; del eventlet.hubs.get_hub().next_timers"),
         ("eventlet", "from eventlet.support import greendns; del greendns.ResolverProxy._resolver"),
     ],
 )  # fmt: skip
