@@ -8,7 +8,6 @@ Use: `python -m tests.unit.ends`, which ends with 1 and the shortest way to what
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -43,9 +42,9 @@ from bridge.messages import Payload  # noqa: E402
 from bridge.wire.segment import AnswerSegment, Segment  # noqa: E402
 from bridge.wire.socketio_packets import encode_acks, encode_event, polled  # noqa: E402
 from bridge.wire.websocket_frames import CLOSE, PING, TEXT, frame  # noqa: E402
+from tests.unit.amount import some  # noqa: E402
 from tests.unit.green.sessions import Epoll, Sock  # noqa: E402
 
-QUICK = os.environ.get("BRIDGE_TEST_PROFILE") == "quick"  # for `make check`; every test run has them all
 LIMIT = 16_000
 SIZES = st.sampled_from([1, 200, 5_000, 11_000, 200_000])
 ROOM = st.sampled_from([0, 1, 100, 7_000, 1 << 30])
@@ -252,7 +251,7 @@ if __name__ == "__main__":
     run_state_machine_as_test(
         Ends,
         settings=settings(
-            max_examples=60 if QUICK else 600, stateful_step_count=40, deadline=None, database=None, derandomize=True,
+            max_examples=some(600), stateful_step_count=40, deadline=None, database=None, derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

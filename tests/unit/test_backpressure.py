@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bridge.delivery.backpressure import MOMENT, NO_PROGRESS, Backpressure
+from tests.unit.amount import some
 from tests.waiting import PATIENCE
 
 
@@ -215,7 +216,7 @@ class Crowd(RuleBasedStateMachine):
 
 
 TestCrowd = Crowd.TestCase
-TestCrowd.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestCrowd.settings = settings(max_examples=some(100), stateful_step_count=40, deadline=None)
 
 
 class Script(threading.Event):

@@ -23,6 +23,7 @@ from bridge.delivery.snapshots import Snapshots
 from bridge.messages import SEPARATOR, Delivery, Payload, Texts
 from bridge.wire.offsets import Offsets
 from bridge.wire.socketio_packets import polled
+from tests.unit.amount import some
 from tests.unit.outboxes import FakeClient, Wire
 
 
@@ -370,4 +371,4 @@ def whole(client: FakeClient) -> list[int]:
 
 
 TestCuts = Cuts.TestCase
-TestCuts.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestCuts.settings = settings(max_examples=some(60), stateful_step_count=40, deadline=None)

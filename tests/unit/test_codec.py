@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import BridgeError, Refused
 from bridge.link.codec import JsonEncoder, NotJson, TooDeep, parse, parse_exact, parse_lenient, to_text
+from tests.unit.amount import some
 
 encode = JsonEncoder().encode
 
@@ -138,7 +139,7 @@ def test_the_512_levels_of_json_framing_can_be_read_and_written() -> None:
 
 
 @given(st.one_of(st.binary(max_size=30), st.text('{}[]:,"\\0u1eE+-.nultrfasNI ', max_size=12).map(str.encode)))
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=some(500))
 def test_any_bytes_are_json_or_are_refused(frame: bytes) -> None:
     def result(read: Callable[[], Any]) -> Any:
         try:

@@ -13,6 +13,7 @@ from bridge.errors import Refused
 from bridge.link.codec import JsonEncoder, parse
 from bridge.link.framing.length_prefix import varint
 from bridge.link.framing.registry import FRAMINGS, FramingSpecError, framing_in, framing_of, framing_out
+from tests.unit.amount import some
 from tests.unit.framings import SPECS, Outcome, check_of, decoded
 
 FRAMED = {
@@ -132,7 +133,7 @@ def values(delimiter: bytes) -> st.SearchStrategy[Any]:
     )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=some(200))
 @given(st.data(), DELIMITERS)
 def test_json_text_stays_one_frame_and_means_the_same_under_any_delimiter(
     data: st.DataObject, delimiter: bytes
@@ -151,7 +152,7 @@ def test_json_text_stays_one_frame_and_means_the_same_under_any_delimiter(
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=some(40))
 @given(data=st.data())
 def test_json_text_stays_one_frame_and_means_the_same_under_every_framing(spec: str, data: st.DataObject) -> None:
     try:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import FramingError, Refused
 from bridge.link.framing.registry import FramingSpecError, framing_in, framing_out
+from tests.unit.amount import some
 from tests.unit.framings import BOM, SPECS, Outcome, check_of, chunked, cuts, decoded, delimiters, jsons
 
 #: Those of the registry, and delimiters that begin like each other, end like each other or are in each other.
@@ -21,7 +22,7 @@ EVERY = [
 ]  # fmt: skip
 
 #: Of each framing: two dozen share the same few decoders, which have a thousand together.
-EXAMPLES = 40
+EXAMPLES = some(40)
 LIMITS = st.sampled_from([0, 1, 2, 3, 5, 30])
 
 
@@ -40,7 +41,7 @@ def test_any_stream_in_any_pieces_gives_the_frames_of_the_oracle(spec: str, data
     assert decoded(framing_in(spec, limit), begins) == oracle(spec, limit)(b"".join(begins))
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=some(500))
 @given(st.data(), st.sampled_from([b"AB", b"\r\n"]), LIMITS)
 def test_delimiters_that_overlap_in_any_way_cut_as_the_oracle_does(
     data: st.DataObject, letters: bytes, limit: int
@@ -109,7 +110,7 @@ MARKS = [b"\xef", b"\xbb\xbf", BOM]
 PIECES_OF_JSON = st.sampled_from(BRACKETS_AND_THE_LIKE + VALUES + MARKS)
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=some(1000))
 @given(pieces=chunked(st.lists(PIECES_OF_JSON, max_size=25).map(b"".join)), limit=st.sampled_from([1, 3, 10, 200]))
 @example(pieces=[b'"a\\', b'"', b'b"'], limit=200)
 @example(pieces=[b'{"a":"\\\\', b'"}'], limit=200)

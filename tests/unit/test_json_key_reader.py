@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.link.codec import NotJson, parse_lenient
 from bridge.link.json_key_reader import MISSING, JsonKeyReader
+from tests.unit.amount import some
 
 KEYS = ["user", "a b", "ü", "x" * 50, 'quo"te', "back\\slash", "\x01"]
 VALUES = st.recursive(
@@ -38,7 +39,7 @@ def frames(draw: st.DrawFn) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-@settings(max_examples=400)
+@settings(max_examples=some(400))
 @given(st.lists(frames(), min_size=1, max_size=5), st.sampled_from(KEYS))
 def test_each_has_what_it_has_alone_or_none_is_answered_for(burst: list[bytes], key: str) -> None:
     try:

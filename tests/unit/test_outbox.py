@@ -16,6 +16,7 @@ from bridge.delivery.outbox import Outbox
 from bridge.delivery.slow_policies import BEHIND, POLICIES
 from bridge.wire.segment import Segment
 from bridge.wire.websocket_frames import BINARY, frame
+from tests.unit.amount import some
 from tests.unit.outboxes import ACK, LIMIT, NOTICE, FakeClient, Wire, message, numbers, reads, stalled
 
 ROOM = st.integers(0, 3000)
@@ -433,7 +434,7 @@ class Crowd(RuleBasedStateMachine):
 
 
 TestCrowd = Crowd.TestCase
-TestCrowd.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestCrowd.settings = settings(max_examples=some(80), stateful_step_count=30, deadline=None)
 
 
 def test_attachments_of_a_message_go_with_it() -> None:

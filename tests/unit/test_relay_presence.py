@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bridge.messages import Delivery
 from bridge.relay import client_lifecycle
+from tests.unit.amount import some
 from tests.unit.relays import At, notice
 from tests.viewer import until
 
@@ -381,4 +382,4 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=60)
+TestAnyOrder.settings = settings(max_examples=some(60))

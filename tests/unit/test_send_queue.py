@@ -12,6 +12,7 @@ from bridge.delivery.send_queue import MOST_PARTS, LatestSendQueue, SendQueue
 from bridge.wire.segment import Segment
 from bridge.wire.socketio_packets import encode_acks
 from bridge.wire.websocket_frames import BINARY, frame
+from tests.unit.amount import some
 
 
 @dataclass
@@ -204,9 +205,9 @@ class Newest(Machine):
 
 
 TestInOrder = InOrder.TestCase
-TestInOrder.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestInOrder.settings = settings(max_examples=some(150), stateful_step_count=30, deadline=None)
 TestNewest = Newest.TestCase
-TestNewest.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestNewest.settings = settings(max_examples=some(150), stateful_step_count=30, deadline=None)
 
 
 @settings(deadline=None)

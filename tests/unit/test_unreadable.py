@@ -15,6 +15,7 @@ from bridge.messages import Delivery, PayloadMode, Texts
 from bridge.relay.json_lookalike import looks_like_object, worth_a_look
 from bridge.relay.routing import Routing, RoutingOptions
 from bridge.relay.undelivered import Undelivered
+from tests.unit.amount import some
 from tests.unit.relays import singly
 
 PAYLOADS = ["text", "json", "bytes"]
@@ -191,7 +192,7 @@ def _is_value_of_another_kind(data: bytes) -> bool:
     return not isinstance(value, dict) or value.get("username") is None
 
 
-@settings(max_examples=600)
+@settings(max_examples=some(600))
 @given(mutilated(), st.sampled_from(PAYLOADS), st.lists(st.sampled_from([b'{"username":"bob"}', b"[1]"]), max_size=3))
 def test_however_an_object_for_ann_is_mutilated_bob_never_gets_it(
     data: bytes, payload: str, others: list[bytes]
@@ -204,7 +205,7 @@ def test_however_an_object_for_ann_is_mutilated_bob_never_gets_it(
     assert to.count(("bob",)) == others.count(b'{"username":"bob"}')
 
 
-@settings(max_examples=300)
+@settings(max_examples=some(300))
 @given(mutilated(), _JUNK, _JUNK, st.sampled_from(["text", "bytes"]))
 def test_junk_around_it_changes_nothing(data: bytes, before: bytes, after: bytes, payload: str) -> None:
     frame = before + data + after
