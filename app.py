@@ -36,14 +36,15 @@ from pathlib import Path
 from bridge import wiring
 from bridge.assembly import Assembly, HandlerHost
 from bridge.hub.cross_thread_calls import CrossThreadCalls
+from bridge.hub.shutdown import Shutdown
 from bridge.hub.system_threads import end_after, lock_logging
 from bridge.engineio.http_server import addresses, listen, make_room
 from bridge.hub.vital_threads import VitalThread
 from bridge.hub.watchdog import Watchdog
 from bridge.hub.worker_pool import WorkerPool
-from bridge.config import Settings, describe, problems_block
+from bridge.config import Settings, complaint, describe
 from bridge.demo.server import DemoServer
-from bridge.errors import HandlersError, ServeError, SettingsError
+from bridge.errors import ServeError, StartError
 from bridge.logs import configure
 from bridge.messages import Delivery, Payload
 from bridge.output import say
@@ -61,11 +62,7 @@ class Process:
     """The life of one bridge, from `run()` to the end."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings, self.counters = settings, Counters()
-        # A pipe, because a signal does not wake the hub from its poll, and a byte in a pipe does.
-        self.ends, self.end = os.pipe()
-        os.set_blocking(self.end, False)
-        self.ending, self.exit_code = False, 0
+        self.settings, self.counters, self.shutdown = settings, Counters(), Shutdown()
         self.crossing = CrossThreadCalls()
         self.watchdog = Watchdog(self.crossing, self.counters)
         self.demo = DemoServer() if settings.link.demo else None
@@ -78,36 +75,25 @@ class Process:
         host, port = self.demo.start() if self.demo else (server.host, server.port)
         bridge = self.assembly((host, port), listener.getsockname()[:2])
         make_room()
-        self._hear_signals()
-        VitalThread("way in for other threads", self.crossing.serve, self._failed)
+        self.shutdown.hear_signals()
+        VitalThread("way in for other threads", self.crossing.serve, self.shutdown.fail)
         self.watchdog.run()
         bridge.engine.serve(listener, bridge.wsgi_app)
         if bridge.heartbeat is not None:
             bridge.heartbeat.run()
         threading.Thread(target=self._run_link, args=(bridge,), name="bridge-link", daemon=True).start()
-        self._say(addresses(web.host, listener.getsockname()[1]), f"{host}:{port}")
-        os.read(self.ends, 1)
+        self._welcome(addresses(web.host, listener.getsockname()[1]), f"{host}:{port}")
+        self.shutdown.wait()
         listener.close()
         self._stop(bridge)
-        return self.exit_code
+        return self.shutdown.exit_code
 
     def assembly(self, server: tuple[str, int], own: tuple[str, int]) -> Assembly:
         """Make all parts, for the server at one address, listening at the other."""
         return Assembly(
             self.settings, self.host, server=server, own=own, crossing=self.crossing, watchdog=self.watchdog,
-            counters=self.counters, on_failure=self._failed,
+            counters=self.counters, on_failure=self.shutdown.fail,
         )  # fmt: skip
-
-    def _hear_signals(self) -> None:
-        signal.set_wakeup_fd(self.end)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal that is closed; it runs on
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._signalled())
-
-    def _signalled(self) -> None:
-        if self.ending:
-            os._exit(1)  # a second signal: at once
-        self.ending = True
 
     def _run_link(self, bridge: Assembly) -> None:
         try:
@@ -115,11 +101,7 @@ class Process:
         except BaseException:
             # A bug, and a bridge without its link is none: better to be restarted than to pretend.
             log.critical("! the link's thread failed; the bridge stops", exc_info=True)
-            self._failed()
-
-    def _failed(self) -> None:
-        self.exit_code = 1
-        os.write(self.end, b"!")
+            self.shutdown.fail()
 
     def _stop(self, bridge: Assembly) -> None:
         log.info("= stopping")
@@ -139,7 +121,7 @@ class Process:
         if self.demo:
             self.demo.close()
 
-    def _say(self, urls: list[str], server: str) -> None:
+    def _welcome(self, urls: list[str], server: str) -> None:
         demo = " (the embedded demo server)" if self.demo else ""
         others = "".join(f"\n  from other machines in this network: {url}" for url in urls[1:])
         try:
@@ -162,15 +144,9 @@ def main(argv: list[str]) -> int:
         code = process.run()
         end_after(LAST, code)
         return code
-    except SettingsError as error:
-        say(problems_block(error), sys.stderr)
-        return 2
-    except HandlersError as error:
-        say(f"bridge: the handlers can't be loaded: {error}", sys.stderr)
-        return 2
-    except ServeError as error:
-        say(f"bridge: {error}", sys.stderr)
-        return 1
+    except StartError as error:
+        say(complaint(error), sys.stderr)
+        return error.exit_code
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ Every error carries data and a stable `code`, which is also the ack's `error`
 field, the log's key and the counter's label. Must not know the layers above.
 
     BridgeError
-    ├── SettingsError    the process ends with 2, all problems in one block
-    ├── HandlersError    the process ends with 2: file, line and reason
-    ├── ServeError       the process ends with 1: it can't serve
+    ├── StartError       the process ends
+    │   ├── SettingsError    with 2: all problems in one block
+    │   ├── HandlersError    with 2: file, line and reason
+    │   └── ServeError       with 1: it can't serve
     ├── FramingError     bytes from the server that are no frame; carries the
     │   │                frames that were complete before them
     │   ├── FrameTooBig      skipped by a delimiter framing, else the link is dropped
@@ -25,7 +26,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "REFUSALS", "BadFrame", "BridgeError", "FrameTooBig", "FramingError", "HandlersError", "LinkError", "Refused",
-    "ServeError", "SettingsError", "TooMany", "TruncatedFrame",
+    "ServeError", "SettingsError", "StartError", "TooMany", "TruncatedFrame",
 ]  # fmt: skip
 
 #: Ack code -> what it says to the page's author when nothing more is known.
@@ -50,7 +51,13 @@ class BridgeError(Exception):
     code = "error"
 
 
-class SettingsError(BridgeError):
+class StartError(BridgeError):
+    """What keeps a bridge from starting. `exit_code`: what the process ends with."""
+
+    exit_code = 2
+
+
+class SettingsError(StartError):
     """Settings that can't be used. `problems`: one line each, complete."""
 
     code = "settings"
@@ -60,20 +67,21 @@ class SettingsError(BridgeError):
         super().__init__("\n".join(self.problems))
 
 
-class HandlersError(BridgeError):
+class HandlersError(StartError):
     """A handlers file that can't be loaded. `line` is 1-based, 0 if unknown."""
 
     code = "handlers"
 
     def __init__(self, file: str, line: int, reason: str) -> None:
         self.file, self.line, self.reason = file, line, reason
-        super().__init__(f"{file}:{line}: {reason}" if line else f"{file}: {reason}")
+        where = f"{file}:{line}" if line else file
+        super().__init__(f"the handlers can't be loaded: {where}: {reason}")
 
 
-class ServeError(BridgeError):
+class ServeError(StartError):
     """The web side can't be opened, for example because the port is taken."""
 
-    code = "serve"
+    code, exit_code = "serve", 1
 
 
 class FramingError(BridgeError):

@@ -19,14 +19,14 @@ from pydantic import ValidationError
 
 from bridge.config import report
 from bridge.config.addresses import Address
-from bridge.config.report import problems_block
+from bridge.config.report import complaint
 from bridge.config.sources import Given, Source, read_environment, read_file, read_flags
 from bridge.config.tree import BOTH, DEMO_SPEAKS, DIFFERENT, GROUPS, NO_REPLY_KEY, OWN, SETTINGS, Settings
 from bridge.errors import SettingsError
 from bridge.output import say
 from bridge.version import VERSION
 
-__all__ = ["SETTINGS", "Address", "Settings", "describe", "load", "problems_block"]
+__all__ = ["SETTINGS", "Address", "Settings", "complaint", "describe", "load"]
 
 #: Setting -> function that raises ValueError, with what would do, for a text that the setting can't be.
 Checks = Mapping[str, Callable[[str], object]]

@@ -1,9 +1,9 @@
-"""Write what is printed about settings: the help, the output of --check, the block of problems.
+"""Write what is printed about settings: the help, the output of --check, why a bridge does not start.
 
 Everything is made from the settings' own lines and values. Must not know a setting by
 name, except the pair of the demo and the server.
 
-Use: `say(problems_block(error), sys.stderr)`.
+Use: `say(complaint(error), sys.stderr)`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from itertools import groupby
 
 from bridge.config.fields import Setting
 from bridge.config.sources import COMMANDS, printable
-from bridge.errors import SettingsError
+from bridge.errors import SettingsError, StartError
 
-__all__ = ["describe", "help_text", "problems_block", "toml"]
+__all__ = ["complaint", "describe", "help_text", "toml"]
 
 _INTRODUCTION = """\
 usage: .venv/bin/python app.py [--flag VALUE ...]
@@ -94,8 +94,10 @@ def _widest(texts: Iterable[str]) -> int:
     return max(len(text) for text in texts)
 
 
-def problems_block(error: SettingsError) -> str:
-    """Write all problems as one block."""
+def complaint(error: StartError) -> str:
+    """Write why the bridge does not start: of settings all problems, as one block."""
+    if not isinstance(error, SettingsError):
+        return f"bridge: {error}"
     count = "1 problem" if len(error.problems) == 1 else f"{len(error.problems)} problems"
     lines = [f"bridge: {count} in the settings:", *(f"  {problem}" for problem in error.problems)]
     return "\n".join([*lines, "See --help."])

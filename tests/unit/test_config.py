@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bridge.config import SETTINGS, Settings, describe, load, problems_block
+from bridge.config import SETTINGS, Settings, complaint, describe, load
 from bridge.config.fields import Setting
 from bridge.config.tree import BOTH, GROUPS
 from bridge.errors import SettingsError
@@ -234,9 +234,9 @@ def test_every_problem_of_every_source_is_reported_at_once() -> None:
 
 
 def test_the_block_of_problems_counts_them_and_points_to_the_help() -> None:
-    block = problems_block(SettingsError(["--port x: a", "--host y: b"]))
+    block = complaint(SettingsError(["--port x: a", "--host y: b"]))
     assert block == "bridge: 2 problems in the settings:\n  --port x: a\n  --host y: b\nSee --help."
-    assert problems_block(SettingsError(["a"])).startswith("bridge: 1 problem in the settings:\n")
+    assert complaint(SettingsError(["a"])).startswith("bridge: 1 problem in the settings:\n")
 
 
 @pytest.mark.parametrize("name", [item.name for item in SETTINGS.values() if item.kind.many])

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bridge.config import SETTINGS, Settings, describe, load, problems_block
+from bridge.config import SETTINGS, Settings, complaint, describe, load
 from bridge.config.sources import COMMANDS
 from bridge.config.tree import GROUPS
 from bridge.errors import SettingsError
@@ -161,7 +161,7 @@ def test_any_flags_and_variables_give_settings_or_problems_or_an_exit_with_0(
     if isinstance(found, SettingsError):
         assert found.problems
         assert all(problem.isprintable() for problem in found.problems)
-        assert problems_block(found).encode()
+        assert complaint(found).encode()
     elif found is not None:
         assert set(found.origins) == set(SETTINGS)
 

@@ -109,7 +109,8 @@ def test_an_error_is_told_with_file_line_and_reason(tmp_path: Path, text: str, l
     error = failure(path)
     assert (error.file, error.line) == (str(path), line)
     assert error.reason.startswith(reason)
-    assert str(error).startswith(f"{path}:{line}: " if line else f"{path}: ")
+    where = f"{path}:{line}" if line else f"{path}"
+    assert str(error) == f"the handlers can't be loaded: {where}: {error.reason}"
 
 
 def test_an_error_in_a_file_beside_it_is_told_with_the_line_that_led_there(tmp_path: Path) -> None:
