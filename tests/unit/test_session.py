@@ -7,6 +7,7 @@ import pytest
 from tests.unit.apart import Apart
 
 MODULES = {
+    "bounds": Apart("bounds"),
     "bridge.engineio.flow_control": Apart("flow_control"),
     "bridge.engineio.polling": Apart("polling"),
     "bridge.engineio.session": Apart("session"),
