@@ -78,7 +78,7 @@ class Process:
         self.shutdown.hear_signals()
         VitalThread("way in for other threads", self.crossing.serve, self.shutdown.fail)
         self.watchdog.run()
-        bridge.engine.serve(listener, bridge.wsgi_app)
+        bridge.socketio.serve(listener, bridge.wsgi_app)
         if bridge.heartbeat is not None:
             bridge.heartbeat.run()
         threading.Thread(target=self._run_link, args=(bridge,), name="bridge-link", daemon=True).start()
@@ -106,12 +106,12 @@ class Process:
     def _stop(self, bridge: Assembly) -> None:
         log.info("= stopping")
         ends = time.monotonic() + FAREWELL
-        bridge.engine.refuse_newcomers()
+        bridge.socketio.refuse_newcomers()
         bridge.fanout.tell(Delivery("bridge:closing", Payload.of({"code": "stopping"})))
         if bridge.heartbeat is not None:
             bridge.heartbeat.close()
         bridge.outgoing.close(FAREWELL)  # while there are clients to be told
-        bridge.engine.stop()
+        bridge.socketio.stop()
         bridge.relay.stop()
         bridge.outgoing.drained(ends - time.monotonic())
         bridge.link.leave(ends - time.monotonic())

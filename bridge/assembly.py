@@ -36,7 +36,7 @@ from bridge.relay.notice_throttle import NoticeThrottle
 from bridge.relay.relay import Relay, RelayPorts
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import ClientRequest, Users
-from bridge.socketio_server.engine import Engine, EngineCallbacks
+from bridge.socketio_server.server import SocketIOCallbacks, SocketIOServer
 from bridge.state_store import StateStore
 from bridge.version import VERSION
 from bridge.web import OuterLayer, add_folder, add_index, add_status, create_app
@@ -107,8 +107,8 @@ class Assembly:
         self._link_news = NoticeThrottle(self.relay.link_changed, "bridge-link-news")
         self.link = self._connection(server, own)
         self.heartbeat = self._heartbeat()
-        pages = host.app.wsgi_app  # before the engine is around it
-        self.engine = self._engine(limits, greeter, on_failure)
+        pages = host.app.wsgi_app  # before the Socket.IO server is around it
+        self.socketio = self._socketio(limits, greeter, on_failure)
         self.wsgi_app = OuterLayer(host.app.wsgi_app, pages, counters)
         status = partial(self._status, watchdog, dependencies.undelivered)
         add_status(host.app, link=self._link_status, status=status)
@@ -131,9 +131,9 @@ class Assembly:
             visit=self._visit if self._settings.relay.handlers else None,
         )
 
-    def _engine(self, limits: Limits, greeter: Greeter, on_failure: Callable[[], None]) -> Engine:
+    def _socketio(self, limits: Limits, greeter: Greeter, on_failure: Callable[[], None]) -> SocketIOServer:
         relay, users = self.relay, self._host.users
-        callbacks = EngineCallbacks(
+        callbacks = SocketIOCallbacks(
             on_late=lambda sid: self.fanout.catch_up(sid, None),
             on_connecting=relay.connecting if relay.asks_who_connects else None,
             on_connected=relay.connected,
@@ -142,8 +142,10 @@ class Assembly:
             on_failure=on_failure,
             user_of=lambda sid: client.user if (client := users.get(sid)) else None,
         )
-        options = wiring.engine_options(self._settings)
-        return Engine(self._host.app, options, callbacks, limits=limits, greeter=greeter, counters=self._counters)
+        options = wiring.socketio_options(self._settings)
+        return SocketIOServer(
+            self._host.app, options, callbacks, limits=limits, greeter=greeter, counters=self._counters
+        )
 
     def _connection(self, server: tuple[str, int], own: tuple[str, int]) -> Connection:
         link = self._settings.link
@@ -168,17 +170,17 @@ class Assembly:
 
     def _status(self, watchdog: Watchdog, undelivered: Undelivered) -> dict[str, object]:
         """Return what /bridge/status shows; `now`: what waits or is kept at this moment."""
-        users, engine, queue = self._host.users, self.engine, self.outgoing
+        users, socketio, queue = self._host.users, self.socketio, self.outgoing
         return {
             "version": VERSION,
             "link": {"server": self._server, **self._link_status()},
             "clients": len(users.clients),
             "users": len(users.names),
-            "now": {"bytes_for_link": queue.waiting, "bytes_held": queue.held, **engine.now()},
+            "now": {"bytes_for_link": queue.waiting, "bytes_held": queue.held, **socketio.now()},
             "hub_blocked": watchdog.status,
             "counters": self._counters.snapshot(),
             "undelivered": undelivered.rows(),
-            "refused_origins": engine.refused_origins(),
+            "refused_origins": socketio.refused_origins(),
         }
 
     def _take_confirmed(self, frames: list[bytes]) -> None:
@@ -196,10 +198,10 @@ class Assembly:
         return self.link.status.as_json()
 
     def _close(self, sid: str, code: str) -> None:
-        self.engine.close(sid, code)
+        self.socketio.close(sid, code)
 
     def _visit(self, sid: str) -> ClientRequest | None:
-        return self.engine.visit(sid)
+        return self.socketio.visit(sid)
 
     def _presence_overflow(self) -> None:
         self._counters.note("presence_overflow", "! the server leaves presence unread; the link is made anew")

@@ -38,14 +38,14 @@ from bridge.relay.replies import Replies, RepliesOptions
 from bridge.relay.routing import Routing, RoutingOptions
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import Users
-from bridge.socketio_server.engine import EngineOptions
+from bridge.socketio_server.server import SocketIOOptions
 from bridge.state_store import StateStore
 from bridge.version import VERSION
 from bridge.web import PageSettings
 
 __all__ = [
-    "engine_options", "fanout", "greeter", "greetings", "limits", "link_options", "load_settings", "outgoing_queue",
-    "page", "private", "relay_dependencies", "relay_options", "reserved_events",
+    "fanout", "greeter", "greetings", "limits", "link_options", "load_settings", "outgoing_queue", "page", "private",
+    "relay_dependencies", "relay_options", "reserved_events", "socketio_options",
 ]  # fmt: skip
 
 _BEAT = '{"action":"heartbeat"}'
@@ -124,10 +124,10 @@ def _replies(settings: Settings, counters: Counters, undelivered: Undelivered) -
     return Replies(options, decode=DECODE, acks=Acks(counters), counters=counters, undelivered=undelivered)
 
 
-def engine_options(settings: Settings) -> EngineOptions:
-    """Make the engine's options."""
+def socketio_options(settings: Settings) -> SocketIOOptions:
+    """Make the Socket.IO server's options."""
     web = settings.web
-    return EngineOptions(
+    return SocketIOOptions(
         allowed_origins=web.allowed_origins, ping_interval=web.ping_interval, ping_timeout=web.ping_timeout,
         connect_timeout=web.connect_timeout, max_event=2 * settings.link.max_frame + 65536,
     )  # fmt: skip

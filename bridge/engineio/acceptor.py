@@ -4,7 +4,7 @@ A connection gets a green thread, buffers and Python's HTTP parser only when it 
 than a plain request for a WebSocket; one that says nothing costs a socket. What is odd in any way is
 left to eventlet too, so there is one place that says what is wrong with it. Must not know Engine.IO.
 
-Use: `door = Acceptor(listener, poller, app, counters); door.open(); eventlet.wsgi.server(door, app)`.
+Use: `acceptor = Acceptor(listener, poller, app, counters, stop); acceptor.open(); eventlet.wsgi.server(acceptor, app)`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import eventlet
 from eventlet.queue import LightQueue
 
 from bridge.counters import Counters
-from bridge.engineio.handshake import VISITOR, asks_for_websocket
+from bridge.engineio.http_protocol import GuardedSocket
 from bridge.engineio.poller import READ, Poller
-from bridge.engineio.slow_request_guard import GuardedSocket
 from bridge.engineio.timeouts import Timeouts, until_due
+from bridge.engineio.websocket_handshake import PENDING, asks_for_websocket
 from bridge.hub.vital_threads import VitalThread
 
 __all__ = ["Acceptor", "websocket_request"]
@@ -64,18 +64,18 @@ class Acceptor:
         poller: Poller,
         app: Callable[..., Any],
         counters: Counters,
-        on_failure: Callable[[], object] = lambda: None,
+        on_failure: Callable[[], object],
     ) -> None:
-        self._listener, self._poller, self._app, self._counters = listener, poller, app, counters
-        self._on_failure = on_failure
+        self.poller, self.app = poller, app
+        self.silent: Timeouts[_PendingConnection] = Timeouts(SILENCE, _PendingConnection.expire)
+        self._listener, self._counters, self._on_failure = listener, counters, on_failure
         self._left: LightQueue = LightQueue()  # bounded by the descriptors that a process may have
-        self._silent: Timeouts[_Visitor] = Timeouts(SILENCE, _Visitor.leave)
         host, port = listener.getsockname()[:2]
         self.environ = {**_STATIC, "SERVER_NAME": host, "SERVER_PORT": str(port)}
 
     def open(self) -> None:
         """Begin to accept connections."""
-        self._poller.add(self._listener.fileno(), self, READ)
+        self.poller.add(self._listener.fileno(), self, READ)
         VitalThread("clock of new connections", self._sweep, self._on_failure)
 
     def ready(self, events: int) -> None:
@@ -89,27 +89,14 @@ class Acceptor:
                 self._out_of_files(error)
                 return
             sock.setblocking(False)
-            self._silent.add(_Visitor(self, sock, address))
+            self.silent.add(_PendingConnection(self, sock, address))
 
     def failed(self) -> None:
         """Do nothing: there is no doing without the listening socket."""
 
-    def call(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        """Call the app."""
-        return self._app(environ, start_response)
-
-    def came(self, visitor: _Visitor) -> None:
-        """Give it no time limit any more, as it has said something, or gone."""
-        self._silent.discard(visitor)
-
     def leave_to_eventlet(self, sock: Any, address: Any) -> None:
         """Queue a connection for eventlet that has no plain request for a WebSocket."""
         self._left.put((GuardedSocket(sock), address))
-
-    @property
-    def poller(self) -> Poller:
-        """Who waits for the visitors."""
-        return self._poller
 
     # What eventlet.wsgi uses of a listening socket.
 
@@ -134,7 +121,7 @@ class Acceptor:
     def close(self) -> None:
         """Accept no more connections."""
         if self.fileno() >= 0:
-            self._poller.remove(self.fileno())
+            self.poller.remove(self.fileno())
             self._listener.close()
 
     def _out_of_files(self, error: OSError) -> None:
@@ -143,32 +130,32 @@ class Acceptor:
             return
         self._counters.note("unaccepted", "! a connection could not be accepted: %s", error.strerror)
         fd = self.fileno()
-        self._poller.change(fd, 0)
+        self.poller.change(fd, 0)
         eventlet.spawn_after(NO_FILES, self._accept_again, fd)
 
     def _accept_again(self, fd: int) -> None:
         if self.fileno() == fd:
-            self._poller.change(fd, READ)
+            self.poller.change(fd, READ)
 
     def _sweep(self) -> None:
         while True:
-            eventlet.sleep(until_due(self._silent))
-            self._silent.run()
+            eventlet.sleep(until_due(self.silent))
+            self.silent.run()
 
 
-class _Visitor:
+class _PendingConnection:
     """A connection that has not said yet what it wants."""
 
-    __slots__ = ("__weakref__", "_address", "_door", "sock")
+    __slots__ = ("__weakref__", "_acceptor", "_address", "sock")
 
-    def __init__(self, door: Acceptor, sock: Any, address: Any) -> None:
-        self._door, self.sock, self._address = door, sock, address
-        door.poller.add(sock.fileno(), self, READ)
+    def __init__(self, acceptor: Acceptor, sock: Any, address: Any) -> None:
+        self._acceptor, self.sock, self._address = acceptor, sock, address
+        acceptor.poller.add(sock.fileno(), self, READ)
 
     def ready(self, events: int) -> None:
         """Serve the request that has come, or leave the connection to eventlet."""
-        self._door.came(self)
-        self._door.poller.remove(self.sock.fileno())
+        self._acceptor.silent.discard(self)
+        self._acceptor.poller.remove(self.sock.fileno())
         try:
             head = self.sock.recv(LONGEST_HEAD, socket.MSG_PEEK)
         except OSError:
@@ -177,7 +164,7 @@ class _Visitor:
         if not head:
             self.sock.close()
         elif request is None:
-            self._door.leave_to_eventlet(self.sock, self._address)
+            self._acceptor.leave_to_eventlet(self.sock, self._address)
         else:
             self._serve(*request)
 
@@ -186,17 +173,17 @@ class _Visitor:
         if self.sock is not None:
             self.sock.close()
 
-    def leave(self) -> None:
+    def expire(self) -> None:
         """Close it, as it has been silent for too long."""
-        self._door.poller.remove(self.sock.fileno())
+        self._acceptor.poller.remove(self.sock.fileno())
         self.sock.close()
 
     def _serve(self, size: int, environ: dict[str, Any]) -> None:
         self.sock.recv(size)
-        environ.update(self._door.environ)
+        environ.update(self._acceptor.environ)
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = self._address[0], str(self._address[1])
         environ["wsgi.input"] = io.BytesIO()
-        environ[VISITOR] = self
+        environ[PENDING] = self
         answer = [b""]
 
         def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
@@ -204,7 +191,7 @@ class _Visitor:
             answer[0] = "\r\n".join([*lines, "", ""]).encode("latin-1")
 
         try:
-            body = b"".join(self._door.call(environ, start_response))
+            body = b"".join(self._acceptor.app(environ, start_response))
         except BaseException:  # of an app that may be a user's, and eventlet.Timeout is no Exception
             log.exception("! a WebSocket request failed")
             body = b""

@@ -1,7 +1,8 @@
 """Whether one client is read: not while it has tasks to be done, nor while it leaves its answers unread.
 
-So it is no faster than its handlers and the link, and what waits for it is bounded. Must not know how a client is
-read, nor what its tasks do.
+So it is no faster than its handlers and the link, and what waits for it is bounded. Its tasks, handlers and
+python-socketio's own affairs, may take their time and are done in order: its lane. A green thread lives as long as
+there is one, and none while there is not. Must not know how a client is read, nor what its tasks do.
 
 Use: `flow = FlowControl(session); flow.later(handler, argument)`; `session.pause()` is called, and `session.resume()`
 when it is done.
@@ -10,12 +11,18 @@ when it is done.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.engineio.client_task_queue import ClientTaskQueue
+import eventlet
 
 __all__ = ["FlowControl", "Reader"]
+
+_Tasks = deque[tuple[Callable[..., object], tuple[object, ...]]]
+
+LONGEST_TURN = 0.002  # seconds; then others have theirs
+NOTHING = 0.05  # seconds; the turns of other green threads alone may take as long
 
 
 class Reader(Protocol):
@@ -34,11 +41,13 @@ class Reader(Protocol):
 class FlowControl:
     """One client's."""
 
-    __slots__ = ("_paused", "_reader", "_unread_since", "tasks")
+    __slots__ = ("_began", "_paused", "_reader", "_unread_since", "tasks")
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self.tasks: ClientTaskQueue | None = None  # what is to be done for it in order; None: nothing is
+        #: What is to be done for it in order, with the one that is being done; None: nothing is.
+        self.tasks: _Tasks | None = None
+        self._began = 0.0  # when the first of them was added, by time.monotonic()
         self._unread_since = 0.0  # since when it leaves its answers unread, by time.monotonic(); 0: it does not
         self._paused = 0.0  # seconds that it was not read, in pauses that are over
 
@@ -55,15 +64,16 @@ class FlowControl:
     def later(self, job: Callable[..., object], *args: object) -> None:
         """Do this after all that is to be done for the client already; it is not read before."""
         if self.tasks is None:
-            self.tasks = ClientTaskQueue(self._reader.task_failed, self._tasks_done)
+            self.tasks, self._began = deque(), time.monotonic()
             self._reader.pause()
-        self.tasks.add(job, *args)
+            eventlet.spawn_n(self._run, self.tasks)
+        self.tasks.append((job, args))
 
     def when_done(self, call: Callable[[], object]) -> bool:
-        """Call this when all tasks are done; False if there are none."""
+        """Call this when all its tasks are done; False if there are none."""
         if self.tasks is None:
             return False
-        self.tasks.add(call)
+        self.tasks.append((call, ()))
         return True
 
     def stop(self) -> None:
@@ -79,14 +89,28 @@ class FlowControl:
 
     def paused_for(self) -> float:
         """Seconds that it was not read since `forget_pauses`. What was so for two reasons may be counted twice."""
-        unread = time.monotonic() - self._unread_since if self._unread_since else 0.0
-        return self._paused + max(unread, self.tasks.age if self.tasks is not None else 0.0)
+        now = time.monotonic()
+        unread = now - self._unread_since if self._unread_since else 0.0
+        busy = now - self._began if self.tasks is not None else 0.0
+        return self._paused + max(unread, busy if busy > NOTHING else 0.0)
 
     def forget_pauses(self) -> None:
         """Count them anew from now on."""
         self._paused = 0.0
 
-    def _tasks_done(self) -> None:
+    def _run(self, tasks: _Tasks) -> None:
+        turn_ends = time.monotonic() + LONGEST_TURN
+        while tasks:
+            job, args = tasks[0]
+            try:
+                job(*args)
+            except BaseException as error:  # a user's function may raise eventlet.Timeout, which is no Exception
+                self._reader.task_failed(error)
+            finally:
+                tasks.popleft()
+            if time.monotonic() > turn_ends:
+                eventlet.sleep(0)
+                turn_ends = time.monotonic() + LONGEST_TURN
         self._paused = self.paused_for()
         self.tasks = None
         self._resume()

@@ -1,4 +1,5 @@
-"""Reads one connection's HTTP requests for eventlet's WSGI server; bad ones are answered in words, and counted.
+"""Reads one connection's HTTP requests for eventlet's WSGI server; bad ones are answered in words, and counted, and
+none takes for ever, however it drips.
 
 Where a body ends is said by one Content-Length or one `Transfer-Encoding: chunked`, and by nothing else, so that a
 server in front can't take a different part of it for the next request. Must not know what is asked for.
@@ -11,28 +12,59 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import time
 from http import HTTPStatus
 from typing import Any
 
 import eventlet
 import eventlet.wsgi
+from eventlet.greenio import GreenSocket
 
 from bridge.counters import Counters, shorten
 from bridge.engineio.chunked_body import ChunkedInput
 
-__all__ = ["protocol"]
+__all__ = ["GuardedSocket", "protocol"]
 
 LONGEST_HEADER = 8192  # bytes of one header's line
 LONGEST_HEAD = 64 * 1024  # of all of them
 MOST_LINES = 100  # the empty one included, as Python's http.client has it
-LINGER = (
-    1.0  # seconds in which a client that is refused can read why: what it still sends would else reset its connection
-)
+#: Seconds in which a client that is refused can read why: what it still sends would else reset its connection.
+LINGER = 1.0
 LINGERED = 1024 * 1024  # bytes of that
+SLOWEST = 1024  # bytes a second, over the time that was allowed to begin with
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _ODD = re.compile(rb"\r(?!\n)|\0")
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+class GuardedSocket(GreenSocket):  # type: ignore[misc]
+    """`settimeout` allows so many seconds of waiting anew; what is received meanwhile takes some off again.
+
+    A time limit on each read, as eventlet has it, lets a client that sends a byte now and then keep its connection for
+    days, and so as many as are served at a time. eventlet calls `settimeout(75)` before a request, `settimeout(30)`
+    after its first line. What passes while nobody reads, as during a poll, is not counted.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._waited = 0.0
+        self._allowed: float | None = None
+        super().__init__(sock)
+
+    def settimeout(self, howlong: float | None) -> None:
+        """Set the time as a socket does, and begin to count it anew."""
+        self._waited, self._allowed = 0.0, howlong
+        super().settimeout(howlong)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive as a socket does. Raises TimeoutError if it all takes too long."""
+        began = time.monotonic()
+        received: int = super().recv_into(buffer, nbytes, flags)
+        # Who was quick has nothing saved up: a megabyte at once would else buy a quarter of an hour.
+        self._waited = max(0.0, self._waited + time.monotonic() - began - received / SLOWEST)
+        if self._allowed is not None and self._waited > self._allowed:
+            raise TimeoutError("too slow")
+        return received
 
 
 class _TooLarge(Exception):

@@ -22,7 +22,7 @@ import eventlet.wsgi
 from bridge.counters import Counters
 from bridge.engineio.acceptor import Acceptor
 from bridge.engineio.http_protocol import protocol
-from bridge.engineio.server import EngineServer
+from bridge.engineio.server import EngineIOServer
 from bridge.errors import ServeError
 
 __all__ = ["addresses", "listen", "make_room", "serve"]
@@ -75,16 +75,15 @@ def _widen_table(files: int) -> None:
         os.close(lowest)
 
 
-def serve(listener: socket.socket, app: Any, counters: Counters, engine: EngineServer | None = None) -> None:
-    """Serve until the calling green thread is killed. `engine`: what is in the app, if it is ours; WebSocket requests
+def serve(listener: Any, app: Any, counters: Counters, server: EngineIOServer | None = None) -> None:
+    """Serve until the calling green thread is killed. `server`: what is in the app, if it is ours; WebSocket requests
     then are served without eventlet's WSGI server, see acceptor.py."""
-    front: Any = listener
-    if engine is not None:
-        engine.run()
-        front = Acceptor(listener, engine.poller, app, counters, engine.on_failure)
-        front.open()
+    if server is not None:
+        server.run()
+        listener = Acceptor(listener, server.poller, app, counters, server.on_failure)
+        listener.open()
     eventlet.wsgi.server(
-        front, app, protocol=protocol(counters), max_size=MAX_CONNECTIONS,
+        listener, app, protocol=protocol(counters), max_size=MAX_CONNECTIONS,
         log=log, log_output=False, debug=False, keepalive=75, socket_timeout=SOCKET_TIMEOUT,
     )  # fmt: skip
 

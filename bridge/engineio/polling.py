@@ -8,51 +8,21 @@ Use: `session.polling = Polling(session, poller)`; `polling.get(sock)` -> packet
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import eventlet
 from eventlet.event import Event
 
-from bridge.delivery.outbox import Outbox
-from bridge.engineio.packet_types import PacketType
+from bridge.engineio.packets import PacketType
 from bridge.engineio.poller import HANG_UP, Poller
+from bridge.engineio.session import Session
 from bridge.wire.socketio_packets import polled
 
-__all__ = ["CLOSE", "NOOP", "PolledSession", "Polling"]
+__all__ = ["Polling"]
 
 NOOP, CLOSE = PacketType.NOOP.decode(), PacketType.CLOSE.decode()
 AT_ONCE = 1000  # packets of a POST; then others have their turn
 RESPONSE = 256 * 1024  # bytes of one response, about
-
-
-class PolledSession(Protocol):
-    """What a session is asked and told."""
-
-    outbox: Outbox
-
-    @property
-    def may_wait(self) -> bool:
-        """Whether a poll is to wait for something."""
-
-    def take(self, messages: Sequence[tuple[int, bytes]]) -> None:
-        """Take messages that came."""
-
-    @property
-    def unread(self) -> bool:
-        """Whether it is to fetch answers before it is to be read on."""
-
-    @property
-    def crammed(self) -> bool:
-        """Whether it is to fetch answers before it may post anything more, whatever else it is about."""
-
-    def when_done(self, call: Callable[[], object]) -> bool:
-        """Call this when all are done with; False if they are."""
-
-    def fetched(self) -> None:
-        """Look whether it is over, as the client has fetched something."""
-
-    def misused(self) -> None:
-        """End it: there were two at a time, or a poll that its client gave up."""
 
 
 class Polling:
@@ -60,7 +30,7 @@ class Polling:
 
     __slots__ = ("_goes_on", "_poller", "_posting", "_session", "_waits")
 
-    def __init__(self, session: PolledSession, poller: Poller) -> None:
+    def __init__(self, session: Session, poller: Poller) -> None:
         self._session, self._poller = session, poller
         self._waits: Event | None = None
         self._goes_on: Event | None = None  # what a POST waits for whose answers are to be fetched first
@@ -100,7 +70,7 @@ class Polling:
                 eventlet.sleep(0)
                 self._wait_while(lambda: self._session.unread)
             done = Event()
-            if self._session.when_done(done.send):
+            if self._session.flow.when_done(done.send):
                 done.wait()
             self._wait_while(lambda: self._session.unread)
         finally:

@@ -3,16 +3,15 @@
 It keeps to Engine.IO protocol 4, and leaves sids, allowed origins and the register of sessions to
 python-engineio, whose subclass it is. Must not know Socket.IO, which it is given as handlers.
 
-Use: `server = EngineServer(plain, options)`; it is a WSGI app: `server.handle_request(environ, start_response)`.
+Use: `server = EngineIOServer(plain, limits=limits, connect_timeout=45.0, max_sessions=15_000)`; it is a WSGI app:
+`server.handle_request(environ, start_response)`.
 """
 
 from __future__ import annotations
 
 import base64
-import enum
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import engineio
@@ -21,83 +20,50 @@ from werkzeug.exceptions import BadRequest
 
 from bridge.counters import shorten
 from bridge.delivery.limits import Limits
-from bridge.engineio.environ_store import EnvironStore
-from bridge.engineio.handshake import (
-    VERSION,
-    answer,
-    asks_for_websocket,
-    hears_close_frames,
-    refusal,
-    take_socket,
-)
-from bridge.engineio.packet_types import PacketType
+from bridge.engineio import websocket_handshake
+from bridge.engineio.environ_store import browser_address
+from bridge.engineio.http_exchange import JSON, PLAIN_TEXT, HttpExchange, Refusal, TooLarge, body_of, parameters
+from bridge.engineio.packets import PacketType, packets_of
 from bridge.engineio.poller import Poller
 from bridge.engineio.polling import Polling
-from bridge.engineio.post_body import TooLarge, body_of, packets_of
-from bridge.engineio.request import JSON, PLAIN_TEXT, Request, parameters
-from bridge.engineio.session import Session
-from bridge.engineio.session_context import SessionContext
+from bridge.engineio.session import Session, SessionContext
 from bridge.engineio.states import SessionState
 from bridge.engineio.timeouts import TimeoutQueues, Timeouts
 from bridge.engineio.upgrade import Upgrade
 from bridge.engineio.websocket import WebSocket
 from bridge.hub.vital_threads import VitalThread
 from bridge.random_bytes import RandomBytes
-from bridge.wire.socketio_packets import ReceivedEvent
 from bridge.wire.websocket_frames import TEXT, frame
 
-__all__ = ["EngineServer", "ServerOptions"]
+__all__ = ["EngineIOServer"]
 
 _twelve = RandomBytes(12)
-
-
-class _Refusal(enum.Enum):
-    """Why a request is refused: code and text, as Node's engine.io has them."""
-
-    UNKNOWN_TRANSPORT = (0, "Transport unknown")
-    UNKNOWN_SID = (1, "Session ID unknown")
-    BAD_METHOD = (2, "Bad handshake method")
-    BAD_REQUEST = (3, "Bad request")
-    BAD_VERSION = (5, "Unsupported protocol version")
-
-    def __init__(self, code: int, text: str) -> None:
-        self.code, self.text = code, text
-
-
 _ORIGIN = "Not an accepted origin"
 UPGRADE_TIMEOUT = 10.0  # seconds for an upgrade, as Node's engine.io has it
 FAREWELL = 1.0  # seconds for the last packets of a session that is closed
 
 
-@dataclass(frozen=True, slots=True)
-class ServerOptions:
-    """`connect_timeout`: seconds until a client that has not connected to a namespace is closed;
-    `max_sessions`: how many there may be; more are refused with 503."""
-
-    connect_timeout: float
-    max_sessions: int
-    limits: Limits
-
-
-class EngineServer(engineio.Server):  # type: ignore[misc]
-    """`plain`: a server of python-engineio's, whose settings and handlers it takes over."""
+class EngineIOServer(engineio.Server):  # type: ignore[misc]
+    """`plain`: a server of python-engineio's, whose settings and handlers it takes over; `limits`: of what waits for a
+    client; `connect_timeout`: seconds until a client that has not connected to a namespace is closed; `max_sessions`:
+    how many there may be; more are refused with 503."""
 
     sequence_number: int  # the base's, of the next id
 
-    def __init__(self, plain: engineio.Server, options: ServerOptions) -> None:
+    def __init__(self, plain: engineio.Server, *, limits: Limits, connect_timeout: float, max_sessions: int) -> None:
         self.__dict__.update(plain.__dict__)
-        self.start_service_task = False  # its monitor; the ticker does that here
-        self._max_sessions = options.max_sessions
+        self.start_service_task = False  # its monitor; TimeoutQueues do that here
+        self._max_sessions = max_sessions
         self.poller = Poller()
         self._queues: TimeoutQueues[Session] = TimeoutQueues(
             pings=Timeouts(self.ping_interval, Session.ping),
             pongs=Timeouts(self.ping_timeout, Session.pong_overdue),
-            joins=Timeouts(options.connect_timeout, Session.join_overdue),
+            joins=Timeouts(connect_timeout, Session.join_overdue),
             upgrades=Timeouts(UPGRADE_TIMEOUT, Session.upgrade_overdue),
             farewells=Timeouts(FAREWELL, Session.finish),
         )
         self.shared = SessionContext(
-            options.limits, self._queues,
+            limits, self._queues,
             message=self._message, failed=self._failed, junk=self._junk,
             gone=self._gone, ended=self._ended, slow=Session.close,
         )  # fmt: skip
@@ -114,10 +80,6 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             VitalThread("poller of clients", self.poller.run, self.on_failure)
             VitalThread("clock of clients", self._queues.run, self.on_failure)
 
-    def on_events(self, take: Callable[[str, Sequence[ReceivedEvent], bool], int]) -> None:
-        """Give events of the default namespace to `take`, many at a time; see `SessionContext.events`."""
-        self.shared.events = take
-
     def generate_id(self) -> str:
         """Make an id as python-engineio does, twelve random bytes and a number, at a third of the cost."""
         number = self.sequence_number
@@ -128,34 +90,32 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         """Serve one request, as a WSGI app (PEP 3333)."""
         self.run()
         query = parameters(environ.get("QUERY_STRING", ""))
-        request = Request(self, environ, start_response, query.get("sid", [""])[0])
+        exchange = HttpExchange(self, environ, start_response, query.get("sid", [""])[0])
         origin = environ.get("HTTP_ORIGIN")
         if origin and not self._accepts(origin, environ):
-            return self._refuse_origin(request, origin)
+            return self._refuse_origin(exchange, origin)
         problem = self._problem(environ, query)
         if problem:
-            return _refuse(request, problem)
+            return exchange.refuse(problem)
         method, transport = environ["REQUEST_METHOD"], query.get("transport", [""])[0]
         if method == "OPTIONS":
-            return request.respond("200 OK", PLAIN_TEXT, b"OK")
-        if not request.sid:
+            return exchange.respond("200 OK", PLAIN_TEXT, b"OK")
+        if not exchange.sid:
             if method != "GET":
-                return _refuse(request, _Refusal.BAD_METHOD)
-            return self._begin(request, transport)
-        session = self.sockets.get(request.sid)
+                return exchange.refuse(Refusal.BAD_METHOD)
+            return self._begin(exchange, transport)
+        session = self.sockets.get(exchange.sid)
         if session is None or session.state is SessionState.CLOSED:
-            return self._over(request)
+            return self._over(exchange)
         if transport == "websocket" and method == "GET":
-            return self._upgrade(request, session)
+            return self._upgrade(exchange, session)
         if session.polling is None or session.upgraded:
-            return _refuse(request, _Refusal.BAD_REQUEST)
+            return exchange.refuse(Refusal.BAD_REQUEST)
         if method == "GET":
-            return self._poll(request, session.polling)
-        return (
-            self._post(request, session, session.polling)
-            if method == "POST"
-            else _refuse(request, _Refusal.BAD_REQUEST)
-        )
+            return self._poll(exchange, session.polling)
+        if method == "POST":
+            return self._post(exchange, session, session.polling)
+        return exchange.refuse(Refusal.BAD_REQUEST)
 
     def _get_socket(self, sid: str) -> Session:
         """Find a session that is not closing, as python-engineio forgets one that is. Raises KeyError."""
@@ -168,54 +128,54 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         allowed = None if self.cors_allowed_origins == [] else self._cors_allowed_origins(environ)
         return allowed is None or origin in allowed
 
-    def _refuse_origin(self, request: Request, origin: str) -> Sequence[bytes]:
+    def _refuse_origin(self, exchange: HttpExchange, origin: str) -> Sequence[bytes]:
         """Answer 400, with words that the foreign page may read and its browser's console shows: who has made it needs
         them, and they say nothing that it did not know."""
         advice = self.on_foreign_origin(origin)
         if not advice:
-            return request.refuse(_Refusal.BAD_REQUEST.code, _ORIGIN)
+            return exchange.refuse(Refusal.BAD_REQUEST, _ORIGIN)
         words = f"{_ORIGIN}: {advice}"
         headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Cache-Control", "no-store")]
-        return request.refuse(_Refusal.BAD_REQUEST.code, words, reason=words, headers=headers)
+        return exchange.refuse(Refusal.BAD_REQUEST, words, reason=words, headers=headers)
 
     def _log_origin(self, origin: str) -> str:
         self._log_error_once(f"{origin} is not an accepted origin.", "bad-origin")
         return ""
 
-    def _problem(self, environ: dict[str, Any], query: dict[str, list[str]]) -> _Refusal | None:
+    def _problem(self, environ: dict[str, Any], query: dict[str, list[str]]) -> Refusal | None:
         """Say what is wrong with a request, whoever it is from; None if nothing is."""
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return None
         transport = query.get("transport", [""])[0]
         if transport not in self.transports:
-            return _Refusal.UNKNOWN_TRANSPORT
+            return Refusal.UNKNOWN_TRANSPORT
         if query.get("EIO") != ["4"]:
-            return _Refusal.BAD_VERSION
-        if (transport == "websocket") != asks_for_websocket(environ):
-            return _Refusal.BAD_REQUEST
+            return Refusal.BAD_VERSION
+        if (transport == "websocket") != websocket_handshake.asks_for_websocket(environ):
+            return Refusal.BAD_REQUEST
         return None
 
     # A session's beginning.
 
-    def _begin(self, request: Request, transport: str) -> Sequence[bytes]:
+    def _begin(self, exchange: HttpExchange, transport: str) -> Sequence[bytes]:
         if self.stops or len(self.sockets) >= self._max_sessions:
             reason = b"The bridge is stopping." if self.stops else b"There are too many clients here."
-            return request.respond("503 Service Unavailable", PLAIN_TEXT, reason)
+            return exchange.respond("503 Service Unavailable", PLAIN_TEXT, reason)
         by_websocket = transport == "websocket"
-        if by_websocket and (refused := self._refused(request)):
+        if by_websocket and (refused := self._refuse_handshake(exchange)):
             return refused
         sid = self.generate_id()
-        session = Session(sid, EnvironStore.address(request.environ), self.shared)
+        session = Session(sid, browser_address(exchange.environ), self.shared)
         self.sockets[sid] = session
-        accepted = self.handlers["connect"](sid, request.environ)
+        accepted = self.handlers["connect"](sid, exchange.environ)
         if accepted is not None and accepted is not True:
             session.finish()
-            return request.respond("401 Unauthorized", JSON, json.dumps(accepted or "Unauthorized").encode())
+            return exchange.respond("401 Unauthorized", JSON, json.dumps(accepted or "Unauthorized").encode())
         hello = PacketType.OPEN + orjson.dumps(self._hello(sid, by_websocket))
         if not by_websocket:
-            session.poll(self.poller)
-            return request.respond("200 OK", PLAIN_TEXT, hello)
-        self._take_over(request, session, frame(hello))
+            session.polling = Polling(session, self.poller)
+            return exchange.respond("200 OK", PLAIN_TEXT, hello)
+        self._take_over(exchange, session, frame(hello))
         return []
 
     def _hello(self, sid: str, by_websocket: bool) -> dict[str, object]:
@@ -228,68 +188,69 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             "maxPayload": self.max_http_buffer_size,
         }
 
-    def _take_over(self, request: Request, session: Session, hello: bytes) -> None:
-        sock, early = take_socket(request.environ)
-        told = hears_close_frames(request.environ)
+    def _take_over(self, exchange: HttpExchange, session: Session, hello: bytes) -> None:
+        sock, early = websocket_handshake.take_socket(exchange.environ)
+        told = websocket_handshake.hears_close_frames(exchange.environ)
         websocket = WebSocket(sock, self.poller, self.max_http_buffer_size, self.shared.limits.unsent, told)
-        websocket.send([answer(request.environ) + hello])  # a new connection takes a few hundred bytes
+        head = websocket_handshake.answer(exchange.environ)
+        websocket.send([head + hello])  # a new connection takes a few hundred bytes
         if hello:
             websocket.owner = session
             session.open(websocket)
         else:
-            websocket.owner = upgrade = Upgrade(session, websocket)
-            session.probe(upgrade)
+            websocket.owner = Upgrade(session)
+            session.probe(websocket)
         if early:
             websocket.feed(early)
 
-    def _upgrade(self, request: Request, session: Session) -> Sequence[bytes]:
+    def _upgrade(self, exchange: HttpExchange, session: Session) -> Sequence[bytes]:
         if session.state is not SessionState.POLLING:
-            return _refuse(request, _Refusal.BAD_REQUEST)
-        refused = self._refused(request)
+            return exchange.refuse(Refusal.BAD_REQUEST)
+        refused = self._refuse_handshake(exchange)
         if not refused:
-            self._take_over(request, session, b"")
+            self._take_over(exchange, session, b"")
         return refused
 
-    def _refused(self, request: Request) -> Sequence[bytes]:
+    def _refuse_handshake(self, exchange: HttpExchange) -> Sequence[bytes]:
         """Refuse a handshake that can't be answered; returns nothing if it can."""
-        version = request.environ.get("HTTP_SEC_WEBSOCKET_VERSION")
-        if version and version != VERSION:
+        version, ours = exchange.environ.get("HTTP_SEC_WEBSOCKET_VERSION"), websocket_handshake.VERSION
+        if version and version != ours:
             text = b"Only version 13 of the WebSocket protocol is spoken here."
-            return request.respond("426 Upgrade Required", [*PLAIN_TEXT, ("Sec-WebSocket-Version", VERSION)], text)
-        reason = refusal(request.environ)
-        return request.refuse(_Refusal.BAD_REQUEST.code, reason) if reason else []
+            return exchange.respond("426 Upgrade Required", [*PLAIN_TEXT, ("Sec-WebSocket-Version", ours)], text)
+        reason = websocket_handshake.problem(exchange.environ)
+        return exchange.refuse(Refusal.BAD_REQUEST, reason) if reason else []
 
     # Polling.
 
-    def _poll(self, request: Request, polling: Polling) -> Sequence[bytes]:
-        packets = polling.get(request.environ["eventlet.input"].get_socket())
+    def _poll(self, exchange: HttpExchange, polling: Polling) -> Sequence[bytes]:
+        packets = polling.get(exchange.environ["eventlet.input"].get_socket())
         if packets is None:
-            return _refuse(request, _Refusal.BAD_REQUEST)
-        return request.respond("200 OK", PLAIN_TEXT, "\x1e".join(packets).encode())
+            return exchange.refuse(Refusal.BAD_REQUEST)
+        return exchange.respond("200 OK", PLAIN_TEXT, "\x1e".join(packets).encode())
 
-    def _over(self, request: Request) -> Sequence[bytes]:
+    def _over(self, exchange: HttpExchange) -> Sequence[bytes]:
         """Answer a request to a session that is not there any more."""
-        environ = request.environ
+        environ = exchange.environ
         short = environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_LENGTH") == "1"
         # Older clients of Python stay away for good if their POST is refused. A pong of one that slept can be lost.
         if short and environ["wsgi.input"].read(1) == PacketType.PONG:
-            return request.respond("200 OK", PLAIN_TEXT, b"ok")
-        return _refuse(request, _Refusal.UNKNOWN_SID)
+            return exchange.respond("200 OK", PLAIN_TEXT, b"ok")
+        return exchange.refuse(Refusal.UNKNOWN_SID)
 
-    def _post(self, request: Request, session: Session, polling: Polling) -> Sequence[bytes]:
-        environ = request.environ
+    def _post(self, exchange: HttpExchange, session: Session, polling: Polling) -> Sequence[bytes]:
+        environ = exchange.environ
         try:
             packets = polling.post(lambda: packets_of(body_of(environ, self.max_http_buffer_size)))
         except TooLarge:
             session.misused()
-            return request.respond("413 Payload Too Large", PLAIN_TEXT, b"")
+            return exchange.respond("413 Payload Too Large", PLAIN_TEXT, b"")
         except (ValueError, BadRequest) as error:
             self._junk(session, str(error))
             session.misused()
-            return _refuse(request, _Refusal.BAD_REQUEST)
+            return exchange.refuse(Refusal.BAD_REQUEST)
         if not packets or (session.state is SessionState.CLOSED and (TEXT, PacketType.CLOSE) not in packets):
-            return _refuse(request, _Refusal.BAD_REQUEST)
-        return request.respond("200 OK", PLAIN_TEXT, b"ok")
+            return exchange.refuse(Refusal.BAD_REQUEST)
+        return exchange.respond("200 OK", PLAIN_TEXT, b"ok")
 
     # For sessions.
 
@@ -308,7 +269,3 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def _failed(self, session: Session, error: BaseException) -> None:
         self.logger.error("message handler error", exc_info=error, extra={"client": str(session)})
-
-
-def _refuse(request: Request, refusal: _Refusal) -> Sequence[bytes]:
-    return request.refuse(refusal.code, refusal.text)

@@ -3,7 +3,7 @@
 It takes the place of python-engineio's Socket. What comes from a WebSocket (`received`) or a POST (`polling.py`) goes
 through `take`: events to the relay at once, if that needs no waiting, all else in the client's own order of tasks
 (`flow_control.py`). What is for the client goes through its outbox. How a session ends is in `states.py`. Must not know
-of Socket.IO more than what its packets begin with.
+of Socket.IO more than what its packets begin with, nor what is done about what it tells by its `SessionContext`.
 
 Use: `session = Session(sid, address, shared)`; `session.outbox.put(segment)`; `session.close()`.
 """
@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
 from bridge.engineio.flow_control import FlowControl
-from bridge.engineio.packet_types import PacketType, SocketIOType
-from bridge.engineio.poller import Poller
-from bridge.engineio.polling import Polling
-from bridge.engineio.session_context import SessionContext, UnreadablePacket
+from bridge.engineio.packets import PacketType, SocketIOType
 from bridge.engineio.states import TRANSITIONS, Action, EndReason, SessionEvent, SessionState
-from bridge.engineio.upgrade import Upgrade
+from bridge.engineio.timeouts import TimeoutQueues
 from bridge.engineio.websocket import WebSocket
 from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.socketio_packets import ReceivedEvent, decode_events
@@ -37,12 +36,14 @@ from bridge.wire.websocket_frames import (
     frame,
 )
 
-__all__ = ["Session"]
+if TYPE_CHECKING:
+    from bridge.engineio.polling import Polling
+
+__all__ = ["Session", "SessionContext", "UnreadablePacket"]
 
 _EVENT = PacketType.MESSAGE + SocketIOType.EVENT.encode()
-_LEAVES = tuple(
-    SocketIOType.DISCONNECT + namespace for namespace in ("", "/,", "/")
-)  # a DISCONNECT of the default namespace
+#: A client's DISCONNECT from the default namespace, as different clients write it.
+_DISCONNECTS = tuple(SocketIOType.DISCONNECT + namespace for namespace in ("", "/,", "/"))
 _ATTACHED = (SocketIOType.BINARY_EVENT, SocketIOType.BINARY_ACK)
 #: What a client sends: a Socket.IO packet in a message, or one of the short ones: close, ping, pong, upgrade, noop.
 _PACKET = re.compile(rb"4[0-6]|[12356](?:probe)?\Z")
@@ -50,17 +51,44 @@ _PING, _NOOP = frame(PacketType.PING), frame(PacketType.NOOP)
 _UNASKED = ("42", "45")  # events, which the client has not asked for as it has for acks
 
 
+class UnreadablePacket(Exception):
+    """A message that is no packet of Socket.IO's."""
+
+
+def _no_events(client: str, events: Sequence[ReceivedEvent], may_wait: bool) -> int:
+    raise AssertionError("no client has a Socket.IO id here unless somebody takes events")
+
+
+@dataclass(slots=True)
+class SessionContext:
+    """What all sessions have in common: limits, time-outs, and whom they give or tell what."""
+
+    limits: Limits
+    queues: TimeoutQueues[Session]
+    message: Callable[[Session, str | bytes], None]  # takes a message that is no event, or raises UnreadablePacket
+    failed: Callable[[Session, BaseException], None]  # is told what else a task of a session raised
+    junk: Callable[[Session, str], None]  # is told why a session ends that has sent what it must not
+    gone: Callable[[Session, str], None]  # tells the handlers that it is gone, and why
+    ended: Callable[[Session], None]  # forgets it
+    slow: Callable[[Session], None]  # ends it, as it can't keep up
+    behind: Callable[[Session], None] = lambda session: None  # is told that it begins to lose messages
+    silent: Callable[[Session], None] = lambda session: None  # is told that it has not answered a ping
+    who: Callable[[Session], str] = lambda session: f"a client at {session.address}"  # what the log calls it
+    #: Takes events of the default namespace of one Socket.IO id; returns how many, all of them if it may wait.
+    events: Callable[[str, Sequence[ReceivedEvent], bool], int] = _no_events
+
+
 class Session:
     """One client's connection, from its handshake to its end."""
 
     __slots__ = (
-        "__weakref__", "_attachments", "_data", "_shared", "_upgrade", "_websocket",
+        "__weakref__", "_attachments", "_data", "_probing", "_shared", "_websocket",
         "address", "client", "flow", "joined", "left", "outbox", "polling", "sid", "state",
     )  # fmt: skip
 
     def __init__(self, sid: str, address: str, shared: SessionContext) -> None:
         self.sid = sid  # python-engineio's id of it
-        self.address = address  # the browser's
+        self.address: str = address  # the browser's
         self.state = SessionState.POLLING
         self.client: str | None = None  # its Socket.IO id, once its events can be taken many at a time
         self.joined = False  # whether it has been connected to any namespace
@@ -70,7 +98,7 @@ class Session:
         self.polling: Polling | None = None  # if it began with polling
         self._shared = shared
         self._websocket: WebSocket | None = None
-        self._upgrade: Upgrade | None = None  # a WebSocket that is tried
+        self._probing: WebSocket | None = None  # one that is tried
         self._attachments = False  # whether some are to come: they, and what comes between them, are no events
         self._data: dict[str, Any] | None = None  # what a user's program keeps in it
         shared.queues.pings.add(self)
@@ -169,7 +197,7 @@ class Session:
         if not _PACKET.match(data):
             self._reject(f"this is no Engine.IO packet: {data[:75]!r}")
         elif kind == PacketType.MESSAGE:
-            self.left = self.left or text in _LEAVES
+            self.left = self.left or text in _DISCONNECTS
             self._attachments = text.startswith(_ATTACHED)  # until the next text
             self._give_to_socketio(text)
         elif kind == PacketType.PONG:
@@ -191,14 +219,6 @@ class Session:
         self.finish(EndReason.TRANSPORT_ERROR if status == POLICY_VIOLATION else EndReason.TRANSPORT_CLOSE)
 
     # The pace of the client; it is a flow_control.Reader.
-
-    def later(self, job: Callable[..., object], *args: object) -> None:
-        """Do this after all that is to be done for the client already; it is not read before."""
-        self.flow.later(job, *args)
-
-    def when_done(self, call: Callable[[], object]) -> bool:
-        """Call this when all its tasks are done; False if there are none."""
-        return self.flow.when_done(call)
 
     def pause(self) -> None:
         """Read the client no more."""
@@ -247,47 +267,39 @@ class Session:
             self._shared.junk(self, error)
         self.finish(EndReason.TRANSPORT_CLOSE)
 
-    # On its way from polling to a WebSocket; it is an UpgradableSession.
+    # On its way from polling to a WebSocket, see upgrade.py.
 
-    def probe(self, upgrade: Upgrade) -> None:
+    def probe(self, websocket: WebSocket) -> None:
         """Try a WebSocket, which is to take the place of polling if it works."""
-        self._upgrade = upgrade
+        self._probing = websocket
         self._step(SessionEvent.PROBE)
         if self.polling is not None:
             self.polling.go_on()
 
-    def probed(self) -> None:
-        """End the poll that waits: the client goes on only then."""
-        self._wake()
-
     def upgrade(self, websocket: WebSocket) -> None:
         """Go on by this WebSocket."""
-        self._upgrade = None
+        self._probing = None
         self._step(SessionEvent.UPGRADED)
         self._websocket = websocket
         self.outbox.connect(websocket)
         websocket.owner = self
         if self.flow.held:
             websocket.pause()
-        self._wake()
+        self.wake()
         websocket.want_write(not self.outbox.flush())
 
     def fall_back(self) -> None:
         """Go on by polling."""
-        self._upgrade = None
+        self._probing = None
         self._step(SessionEvent.PROBE_FAILED)
 
     def upgrade_overdue(self) -> None:
         """Give up a WebSocket that is tried, if there is one."""
-        if self._upgrade is not None:
-            self._upgrade.end()
+        if self._probing is not None:
+            self._probing.close()
             self.fall_back()
 
-    # By polling; it is a PolledSession.
-
-    def poll(self, poller: Poller) -> None:
-        """Begin with polling."""
-        self.polling = Polling(self, poller)
+    # By polling, see polling.py.
 
     @property
     def may_wait(self) -> bool:
@@ -314,7 +326,8 @@ class Session:
         """End it, as its client polls as it must not."""
         self.finish(EndReason.TRANSPORT_ERROR)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """End a poll that waits, with what there is for it, and have a POST look again whether it may go on."""
         if self.polling is not None:
             self.polling.wake()
             self.polling.go_on()
@@ -352,7 +365,7 @@ class Session:
     def _expire(self, reason: EndReason) -> None:
         """End it without waiting for the client."""
         if self.upgraded:
-            self._close(reason, b"", at_once=True)
+            self.close(reason, b"")
         else:
             self.finish(reason)
 
@@ -367,7 +380,7 @@ class Session:
         if self._websocket is not None:
             self._websocket.want_write(True)
         else:
-            self._wake()
+            self.wake()
 
     def too_slow(self) -> None:
         """Have it ended."""
@@ -387,28 +400,21 @@ class Session:
 
     # The end.
 
-    def part(self, last: bytes) -> None:
-        """End it, with these frames in place of all that waits."""
-        self._close(EndReason.SERVER, last, at_once=True)
-
-    def close(self, reason: str = EndReason.SERVER) -> None:
-        """End it in order: what waits goes out first, for a second at most."""
-        self._close(reason, b"", at_once=False)
-
-    def _close(self, reason: str, last: bytes, at_once: bool) -> None:
+    def close(self, reason: str = EndReason.SERVER, last: bytes | None = None) -> None:
+        """End it in order: what waits goes out first, for a second at most, or these frames in place of it."""
         if self.closed:
             return
         self.upgrade_overdue()
         by_websocket = self.upgraded
         self._step(SessionEvent.CLOSE, reason)
-        if at_once:
+        if last is not None:
             self.outbox.clear()
-        # Not Engine.IO's `1`, after which Python's and Rust's clients stay away; nor a close frame, see handshake.py.
-        last += b"" if by_websocket else _NOOP
+        # Not Engine.IO's `1`, after which Python's and Rust's clients stay away; nor a close frame, for OkHttp hangs.
+        last = (last or b"") + (b"" if by_websocket else _NOOP)
         self.outbox.seal(Segment(last) if last else None)
         if self._websocket is not None:
             self._websocket.want_write(True)  # also if nothing waits: it is ended when it is known that nothing does
-        self._wake()
+        self.wake()
 
     def finish(self, reason: str = EndReason.SERVER) -> None:
         """End it now. May be called twice."""
@@ -422,7 +428,7 @@ class Session:
         websocket, self._websocket = self._websocket, None
         if websocket is not None:
             websocket.close(reset=stalled)
-        self._wake()
+        self.wake()
 
     def _step(self, event: SessionEvent, reason: str = "") -> None:
         """Go where the table has this event lead to, by its action. `reason`: of an end."""

@@ -13,8 +13,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import eventlet
 
@@ -22,14 +21,12 @@ __all__ = ["TimeoutQueues", "Timeouts", "until_due"]
 
 T = TypeVar("T")
 
-LATE = (
-    1 / 100
-)  # of an interval that something may be late: what is due within it is done in one turn, 4 a second of pings
+#: Of an interval that something may be late: what is due within it is done in one turn, 4 a second of pings.
+LATE = 1 / 100
 AT_LEAST = 0.001  # seconds of sleep
 STOOD_STILL = 0.5  # seconds that the process did nothing: it was stopped, or the machine slept
 READ_FIRST = 0.1  # seconds for what came meanwhile
 LONGEST_TURN = 0.002  # seconds; then others have theirs
-
 
 log = logging.getLogger("bridge.clients")
 
@@ -93,8 +90,7 @@ def until_due(*queues: Timeouts[T]) -> float:
     return max(AT_LEAST, min(min(queue.interval, queue.next - now) for queue in queues))
 
 
-@dataclass(frozen=True, slots=True)
-class TimeoutQueues(Generic[T]):
+class TimeoutQueues(NamedTuple, Generic[T]):
     """The queues of what a session may have to do in time."""
 
     pings: Timeouts[T]
@@ -105,20 +101,16 @@ class TimeoutQueues(Generic[T]):
 
     def discard(self, item: T) -> None:
         """Take back all that a session has to do."""
-        for queue in self._all():
+        for queue in self:
             queue.discard(item)
 
     def run(self) -> None:
         """Call what is due of all queues, for ever."""
-        queues = self._all()
         while True:
-            began, pause = time.monotonic(), until_due(*queues)
+            began, pause = time.monotonic(), until_due(*self)
             eventlet.sleep(pause)
             if time.monotonic() - began > pause + STOOD_STILL:
                 eventlet.sleep(READ_FIRST)  # what came meanwhile: it may be the answer that is overdue
-            for queue in queues:
+            for queue in self:
                 if len(queue):
                     queue.run()
-
-    def _all(self) -> tuple[Timeouts[T], ...]:
-        return self.pings, self.pongs, self.joins, self.upgrades, self.farewells

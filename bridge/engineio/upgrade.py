@@ -3,40 +3,26 @@
 Until then the session is polled, and if it comes to nothing it goes on so. Must not know what else
 is in a packet.
 
-Use: `websocket.owner = Upgrade(session, websocket)`.
+Use: `websocket.owner = Upgrade(session)`; `session.probe(websocket)`.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from bridge.engineio.packet_types import PROBE, PROBE_ANSWER, PacketType
+from bridge.engineio.packets import PROBE, PROBE_ANSWER, PacketType
+from bridge.engineio.session import Session
 from bridge.engineio.websocket import WebSocket
 from bridge.wire.websocket_frames import PING, PONG, TEXT, frame
 
-__all__ = ["UpgradableSession", "Upgrade"]
+__all__ = ["Upgrade"]
 
 _PROBED = frame(PROBE_ANSWER)
-
-
-class UpgradableSession(Protocol):
-    """What a session is told."""
-
-    def probed(self) -> None:
-        """The WebSocket works: a poll that waits is to end, for the client goes on only then."""
-
-    def upgrade(self, websocket: WebSocket) -> None:
-        """From now on the WebSocket is the session's."""
-
-    def fall_back(self) -> None:
-        """It came to nothing."""
 
 
 class Upgrade:
     """The owner of a WebSocket that is tried."""
 
-    def __init__(self, session: UpgradableSession, websocket: WebSocket) -> None:
-        self._session, self._websocket = session, websocket
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._probed = False
 
     def __str__(self) -> str:
@@ -48,7 +34,7 @@ class Upgrade:
             if opcode == TEXT and data == PROBE:
                 websocket.send([_PROBED])
                 self._probed = True
-                self._session.probed()
+                self._session.wake()  # a poll that waits ends: the client goes on only then
             elif opcode == TEXT and data == PacketType.UPGRADE and self._probed:
                 self._session.upgrade(websocket)
                 if messages[at + 1 :]:
@@ -65,10 +51,6 @@ class Upgrade:
 
     def lost(self, websocket: WebSocket, error: str | None) -> None:
         """Have polling go on. Once: what is no frame may come right after what is no probe."""
-        if self._websocket.is_open:
-            self.end()
+        if websocket.is_open:
+            websocket.close()
             self._session.fall_back()
-
-    def end(self) -> None:
-        """Close the WebSocket."""
-        self._websocket.close()

@@ -71,7 +71,7 @@ class Sender(NamedTuple):
 class ClientRequest(Protocol):
     """The request with which a client came. `enter` and `leave` are called around a hook, which may ask Flask for it.
 
-    socketio_server/request_view.py makes it.
+    socketio_server/client_handshake.py makes it.
     """
 
     @property

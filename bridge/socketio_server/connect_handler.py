@@ -73,7 +73,7 @@ class ConnectHandler:
                 return False
             other.finish()  # its network may have been cut without anybody noticing yet
             gone = Event()
-            if other.when_done(gone.send):
+            if other.flow.when_done(gone.send):
                 gone.wait(left)
             elif self._connection(sid) is other:
                 return False

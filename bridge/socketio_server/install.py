@@ -1,9 +1,8 @@
 """Install our Engine.IO server in a Socket.IO server of python-socketio.
 
 What is replaced are attributes without an underscore: `server.eio`, `server.environ`, `server.packet_class` and
-the handler of messages.
-Rooms, namespaces, callbacks and Flask-SocketIO's handlers go on as they were. Must not know the
-bridge.
+the handler of messages. Rooms, namespaces, callbacks and Flask-SocketIO's handlers go on as they were. Must not know
+the bridge.
 
 Use: `eio = take_over(socketio.server)`, before it serves.
 """
@@ -22,8 +21,8 @@ from bridge.counters import Counters
 from bridge.delivery.limits import Limits
 from bridge.delivery.slow_policies import POLICIES
 from bridge.engineio.environ_store import EnvironStore
-from bridge.engineio.server import EngineServer, ServerOptions
-from bridge.engineio.session_context import UnreadablePacket
+from bridge.engineio.server import EngineIOServer
+from bridge.engineio.session import UnreadablePacket
 from bridge.socketio_server.packet import readable
 
 __all__ = ["CONNECT_TIMEOUT", "OUTBOX", "take_over"]
@@ -44,14 +43,16 @@ def take_over(
     max_sessions: int = MAX_SESSIONS,
     limits: Limits | None = None,
     arrives: _Arrives | None = None,
-) -> EngineServer:
+) -> EngineIOServer:
     """Put our Engine.IO server into `server`, and return it.
 
     `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see limits.py; `arrives`: gets
     the session's id and the packet of each CONNECT to the default namespace, which is answered inside.
     """
-    options = ServerOptions(connect_timeout, max_sessions, limits or Limits(OUTBOX, POLICIES["disconnect"], Counters()))
-    server.eio = eio = EngineServer(server.eio, options)
+    limits = limits or Limits(OUTBOX, POLICIES["disconnect"], Counters())
+    server.eio = eio = EngineIOServer(
+        server.eio, limits=limits, connect_timeout=connect_timeout, max_sessions=max_sessions
+    )
     server.environ = EnvironStore()
     server.packet_class = readable(server.packet_class)
     eio.handlers = {**eio.handlers, "message": _Messages(server, eio, eio.handlers["message"], arrives)}
@@ -61,7 +62,7 @@ def take_over(
 class _Messages:
     """Wraps python-socketio's handler of messages where that departs from Socket.IO protocol 5."""
 
-    def __init__(self, server: socketio.Server, eio: EngineServer, inner: Any, arrives: _Arrives | None) -> None:
+    def __init__(self, server: socketio.Server, eio: EngineIOServer, inner: Any, arrives: _Arrives | None) -> None:
         self._server, self._eio, self._inner, self._arrives = server, eio, inner, arrives
 
     def __call__(self, sid: str, data: str | bytes) -> None:

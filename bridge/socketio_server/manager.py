@@ -24,15 +24,13 @@ class Manager(SocketIOManager):  # type: ignore[misc]
     `sid`: returns a client's Socket.IO id; it gets the session's id and a function that makes new ids.
     """
 
-    def __init__(
-        self, on_connected: Callable[[str, str], None], sid: Callable[[str, Callable[[], str]], str] | None = None
-    ) -> None:
+    def __init__(self, on_connected: Callable[[str, str], None], sid: Callable[[str, Callable[[], str]], str]) -> None:
         super().__init__()
         self._on_connected, self._sid = on_connected, sid
 
     def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
         """Return the client's id, before it is connected."""
-        if namespace != "/" or self._sid is None:
+        if namespace != "/":
             made: str | None = super().pre_connect(eio_sid, namespace)
             return made
         if self.sid_from_eio_sid(eio_sid, namespace) is not None:

@@ -8,7 +8,8 @@ event of our own with the arguments 3 and ["move", {…}], and nothing else sees
 An event whose JSON or attachments can't be read is an event without data, which is refused like
 any other bad event, with its ack.
 
-Use: `SocketIO(serializer=event_packet(1 << 20))`; `server.on(EVENT, handler)`, `handler(sid, ack_id, data)`.
+Use: `SocketIO(serializer=event_packet(1 << 20, connect_data))`; `server.on(EVENT, handler)`,
+`handler(sid, ack_id, data)`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import orjson
 from socketio import packet
 
-from bridge.engineio.session_context import UnreadablePacket
+from bridge.engineio.session import UnreadablePacket
 
 __all__ = ["EVENT", "EventPacket", "event_packet", "readable"]
 
@@ -38,15 +39,11 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
     `max_attached`: bytes of all attachments of one packet; `connect_data`: makes the data of the answer to a CONNECT.
     """
 
-    max_attached = 1 << 20
+    max_attached: int
+    connect_data: Callable[[dict[str, object]], dict[str, object]]
     packet_type: int
     id: int | None
     data: Any
-
-    @staticmethod
-    def connect_data(data: dict[str, object]) -> dict[str, object]:
-        """Return the data unchanged."""
-        return data
 
     def encode(self) -> Any:
         """Encode the packet as text, or as a list with its attachments."""
@@ -137,8 +134,7 @@ def _is_valid(packet_type: int, data: object) -> bool:
 
 
 def event_packet(
-    max_attached: int,
-    connect_data: Callable[[dict[str, object]], dict[str, object]] = dict,
+    max_attached: int, connect_data: Callable[[dict[str, object]], dict[str, object]]
 ) -> type[EventPacket]:
     """Make the class of packets with this limit, in bytes, and this answer to a CONNECT."""
     return type(

@@ -212,11 +212,11 @@ def until_closed(sock: socket.socket) -> float:
 
 
 IMPATIENT = """
-from bridge.engineio import slow_request_guard
+from bridge.engineio import http_protocol
 from bridge.engineio import http_server
 
 http_server.SOCKET_TIMEOUT = 0.5
-slow_request_guard.SLOWEST = 100
+http_protocol.SLOWEST = 100
 
 def setup(bridge):
     pass

@@ -32,8 +32,8 @@ from bridge.counters import Counters  # noqa: E402
 from bridge.delivery.limits import Limits  # noqa: E402
 from bridge.delivery.outbox import Outbox, OutboxState  # noqa: E402
 from bridge.delivery.slow_policies import POLICIES  # noqa: E402
-from bridge.engineio.session import Session  # noqa: E402
-from bridge.engineio.session_context import SessionContext  # noqa: E402
+from bridge.engineio.polling import Polling  # noqa: E402
+from bridge.engineio.session import Session, SessionContext  # noqa: E402
 from bridge.engineio.states import SessionState  # noqa: E402
 from bridge.engineio.timeouts import TimeoutQueues, Timeouts  # noqa: E402
 from bridge.engineio.upgrade import Upgrade  # noqa: E402
@@ -52,7 +52,7 @@ CLOSING = encode_event("bridge:closing", Payload.of({"code": "slow"}))
 
 #: What no session and no outbox may be in the middle of twice.
 ONCE = [(Outbox, "_keep"), (Outbox, "flush"), (Outbox, "take"), (Outbox, "give_up"), (Outbox, "seal"), (Outbox, "fill"),
-        (Session, "_close"), (Session, "finish"), (Session, "too_slow"), (Session, "writable")]  # fmt: skip
+        (Session, "close"), (Session, "finish"), (Session, "too_slow"), (Session, "writable")]  # fmt: skip
 
 
 def not_inside_of_itself(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,7 +91,7 @@ class Ends(RuleBasedStateMachine):
         self.sock, self.epoll = Sock(), Epoll()
         self.websocket: WebSocket | None = None
         if polls:
-            self.session.poll(self.epoll)  # type: ignore[arg-type]
+            self.session.polling = Polling(self.session, self.epoll)  # type: ignore[arg-type]
         else:
             self.websocket = self.new_websocket()
             self.websocket.owner = self.session
@@ -105,10 +105,10 @@ class Ends(RuleBasedStateMachine):
         raise AssertionError("what the lane did failed") from error
 
     def too_slow(self, session: Session) -> None:
-        """As Engine does it."""
+        """As SocketIOServer does it."""
         self.slow += 1
         assert self.slow == 1, "it is said to be too slow twice"
-        session.part(CLOSING)
+        session.close(last=CLOSING)
 
     @property
     def reading(self) -> bool:
@@ -174,8 +174,8 @@ class Ends(RuleBasedStateMachine):
     @rule()
     def tries_a_websocket(self) -> None:
         self.websocket = self.new_websocket()
-        self.websocket.owner = upgrade = Upgrade(self.session, self.websocket)
-        self.session.probe(upgrade)
+        self.websocket.owner = Upgrade(self.session)
+        self.session.probe(self.websocket)
 
     @precondition(lambda self: self.session.state is SessionState.PROBING)
     @rule(works=st.booleans())
@@ -209,10 +209,14 @@ class Ends(RuleBasedStateMachine):
         if not (what == "misused" and self.session.polling is None):
             getattr(self.session, what)()
 
-    @rule(what=st.sampled_from(["pong_overdue", "part"]))
-    def its_time_is_over(self, what: str) -> None:
-        if not self.session.closed:
-            getattr(self.session, what)(*{"part": (CLOSING,)}.get(what, ()))
+    @rule(last=st.sampled_from([None, CLOSING]))
+    def its_time_is_over(self, last: bytes | None) -> None:
+        if self.session.closed:
+            return
+        if last is None:
+            self.session.pong_overdue()
+        else:
+            self.session.close(last=last)
 
     @rule()
     def others_have_their_turn(self) -> None:

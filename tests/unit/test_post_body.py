@@ -1,4 +1,4 @@
-"""post_body.py: what a POST may be, and the packets in it."""
+"""http_exchange.py and packets.py: what a POST may be, and the packets in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bridge.engineio.post_body import TooLarge, body_of, packets_of
+from bridge.engineio.http_exchange import TooLarge, body_of
+from bridge.engineio.packets import packets_of
 from bridge.wire.websocket_frames import BINARY, TEXT
 
 

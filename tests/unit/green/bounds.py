@@ -36,6 +36,11 @@ class Old:
     sid = "old"
     finished = False
 
+    @property
+    def flow(self) -> Old:
+        """Its tasks too are its own."""
+        return self
+
     def finish(self) -> None:
         self.finished = True
 
@@ -55,12 +60,12 @@ def five_queues(seconds: float) -> Any:
 def test_in_each_of_five_queues_a_session_is_once_however_often_it_is_added() -> None:
     queues = five_queues(10.0)
     for _ in range(100):
-        for queue in queues._all():
+        for queue in queues:
             queue.add("a")
             queue.add("b")
-    assert [len(queue) for queue in queues._all()] == [2] * 5
+    assert [len(queue) for queue in queues] == [2] * 5
     queues.discard("a")
-    assert [list(queue._queue) for queue in queues._all()] == [["b"]] * 5
+    assert [list(queue._queue) for queue in queues] == [["b"]] * 5
 
 
 def test_what_is_due_is_done_in_time_whatever_else_waits() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import eventlet
 
-from bridge.engineio import client_task_queue
+from bridge.engineio import flow_control
 from bridge.engineio.flow_control import FlowControl
 from tests.unit.green.sessions import until
 
@@ -93,11 +93,11 @@ def test_a_task_that_takes_next_to_no_time_is_no_pause_and_a_long_one_is() -> No
     assert flow.paused_for() == 0.0
     until(lambda: flow.tasks is None)
     assert flow.paused_for() == 0.0
-    assert client_task_queue.NOTHING == 0.05
-    long = 2 * client_task_queue.NOTHING
+    assert flow_control.NOTHING == 0.05
+    long = 2 * flow_control.NOTHING
     flow.later(eventlet.sleep, long)
     eventlet.sleep(0)
     until(lambda: flow.paused_for() > 0)
-    assert flow.paused_for() > client_task_queue.NOTHING
+    assert flow.paused_for() > flow_control.NOTHING
     until(lambda: flow.tasks is None)
     assert flow.paused_for() >= long

@@ -8,10 +8,9 @@ from typing import Any
 import eventlet
 import pytest
 
+from bridge.engineio.http_exchange import TooLarge
 from bridge.engineio.polling import AT_ONCE, RESPONSE, Polling
-from bridge.engineio.post_body import TooLarge
 from bridge.engineio.states import SessionState
-from bridge.engineio.upgrade import Upgrade
 from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.websocket_frames import TEXT, frame
 from tests.unit.green.sessions import Case, Sock, until
@@ -103,7 +102,7 @@ def test_a_poll_that_failed_is_answered() -> None:
 
 def test_while_a_websocket_is_tried_no_poll_waits() -> None:
     at, polls = polling()
-    at.session.probe(Upgrade(at.session, at.new_websocket(Sock(2))))
+    at.session.probe(at.new_websocket(Sock(2)))
     assert polls.get(at.sock) == ["6"]
 
 
@@ -118,7 +117,7 @@ def test_the_poll_that_has_fetched_the_last_packets_ends_the_session() -> None:
 def test_a_post_is_answered_when_all_that_was_in_it_is_done() -> None:
     at, polls = polling()
     hold = eventlet.Event()
-    at.session.later(hold.wait)
+    at.session.flow.later(hold.wait)
     packets = [(TEXT, b"40/x,"), (TEXT, b"40/y,")]
     post = green(polls.post, lambda: packets)
     eventlet.sleep(0)
@@ -133,7 +132,7 @@ def test_a_post_is_answered_when_all_that_was_in_it_is_done() -> None:
 def test_two_posts_at_a_time_end_the_session() -> None:
     at, polls = polling()
     hold = eventlet.Event()
-    at.session.later(hold.wait)
+    at.session.flow.later(hold.wait)
     first = green(polls.post, lambda: [(TEXT, b"40/x,")])
     assert polls.post(lambda: [(TEXT, b"40/y,")]) == ()
     assert at.is_in(SessionState.CLOSED)

@@ -9,7 +9,6 @@ from engineio.packet import MESSAGE, Packet
 
 from bridge.engineio.poller import READ, WRITE
 from bridge.engineio.states import SessionState
-from bridge.engineio.upgrade import Upgrade
 from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.websocket_frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
 from tests.unit.green.sessions import Case, Sock, until
@@ -127,7 +126,7 @@ def test_a_client_that_closes_ends_at_once_and_handlers_hear_of_it_after_what_ca
     session = at.by_websocket()
     at.say(b"40/x,", b"1", b"40/y,")
     assert at.is_in(SessionState.CLOSED)
-    assert all(session not in queue for queue in at.queues._all())
+    assert all(session not in queue for queue in at.queues)
     at.tasks_done()
     assert at.told == [("ended",), ("message", "0/x,"), ("gone", "client disconnect")]
 
@@ -210,7 +209,7 @@ def test_one_that_is_parted_from_is_sent_its_last_frames_in_place_of_what_waits(
     session = at.by_websocket()
     at.sock.room = 0
     session.outbox.put(Segment(frame(b"4hello")))
-    session.part(frame(b"4last"))
+    session.close(last=frame(b"4last"))
     at.sock.room = 100
     session.writable()
     assert at.sent == [(TEXT, b"4last")]
@@ -292,7 +291,7 @@ def test_an_upgrade_takes_over_what_waits_and_who_is_not_read_is_not_read_there_
     session.joined = True
     at.say(b"40/x,")
     websocket = at.new_websocket()
-    session.probe(Upgrade(session, websocket))
+    session.probe(websocket)
     assert session in at.queues.upgrades
     assert not session.upgraded
     session.upgrade(websocket)
@@ -310,7 +309,7 @@ def test_a_probe_that_takes_too_long_is_closed_and_polling_goes_on() -> None:
     session = at.by_polling()
     session.upgrade_overdue()  # nothing is tried
     websocket = at.new_websocket(Sock(2))
-    session.probe(Upgrade(session, websocket))
+    session.probe(websocket)
     assert not session.may_wait
     session.upgrade_overdue()
     assert not websocket.is_open
@@ -327,7 +326,7 @@ def test_the_posts_of_who_leaves_answers_unread_wait_and_over_the_limit_none_is_
     assert not session.crammed
     session.outbox.put(AnswerSegment(frame(b"x" * at.limits.size)))
     assert session.crammed
-    session.probe(Upgrade(session, at.new_websocket()))
+    session.probe(at.new_websocket())
     assert not session.unread
     assert session.crammed
     session.upgrade_overdue()
@@ -360,7 +359,7 @@ def test_a_new_session_has_joined_nothing_and_has_its_time_to() -> None:
     assert (at.session.joined, at.session.left, at.session.client) == (False, False, None)
     assert at.session in at.queues.joins
     assert at.session in at.queues.pings
-    assert not at.session.when_done(list)
+    assert not at.session.flow.when_done(list)
 
 
 def test_a_session_that_is_closed_while_nothing_waits_ends_when_it_can_be_written_to() -> None:

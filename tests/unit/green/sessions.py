@@ -15,8 +15,8 @@ import eventlet  # noqa: E402
 from bridge.counters import Counters  # noqa: E402
 from bridge.delivery.limits import Limits  # noqa: E402
 from bridge.delivery.slow_policies import POLICIES  # noqa: E402
-from bridge.engineio.session import Session  # noqa: E402
-from bridge.engineio.session_context import SessionContext, UnreadablePacket  # noqa: E402
+from bridge.engineio.polling import Polling  # noqa: E402
+from bridge.engineio.session import Session, SessionContext, UnreadablePacket  # noqa: E402
 from bridge.engineio.states import SessionState  # noqa: E402
 from bridge.engineio.timeouts import TimeoutQueues, Timeouts  # noqa: E402
 from bridge.engineio.websocket import WebSocket  # noqa: E402
@@ -117,7 +117,7 @@ class Case:
         return self.session
 
     def by_polling(self) -> Session:
-        self.session.poll(self.epoll)  # type: ignore[arg-type]
+        self.session.polling = Polling(self.session, self.epoll)  # type: ignore[arg-type]
         return self.session
 
     def say(self, *texts: bytes) -> None:

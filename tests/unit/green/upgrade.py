@@ -15,9 +15,9 @@ def probing() -> tuple[Case, WebSocket]:
     at = Case()
     at.by_polling().joined = True
     websocket = at.new_websocket()
-    websocket.owner = upgrade = Upgrade(at.session, websocket)
-    at.session.probe(upgrade)
-    assert str(upgrade) == str(at.session)
+    websocket.owner = Upgrade(at.session)
+    at.session.probe(websocket)
+    assert str(websocket) == str(at.session)
     return at, websocket
 
 
@@ -41,10 +41,10 @@ def test_a_poll_that_waits_ends_when_the_probe_is_answered() -> None:
     websocket = at.new_websocket(Sock(2))
     poll = eventlet.spawn(polls.get, at.sock)
     eventlet.sleep(0)
-    at.session.probe(Upgrade(at.session, websocket))
+    at.session.probe(websocket)
     eventlet.sleep(0)
     assert not poll.dead
-    at.session.probed()
+    at.session.wake()
     assert poll.wait() == ["6"]
 
 

@@ -3,8 +3,8 @@
 Only the few strings of the request are kept that python-socketio keeps anyway (environ_store.py). `flask.request` and
 `flask.session` are there while a hook runs, and cost nothing until one of them is touched. Must not know users.
 
-Use: `visit = RequestView(app, whole, auth)`; `visit.headers["User-Agent"]`; `token = visit.enter()`;
-`visit.leave(token)`.
+Use: `handshake = ClientHandshake(app, whole, auth)`; `handshake.headers["User-Agent"]`; `token = handshake.enter()`;
+`handshake.leave(token)`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from flask.ctx import RequestContext
 from flask.globals import _cv_request
 from werkzeug.http import parse_cookie
 
-__all__ = ["Headers", "RequestView"]
+__all__ = ["ClientHandshake", "Headers"]
 
 _TRANSPORTS = frozenset(("EIO", "transport", "sid", "t", "b64"))  # Engine.IO's own part of a query
 
@@ -41,8 +41,8 @@ class Headers(Mapping[str, str]):
         return len(self._values)
 
 
-class RequestView:
-    """The request of one connection.
+class ClientHandshake:
+    """What one client came with: the request of its connection, and the auth of its CONNECT.
 
     `whole`: makes the WSGI environ of its first request; `auth`: the object in its CONNECT, without keys of recovery.
     """

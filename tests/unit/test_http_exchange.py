@@ -1,4 +1,4 @@
-"""request.py: what a request asks for, and the head and body of each answer."""
+"""http_exchange.py: what a request asks for, and the head and body of each answer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 
-from bridge.engineio import request as module
-from bridge.engineio.request import FEWEST_COMPRESSED, JSON, PLAIN_TEXT, USUAL, Request, parameters
+from bridge.engineio import http_exchange as module
+from bridge.engineio.http_exchange import (
+    FEWEST_COMPRESSED,
+    JSON,
+    PLAIN_TEXT,
+    USUAL,
+    HttpExchange,
+    Refusal,
+    parameters,
+)
 
 
 class Server:
@@ -24,7 +32,7 @@ class Asked:
 
     def __init__(self, method: str = "GET", **headers: str) -> None:
         self.environ = {"REQUEST_METHOD": method, "HTTP_ORIGIN": "http://here", **headers}
-        self.request = Request(Server(), self.environ, self._start, "sid")
+        self.exchange = HttpExchange(Server(), self.environ, self._start, "sid")
 
     def _start(self, status: str, headers: list[tuple[str, str]]) -> None:
         self.status, self.headers = status, headers
@@ -43,15 +51,15 @@ def test_the_parameters_of_a_query_are_read_and_only_short_queries_are_remembere
 
 def test_an_answer_has_its_length_and_the_headers_of_its_origin() -> None:
     asked = Asked()
-    assert asked.request.respond("200 OK", PLAIN_TEXT, b"ok") == [b"ok"]
+    assert asked.exchange.respond("200 OK", PLAIN_TEXT, b"ok") == [b"ok"]
     assert asked.status == "200 OK"
     assert asked.headers == [*PLAIN_TEXT, ("Access-Control-Allow-Origin", "http://here"), ("Content-Length", "2")]
-    assert (asked.request.sid, asked.request.environ) == ("sid", asked.environ)
+    assert (asked.exchange.sid, asked.exchange.environ) == ("sid", asked.environ)
 
 
 def test_the_answer_to_head_is_all_but_its_body() -> None:
     asked = Asked("HEAD")
-    assert asked.request.respond("200 OK", PLAIN_TEXT, b"ok") == []
+    assert asked.exchange.respond("200 OK", PLAIN_TEXT, b"ok") == []
     assert ("Content-Length", "2") in asked.headers
 
 
@@ -65,7 +73,7 @@ def test_the_answer_to_head_is_all_but_its_body() -> None:
 )
 def test_a_long_answer_is_compressed_for_who_can_read_it(size: int, accepts: str, compressed: bool) -> None:
     asked = Asked(HTTP_ACCEPT_ENCODING=accepts)
-    (body,) = asked.request.respond("200 OK", PLAIN_TEXT, b"x" * size)
+    (body,) = asked.exchange.respond("200 OK", PLAIN_TEXT, b"x" * size)
     assert (("Content-Encoding", "gzip") in asked.headers) is compressed
     assert (gzip.decompress(body) if compressed else body) == b"x" * size
     assert ("Content-Length", str(len(body))) in asked.headers
@@ -73,10 +81,10 @@ def test_a_long_answer_is_compressed_for_who_can_read_it(size: int, accepts: str
 
 def test_a_refusal_says_its_code_and_its_reason() -> None:
     asked = Asked()
-    (body,) = asked.request.refuse(3, "Bad request")
+    (body,) = asked.exchange.refuse(Refusal.BAD_REQUEST)
     assert asked.status == "400 Bad Request"
     assert asked.headers[: len(JSON)] == JSON
     assert json.loads(body) == {"code": 3, "message": "Bad request"}
-    (body,) = asked.request.refuse(3, "No", reason="Not you", headers=[("Vary", "Origin")])
+    (body,) = asked.exchange.refuse(Refusal.BAD_REQUEST, "No", reason="Not you", headers=[("Vary", "Origin")])
     assert asked.status == "400 Not you"
     assert ("Vary", "Origin") in asked.headers

@@ -3,7 +3,7 @@
 Extensions are declined, permessage-deflate among them: frames so are the same bytes for every
 client. Must not know Engine.IO.
 
-Use: `problem = refusal(environ)`; `sock, early = take_socket(environ)`; `sock.send(answer(environ))`.
+Use: `reason = problem(environ)`; `sock, early = take_socket(environ)`; `sock.send(answer(environ))`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 from eventlet import wsgi
 from eventlet.patcher import original
 
-__all__ = ["VERSION", "VISITOR", "answer", "asks_for_websocket", "hears_close_frames", "refusal", "take_socket"]
+__all__ = ["PENDING", "VERSION", "answer", "asks_for_websocket", "hears_close_frames", "problem", "take_socket"]
 
-#: In the environ of a request that eventlet has not seen: who has its socket, see acceptor.py.
-VISITOR = "bridge.visitor"
+#: In the environ of a request that eventlet has not seen: the connection that has its socket, see acceptor.py.
+PENDING = "bridge.pending_connection"
 
 _socket: Any = original("socket")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
@@ -35,7 +35,7 @@ def asks_for_websocket(environ: Mapping[str, Any]) -> bool:
     return asked and environ.get("HTTP_UPGRADE", "").lower() == "websocket"
 
 
-def refusal(environ: Mapping[str, Any]) -> str:
+def problem(environ: Mapping[str, Any]) -> str:
     """Why this handshake can't be answered, or nothing."""
     if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != VERSION:
         return "Sec-WebSocket-Version is missing"
@@ -47,7 +47,7 @@ def refusal(environ: Mapping[str, Any]) -> str:
         return "Sec-WebSocket-Key is missing or is not 16 bytes in base64"
     if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
         return "a WebSocket's request has no body"
-    if VISITOR not in environ and type(environ["eventlet.input"].get_socket().fd) is not _socket.socket:
+    if PENDING not in environ and type(environ["eventlet.input"].get_socket().fd) is not _socket.socket:
         return "a WebSocket needs a plain TCP connection here; put TLS in front of the bridge"
     return ""
 
@@ -75,8 +75,8 @@ def take_socket(environ: Mapping[str, Any]) -> tuple[Any, bytes]:
 
     eventlet is told that the request has been answered; the WSGI app returns [].
     """
-    if VISITOR in environ:
-        return environ[VISITOR].take(), b""
+    if PENDING in environ:
+        return environ[PENDING].take(), b""
     request = environ["eventlet.input"]
     green = request.get_socket()
     family, kind, protocol = green.family, green.type, green.proto

@@ -2,7 +2,8 @@
 
 Knows python-socketio and Engine.IO so that nobody else has to. Must not know what events mean.
 
-Use: `engine = Engine(app, options, callbacks, limits=limits, greeter=greeter, counters=counters)`; `engine.serve(…)`.
+Use: `server = SocketIOServer(app, options, callbacks, limits=limits, greeter=greeter, counters=counters)`;
+`server.serve(listener, app)`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from socketio.exceptions import ConnectionRefusedError
 
 from bridge.counters import Counters, shorten
 from bridge.delivery.limits import Limits
+from bridge.delivery.outbox import Outbox
 from bridge.engineio.http_server import serve
 from bridge.engineio.origins import Origins
 from bridge.engineio.session import Session
@@ -29,17 +31,17 @@ from bridge.errors import Refused
 from bridge.hub.vital_threads import VitalThread
 from bridge.messages import Payload
 from bridge.recovery.greeting import Greeter
-from bridge.socketio_server.ack_sender import AckSender
+from bridge.socketio_server.client_handshake import ClientHandshake
 from bridge.socketio_server.connect_handler import ConnectHandler
 from bridge.socketio_server.install import take_over
 from bridge.socketio_server.library_logs import quiet_logger
 from bridge.socketio_server.manager import Manager
 from bridge.socketio_server.packet import EVENT, event_packet
 from bridge.socketio_server.private_api_check import check_seams
-from bridge.socketio_server.request_view import RequestView
-from bridge.wire.socketio_packets import ReceivedEvent, encode_event
+from bridge.wire.segment import AnswerSegment
+from bridge.wire.socketio_packets import ReceivedEvent, encode_acks, encode_event
 
-__all__ = ["Engine", "EngineCallbacks", "EngineOptions", "OnAnswer", "OnEvents"]
+__all__ = ["OnAnswer", "OnEvents", "SocketIOCallbacks", "SocketIOOptions", "SocketIOServer"]
 
 log = logging.getLogger("bridge.clients")
 
@@ -50,10 +52,11 @@ OnAnswer = Callable[[Sequence[int], dict[str, object]], None]
 OnEvents = Callable[[str, Sequence[ReceivedEvent], OnAnswer, bool], int]
 
 GOODBYE = 1.0  # seconds for closing all clients; nobody waits longer for a client that does not read
+LONG_ACK = 4096  # bytes; only one with a server's answer in it is that long
 
 
 @dataclass(frozen=True, slots=True)
-class EngineOptions:
+class SocketIOOptions:
     """The settings. `max_event`: bytes of one packet of a client; the intervals and time-outs are in seconds."""
 
     allowed_origins: tuple[str, ...]
@@ -64,7 +67,7 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineCallbacks:
+class SocketIOCallbacks:
     """The functions that are called when clients come, emit and go, with their sids."""
 
     on_late: Callable[[str], None]  # a client that has to be sent the last values
@@ -78,7 +81,7 @@ class EngineCallbacks:
     on_connecting: Callable[[str, str, str], None] | None = None
 
 
-class Engine:
+class SocketIOServer:
     """The clients of one process, by sid.
 
     `limits`: what may wait for a client; `greeter`: knows who comes back, and owns the register of clients. Raises
@@ -88,8 +91,8 @@ class Engine:
     def __init__(
         self,
         app: Flask,
-        options: EngineOptions,
-        callbacks: EngineCallbacks,
+        options: SocketIOOptions,
+        callbacks: SocketIOCallbacks,
         *,
         limits: Limits,
         greeter: Greeter,
@@ -97,7 +100,7 @@ class Engine:
     ) -> None:
         check_seams()
         self._app, self._callbacks, self._on_events = app, callbacks, callbacks.on_events
-        self._limits, self._greeter, self._audience, self._counters = limits, greeter, greeter.clients, counters
+        self._limits, self._greeter, self._registry, self._counters = limits, greeter, greeter.clients, counters
         self._origins = Origins(options.allowed_origins, counters)
         self._clients: dict[str, Session] = {}
         self._leaving: dict[str, Session] = {}  # clients whose end python-socketio is still working on
@@ -115,11 +118,11 @@ class Engine:
         )
         shared = self._eio.shared
         shared.slow, shared.behind, shared.silent, shared.who = self._too_slow, self._behind, self._silent, self._who
+        shared.events = self._events
         self._eio.on_foreign_origin = self._origins.refuse
         self._eio.on_failure = callbacks.on_failure
-        self._eio.on_events(self._events)
 
-    def _socketio(self, options: EngineOptions) -> Any:
+    def _socketio(self, options: SocketIOOptions) -> Any:
         """Let Flask-SocketIO make its Socket.IO server in the app."""
         server = SocketIO(
             self._app,
@@ -142,7 +145,7 @@ class Engine:
 
     def now(self) -> dict[str, int]:
         """Return the gauges of clients, for the status."""
-        waiting = [outbox.size for outbox in self._audience.everybody()]
+        waiting = [outbox.size for outbox in self._registry.everybody()]
         return {
             "connections": len(self._eio.sockets),
             "bytes_for_clients": sum(waiting),
@@ -155,7 +158,7 @@ class Engine:
         return self._origins.refused()
 
     def serve(self, listener: socket.socket, app: Any) -> None:
-        """Serve a WSGI app that has this engine in it, in a green thread."""
+        """Serve a WSGI app that has this server in it, in a green thread."""
         VitalThread("web server", lambda: serve(listener, app, self._counters, self._eio), self._eio.on_failure)
 
     def refuse_newcomers(self) -> None:
@@ -174,7 +177,7 @@ class Engine:
 
     def _connecting(self, ask: Callable[[str, str, str], None], sid: str, environ: object, auth: object = None) -> None:
         """Ask whether a client may connect; python-socketio calls this before it answers CONNECT."""
-        session = self._eio.sockets.get(self._server.manager.eio_sid_from_sid(sid, "/"))
+        session = self._session(self._server.manager.eio_sid_from_sid(sid, "/"))
         if session is None:
             raise ConnectionRefusedError("it has gone already")
         try:
@@ -182,11 +185,11 @@ class Engine:
         except Refused as error:
             raise ConnectionRefusedError(error.message, {"error": error.code}) from None
 
-    def visit(self, sid: str) -> RequestView | None:
-        """Return the request with which a connecting client came; None if the client has gone."""
+    def visit(self, sid: str) -> ClientHandshake | None:
+        """Return what a connecting client came; None if the client has gone."""
         eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
         whole = self._server.environ.of(eio_sid)
-        return None if whole is None else RequestView(self._app, whole, self._connect_handler.auth(eio_sid))
+        return None if whole is None else ClientHandshake(self._app, whole, self._connect_handler.auth(eio_sid))
 
     def close(self, sid: str, code: str) -> None:
         """End a client's connection for good, and tell the client why. An unknown sid is no error."""
@@ -194,10 +197,10 @@ class Engine:
         if session is not None:
             self._greeter.cut_off(sid)
             session.left = True
-            session.part(encode_event("bridge:closing", Payload.of({"code": code})))
+            session.close(last=encode_event("bridge:closing", Payload.of({"code": code})))
 
     def _connected(self, sid: str, eio_sid: str) -> None:
-        greeting, session = self._connect_handler.greeting(sid), self._eio.sockets.get(eio_sid)
+        greeting, session = self._connect_handler.greeting(sid), self._session(eio_sid)
         if session is None:
             self._greeter.left(sid, for_good=False)
             self._callbacks.on_disconnected(sid, False)
@@ -219,7 +222,7 @@ class Engine:
             # The transport is still open: the client, or a handler, has ended only the Socket.IO connection.
             for_good = session.left or not session.closed
             self._leaving[sid] = session
-            session.later(self._left, sid)
+            session.flow.later(self._leaving.pop, sid)
             self._greeter.left(sid, for_good)
             session.outbox.unpress()
             session.client = None
@@ -228,9 +231,6 @@ class Engine:
     def _session(self, eio_sid: str) -> Session | None:
         session: Session | None = self._eio.sockets.get(eio_sid)
         return session
-
-    def _left(self, sid: str) -> None:
-        del self._leaving[sid]
 
     def _who(self, session: Session) -> str:
         """Name a client for the log by its Socket.IO id: with the Engine.IO id somebody could poll in its place."""
@@ -264,14 +264,37 @@ class Engine:
         )
         if session.client is not None:
             self._greeter.cut_off(session.client)
-        session.part(encode_event("bridge:closing", Payload.of({"code": "slow"})))
+        session.close(last=encode_event("bridge:closing", Payload.of({"code": "slow"})))
 
     def _events(self, sid: str, events: Sequence[ReceivedEvent], may_wait: bool) -> int:
         if log.isEnabledFor(logging.DEBUG):
             for _, data in events:
                 log.debug("< %s %s", sid, shorten(data))
-        return self._on_events(sid, events, AckSender(sid, self._audience.get(sid), self._limits), may_wait)
+        return self._on_events(sid, events, _AckSender(sid, self._registry.get(sid), self._limits), may_wait)
 
     def _event(self, sid: str, ack_id: int | None, data: object) -> None:
         """Take an event that EventPacket has renamed: one of a client that polls, or one with attachments."""
         self._events(sid, [(ack_id, data if isinstance(data, list) and data else [None])], True)
+
+
+class _AckSender:
+    """Sends the acks of one client. `outbox`: None if the client has gone."""
+
+    __slots__ = ("_limits", "_outbox", "_sid")
+
+    def __init__(self, sid: str, outbox: Outbox | None, limits: Limits) -> None:
+        self._sid, self._outbox, self._limits = sid, outbox, limits
+
+    def __call__(self, ids: Sequence[int], answer: dict[str, object]) -> None:
+        if self._outbox is None or not ids:
+            return
+        data = encode_acks(ids, answer)
+        if len(data) > LONG_ACK and len(ids) == 1 and self._outbox.answers > self._limits.size:
+            data = encode_acks(ids, self._too_much())
+        self._outbox.put(AnswerSegment(data))
+
+    def _too_much(self) -> dict[str, object]:
+        """Answer `no-reply` in place of an answer that would be too much for a client that does not read."""
+        why = f"the answer was thrown away: more than {self._limits.size} bytes of answers wait for this client"
+        self._limits.counters.refuse("no-reply", f"client {self._sid}", why)
+        return {"ok": False, "error": "no-reply", "message": why}

@@ -1,0 +1,62 @@
+"""Engine.IO's packets: what they begin with, and those in a POST's body; of Socket.IO's what a session tells apart.
+
+Source: Engine.IO protocol 4, "Packet encoding"; Socket.IO protocol 5, "Packet types". Must not know sessions.
+
+Use: `if data[:1] == PacketType.PONG: …`; `packets_of(body)` -> [(TEXT, b"3"), …].
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import enum
+
+from bridge.wire.websocket_frames import BINARY, TEXT
+
+__all__ = ["PROBE", "PROBE_ANSWER", "PacketType", "SocketIOType", "packets_of"]
+
+
+class PacketType(bytes, enum.Enum):
+    """The first byte of an Engine.IO packet, which is a packet by itself but for OPEN and MESSAGE."""
+
+    OPEN = b"0"
+    CLOSE = b"1"
+    PING = b"2"
+    PONG = b"3"
+    MESSAGE = b"4"
+    UPGRADE = b"5"
+    NOOP = b"6"
+
+
+#: Asked and answered on a WebSocket that is to take the place of polling.
+PROBE, PROBE_ANSWER = PacketType.PING + b"probe", PacketType.PONG + b"probe"
+
+
+class SocketIOType(enum.StrEnum):
+    """The first character of a Socket.IO packet, which is an Engine.IO message."""
+
+    CONNECT = "0"
+    DISCONNECT = "1"
+    EVENT = "2"
+    BINARY_EVENT = "5"
+    BINARY_ACK = "6"
+
+
+_WHITE_SPACE = b" \t\r\n"  # Java's client breaks the lines of base64
+_NOT_BY_POLLING = frozenset((PacketType.PING, PROBE, PacketType.UPGRADE, PacketType.NOOP))
+
+
+def packets_of(body: bytes) -> list[tuple[int, bytes]]:
+    """Split a POST into its packets, as a WebSocket's messages. Raises ValueError."""
+    packets = []
+    for packet in body.split(b"\x1e"):
+        if packet in _NOT_BY_POLLING:
+            raise ValueError(f"no client sends {packet!r} by polling")
+        if packet[:1] != b"b":
+            packets.append((TEXT, packet))
+            continue
+        try:
+            packets.append((BINARY, base64.b64decode(packet[1:].translate(None, _WHITE_SPACE), validate=True)))
+        except binascii.Error:
+            raise ValueError("a binary packet is not base64") from None
+    return packets
