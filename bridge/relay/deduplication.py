@@ -134,11 +134,8 @@ class Deduplication:
         return waiting
 
     def _make_room(self, user: str, its: _User) -> None:
-        for value in list(its.events) if its.size > SIZE_OF_USER else ():
-            if its.size <= SIZE_OF_USER:
-                break
-            if its.events[value].size:
-                self._drop(user, value)
+        while its.size > SIZE_OF_USER:
+            self._drop(user, next(value for value, event in its.events.items() if event.size))
         while self._settled and (self._size > SIZE or len(self._settled) > MOST):
             self._forget_oldest()
 

@@ -210,14 +210,11 @@ class Replies:
 
     def _number(self, key: object) -> int:
         """Return the id in a text or number; 0 if it was not given out here."""
-        number: object = key
-        if isinstance(key, str):
-            number = int(key) if len(key) == len(str(_FIRST)) and key.isascii() and key.isdigit() else 0
-        elif isinstance(key, float):
-            number = int(key) if key.is_integer() else 0
-        if type(number) is not int:
-            return 0
-        return number if self._first <= number < self._next else 0
+        if (isinstance(key, str) and len(key) == len(str(_FIRST)) and key.isascii() and key.isdigit()) or (
+            isinstance(key, float) and key.is_integer()
+        ):
+            key = int(key)
+        return key if type(key) is int and self._first <= key < self._next else 0
 
     def _resolve(self, number: int, value: dict[str, object] | None) -> None:
         if value is None:

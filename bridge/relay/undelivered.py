@@ -12,7 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.counters import Counters
 
@@ -37,10 +37,10 @@ class _Row:
 
     kind: str
     to: To
-    at: float = 0.0
-    made: float = 0.0
-    why: str = ""
-    users: Sequence[str] = ()
+    at: float = field(init=False)
+    made: float = field(init=False)
+    why: str = field(init=False)
+    users: Sequence[str] = field(init=False)
     count: int = 0
 
 

@@ -37,6 +37,11 @@ class Clock:
         """Whether any timer is to ring."""
         return bool(self._due)
 
+    @property
+    def next(self) -> float:
+        """When the first of the timers is to ring."""
+        return min(self._due.values())
+
     def later(self, seconds: float) -> None:
         """Let so much time pass, and each timer ring when it is due. What it calls may fail, which is the test's."""
         ends = self.now + seconds

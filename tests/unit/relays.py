@@ -53,8 +53,8 @@ def singly(delivery: Delivery | Texts) -> list[Delivery]:
 
 
 class At:
-    """`batches`: what was published so far, call by call. `acks`: one list an event, of its answers. `away`: the
-    grace time and the window, which hardly end before a test does."""
+    """`batches`: what was published so far, call by call; `paced`: whether it may wait for slow clients. `acks`: one
+    list an event, of its answers. `away`: the grace time and the window, which hardly end before a test does."""
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class At:
         self.closed: list[tuple[str, str]] = []
         self.remembered: dict[str, str] = {}
         self.batches: list[list[Delivery]] = []
+        self.paced: list[bool] = []
         self.acks: list[list[dict[str, object]]] = []
         self.threads: list[threading.Thread] = []
         self.on_publish: Callable[[list[Delivery]], None] = lambda _: None
@@ -149,6 +150,7 @@ class At:
     def publish(self, deliveries: Sequence[Delivery | Texts], paced: bool = False) -> None:
         """What the clients' side is given."""
         self.batches.append([one for delivery in deliveries for one in singly(delivery)])
+        self.paced.append(paced)
         self.on_publish(self.batches[-1])
 
     @property

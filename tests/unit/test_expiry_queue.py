@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from bridge.relay.expiry_queue import ExpiryQueue
+from tests.unit.clocks import Clock
 from tests.waiting import Log
 
 
@@ -32,6 +33,24 @@ def test_what_was_taken_back_is_not_due_and_what_is_added_again_waits_anew() -> 
     assert "b" in queue
     assert due.wait_count(2) == ["c", "b"]
     assert len(queue) == 0
+
+
+def test_each_is_due_when_its_own_time_is_over_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, due = Clock(monkeypatch), list[str]()
+    queue = ExpiryQueue(10, due.append, 2)
+    clock.owns(queue._timer)
+    queue.add("a")
+    clock.later(4)
+    queue.add("b")
+    assert clock.next == 1010  # as many as there may be: nobody is due early
+    clock.later(5.9)
+    assert due == []
+    clock.later(0.1)
+    assert due == ["a"]
+    assert clock.next == 1014
+    clock.later(4)
+    assert due == ["a", "b"]
+    assert not clock.waits
 
 
 def test_beyond_the_limit_the_oldest_is_due_early() -> None:

@@ -66,6 +66,9 @@ def test_what_is_async_is_refused_whatever_it_is(tmp_path: Path, function: str, 
         ("bridge.on_message()(hook)", "write @bridge.on_message without parentheses"),
         ("bridge.on_event(lambda client: None)", 'write @bridge.on_event("name")'),
         ("bridge.on_event()", 'write @bridge.on_event("name")'),
+        ("bridge.on_event(thread=True)", 'write @bridge.on_event("name")'),
+        ("bridge.on_link_up(lambda a, b: None)", "takes 2 arguments: write def f(): … or def f(ask): …"),
+        ("bridge.on_link_down(lambda: None)", "<lambda> takes 0 arguments: write def f(reason): …"),
         ("bridge.on_connect('ann')", "on_connect takes a function, not str"),
         ("bridge.on_event('go')('ann')", "on_event('go') takes a function, not str"),
         (
@@ -102,6 +105,12 @@ def test_what_can_not_take_what_it_would_be_given_is_refused(tmp_path: Path, tex
         "bridge.on_connect(lambda client: (yield 'x'))",
         "bridge.on_connect(lambda client: asyncio.run(hook(client)))",
         "bridge.on_message(dict.copy)",
+        "bridge.on_message(function=dict.copy)",
+        "bridge.on_event(name='go')(print)",
+        "bridge.on_event('go', thread=True)(print)",
+        "bridge.on_link_up(lambda: None)",
+        "bridge.on_link_up(lambda ask: None)",
+        "bridge.on_link_down(lambda reason: None)",
     ],
 )
 def test_what_can_be_a_hook_is_none_of_that(tmp_path: Path, text: str) -> None:

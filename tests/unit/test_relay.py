@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.messages import Delivery, Payload
 from bridge.relay import upstream
+from bridge.relay.hook_results import Emit
 from bridge.relay.relay import Identity, RelayOptions
 from tests.unit.relays import At, notice
 
@@ -58,6 +59,14 @@ def test_what_no_client_may_emit_is_presence_and_with_confirm_hello(
     identity: Identity, confirm: bool, names: set[str]
 ) -> None:
     assert RelayOptions(identity, "username", ("in", "out"), 1, confirm=confirm).reserved_events == names
+
+
+def test_what_the_server_says_waits_for_slow_clients_and_what_a_handler_emits_does_not() -> None:
+    at = ready()
+    before = len(at.paced)
+    at.relay.burst([b"x"])
+    at.relay.emit(Emit("e", 1))
+    assert at.paced[before:] == [True, False]
 
 
 def test_events_of_a_client_keep_their_order() -> None:
