@@ -41,7 +41,7 @@ class _Event:
 
     answer: AckAnswer | None = None
     size: int = 0
-    until: float = 0.0
+    until: float = field(init=False)
     waiting: list[OnAnswer] = field(default_factory=list)
 
 
@@ -73,7 +73,7 @@ class Deduplication:
                 try:
                     data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
                 except TypeError:  # binary, or an integer of more than 64 bits
-                    data = repr(value).encode(errors="surrogatepass")
+                    data = repr(value).encode()
                 return data if len(data) <= _LONGEST else blake2b(data, digest_size=_LONGEST + 1).digest()
         return None
 

@@ -41,12 +41,13 @@ class ExpiryQueue:
         with self._lock:
             if self._closed:
                 return
+            now = time.monotonic()
             self._keys.pop(key, None)
-            self._keys[key] = until = time.monotonic() + self._interval
+            self._keys[key] = now + self._interval
             if len(self._keys) > self._most:
-                self._timer.set(0.0)
+                self._timer.set(now)
             elif len(self._keys) == 1:
-                self._timer.set(until)
+                self._timer.set(now + self._interval)
 
     def discard(self, key: str) -> None:
         """Remove a key; no error if it is not there."""

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -55,7 +55,7 @@ class _Asked:
     number: int
     name: object
     answer: AnswerAcks
-    until: float = 0.0
+    until: float = field(init=False)
 
 
 class Awaited:
@@ -103,9 +103,11 @@ class Replies:
         self, sid: str, events: Sequence[AckedEvent], messages: Sequence[dict[str, object]], answer: AnswerAcks
     ) -> Awaited:
         """Write an id into the message of each event that asks for an ack. Raises TooMany."""
-        asking = [(event, message) for event, message in zip(events, messages, strict=True) if event[0] is not None]
+        asking: list[tuple[AckedEvent, dict[str, object]]] = []
         for event, message in zip(events, messages, strict=True):
             self._strip(event, message)
+            if event[0] is not None:
+                asking.append((event, message))
         keys: list[int] = []
         with self._lock:
             if self._of_client[sid] + len(asking) > MOST_OF_CLIENT:

@@ -25,10 +25,10 @@ class Announced(enum.Enum):
     returned in its place.
     """
 
-    NOT = "not"
-    NOTHING = "nothing"
-    USUAL = "usual"
-    OWN = "own"
+    NOT = enum.auto()
+    NOTHING = enum.auto()
+    USUAL = enum.auto()
+    OWN = enum.auto()
 
 
 @dataclass(eq=False)

@@ -46,6 +46,49 @@ def test_a_call_is_made_under_the_lock_which_is_free_again_whatever_it_does() ->
     assert free(at.relay._lock)
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_who_has_come_back_is_waited_for_no_more(asked: bool) -> None:
+    setup = (lambda bridge: bridge.on_connect(lambda client: None)) if asked else None
+    for away in ((3600.0, 3600.0), (0.0, 3600.0)):
+        at = At("sid", setup, away=away)
+        at.come("a")
+        at.relay.disconnected("a", for_good=False)
+        lifecycle = at.relay._lifecycle
+        assert len(lifecycle._grace) + len(lifecycle._window) == 1
+        if asked:
+            at.relay.connecting("a", "127.0.0.1")
+        at.come("a")
+        assert len(lifecycle._grace) + len(lifecycle._window) == 0
+
+
+def test_a_client_without_a_session_is_remembered_as_nobody() -> None:
+    at = At("register")
+    at.up()
+    at.come("a")
+    at.ask("a", "register", "ann")
+    at.relay.disconnected("a", for_good=False)
+    at.come("a")
+    at.go("a")
+    assert at.remembered == {}
+    at = At("sid", lambda bridge: bridge.on_connect(lambda client: None))
+    at.relay.connecting("a", "127.0.0.1")
+    at.come("a")
+    assert at.users.clients[0]._session == ""
+
+
+def test_who_comes_late_is_sent_the_last_values_unless_it_has_recovered() -> None:
+    for recovered, late in ((False, [("a", "a")]), (True, [])):
+        at = At("sid")
+        at.come("a")
+        at.relay.disconnected("a", for_good=False)
+        at.late.clear()
+        at.relay.connected("a", "127.0.0.1", "", recovered)
+        assert at.late == late
+    at.relay.disconnected("a", for_good=False)
+    at.come("a")
+    assert at.late == [("a", "a")]
+
+
 def test_a_hook_that_keeps_the_lock_for_too_long_is_told_and_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_lifecycle, "PATIENCE", 0.01)
     at = At("register")

@@ -78,6 +78,17 @@ def test_a_value_is_the_same_wherever_it_stands_and_kept_short(args: list[object
     assert len(value) <= 32
 
 
+def test_a_value_of_31_bytes_is_kept_as_it_is_and_a_longer_one_as_32() -> None:
+    once = Deduplication("key", 1)
+    assert once.value_of([{"key": "x" * 29}]) == b'"' + b"x" * 29 + b'"'
+    for length in (30, 31, 1000):
+        value = once.value_of([{"key": "x" * length}])
+        assert value is not None
+        assert len(value) == 32
+        assert value != once.value_of([{"key": "x" * length + "y"}])
+    assert once.value_of([{"key": "\ud800"}]) == b"'\\ud800'"
+
+
 def test_what_has_no_value_is_like_no_other_and_text_is_not_a_number() -> None:
     once = Deduplication("key", 1)
     for args in ([], ["key"], [{"other": 1}], [{"key": None}], [[{"key": 1}]], [5]):
@@ -155,6 +166,30 @@ def test_everything_that_is_kept_has_a_limit(monkeypatch: pytest.MonkeyPatch) ->
     at.take("z", 1)
     assert len(at.once) <= 2
     assert len(at.once._users) <= 2
+
+
+def test_who_no_longer_waits_makes_room_for_others_that_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 2)
+    monkeypatch.setattr(module, "MOST_OF_USER", 2)
+    at = Taking()
+    for _ in range(3):
+        settle = at.take("ann", 1)
+        assert settle is not None
+        for _ in range(2):
+            assert at.take("ann", 1) is None
+        settle(REFUSED)
+    assert at.take("ann", 2) is not None
+    for _ in range(2):
+        assert at.take("ann", 2) is None
+    assert at.take("ann", 3) is not None
+    assert at.take("ann", 4) is not None  # the one that others wait for is forgotten
+    assert at.knows("ann", 2, 3, 4) == [3, 4]
+    for _ in range(2):
+        assert at.take("ann", 4) is None
+    with pytest.raises(Refused, match="2 events of this user wait") as refused:
+        at.take("ann", 4)
+    assert refused.value.code == "link-busy"
+    assert len(at.once) == 2
 
 
 def test_answers_have_a_limit_in_bytes_of_a_user_and_in_all(monkeypatch: pytest.MonkeyPatch) -> None:

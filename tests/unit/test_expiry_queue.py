@@ -43,13 +43,26 @@ def test_each_is_due_when_its_own_time_is_over_and_not_before(monkeypatch: pytes
     clock.later(4)
     queue.add("b")
     assert clock.next == 1010  # as many as there may be: nobody is due early
-    clock.later(5.9)
+    queue.add("a")
+    clock.later(9.9)
     assert due == []
     clock.later(0.1)
-    assert due == ["a"]
-    assert clock.next == 1014
-    clock.later(4)
-    assert due == ["a", "b"]
+    assert due == ["b", "a"]
+    assert not clock.waits
+
+
+def test_what_is_taken_back_or_closed_leaves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    queue = ExpiryQueue(10, print, 2)
+    clock.owns(queue._timer)
+    queue.add("a")
+    queue.add("b")
+    queue.discard("a")
+    assert clock.waits
+    queue.discard("b")
+    assert not clock.waits
+    queue.add("a")
+    queue.close()
     assert not clock.waits
 
 

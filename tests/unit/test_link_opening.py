@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from bridge.link.dial import Dialer
 from bridge.link.first_exchange import MOST, FirstExchange, FirstWordsOptions
 from bridge.link.framing.registry import framing_in, framing_out
 from bridge.link.outgoing.queue import OutgoingQueue
-from bridge.relay.handlers import Bridge
+from bridge.relay.handlers import Ask, Bridge
 from bridge.relay.hook_results import Frame
 from tests.tcpserver import TcpServer
 from tests.unit.relays import At
@@ -63,6 +64,24 @@ def test_a_connection_begins_with_an_exchange_if_there_is_a_greeting_or_a_hook()
     assert At("sid").relay.opening([]) is None
     assert At("sid").relay.opening([b"hi"]) is not None
     assert At("sid", lambda bridge: bridge.on_link_up(dict)).relay.opening([]) is not None
+
+
+def test_an_answer_is_waited_for_as_long_as_the_hook_says_or_5_seconds() -> None:
+    waited: list[float] = []
+
+    class Exchange(FirstExchange):
+        def next(self, seconds: float) -> bytes:
+            waited.append(seconds)
+            return b"go on"
+
+    def hook(ask: Any) -> None:
+        assert ask(None) == ask("x", 0.5) == ask("y", seconds=7) == "go on"
+
+    opening = At("sid", lambda bridge: bridge.on_link_up(hook)).relay.opening([])
+    assert opening is not None
+    opening.begin(Exchange(framing_out("~", 1 << 20), lambda frame: None))
+    assert waited == [5.0, 0.5, 7]
+    assert inspect.signature(Ask.__call__).parameters["seconds"].default == 5.0
 
 
 def test_a_hook_whose_arguments_can_not_be_seen_is_called_without_any() -> None:

@@ -121,6 +121,14 @@ def test_register_is_an_ordinary_event_under_sid_and_none() -> None:
         assert at.told("a", "bridge:user") == ([{"user": "a"}] if identity == "sid" else [])
 
 
+def test_a_register_counts_as_one_event_that_went_well() -> None:
+    at = At("register")
+    at.up()
+    at.come("a")
+    assert at.ask("a", "register", "ann") == {"ok": True, "user": "ann"}
+    assert at.counters["events_ok"] == at.counters["events_in"] == 1
+
+
 def test_before_register_every_other_event_is_refused() -> None:
     at = At("register")
     at.up()

@@ -319,6 +319,12 @@ def test_a_handler_may_disconnect_a_client_for_good() -> None:
         with pytest.raises(ValueError, match="the reason is a text"):
             at.bridge.clients[0].disconnect(bad)
     assert at.closed == [("a", "afk")]
+    goods = ["x", "x" * 128]
+    for good in goods:
+        at.bridge.clients[0].disconnect(good)
+        at.come("b")
+    at.bridge.clients[0].disconnect()
+    assert at.closed[1:] == [("b", reason) for reason in (*goods, "disconnected")]
 
 
 def test_the_usual_notice_replaces_one_of_the_going_that_can_not_be_sent_and_it_is_told() -> None:

@@ -177,6 +177,27 @@ def test_what_was_refused_is_told_so_and_not_waited_for() -> None:
     assert at.counters["replies_unknown"] == 1
 
 
+def test_ids_begin_at_random_where_a_float_has_each_digit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for of in (min, max):
+        monkeypatch.setattr("secrets.randbelow", lambda spread, of=of: of(0, spread - 1))
+        _, keys = Asking().ask("a", 1, 2)
+        start = 2**52 + of(0, 2**51 - 1)
+        assert keys == [str(start), str(start + 1)]
+
+
+def test_each_event_has_its_message() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        Asking().replies.expect("a", [(1, ["n"])], [], lambda *_: None)
+
+
+def test_an_escape_that_hides_no_key_makes_no_answer_of_what_can_not_be_read() -> None:
+    at = Asking()
+    _, (key,) = at.ask("a", 1)
+    at.hear(f"\\ {key}".encode())
+    assert at.others == [[f"\\ {key}".encode()]]
+    assert at.counters["replies_unknown"] == 0
+
+
 def test_what_was_not_sent_at_all_is_forgotten_without_a_word() -> None:
     at = Asking()
     done, (key,) = at.ask("a", 1)

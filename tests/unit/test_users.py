@@ -57,6 +57,7 @@ def test_a_client_shows_what_it_came_with_to_who_asks_and_not_in_a_log() -> None
 def test_a_client_that_came_without_a_request_has_nothing_from_it() -> None:
     one = Client("1", "10.1.2.3")
     assert (one.auth, one.headers, one.cookies, one.query) == ({}, {}, {}, {})
+    assert one._session == ""
 
 
 def test_a_user_comes_with_its_first_client_and_goes_with_its_last() -> None:
