@@ -1,17 +1,28 @@
-"""client_lifecycle.py: a handler's call of a client's method waits for hooks, but not for ever."""
+"""client_lifecycle.py: who comes, comes back and is refused; a handler's call waits for hooks, but not for ever."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from bridge.errors import Refused
 from bridge.relay import client_lifecycle
 from bridge.relay.handlers import Bridge
+from bridge.relay.hook_results import Default
 from bridge.relay.users import Client
 from tests.unit.relays import At
 from tests.waiting import PATIENCE
+
+
+def hooks(**functions: Any) -> Callable[[Bridge], None]:
+    def setup(bridge: Bridge) -> None:
+        for name, function in functions.items():
+            getattr(bridge, f"on_{name}")(function)
+
+    return setup
 
 
 def free(lock: threading.RLock) -> bool:
@@ -44,6 +55,51 @@ def test_a_call_is_made_under_the_lock_which_is_free_again_whatever_it_does() ->
         at.users.clients[0].register("ann")
     assert free_meanwhile == [False]
     assert free(at.relay._lock)
+
+
+def test_a_hook_of_presence_that_refuses_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    refusing: list[bool] = []
+
+    def refuse(client: Client) -> Default:
+        if refusing:
+            raise Refused("bad-user", "not now")
+        return Bridge.DEFAULT
+
+    for goes in (True, False):
+        refusing.clear()
+        at = At("sid", hooks(connect=refuse, disconnect=refuse))
+        at.up()
+        at.come("a")
+        refusing.append(True)
+        if goes:
+            at.go("a")
+        else:
+            at.up()
+        assert at.counters["refused_bad_user"] == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "! refused bad-user from on_disconnect: 'not now'", "! refused bad-user from presence: 'a: not now'",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("identity", "registered", "asks"),
+    [
+        ("sid", {"connect": repr}, True), ("sid", {}, False), ("sid", {"register": repr}, False),
+        ("register", {"connect": repr}, False), ("none", {"connect": repr}, False),
+    ],
+)  # fmt: skip
+def test_a_hook_is_asked_before_a_connect_is_answered_under_sid_alone(
+    identity: str, registered: dict[str, Any], asks: bool
+) -> None:
+    assert At(identity, hooks(**registered)).relay.asks_who_connects is asks
+
+
+def test_the_bridges_own_notice_is_nothing_that_an_event_can_return() -> None:
+    at = At("sid")
+    at.hooks.events["go"] = lambda client: Bridge.DEFAULT
+    at.up()
+    at.come("a")
+    assert at.ask("a", "go")["error"] == "handler-error"
 
 
 @pytest.mark.parametrize("asked", [False, True])

@@ -40,6 +40,7 @@ def test_each_is_due_when_its_own_time_is_over_and_not_before(monkeypatch: pytes
     queue = ExpiryQueue(10, due.append, 2)
     clock.owns(queue._timer)
     queue.add("a")
+    assert clock.next == 1010
     clock.later(4)
     queue.add("b")
     assert clock.next == 1010  # as many as there may be: nobody is due early
@@ -91,6 +92,7 @@ def test_no_thread_is_left_when_nothing_waits() -> None:
     queue = ExpiryQueue(3600, lambda _: None, 100)
     queue.add("a")
     (thread,) = set(threading.enumerate()) - before
+    assert thread.name == "bridge-waiting"
     queue.discard("a")
     thread.join(15)
     assert not thread.is_alive()
@@ -127,3 +129,4 @@ def test_what_fails_does_not_keep_the_others(caplog: pytest.LogCaptureFixture) -
     queue.add("b")
     assert due.wait_count(2) == ["a", "b"]
     assert "a bug" in caplog.text
+    assert [record.name for record in caplog.records] == ["bridge"]

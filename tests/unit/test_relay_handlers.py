@@ -13,7 +13,7 @@ import pytest
 from bridge.errors import Refused
 from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.relay.handlers import Bridge
-from bridge.relay.hook_results import Default, Emit, Frame
+from bridge.relay.hook_results import Emit, Frame
 from bridge.relay.users import Client
 from tests.unit.relays import At, notice
 from tests.waiting import PATIENCE
@@ -234,51 +234,6 @@ def test_a_hook_for_the_going_that_fails_leaves_the_usual_notice_to_who_had_the_
     assert at.said() == [notice("a", "connected"), notice("a", "move"), notice("a", "disconnected"),
                          notice("b", "connected")]  # fmt: skip
     assert at.counters["handler_errors"] == at.counters["refused_handler_error"] == 1
-
-
-def test_a_hook_of_presence_that_refuses_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    refusing: list[bool] = []
-
-    def refuse(client: Client) -> Default:
-        if refusing:
-            raise Refused("bad-user", "not now")
-        return Bridge.DEFAULT
-
-    for goes in (True, False):
-        refusing.clear()
-        at = At("sid", presence(connect=refuse, disconnect=refuse))
-        at.up()
-        at.come("a")
-        refusing.append(True)
-        if goes:
-            at.go("a")
-        else:
-            at.up()
-        assert at.counters["refused_bad_user"] == 1
-    assert [record.getMessage() for record in caplog.records] == [
-        "! refused bad-user from on_disconnect: 'not now'", "! refused bad-user from presence: 'a: not now'",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("identity", "hooks", "asks"),
-    [
-        ("sid", {"connect": repr}, True), ("sid", {}, False), ("sid", {"register": repr}, False),
-        ("register", {"connect": repr}, False), ("none", {"connect": repr}, False),
-    ],
-)  # fmt: skip
-def test_a_hook_is_asked_before_a_connect_is_answered_under_sid_alone(
-    identity: str, hooks: dict[str, Any], asks: bool
-) -> None:
-    assert At(identity, presence(**hooks)).relay.asks_who_connects is asks
-
-
-def test_the_bridges_own_notice_is_nothing_that_an_event_can_return() -> None:
-    at = At("sid")
-    at.hooks.events["go"] = lambda client: Bridge.DEFAULT
-    at.up()
-    at.come("a")
-    assert at.ask("a", "go")["error"] == "handler-error"
 
 
 def test_on_disconnect_that_fails_costs_its_notice_where_the_coming_had_words_of_its_own() -> None:
