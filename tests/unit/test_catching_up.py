@@ -159,6 +159,32 @@ def test_what_is_new_waits_for_what_was_missed_and_is_not_counted_against_the_li
     assert "a" in fan.audience.live
 
 
+def test_one_whose_socket_is_full_is_not_asked_again_before_it_has_room() -> None:
+    fan = Fan()
+    fan.say(None)
+    client = fan.come("a", after=0, room=0)
+    assert client.blocks == 1
+    assert fan.audience.pop("a") is client.outbox
+    assert client.outbox.refill is None
+    assert fan.audience.pop("a") is None
+    assert len(fan.audience) == 0
+
+
+def test_who_is_catching_up_is_there_like_any_other() -> None:
+    fan = Fan()
+    fan.say(None)
+    live, late, plain = fan.come("live"), fan.come("late", after=0, room=0), FakeClient(fan.limits)
+    fan.audience.plain["plain"] = plain.outbox
+    outboxes = {"live": live.outbox, "plain": plain.outbox, "late": late.outbox}
+    assert fan.audience.everybody() == list(outboxes.values())
+    assert list(fan.audience.sids()) == list(outboxes)
+    assert {sid: fan.audience.get(sid) for sid in outboxes} == outboxes
+    assert all(sid in fan.audience for sid in outboxes)
+    assert [fan.audience.reached(sid) for sid in outboxes] == [None, None, 1]
+    assert (len(fan.audience), fan.audience.catching_up) == (3, 1)
+    assert fan.audience.get("gone") is fan.audience.reached("gone") is None
+
+
 def test_one_that_polls_is_given_piece_by_piece_what_it_missed() -> None:
     fan = Fan()
     fan.out.publish([Delivery("m", Payload.of([n, "x" * 1_000])) for n in range(500)])
@@ -265,7 +291,7 @@ def test_one_for_which_what_it_missed_has_gone_meanwhile_is_cut_off_and_has_no_g
     client = fan.come("a", after=0, room=0)
     fan.out.publish([Delivery("m", Payload.of([n, "x" * 1_000])) for n in range(200, 500)])
     client.room = 1 << 60
-    client.outbox.flush()
+    assert client.outbox.flush()
     assert client.slow == 1
     got = [json.loads(text[2:])[1][0] for text in polled([client.sent])]
     assert got == list(range(len(got)))

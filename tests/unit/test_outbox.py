@@ -57,7 +57,7 @@ def test_it_asks_to_be_flushed_once_and_again_when_it_has_been() -> None:
     client.outbox.put(message(1))
     client.outbox.put(message(2))
     assert client.blocks == 1
-    assert not client.outbox.flush()
+    assert client.outbox.flush() is False
     reads(client)
     assert client.blocks == 1
     client.room = 10

@@ -233,3 +233,10 @@ def test_what_is_left_of_a_half_sent_message_stays_whole_however_often_others_ar
     assert taken(queue, 10) == made.bytes[160:170]
     queue.clear()
     assert rest(queue) == b"".join(message.data for message in made.messages[:2])[170:]
+
+
+def test_what_waits_is_given_to_the_system_64_parts_at_a_time() -> None:
+    queue, made = SendQueue(), Made()
+    for _ in range(100):
+        queue.add(made.segment([(10, 0)]))
+    assert len(queue.parts()) == 64

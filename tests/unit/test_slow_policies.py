@@ -79,6 +79,11 @@ def test_who_is_behind_is_waited_for_just_when_the_policy_says_so(name: str) -> 
     assert client.limits.pressure.high == POLICIES[name].counts_for_backpressure
 
 
+def test_the_kernel_may_keep_a_segment_for_a_client_and_little_of_what_news_would_replace() -> None:
+    unsent = {name: policy.unsent for name, policy in POLICIES.items()}
+    assert unsent == {"disconnect": 256 * 1024, "drop-oldest": 256 * 1024, "latest": 16 * 1024}
+
+
 def test_the_setting_has_every_policy() -> None:
     assert get_args(SlowChoice) == tuple(POLICIES), "bridge/config/values.py, SlowChoice: the names of POLICIES"
 
