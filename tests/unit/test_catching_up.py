@@ -170,6 +170,20 @@ def test_one_whose_socket_is_full_is_not_asked_again_before_it_has_room() -> Non
     assert len(fan.audience) == 0
 
 
+def test_whoever_refills_says_whether_there_is_more_for_another_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_registry, "PIECE", 1)
+    fan = Fan()
+    fan.say(*[None] * 9)
+    history, client, full = fan.history, FakeClient(fan.limits), FakeClient(fan.limits, room=0)
+    late = client_registry.CatchingUp(fan.audience, history, "a", client.outbox, 0)
+    assert [late.refill() for _ in range(3)] == [True, True, False]
+    assert late.after == 9
+    assert client_registry.CatchingUp(fan.audience, history, "b", full.outbox, 0).refill() is False
+    history.clear()
+    assert client_registry.CatchingUp(fan.audience, history, "c", client.outbox, 5).refill() is False
+    assert client.slow == 1
+
+
 def test_who_is_catching_up_is_there_like_any_other() -> None:
     fan = Fan()
     fan.say(None)

@@ -73,6 +73,12 @@ def test_messages_that_are_all_for_nobody_go_to_nobody_and_those_after_them_go_o
     assert fan.counters["deliveries"] == 1
 
 
+def test_what_is_for_all_comes_after_what_was_for_users_before_it() -> None:
+    fan = Fan("a", "b", "c")
+    fan.out.publish([texts(["1", "2"], [("a",), ("b",)]), texts(["3"])])
+    assert [fan.got(sid) for sid in "abc"] == [["1", "3"], ["2", "3"], ["3"]]
+
+
 def test_a_message_to_all_goes_to_every_client_once() -> None:
     fan = Fan("a", "b", "c")
     fan.out.publish([Delivery("message", Payload.text("hi"))])

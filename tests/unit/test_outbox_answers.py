@@ -224,6 +224,16 @@ def test_the_bridges_own_packets_are_too_many_from_the_next_byte_on() -> None:
     assert not counters["dropped_oldest"]
 
 
+def test_what_has_gone_of_a_packet_of_the_bridges_own_does_not_count_any_more() -> None:
+    client, counters = stalled("drop-oldest", room=50)
+    client.outbox.put(Segment(of(client.limits.waiting + 50)))
+    assert client.outbox.size == client.limits.waiting
+    client.outbox.put(message(1))
+    assert client.outbox.size == client.limits.waiting
+    assert not client.slow
+    assert counters["dropped_oldest"] == 1
+
+
 def test_who_polls_is_given_no_more_once_there_is_as_much_as_was_asked_for() -> None:
     client, _ = stalled("disconnect")
     for number in range(3):
