@@ -197,6 +197,8 @@ def test_who_is_catching_up_is_there_like_any_other() -> None:
     assert [fan.audience.reached(sid) for sid in outboxes] == [None, None, 1]
     assert (len(fan.audience), fan.audience.catching_up) == (3, 1)
     assert fan.audience.get("gone") is fan.audience.reached("gone") is None
+    assert {sid: fan.audience.pop(sid) for sid in outboxes} == outboxes
+    assert fan.audience.everybody() == []
 
 
 def test_one_that_polls_is_given_piece_by_piece_what_it_missed() -> None:

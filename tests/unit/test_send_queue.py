@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -240,3 +241,8 @@ def test_what_waits_is_given_to_the_system_64_parts_at_a_time() -> None:
     for _ in range(100):
         queue.add(made.segment([(10, 0)]))
     assert len(queue.parts()) == 64
+
+
+def test_messages_without_a_key_for_each_are_a_bug() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        LatestSendQueue().add(Segment(frame(b"1") + frame(b"2"), 2, ["one"]))
