@@ -258,6 +258,17 @@ def test_presence_of_an_old_connection_is_not_sent_on_the_next() -> None:
     assert up.take(1000) == [b"carl~"]
 
 
+def test_of_several_announcements_the_last_one_tells_what_became_of_them() -> None:
+    up, done = uplink(), Outcomes()
+    up.up([b"ann", b"bob", b"carl"], done.of("all"))
+    up.take(9)
+    up.sent()
+    assert done["all"] == []
+    assert up.take(1) == [b"carl~"]
+    up.sent()
+    assert done["all"] == [None]
+
+
 def test_presence_that_piles_up_says_so_and_is_not_kept() -> None:
     overflows: list[int] = []
     up = uplink(overflows)
