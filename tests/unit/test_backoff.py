@@ -81,3 +81,14 @@ def test_the_most_can_be_set_also_under_a_second() -> None:
     assert max(delays.next() for _ in range(9)) <= 0.5
     longest = Backoff(60, clock)
     assert max(longest.next() for _ in range(20)) > 45
+
+
+def test_the_waits_are_a_fifth_of_a_second_to_ten_and_one_for_two_minutes_of_refusals() -> None:
+    clock = Clock()
+    assert 0.2 <= Backoff(clock=clock).next() <= 0.25
+    grown = Backoff(clock=clock)
+    assert 7.5 <= [grown.next() for _ in range(9)][-1] <= 10.0
+    refused = Backoff(clock=clock)
+    assert 0.75 <= waits(refused, clock, 118)[-1] <= 1.0
+    clock.now = 120.0
+    assert [refused.next(refused=True) for _ in range(9)][-1] >= 7.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.link.ending_patterns import ANSWERED, AT_ONCE, BEFORE_READING, GAVE_UP, WAITED, EndingPatterns
+from bridge.link.ending_patterns import ANSWERED, AT_ONCE, GAVE_UP, WAITED, EndingPatterns
 from bridge.link.hint import Hint
 
 
@@ -91,11 +91,12 @@ def test_who_closes_three_times_without_a_word_may_speak_tls_but_not_who_spoke_o
 
 def test_an_end_that_comes_just_in_time_seems_to_follow_from_the_frame() -> None:
     patterns = EndingPatterns("~", "~")
-    closes(patterns, AT_ONCE)
-    assert closes(patterns, AT_ONCE) is not None
+    closes(patterns, 1.5)
+    assert closes(patterns, 1.5) is not None
+    assert closes(patterns, 1.51) is None
 
 
-@pytest.mark.parametrize("lasted", [WAITED, GAVE_UP])
+@pytest.mark.parametrize("lasted", [0.5, 60.0])
 def test_a_server_has_waited_for_the_shortest_and_for_the_longest_time(lasted: float) -> None:
     patterns = EndingPatterns("~", "~")
     waits(patterns, lasted)
@@ -111,13 +112,14 @@ def test_who_was_sent_something_has_not_waited_for_the_first_word() -> None:
 def test_who_closes_just_before_it_can_have_read_may_speak_tls() -> None:
     patterns = EndingPatterns("~", "~")
     for _ in range(3):
-        patterns.ended(lasted=1.0, sent=True, heard=False, answer_missed=BEFORE_READING)
+        patterns.ended(lasted=1.0, sent=True, heard=False, answer_missed=0.2)
     assert patterns.refuses_the_first_bytes
 
 
 def test_what_came_up_to_a_second_after_the_first_frame_may_have_been_under_way() -> None:
     patterns = EndingPatterns("~", "~")
-    assert patterns.silent(spoke=True, heard=10.0 + ANSWERED, first_sent=10.0, frames=3) is not None
+    assert patterns.silent(spoke=True, heard=11.0, first_sent=10.0, frames=3) is not None
+    assert patterns.silent(spoke=True, heard=11.1, first_sent=10.0, frames=3) is None
     assert patterns.silent(spoke=True, heard=10.0, first_sent=10.0, frames=2) is None
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from bridge.counters import Counters
 from bridge.errors import LinkError
-from bridge.link.backoff import REFUSED_DELAY, Backoff
-from bridge.link.state_machine import LOOK, StateMachine
+from bridge.link.backoff import Backoff
+from bridge.link.state_machine import StateMachine
 from bridge.link.states import LinkState, LinkStatus
 
 LONG = 10.0
@@ -86,15 +86,15 @@ def test_after_a_refusal_it_looks_again_and_again_whether_somebody_waits(monkeyp
     one, over = Machine(), Waits(monkeypatch)
     assert one.pause(over, "refused", LONG - 0.1).asked == [(True, False)]
     assert over.passed == pytest.approx(LONG - 0.1)
-    assert max(after - before for before, after in pairwise([0.0, *over.looks])) == LOOK
+    assert max(after - before for before, after in pairwise([0.0, *over.looks])) == 0.25
     assert one.earlier == []
 
 
 def test_who_begins_to_wait_after_a_refusal_has_the_next_attempt_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     one, over = Machine(), Waits(monkeypatch)
-    one.pause(over, "refused", LONG, waits_from=2 * LOOK)
-    assert over.passed == REFUSED_DELAY
-    assert one.earlier == [REFUSED_DELAY - 2 * LOOK]
+    one.pause(over, "refused", LONG, waits_from=0.5)
+    assert over.passed == 1.0
+    assert one.earlier == [0.5]
 
 
 def test_who_begins_to_wait_later_than_that_has_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,8 +106,8 @@ def test_who_begins_to_wait_later_than_that_has_it_at_once(monkeypatch: pytest.M
 
 def test_an_attempt_that_comes_as_soon_anyway_is_not_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     one, over = Machine(), Waits(monkeypatch)
-    one.pause(over, "refused", REFUSED_DELAY, waits_from=0.0)
-    assert over.passed == REFUSED_DELAY
+    one.pause(over, "refused", 1.0, waits_from=0.0)
+    assert over.passed == 1.0
     assert one.earlier == []
 
 
