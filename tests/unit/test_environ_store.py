@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.engineio.environ_store import EnvironStore
+from bridge.engineio.environ_store import EnvironStore, browser_address
 
 
 def request() -> dict[str, Any]:
@@ -98,3 +98,76 @@ def test_nothing_is_left_of_one_that_has_gone_or_come_again(environs: EnvironSto
     assert not environs._kept
     assert not environs._asked_for
     environs.pack("a")
+
+
+USELESS = (
+    "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_CONNECTION", "HTTP_UPGRADE", "HTTP_SEC_WEBSOCKET_KEY",
+    "HTTP_SEC_WEBSOCKET_VERSION", "HTTP_SEC_WEBSOCKET_EXTENSIONS", "REMOTE_PORT", "RAW_PATH_INFO",
+)  # fmt: skip
+THE_SAME = ("flask.app", "wsgi.errors", "wsgi.version", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once")
+
+
+def test_what_is_of_no_use_once_the_connection_stands_is_not_kept(environs: EnvironStore) -> None:
+    environs["b"] = {**request(), **dict.fromkeys(USELESS, "x"), "HTTP_A": "x", "flask.app": 1}
+    assert without_input(environs["b"]) == {**KEPT, **CONSTANT, "HTTP_A": "x"}
+
+
+def test_what_is_the_same_for_every_request_is_that_of_the_first() -> None:
+    environs = EnvironStore()
+    first: dict[str, Any] = {key: [key] for key in THE_SAME}
+    environs["a"] = {**request(), **first}
+    environs["b"] = {**request(), **dict.fromkeys(THE_SAME, 2)}
+    for sid in ("a", "b"):
+        assert without_input(environs[sid]) == {**KEPT, **first}
+        assert environs[sid]["flask.app"] is first["flask.app"]
+
+
+def text(size: int) -> str:
+    """One that no other is the same object as."""
+    return "".join(["x"] * size)
+
+
+def test_texts_and_sets_of_headers_are_shared_but_for_long_texts() -> None:
+    environs = EnvironStore()
+    for sid in ("a", "b"):
+        environs[sid] = {"HTTP_COOKIE": text(255), "HTTP_LONG": text(256)}
+    (keys, values), (other_keys, other_values) = environs._kept["a"], environs._kept["b"]
+    assert keys is other_keys
+    assert values == other_values
+    assert values[0] is other_values[0]
+    assert values[1] is not other_values[1]
+
+
+def test_of_sets_of_headers_a_bounded_number_is_remembered() -> None:
+    environs = EnvironStore()
+    for number in range(1024):
+        environs[f"s{number}"] = {f"HTTP_{number}": "x"}
+    assert len(environs._keys) == 1024
+    environs["next"] = {"HTTP_NEXT": "x"}
+    assert list(environs._keys) == [("HTTP_NEXT",)]
+    assert environs["s7"]["HTTP_7"] == "x"
+
+
+def test_what_makes_an_environ_does_so_after_its_session_s_end(environs: EnvironStore) -> None:
+    whole = environs.of("a")
+    assert whole is not None
+    assert environs.of("b") is None
+    del environs["a"]
+    assert without_input(whole()) == {**KEPT, **CONSTANT}
+    assert whole()["wsgi.input"].read() == b""
+
+
+def test_it_is_a_mapping_of_those_that_are_there(environs: EnvironStore) -> None:
+    environs["b"] = request()
+    assert (list(environs), len(environs)) == (["a", "b"], 2)
+    environs.pack("nobody")
+    with pytest.raises(KeyError):
+        environs["nobody"]
+    with pytest.raises(KeyError):
+        del environs["nobody"]
+
+
+def test_an_address_is_shared() -> None:
+    addresses = [browser_address({"REMOTE_ADDR": "".join(["10.", "9.9.9"])}) for _ in range(2)]
+    assert addresses[0] == "10.9.9.9"
+    assert addresses[0] is addresses[1]

@@ -391,3 +391,43 @@ def test_a_system_that_does_not_tell_the_truth_is_not_trusted(
     with pytest.raises(NoRing, match=BROKEN):
         open_ring()
     assert rings() == before
+
+
+def system_has_one() -> bool:
+    """Whether it makes one for who asks it as io_uring_setup(2) says, with IORING_SETUP_SUBMIT_ALL."""
+    parameters = ctypes.create_string_buffer(bytes(8) + b"\x80", 120)
+    fd = ctypes.CDLL(None).syscall(425, 8, parameters, 0, 0, 0, 0)
+    if fd >= 0:
+        os.close(fd)
+    return bool(fd >= 0)
+
+
+def test_where_the_system_has_one_it_is_used(caplog: pytest.LogCaptureFixture) -> None:
+    if not system_has_one():
+        pytest.skip("there is no io_uring here")
+    before = rings()
+    ring = open_ring()
+    assert rings() > before
+    ring.close()
+    send: Any = io_uring.send_many()
+    assert list(send([-1], b"x")) == [(0, 0)]
+    send.__self__.close()
+    assert (rings(), caplog.messages) == (before, [])
+
+
+def test_without_one_nobody_sends_to_many_and_the_log_says_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with caplog.at_level("INFO", "bridge.clients"):
+        assert io_uring.send_many() is None
+    assert caplog.messages == ["= each client is sent to by itself, as there is no io_uring: darwin has none"]
+
+
+def test_a_system_that_does_not_tell_the_truth_once_is_not_trusted_either(
+    ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, lies = Ring.send, [[(0, 0), (1, 0)]]
+    monkeypatch.setattr(Ring, "send", lambda self, fds, data: lies.pop() if lies else send(self, fds, data))
+    with pytest.raises(NoRing, match=BROKEN):
+        open_ring()

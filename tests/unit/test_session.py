@@ -8,10 +8,19 @@ from tests.unit.apart import Apart
 
 MODULES = {
     "bounds": Apart("bounds"),
+    "bridge.engineio.acceptor": Apart("acceptor"),
+    "bridge.engineio.chunked_body": Apart("chunked_body"),
     "bridge.engineio.flow_control": Apart("flow_control"),
+    "bridge.engineio.http_protocol": Apart("http_protocol"),
+    "bridge.engineio.http_server": Apart("http_server"),
     "bridge.engineio.polling": Apart("polling"),
+    "bridge.engineio.server": Apart("server"),
+    "bridge.engineio.server, origins": Apart("server_origins"),
     "bridge.engineio.session": Apart("session"),
+    "bridge.engineio.timeouts": Apart("timeouts"),
     "bridge.engineio.upgrade": Apart("upgrade"),
+    "bridge.engineio.websocket": Apart("websocket"),
+    "bridge.engineio.websocket_handshake": Apart("websocket_handshake"),
     "bridge.hub.steady_wait": Apart("steady_wait"),
 }
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from engineio.packet import MESSAGE, Packet
 
 from bridge.engineio.poller import READ, WRITE
+from bridge.engineio.session import SessionContext
 from bridge.engineio.states import SessionState
 from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.websocket_frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
@@ -375,3 +378,17 @@ def test_one_that_loses_messages_is_told_of() -> None:
     at = Case()
     at.session.behind()
     assert at.told == [("behind",)]
+
+
+def test_who_is_told_nothing_is_asked_nothing() -> None:
+    shared = Case().shared
+    bare = SessionContext(
+        shared.limits, shared.queues, message=shared.message, failed=shared.failed, junk=shared.junk,
+        gone=shared.gone, ended=shared.ended, slow=shared.slow,
+    )  # fmt: skip
+    someone: Any = SimpleNamespace(address="10.9.9.9")
+    bare.behind(someone)
+    bare.silent(someone)
+    assert bare.who(someone) == "a client at 10.9.9.9"
+    with pytest.raises(AssertionError, match="unless somebody takes events"):
+        bare.events("client", [], False)
