@@ -1,4 +1,4 @@
-"""List what the engine uses of its libraries beyond their documented API, and check that it is there.
+"""List what is used of the libraries beyond their documented API, and check that it is there.
 
 Looked at when the bridge starts, so that an upgrade that moves one of them is one clear line, and
 not a client that is served wrongly.
