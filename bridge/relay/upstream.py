@@ -107,9 +107,7 @@ class Upstream:
         return len(events)
 
     def _is_plain(self, name: str) -> bool:
-        if name in self._hooks.events or self._options.drop_unhandled:
-            return False
-        if name == "register" and self._registers:
+        if name in self._hooks.events or self._options.drop_unhandled or (name == "register" and self._registers):
             return False
         try:
             check_event(name, self._reserved)

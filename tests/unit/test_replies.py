@@ -190,12 +190,25 @@ def test_each_event_has_its_message() -> None:
         Asking().replies.expect("a", [(1, ["n"])], [], lambda *_: None)
 
 
-def test_an_escape_that_hides_no_key_makes_no_answer_of_what_can_not_be_read() -> None:
+@pytest.mark.parametrize("before", ["\\ ", '\\"', "\\/", "\\u0078 "])
+def test_an_escape_that_hides_no_key_makes_no_answer_of_what_can_not_be_read(before: str) -> None:
     at = Asking()
     _, (key,) = at.ask("a", 1)
-    at.hear(f"\\ {key}".encode())
-    assert at.others == [[f"\\ {key}".encode()]]
+    at.hear(f"{before}{key}".encode())
+    assert at.others == [[f"{before}{key}".encode()]]
     assert at.counters["replies_unknown"] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [("a/b", "a\\/b"), ("a b", "a\\u0020b"), ("a\\", "a\\\\"), ('a"', 'a\\"'), ("🎮", "\\ud83c\\uDFAE")],
+)
+def test_a_key_is_found_behind_any_escape(key: str, written: str) -> None:
+    at = Asking(key=key)
+    done, (given,) = at.ask("a", 1)
+    done(None)
+    at.hear(f'{{"{written}":"{given}"}}'.encode())
+    assert at.told == [("a", 1, {"ok": True, "reply": {}})]
 
 
 def test_what_was_not_sent_at_all_is_forgotten_without_a_word() -> None:
