@@ -170,26 +170,38 @@ def test_everything_that_is_kept_has_a_limit(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_who_no_longer_waits_makes_room_for_others_that_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 2)
-    monkeypatch.setattr(module, "MOST_OF_USER", 2)
+    monkeypatch.setattr(module, "MOST_OF_USER", 4)
     at = Taking()
-    for _ in range(3):
-        settle = at.take("ann", 1)
+    for value in range(3):
+        settle = at.take("ann", value)
         assert settle is not None
         for _ in range(2):
-            assert at.take("ann", 1) is None
-        settle(REFUSED)
-    assert at.take("ann", 2) is not None
+            assert at.take("ann", value) is None
+        settle(OK)
+    assert at.take("bob", 1) is not None
     for _ in range(2):
-        assert at.take("ann", 2) is None
-    assert at.take("ann", 3) is not None
-    assert at.take("ann", 4) is not None  # the one that others wait for is forgotten
-    assert at.knows("ann", 2, 3, 4) == [3, 4]
+        assert at.take("bob", 1) is None
+    for value in range(2, 6):  # the last of them has the one forgotten that others wait for
+        assert at.take("bob", value) is not None
+    assert at.knows("bob", *range(1, 6)) == [2, 3, 4, 5]
     for _ in range(2):
-        assert at.take("ann", 4) is None
+        assert at.take("bob", 5) is None
     with pytest.raises(Refused, match="2 events of this user wait") as refused:
-        at.take("ann", 4)
+        at.take("bob", 5)
     assert refused.value.code == "link-busy"
-    assert len(at.once) == 2
+    assert (len(at.once), at.once._size, at.once._users["bob"].size) == (7, 0, 0)
+
+
+def test_an_answer_that_comes_when_its_event_is_forgotten_changes_nothing() -> None:
+    at = Taking()
+    settle = at.take("ann", 1)
+    assert settle is not None
+    settle(REFUSED)
+    settle(LONG)
+    assert (len(at.once), at.once._size, at.once._users) == (0, 0, {})
+    assert at.take("ann", 1) is not None
+    settle(LONG)
+    assert (len(at.once), at.once._size, len(at.once._settled)) == (1, 0, 0)
 
 
 def test_answers_have_a_limit_in_bytes_of_a_user_and_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,6 +253,9 @@ def test_as_many_answers_are_kept_as_the_limit_says_also_of_those_gone_before(mo
     for user in ("ann", "bob", "cat"):
         at.settle(user, 1, OK)
     assert [user for user in ("ann", "bob", "cat") if at.knows(user, 1)] == ["ann", "bob", "cat"]
+    assert at.take("dan", 1) is not None
+    assert [user for user in ("ann", "bob", "cat", "dan") if at.knows(user, 1)] == ["bob", "cat", "dan"]
+    assert len(at.once) == 3
     for value in range(9):
         at.settle("cat", value + 2, OK)
     assert at.knows("cat", *range(2, 11)) == [10]
