@@ -301,6 +301,16 @@ def test_the_server_gets_one_of_two_and_both_are_acked() -> None:
     assert (up.counters["events_repeated"], up.counters["events_ok"], up.counters["events_in"]) == (1, 5, 5)
 
 
+def test_each_of_them_is_acked_by_its_own_id_and_one_without_an_id_by_none() -> None:
+    up = relay()
+    answers: list[tuple[list[int], dict[str, object]]] = []
+    events: list[Any] = [(number, ["buy", {"once": 1}]) for number in (7, 8, None)]
+    up.relay.events("a", events, lambda ids, answer: answers.append((list(ids), answer)), True)
+    up.raw()
+    up.relay.events("a", [(9, ["buy", {"once": 1}])], lambda ids, answer: answers.append((list(ids), answer)), True)
+    assert answers == [([7], OK), ([8], OK), ([], OK), ([9], OK)]
+
+
 def test_what_is_held_is_held_once_and_all_learn_its_fate() -> None:
     up = relay(holding=OfflineBuffer(3600, 10_000, 10_000))
     up.down()

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.relay import client_lifecycle, deduplication, replies, undelivered, upstream
+from bridge.relay.client_lifecycle import MOST_AWAY, PATIENCE
+from bridge.relay.deduplication import MOST, MOST_OF_USER, MOST_WAITING, SIZE, SIZE_OF_USER
+from bridge.relay.replies import MOST as MOST_ASKED
+from bridge.relay.replies import MOST_OF_CLIENT
+from bridge.relay.undelivered import MOST as MOST_ROWS
+from bridge.relay.undelivered import NAMED
+from bridge.relay.upstream import MOST_LOGGED, MOST_NAMES
 from tests.process import ROOT
 
 MIB = 1 << 20
 
 LIMITS = [
-    ("deduplication", f"{deduplication.MOST_OF_USER:,} of a user, {deduplication.MOST:,} in all"),
-    ("deduplication", f"{deduplication.SIZE_OF_USER / MIB:g} MiB of a user, {deduplication.SIZE / MIB:g} MiB in all"),
-    ("deduplication", f"| {deduplication.MOST_WAITING:,} of a user |"),
-    ("replies", f"{replies.MOST_OF_CLIENT:,} of a client, {replies.MOST:,} in all"),
-    ("upstream", f"| {upstream.MOST_NAMES:,} |"),
-    ("upstream", f"| {upstream.MOST_LOGGED} |"),
-    ("client_lifecycle", f"| {client_lifecycle.PATIENCE:g} s |"),
-    ("expiry_queue", f"| seconds, and {client_lifecycle.MOST_AWAY:,} | `--grace` |"),
-    ("undelivered", f"| {undelivered.MOST} rows, with {undelivered.NAMED} names each |"),
+    ("deduplication", f"{MOST_OF_USER:,} of a user, {MOST:,} in all"),
+    ("deduplication", f"{SIZE_OF_USER / MIB:g} MiB of a user, {SIZE / MIB:g} MiB in all"),
+    ("deduplication", f"| {MOST_WAITING:,} of a user |"),
+    ("replies", f"{MOST_OF_CLIENT:,} of a client, {MOST_ASKED:,} in all"),
+    ("upstream", f"| {MOST_NAMES:,} |"),
+    ("upstream", f"| {MOST_LOGGED} |"),
+    ("client_lifecycle", f"| {PATIENCE:g} s |"),
+    ("expiry_queue", f"| seconds, and {MOST_AWAY:,} | `--grace` |"),
+    ("undelivered", f"| {MOST_ROWS} rows, with {NAMED} names each |"),
 ]
 
 
