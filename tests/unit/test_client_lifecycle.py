@@ -138,8 +138,11 @@ def test_who_comes_late_is_sent_the_last_values_unless_it_has_recovered() -> Non
         at.come("a")
         at.relay.disconnected("a", for_good=False)
         at.late.clear()
+        at.batches.clear()
         at.relay.connected("a", "127.0.0.1", "", recovered)
         assert at.late == late
+        assert at.told("a", "bridge:link") == [at.link]
+        assert at.told("a", "bridge:user") == [{"user": "a"}]
     at.relay.disconnected("a", for_good=False)
     at.come("a")
     assert at.late == [("a", "a")]

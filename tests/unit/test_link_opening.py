@@ -53,8 +53,9 @@ def test_each_frame_of_first_words_is_told_once_what_became_of_it(content: Any, 
     if code is None or (how == "sent" and content != 5):
         opening.begin(exchange)
     else:
-        with pytest.raises(LinkError):
+        with pytest.raises(LinkError) as raised:
             opening.begin(exchange)
+        assert raised.value.code == "opening"
     assert said == [b"hi~", *([b"second~"] if code is None else [])]
     assert fates == ([] if how == "sent" and content == 5 else [code])  # that is raised where it was sent
     assert exchange.size == sum(map(len, said))
