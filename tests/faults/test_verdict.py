@@ -62,6 +62,11 @@ def test_what_the_bridge_had_is_a_beginning_of_each_connection() -> None:
         [connection((0, 50), own=()), connection((90, 160), (200, 299), own=((1, 1),))],
         [connection((0, 120), own=((0, 0),)), connection((210, 299), own=())],
         [connection(*HAD, own=((0, 2),))],
+        [
+            connection((0, 50), own=()),
+            connection(own=()),
+            connection((90, 160), (200, 299), own=((1, 1),), recovered=True),
+        ],
     ],
 )
 def test_what_can_be_is_right(server: CountingServer, connections: list[Connection]) -> None:
@@ -77,6 +82,14 @@ def test_what_can_be_is_right(server: CountingServer, connections: list[Connecti
         ([connection((0, 160), (200, 298))], "nothing after"),
         ([connection((0, 50)), connection((52, 160), (200, 299), recovered=True, own=())], "missing"),
         ([connection((0, 50)), connection((50, 160), (200, 299), recovered=True, own=())], "twice"),
+        (
+            [
+                connection((0, 50)),
+                connection(recovered=True, own=()),
+                connection((52, 160), (200, 299), recovered=True, own=()),
+            ],
+            "missing",
+        ),
         ([connection((0, 50)), connection((60, 70), (90, 160), (200, 299), own=())], "missing"),
         ([connection(*HAD, own=((0, 0),))], "of its own"),
         ([connection(*HAD, own=((1, 1), (0, 0)))], "twice"),

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 
 from tests.faults.counting import CountingServer, Sending
-from tests.faults.crowd import Member, Runs
+from tests.faults.crowd import Connection, Member, Runs
 
 __all__ = ["UNKNOWN", "delivered", "events", "judge", "messages"]
 
@@ -87,8 +87,7 @@ def messages(server: CountingServer, members: Sequence[Member], whole: bool = Fa
     for member in members:
         yield from (f"{member.name}: {fault}" for fault in member.faults)
         at = -1
-        for number, connection in enumerate(member.connections):
-            known = number > 0 and connection.recovered
+        for number, connection, known in _continued(enumerate(member.connections), lambda each: each.all):
             at, wrong = _follow(everything, connection.all, at, known)
             yield from (f"{member.name}, connection {number} ({_told(connection.recovered)}): {text}" for text in wrong)
         if at != everything.count - 1:
@@ -98,6 +97,18 @@ def messages(server: CountingServer, members: Sequence[Member], whole: bool = Fa
 
 def _told(recovered: bool) -> str:
     return "recovered" if recovered else "not recovered"
+
+
+def _continued(
+    connections: Iterable[tuple[int, Connection]], got: Callable[[Connection], Runs]
+) -> Iterator[tuple[int, Connection, bool]]:
+    """Each connection, and whether its first number follows the last one before: not where it did not recover, nor
+    after one that did not and got nothing, since it recovers what came after that one began."""
+    follows = False
+    for at, (number, connection) in enumerate(connections):
+        follows = connection.recovered and (follows or at == 1)
+        yield number, connection, follows
+        follows = follows or bool(got(connection))
 
 
 def _follow(line: Line, runs: Runs, at: int, known: bool) -> tuple[int, list[str]]:
@@ -125,8 +136,7 @@ def _own(sendings: Sequence[Sending], had: Sequence[tuple[int, int]], member: Me
         got = {number for _, each in connections for a, b in each.own for number in range(a, b + 1)}
         line = Line((number, number) for number in _certain(sendings, had, user, got))
         at = -1
-        for number, connection in connections:
-            known = number > connections[0][0] and connection.recovered
+        for number, connection, known in _continued(connections, lambda each: each.own):
             at, wrong = _follow(line, connection.own, at, known)
             yield from (f"{member.name}, connection {number}, alone for {user}: {text}" for text in wrong)
         last = connections[-1][1]
