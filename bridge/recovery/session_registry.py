@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from bridge.delivery.history import History
 from bridge.random_bytes import RandomBytes
-from bridge.recovery.session_token import TokenSigner
+from bridge.recovery.session_token import SessionToken, TokenSigner
 from bridge.wire.offsets import Offsets
 
 __all__ = ["Greeting", "SessionRegistry"]
@@ -31,11 +31,12 @@ MOST_AWAY = 50_000  # sessions without a client that are remembered; 15 MB
 class _Session:
     """One session.
 
-    `since`: the last number before its client connected; `lost`: it was cut off as slow, so it has gaps;
-    `left_at`: by the registry's clock.
+    `mark`: of its last pid; `since`: the last number before its client was told that pid; `lost`: it was cut off as
+    slow, so it has gaps; `left_at`: by the registry's clock.
     """
 
     name: str
+    mark: str
     since: int
     lost: bool = False
     left_at: float = 0.0
@@ -97,14 +98,19 @@ class SessionRegistry:
         token = self._tokens.read(asked.get("pid"))
         if token is None or token.sid in self._here:
             return Greeting(_new_name())
-        after = self._after(self._away.get(token.sid), token.session, asked.get("offset"))
+        after = self._after(token, asked.get("offset"))
         return Greeting(token.session, token.sid, None if after is None else str(asked["pid"]), after)
 
-    def _after(self, session: _Session | None, name: str, offset: object) -> int | None:
+    def _after(self, token: SessionToken, offset: object) -> int | None:
         """Return the number up to which the client has had everything, if all later messages are still here."""
         self._forget()
-        if session is None or session.name != name or session.lost or session.left_at < self._clock() - self._window:
+        session = self._away.get(token.sid)
+        if session is None or session.lost or session.left_at < self._clock() - self._window:
             return None
+        if (session.name, session.mark) != (token.session, token.mark):
+            return (
+                None  # it shows an older pid: it has not heard that it did not recover, and would not hear of the gap
+            )
         number = session.since if offset is None else self._offsets.number(offset)
         if number is None:
             return None
@@ -116,9 +122,13 @@ class SessionRegistry:
         if greeting.plain:
             return None
         old = self._away.pop(sid, None)
-        since = old.since if old is not None and greeting.after is not None else self._offsets.next - 1
-        self._here[sid] = _Session(greeting.session, since)
-        return greeting.pid or self._tokens.make(greeting.session, sid)
+        if greeting.pid is not None:
+            # Without a mark if its window has ended since it was greeted: next time it does not recover.
+            self._here[sid] = old or _Session(greeting.session, "", 0)
+            return greeting.pid
+        mark = _new_name()
+        self._here[sid] = _Session(greeting.session, mark, self._offsets.next - 1)
+        return self._tokens.make(SessionToken(greeting.session, sid, mark))
 
     def cut_off(self, sid: str) -> None:
         """Note that the client has gaps and would be slow again: it does not recover."""

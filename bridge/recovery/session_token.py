@@ -3,7 +3,7 @@
 They are signed with HMAC-SHA256 by itsdangerous, so nobody can make one for somebody else's session. They are not
 encrypted and never logged. Must not know which sessions there are.
 
-Use: `tokens = TokenSigner(key); tokens.read(tokens.make("s1", "sid1"))` -> SessionToken("s1", "sid1").
+Use: `tokens = TokenSigner(key); tokens.read(tokens.make(SessionToken("s1", "sid1", "m1")))` gives that token again.
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ from itsdangerous import Signer
 __all__ = ["SessionToken", "TokenSigner"]
 
 _PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_PARTS = 3  # the session, the sid, and what makes each pid another
+_PARTS = 3
 _LONGEST = 512
 
 
 @dataclass(frozen=True, slots=True)
 class SessionToken:
-    """The session's name, and the Socket.IO id that it had."""
+    """The session's name, the Socket.IO id that it had, and what makes each of its pids another.
+
+    Each is 1 to 64 letters, digits, `-` or `_`.
+    """
 
     session: str
     sid: str
+    mark: str
 
 
 class TokenSigner:
@@ -38,9 +42,9 @@ class TokenSigner:
         derived = Signer(key, salt="bridge.pid", key_derivation="hmac", digest_method=hashlib.sha256).derive_key()
         self._signer = Signer(derived, key_derivation="none", digest_method=hashlib.sha256)
 
-    def make(self, session: str, sid: str) -> str:
-        """Make a pid. No two are the same: to a client, the same pid means that it has recovered."""
-        return self._signer.sign(f"{session}.{sid}.{secrets.token_urlsafe(6)}").decode()
+    def make(self, token: SessionToken) -> str:
+        """Make a pid."""
+        return self._signer.sign(f"{token.session}.{token.sid}.{token.mark}").decode()
 
     def read(self, text: object) -> SessionToken | None:
         """Read what a client shows as its pid; None unless it was signed with this key."""
@@ -51,4 +55,4 @@ class TokenSigner:
         if not secrets.compare_digest(self._signer.get_signature(signed), signature.encode()):
             return None
         parts = signed.split(".")
-        return SessionToken(*parts[:2]) if len(parts) == _PARTS and all(map(_PART.fullmatch, parts)) else None
+        return SessionToken(*parts) if len(parts) == _PARTS and all(map(_PART.fullmatch, parts)) else None

@@ -147,7 +147,7 @@ def events(data: bytes) -> None:
 
 
 KEY = b"a key for fuzzing and nothing else"
-SESSION = SessionToken("session", "sid")
+SESSION = SessionToken("session", "sid", "tvem_AcT")
 
 
 def tokens(data: bytes) -> None:
@@ -158,8 +158,8 @@ def tokens(data: bytes) -> None:
         assert found is None or found == SESSION, shown
         number = Offsets("abcdef").number(shown)
         assert number is None or number >= 0, shown
-    made = TokenSigner(KEY).make("s", "t")
-    assert TokenSigner(KEY).read(made) == SessionToken("s", "t")
+    made = TokenSigner(KEY).make(SESSION)
+    assert TokenSigner(KEY).read(made) == SESSION
     assert TokenSigner(KEY + b"!").read(made) is None
     try:
         auth = json.loads(text)

@@ -114,6 +114,27 @@ def test_if_something_has_gone_it_is_told_so_and_is_given_no_part() -> None:
         assert [action for _, action in actions(peer)][:1] == ["connected"]
 
 
+def test_who_missed_the_answer_that_it_did_not_recover_is_given_it_again() -> None:
+    with TcpServer() as server, Bridge("--server", server.address, "--recovery-size", "4k") as bridge:
+        peer = server.accept()
+        with Returning(bridge) as ann:
+            say(peer, 0, 1)
+            ann.until(1)
+        for number in range(1, 100):
+            peer.send(b"%d~" % number)
+            until(partial(has_read, bridge, number))
+        pid, offset = ann.pid, ann.offsets[0]
+        with Returning(bridge, pid=pid, offset=offset) as unheard:  # which a network loses with all that it is told
+            assert (unheard.sid, unheard.pid == pid) == (ann.sid, False)
+        with Returning(bridge, pid=pid, offset=offset) as back:
+            assert (back.sid, back.pid in (pid, unheard.pid)) == (ann.sid, False), "it would believe it had all"
+            say(peer, 100, 101)
+            back.until(1)
+            assert back.numbers == [100]
+        with Returning(bridge, pid=back.pid, offset=back.offsets[0]) as again:
+            assert again.pid == back.pid
+
+
 def test_within_the_grace_time_the_server_is_told_nothing_and_after_it_connected_again() -> None:
     with TcpServer() as server, Bridge("--server", server.address, "--grace", "0.3") as bridge:
         peer = server.accept()

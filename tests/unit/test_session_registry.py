@@ -99,6 +99,46 @@ def test_if_something_that_it_missed_has_gone_it_does_not_recover() -> None:
     assert bridge.come("x", pid=pid, offset=offset)[0].after is None
 
 
+def test_who_shows_an_older_pid_has_not_heard_of_its_gap_and_is_told_again() -> None:
+    bridge = Bridge(limit=2_000)
+    _, pid = bridge.come("s1")
+    offset = bridge.say()
+    bridge.sessions.left("s1", for_good=False)
+    for _ in range(20):
+        bridge.say()
+    _, lost = bridge.come("x", pid=pid, offset=offset)  # too late: it is told a new pid, and does not get the answer
+    bridge.sessions.left("s1", for_good=False)
+    again, third = bridge.come("x", pid=pid, offset=offset)
+    assert (again.sid, again.after) == ("s1", None), "it would be told that it had recovered, and had a gap"
+    assert len({pid, lost, third}) == 3
+    bridge.sessions.left("s1", for_good=False)
+    bridge.say()
+    assert bridge.come("x", pid=third, offset=offset)[0].after == 21
+
+
+def test_whose_window_ends_after_its_greeting_has_what_it_was_told() -> None:
+    bridge = Bridge()
+    _, pid = bridge.come("s1")
+    offset = bridge.say()
+    bridge.sessions.left("s1", for_good=False)
+    greeting = bridge.sessions.greet({"pid": pid, "offset": offset})
+    bridge.now = WINDOW + 1
+    bridge.come("s2")
+    bridge.sessions.left("s2", for_good=False)
+    assert bridge.sessions.joined(greeting, "s1") == pid
+    bridge.sessions.left("s1", for_good=False)
+    assert bridge.come("x", pid=pid, offset=offset)[0].after is None
+
+
+def test_no_two_pids_are_the_same() -> None:
+    bridge = Bridge()
+    pids: set[str | None] = set()
+    for _ in range(100):
+        pids.add(bridge.come("s1", pid=next(iter(pids), None), offset="none")[1])
+        bridge.sessions.left("s1", for_good=False)
+    assert len(pids) == 100
+
+
 def test_after_the_window_it_does_not_recover() -> None:
     bridge = Bridge()
     _, pid = bridge.come("s1")
