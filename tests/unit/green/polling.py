@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import eventlet
 import pytest
 
+from bridge.engineio import polling as module
 from bridge.engineio.http_exchange import TooLarge
 from bridge.engineio.polling import AT_ONCE, RESPONSE, Polling
 from bridge.engineio.states import SessionState
 from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.websocket_frames import TEXT, frame
+from tests.unit.green.servers import replaced
 from tests.unit.green.sessions import Case, Sock, until
 
 
@@ -191,3 +194,50 @@ def test_a_post_over_the_limit_of_answers_is_not_even_read_before_they_are_fetch
     until(lambda: read)
     post.wait()
     assert str(polls) == str(at.session)
+
+
+def test_a_poll_that_waits_ends_with_its_session() -> None:
+    at, polls = polling()
+    poll = green(polls.get, at.sock)
+    at.session.finish()
+    assert poll.wait() == ["6"]
+    assert at.epoll.watched == {}
+
+
+def test_a_post_whose_tasks_have_left_answers_waits_until_they_are_fetched() -> None:
+    at, polls = polling()
+    hold = eventlet.Event()
+    at.session.flow.later(hold.wait)
+    answer = AnswerSegment(frame(b"4" + b"x" * (at.limits.unread + 1)))
+    at.session.flow.later(at.session.outbox.put, answer)
+    packets = [(TEXT, b"3")]
+    post = green(polls.post, lambda: packets)
+    eventlet.sleep(0)
+    hold.send()
+    until(lambda: at.session.flow.tasks is None)
+    eventlet.sleep(0)
+    assert not post.dead
+    assert polls.get(at.sock) is not None
+    assert post.wait() == packets
+
+
+def test_who_gives_others_their_turn_goes_on_at_once() -> None:
+    at, polls = polling()
+    at.session.client = "client"
+    sleeps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        sleeps.append(seconds)
+        eventlet.sleep(0)
+
+    looks = [True, False]
+    at.session.outbox.refill = lambda: bool(looks) and looks.pop(0)
+    at.session.outbox.put(Segment(frame(b"4a")))
+    with replaced(module, eventlet=SimpleNamespace(sleep=sleep)):
+        polls.post(lambda: [(TEXT, b'42["a"]')] * (AT_ONCE + 1))
+        assert sleeps == [0, 0]
+        at.session.outbox.take(1 << 20)
+        looks[:] = [True, False]
+        green(polls.get, at.sock)
+    assert sleeps == [0] * len(sleeps)
+    assert len(sleeps) > 2
