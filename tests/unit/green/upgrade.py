@@ -55,6 +55,14 @@ def test_what_comes_behind_the_upgrade_is_the_session_s() -> None:
     assert at.told == [("message", "0/x,")]
 
 
+def test_all_that_comes_behind_the_upgrade_is_and_in_order() -> None:
+    at, websocket = probing()
+    websocket.owner.received(websocket, [(TEXT, b"2probe")])
+    websocket.owner.received(websocket, [(TEXT, b"5"), (TEXT, b"40/x,"), (TEXT, b"40/y,")])
+    at.tasks_done()
+    assert at.told == [("message", "0/x,"), ("message", "0/y,")]
+
+
 def test_what_is_no_probe_is_closed_once_and_polling_goes_on() -> None:
     for message in ((TEXT, b"5"), (TEXT, b"3"), (BINARY, b"2probe"), (CLOSE, b"")):
         at, websocket = probing()
