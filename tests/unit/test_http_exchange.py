@@ -43,6 +43,7 @@ def test_the_parameters_of_a_query_are_read_and_only_short_queries_are_remembere
     assert parameters("EIO=4&EIO=3") == {"EIO": ["4", "3"]}
     assert parameters("") == {}
     module._usual_parameters.cache_clear()
+    assert (USUAL, FEWEST_COMPRESSED) == (32, 1024)
     long = "EIO=4&transport=polling&sid=".ljust(USUAL, "x")
     assert parameters(long) == {"EIO": ["4"], "transport": ["polling"], "sid": ["xxxx"]}
     assert parameters(long[:-1])["sid"] == ["xxx"]

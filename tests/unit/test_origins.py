@@ -104,3 +104,20 @@ def test_what_is_kept_of_them_is_bounded() -> None:
     assert len(kept) <= MOST
     assert all(len(str(each["origin"])) <= LONGEST for each in kept)
     assert kept[-1]["t"] >= kept[0]["t"]  # type: ignore[operator]
+
+
+def test_an_origin_is_looked_at_up_to_a_limit() -> None:
+    longest = "http://" + "a" * 293
+    assert len(longest) == LONGEST == 300
+    origins = Origins((longest,), Counters())
+    assert origins.allows(longest, environ("here"))
+    assert not origins.allows(longest + "a", environ("here"))
+    assert origins.refuse(longest).endswith(longest)
+    for long in (longest + "a", longest + "a" * 100, "http://a:" + "b" * 400):
+        assert origins.refuse(long) == ""
+
+
+def test_when_it_was_refused_is_said_to_the_millisecond() -> None:
+    origins = Origins((), Counters(), lambda: 100.123456)
+    origins.refuse("http://foreign.test")
+    assert origins.refused()[0]["t"] == 100.123
