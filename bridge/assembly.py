@@ -31,8 +31,8 @@ from bridge.link.heartbeat import Heartbeat
 from bridge.link.outgoing.message import fits
 from bridge.recovery.greeting import Greeter
 from bridge.relay import handlers_file
+from bridge.relay.change_throttle import ChangeThrottle
 from bridge.relay.handlers import Bridge, Hooks, MakeCall
-from bridge.relay.notice_throttle import NoticeThrottle
 from bridge.relay.relay import Relay, RelayPorts
 from bridge.relay.undelivered import Undelivered
 from bridge.relay.users import ClientRequest, Users
@@ -104,7 +104,7 @@ class Assembly:
         )
         self.relay = Relay(wiring.relay_options(settings), dependencies, self._relay_ports(crossing), counters=counters)
         host.bridge.run(send=self.relay.send, emit=self.relay.emit)
-        self._link_news = NoticeThrottle(self.relay.link_changed, "bridge-link-news")
+        self._link_news = ChangeThrottle(self.relay.link_changed, "bridge-link-news")
         self.link = self._connection(server, own)
         self.heartbeat = self._heartbeat()
         pages = host.app.wsgi_app  # before the Socket.IO server is around it

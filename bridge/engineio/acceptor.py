@@ -24,7 +24,7 @@ from eventlet.queue import LightQueue
 from bridge.counters import Counters
 from bridge.engineio.http_protocol import GuardedSocket
 from bridge.engineio.poller import READ, Poller
-from bridge.engineio.timeouts import Timeouts, until_due
+from bridge.engineio.timeouts import TimeoutQueue, until_due
 from bridge.engineio.websocket_handshake import PENDING, asks_for_websocket
 from bridge.hub.vital_threads import VitalThread
 
@@ -67,7 +67,7 @@ class Acceptor:
         on_failure: Callable[[], object],
     ) -> None:
         self.poller, self.app = poller, app
-        self.silent: Timeouts[_PendingConnection] = Timeouts(SILENCE, _PendingConnection.expire)
+        self.silent: TimeoutQueue[_PendingConnection] = TimeoutQueue(SILENCE, _PendingConnection.expire)
         self._listener, self._counters, self._on_failure = listener, counters, on_failure
         self._left: LightQueue = LightQueue()  # bounded by the descriptors that a process may have
         host, port = listener.getsockname()[:2]

@@ -28,7 +28,7 @@ from bridge.engineio.poller import Poller
 from bridge.engineio.polling import Polling
 from bridge.engineio.session import Session, SessionContext
 from bridge.engineio.states import SessionState
-from bridge.engineio.timeouts import TimeoutQueues, Timeouts
+from bridge.engineio.timeouts import SessionTimeouts, TimeoutQueue
 from bridge.engineio.upgrade import Upgrade
 from bridge.engineio.websocket import WebSocket
 from bridge.hub.vital_threads import VitalThread
@@ -52,15 +52,15 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
 
     def __init__(self, plain: engineio.Server, *, limits: Limits, connect_timeout: float, max_sessions: int) -> None:
         self.__dict__.update(plain.__dict__)
-        self.start_service_task = False  # its monitor; TimeoutQueues do that here
+        self.start_service_task = False  # its monitor; SessionTimeouts do that here
         self._max_sessions = max_sessions
         self.poller = Poller()
-        self._queues: TimeoutQueues[Session] = TimeoutQueues(
-            pings=Timeouts(self.ping_interval, Session.ping),
-            pongs=Timeouts(self.ping_timeout, Session.pong_overdue),
-            joins=Timeouts(connect_timeout, Session.join_overdue),
-            upgrades=Timeouts(UPGRADE_TIMEOUT, Session.upgrade_overdue),
-            farewells=Timeouts(FAREWELL, Session.finish),
+        self._queues: SessionTimeouts[Session] = SessionTimeouts(
+            pings=TimeoutQueue(self.ping_interval, Session.ping),
+            pongs=TimeoutQueue(self.ping_timeout, Session.pong_overdue),
+            joins=TimeoutQueue(connect_timeout, Session.join_overdue),
+            upgrades=TimeoutQueue(UPGRADE_TIMEOUT, Session.upgrade_overdue),
+            farewells=TimeoutQueue(FAREWELL, Session.finish),
         )
         self.shared = SessionContext(
             limits, self._queues,

@@ -20,7 +20,7 @@ from bridge.delivery.outbox import Outbox
 from bridge.engineio.flow_control import FlowControl
 from bridge.engineio.packets import PacketType, SocketIOType
 from bridge.engineio.states import TRANSITIONS, Action, EndReason, SessionEvent, SessionState
-from bridge.engineio.timeouts import TimeoutQueues
+from bridge.engineio.timeouts import SessionTimeouts
 from bridge.engineio.websocket import WebSocket
 from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.socketio_packets import ReceivedEvent, decode_events
@@ -64,7 +64,7 @@ class SessionContext:
     """What all sessions have in common: limits, time-outs, and whom they give or tell what."""
 
     limits: Limits
-    queues: TimeoutQueues[Session]
+    queues: SessionTimeouts[Session]
     message: Callable[[Session, str | bytes], None]  # takes a message that is no event, or raises UnreadablePacket
     failed: Callable[[Session, BaseException], None]  # is told what else a task of a session raised
     junk: Callable[[Session, str], None]  # is told why a session ends that has sent what it must not

@@ -4,7 +4,8 @@ All that wait in one queue wait equally long, so the queue is in order by itself
 costs no timer and no green thread. The clock is the monotonic one: a wall clock that jumps ends
 nobody. Must not know what becomes due.
 
-Use: `pings = Timeouts(25.0, Session.ping); pings.add(session)`; `TimeoutQueues(pings, …).run()`, in a green thread.
+Use: `pings = TimeoutQueue(25.0, Session.ping); pings.add(session)`; `SessionTimeouts(pings, …).run()`, in a green
+thread.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import eventlet
 
-__all__ = ["TimeoutQueues", "Timeouts", "until_due"]
+__all__ = ["SessionTimeouts", "TimeoutQueue", "until_due"]
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ LONGEST_TURN = 0.002  # seconds; then others have theirs
 log = logging.getLogger("bridge.clients")
 
 
-class Timeouts(Generic[T]):
+class TimeoutQueue(Generic[T]):
     """A queue of what is due `interval` seconds after it was added, unless it was removed before."""
 
     def __init__(self, interval: float, due: Callable[[T], None]) -> None:
@@ -83,21 +84,21 @@ class Timeouts(Generic[T]):
             log.exception("! what was due for %s failed because of a bug", item)
 
 
-def until_due(*queues: Timeouts[T]) -> float:
+def until_due(*queues: TimeoutQueue[T]) -> float:
     """Seconds to sleep before these are to be run."""
     now = time.monotonic()
     # What is added meanwhile is not due before its interval is over.
     return max(AT_LEAST, min(min(queue.interval, queue.next - now) for queue in queues))
 
 
-class TimeoutQueues(NamedTuple, Generic[T]):
+class SessionTimeouts(NamedTuple, Generic[T]):
     """The queues of what a session may have to do in time."""
 
-    pings: Timeouts[T]
-    pongs: Timeouts[T]
-    joins: Timeouts[T]
-    upgrades: Timeouts[T]
-    farewells: Timeouts[T]
+    pings: TimeoutQueue[T]
+    pongs: TimeoutQueue[T]
+    joins: TimeoutQueue[T]
+    upgrades: TimeoutQueue[T]
+    farewells: TimeoutQueue[T]
 
     def discard(self, item: T) -> None:
         """Take back all that a session has to do."""

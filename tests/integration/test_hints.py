@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from bridge.relay.notice_throttle import AT_ONCE, EVERY
+from bridge.relay.change_throttle import AT_ONCE, EVERY
 from tests.client import Client
 from tests.process import Bridge
 from tests.tcpserver import TcpServer

@@ -35,7 +35,7 @@ from bridge.delivery.slow_policies import POLICIES  # noqa: E402
 from bridge.engineio.polling import Polling  # noqa: E402
 from bridge.engineio.session import Session, SessionContext  # noqa: E402
 from bridge.engineio.states import SessionState  # noqa: E402
-from bridge.engineio.timeouts import TimeoutQueues, Timeouts  # noqa: E402
+from bridge.engineio.timeouts import SessionTimeouts, TimeoutQueue  # noqa: E402
 from bridge.engineio.upgrade import Upgrade  # noqa: E402
 from bridge.engineio.websocket import WebSocket  # noqa: E402
 from bridge.messages import Payload  # noqa: E402
@@ -78,7 +78,9 @@ class Ends(RuleBasedStateMachine):
     def begins(self, policy: str, polls: bool) -> None:
         self.slow = self.number = 0
         self.fetched = b""
-        queues: TimeoutQueues[Session] = TimeoutQueues(*(Timeouts(10.0, lambda session: None) for _ in range(5)))
+        queues: SessionTimeouts[Session] = SessionTimeouts(
+            *(TimeoutQueue(10.0, lambda session: None) for _ in range(5))
+        )
         self.shared = SessionContext(
             Limits(LIMIT, POLICIES[policy], Counters()), queues,
             message=lambda *_: None, failed=self.failed, junk=lambda *_: None,

@@ -58,7 +58,7 @@ def arrivals(recovery: Recovery, connections: dict[str, Any]) -> Any:
 
 
 def five_queues(seconds: float) -> Any:
-    return timeouts.TimeoutQueues(*[timeouts.Timeouts(seconds, nothing) for _ in range(5)])
+    return timeouts.SessionTimeouts(*[timeouts.TimeoutQueue(seconds, nothing) for _ in range(5)])
 
 
 def test_in_each_of_five_queues_a_session_is_once_however_often_it_is_added() -> None:
@@ -82,8 +82,8 @@ def test_what_is_due_is_done_in_time_whatever_else_waits() -> None:
     def as_usual(begun: float) -> None:
         usual.append(time.monotonic() - begun - 0.2)
 
-    others: list[Any] = [timeouts.Timeouts(seconds, nothing) for seconds in (1, 2, 3, 4)]
-    queues: Any = timeouts.TimeoutQueues(timeouts.Timeouts(0.2, due), *others)
+    others: list[Any] = [timeouts.TimeoutQueue(seconds, nothing) for seconds in (1, 2, 3, 4)]
+    queues: Any = timeouts.SessionTimeouts(timeouts.TimeoutQueue(0.2, due), *others)
     running = eventlet.spawn(queues.run)
     for n in range(40):
         queues.pings.add(time.monotonic())
@@ -101,7 +101,7 @@ def test_what_is_due_is_done_in_time_whatever_else_waits() -> None:
 
 
 def test_what_is_due_within_a_hundredth_of_its_time_is_done_in_one_turn() -> None:
-    pings: Any = timeouts.Timeouts(25.0, nothing)
+    pings: Any = timeouts.TimeoutQueue(25.0, nothing)
     pings.add("first")
     assert 25.2 < pings.next - time.monotonic() <= 25.25, "a bridge with idle clients wakes for each of them"
 

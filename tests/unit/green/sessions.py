@@ -18,7 +18,7 @@ from bridge.delivery.slow_policies import POLICIES  # noqa: E402
 from bridge.engineio.polling import Polling  # noqa: E402
 from bridge.engineio.session import Session, SessionContext, UnreadablePacket  # noqa: E402
 from bridge.engineio.states import SessionState  # noqa: E402
-from bridge.engineio.timeouts import TimeoutQueues, Timeouts  # noqa: E402
+from bridge.engineio.timeouts import SessionTimeouts, TimeoutQueue  # noqa: E402
 from bridge.engineio.websocket import WebSocket  # noqa: E402
 from bridge.wire.socketio_packets import ReceivedEvent  # noqa: E402
 from bridge.wire.websocket_frames import TEXT, frames_in  # noqa: E402
@@ -81,7 +81,9 @@ class Case:
     def __init__(self, size: int = 16_000, interval: float = 10.0) -> None:
         self.told: list[tuple[object, ...]] = []
         self.taken = 1000
-        self.queues: TimeoutQueues[Session] = TimeoutQueues(*(Timeouts(interval, lambda _: None) for _ in range(5)))
+        self.queues: SessionTimeouts[Session] = SessionTimeouts(
+            *(TimeoutQueue(interval, lambda _: None) for _ in range(5))
+        )
         self.limits = Limits(size, POLICIES["disconnect"], Counters())
         self.shared = SessionContext(
             self.limits, self.queues, message=self._message, events=self._events,

@@ -13,7 +13,7 @@ warnings.simplefilter("ignore")  # eventlet's, about itself
 import pytest  # noqa: E402
 
 from bridge.engineio import timeouts as module  # noqa: E402
-from bridge.engineio.timeouts import TimeoutQueues, Timeouts, until_due  # noqa: E402
+from bridge.engineio.timeouts import SessionTimeouts, TimeoutQueue, until_due  # noqa: E402
 from tests.unit.green.servers import Log, replaced  # noqa: E402
 
 
@@ -49,7 +49,7 @@ def clock() -> Iterator[Clock]:
 def test_something_is_due_when_its_interval_is_over_and_not_before() -> None:
     with clock() as at:
         due: list[str] = []
-        queue = Timeouts(10.0, due.append)
+        queue = TimeoutQueue(10.0, due.append)
         queue.add("a")
         at.now = 1004.0
         queue.add("b")
@@ -69,7 +69,7 @@ def test_something_is_due_when_its_interval_is_over_and_not_before() -> None:
 def test_what_is_added_again_is_due_later_and_what_is_discarded_never() -> None:
     with clock() as at:
         due: list[str] = []
-        queue = Timeouts(10.0, due.append)
+        queue = TimeoutQueue(10.0, due.append)
         for name in ("a", "b", "c"):
             queue.add(name)
         at.now = 1005.0
@@ -86,7 +86,7 @@ def test_what_is_added_again_is_due_later_and_what_is_discarded_never() -> None:
 
 def test_it_says_when_it_is_to_be_run_next_or_never() -> None:
     with clock() as at:
-        queue: Timeouts[str] = Timeouts(25.0, print)
+        queue: TimeoutQueue[str] = TimeoutQueue(25.0, print)
         assert queue.next == math.inf
         queue.add("a")
         at.now += 1
@@ -103,7 +103,7 @@ def test_what_is_due_may_take_back_what_is_due_too() -> None:
             queue.discard("b")
             queue.add(name)
 
-        queue = Timeouts(1.0, one)
+        queue = TimeoutQueue(1.0, one)
         for name in "abc":
             queue.add(name)
         at.now += 1
@@ -115,7 +115,7 @@ def test_what_is_due_may_take_back_what_is_due_too() -> None:
 def test_a_bug_of_one_is_logged_and_the_next_one_s_turn_comes() -> None:
     with clock() as at, Log("bridge.clients") as log:
         due: list[int] = []
-        queue: Timeouts[int] = Timeouts(1.0, lambda number: due.append(1 // number))
+        queue: TimeoutQueue[int] = TimeoutQueue(1.0, lambda number: due.append(1 // number))
         queue.add(0)
         queue.add(1)
         at.now += 1
@@ -127,14 +127,14 @@ def test_a_bug_of_one_is_logged_and_the_next_one_s_turn_comes() -> None:
 def test_others_have_their_turn_when_it_has_taken_as_long_as_a_turn_may() -> None:
     assert module.LONGEST_TURN == 0.002
     with replaced(module, LONGEST_TURN=2.0), clock() as at:
-        queue: Timeouts[str] = Timeouts(1.0, lambda _: setattr(at, "now", at.now + 1.5))
+        queue: TimeoutQueue[str] = TimeoutQueue(1.0, lambda _: setattr(at, "now", at.now + 1.5))
         for name in "abcde":
             queue.add(name)
         at.now = 1001.0
         queue.run()
         assert at.sleeps == [0, 0]  # after the second, and two later
         at.sleeps.clear()
-        queue = Timeouts(1.0, lambda _: setattr(at, "now", at.now + 2.0))
+        queue = TimeoutQueue(1.0, lambda _: setattr(at, "now", at.now + 2.0))
         queue.add("a")
         at.now += 1
         queue.run()
@@ -143,8 +143,8 @@ def test_others_have_their_turn_when_it_has_taken_as_long_as_a_turn_may() -> Non
 
 def test_one_sleeps_until_the_first_of_several_is_due_but_no_longer_than_an_interval() -> None:
     with clock() as at:
-        long: Timeouts[str] = Timeouts(50.0, print)
-        short: Timeouts[str] = Timeouts(20.0, print)
+        long: TimeoutQueue[str] = TimeoutQueue(50.0, print)
+        short: TimeoutQueue[str] = TimeoutQueue(20.0, print)
         assert until_due(long, short) == 20.0
         assert until_due(long) == 50.0
         long.add("a")
@@ -156,10 +156,10 @@ def test_one_sleeps_until_the_first_of_several_is_due_but_no_longer_than_an_inte
         assert until_due(long, short) == 0.001
 
 
-def queues(told: list[str], *intervals: float) -> TimeoutQueues[str]:
+def queues(told: list[str], *intervals: float) -> SessionTimeouts[str]:
     names = ("pings", "pongs", "joins", "upgrades", "farewells")
-    return TimeoutQueues(*(
-        Timeouts(interval, lambda item, name=name: told.append(f"{name} {item}"))  # type: ignore[misc]
+    return SessionTimeouts(*(
+        TimeoutQueue(interval, lambda item, name=name: told.append(f"{name} {item}"))  # type: ignore[misc]
         for name, interval in zip(names, intervals, strict=True)
     ))  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 The last state is never lost: it is told as soon as another notice is due. Must not know what is told.
 
-Use: `pace = NoticeThrottle(tell, name); pace.changed()` calls `tell()` now or, if that has been often, a little later.
+Use: `pace = ChangeThrottle(tell, name); pace.changed()` calls `tell()` now or, if that has been often, a little later.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Callable
 
 from bridge.timer import Timer
 
-__all__ = ["AT_ONCE", "EVERY", "NoticeThrottle"]
+__all__ = ["AT_ONCE", "EVERY", "ChangeThrottle"]
 
 AT_ONCE = 6  # enough for a link that breaks and comes back twice, which is three changes each
 EVERY = 1.0  # seconds until one more may be told; a page shows no more than that to people
 
 
-class NoticeThrottle:
+class ChangeThrottle:
     """Calls `tell` at once up to AT_ONCE times, then every EVERY seconds. `changed` may be called from any thread."""
 
     def __init__(self, tell: Callable[[], None], name: str) -> None:

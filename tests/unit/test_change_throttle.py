@@ -1,4 +1,4 @@
-"""notice_throttle.py: what changes often is told now and then, and at the end as it is."""
+"""change_throttle.py: what changes often is told now and then, and at the end as it is."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from bridge.relay import notice_throttle as module
-from bridge.relay.notice_throttle import AT_ONCE, NoticeThrottle
+from bridge.relay import change_throttle as module
+from bridge.relay.change_throttle import AT_ONCE, ChangeThrottle
 from tests.unit.clocks import Clock
 from tests.waiting import Log
 
@@ -17,7 +17,7 @@ class Pace:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock, self.told = Clock(monkeypatch), list[float]()
-        self.throttle = NoticeThrottle(lambda: self.told.append(self.clock.now), "test-pace")
+        self.throttle = ChangeThrottle(lambda: self.told.append(self.clock.now), "test-pace")
         self.clock.owns(self.throttle._timer)
 
     def changes(self, times: int) -> list[float]:
@@ -59,7 +59,7 @@ def test_what_is_left_grows_with_the_time_and_is_never_more_than_six(monkeypatch
 def test_a_few_changes_are_told_at_once_and_of_many_the_last_one() -> None:
     told: Log[int] = Log()
     states: list[int] = []
-    pace = NoticeThrottle(lambda: told.add(len(states)), "test-pace")
+    pace = ChangeThrottle(lambda: told.add(len(states)), "test-pace")
     began = time.monotonic()
     for n in range(100):
         states.append(n)
@@ -73,7 +73,7 @@ def test_a_few_changes_are_told_at_once_and_of_many_the_last_one() -> None:
 def test_who_never_stops_changing_is_told_of_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVERY", 0.05)
     told: Log[float] = Log()
-    pace = NoticeThrottle(lambda: told.add(time.monotonic()), "test-pace")
+    pace = ChangeThrottle(lambda: told.add(time.monotonic()), "test-pace")
     ends = time.monotonic() + 1.0
     while time.monotonic() < ends:
         pace.changed()
@@ -83,7 +83,7 @@ def test_who_never_stops_changing_is_told_of_again_and_again(monkeypatch: pytest
 def test_after_a_while_without_a_change_some_are_told_at_once_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVERY", 0.02)
     told: Log[int] = Log()
-    pace = NoticeThrottle(lambda: told.add(1), "test-pace")
+    pace = ChangeThrottle(lambda: told.add(1), "test-pace")
     for _ in range(AT_ONCE + 1):
         pace.changed()
     told.wait_count(AT_ONCE + 1)
