@@ -35,7 +35,6 @@ class _Session:
     slow, so it has gaps; `left_at`: by the registry's clock.
     """
 
-    name: str
     mark: str
     since: int
     lost: bool = False
@@ -107,10 +106,8 @@ class SessionRegistry:
         session = self._away.get(token.sid)
         if session is None or session.lost or session.left_at < self._clock() - self._window:
             return None
-        if (session.name, session.mark) != (token.session, token.mark):
-            return (
-                None  # it shows an older pid: it has not heard that it did not recover, and would not hear of the gap
-            )
+        if session.mark != token.mark:
+            return None  # who shows an older pid has not heard that it did not recover, and would not hear of its gap
         number = session.since if offset is None else self._offsets.number(offset)
         if number is None:
             return None
@@ -124,10 +121,10 @@ class SessionRegistry:
         old = self._away.pop(sid, None)
         if greeting.pid is not None:
             # Without a mark if its window has ended since it was greeted: next time it does not recover.
-            self._here[sid] = old or _Session(greeting.session, "", 0)
+            self._here[sid] = old or _Session("", 0)
             return greeting.pid
         mark = _new_name()
-        self._here[sid] = _Session(greeting.session, mark, self._offsets.next - 1)
+        self._here[sid] = _Session(mark, self._offsets.next - 1)
         return self._tokens.make(SessionToken(greeting.session, sid, mark))
 
     def cut_off(self, sid: str) -> None:
