@@ -275,6 +275,10 @@ def test_frames_after_one_that_was_long_in_coming_are_looked_at_once(monkeypatch
 
 @settings(deadline=None)
 @given(st.binary(max_size=300) | st.sampled_from([65535, 65536, 70_000]).map(bytes), st.sampled_from([TEXT, BINARY]))
+@example(bytes(125), TEXT)
+@example(bytes(126), TEXT)
+@example(bytes(65535), TEXT)
+@example(bytes(65536), TEXT)
 def test_a_frame_of_ours_is_the_rfcs_unmasked_one(payload: bytes, opcode: int) -> None:
     theirs = masked(opcode, payload, key=b"\0\0\0\0")
     size = len(theirs) - len(payload) - 4
