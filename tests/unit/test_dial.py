@@ -202,6 +202,15 @@ def test_a_server_that_does_not_answer_is_given_up_in_time(mute: Log[str]) -> No
     assert error.reason == f"{MUTE}:1 did not answer within 0.2 s"
 
 
+@pytest.mark.usefixtures("mute")
+def test_an_attempt_that_gets_no_answer_ends_by_itself_when_its_time_is_over() -> None:
+    failure(MUTE, 1, timeout=0.05)
+    for thread in threading.enumerate():
+        if thread.name == "bridge-connect":
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
 def test_every_address_is_tried_at_once_when_the_one_before_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     with TcpServer() as server:
         dead = closed_port()

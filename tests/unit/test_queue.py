@@ -78,6 +78,13 @@ def test_what_is_large_or_apart_is_taken_piece_by_piece_and_acked_after_the_last
     assert done["both"] == [None]
 
 
+@pytest.mark.parametrize(("more", "pieces"), [(0, 1), (1, 2)])
+def test_up_to_128_kib_of_one_event_are_one_piece(more: int, pieces: int) -> None:
+    up = opened()
+    up.send([b"P" * 64 * 1024, b"P" * (64 * 1024 + more)])
+    assert len(up.take(1 << 20)) == pieces
+
+
 def test_an_event_that_is_refused_for_one_payload_sends_none_of_them() -> None:
     up, done = opened(), Outcomes()
     for bad, code in ((b"x" * 51, "too-big"), (b"~", "delimiter-in-frame")):

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import FramingError
+from bridge.link.framing.length_prefix import varint
 from bridge.link.framing.registry import framing_in
+from bridge.link.recogniser.encodings import encoding
 from bridge.link.recogniser.guess import Guess, flag, spec_of, visible
 from bridge.link.recogniser.recognise import LOOKED_AT, recognise
 from tests.unit.streams import JUNK, Stream, framed, junk, unknown
@@ -152,6 +154,23 @@ def test_other_protocols_and_encodings_are_named(data: bytes, code: str, looks: 
 def test_what_is_told_apart_with_care(data: bytes, framing: str | None) -> None:
     guess = recognise(data)
     assert (guess and guess.framing) == framing
+
+
+def test_a_varint_that_the_end_cuts_off_is_one_and_one_of_ten_bytes_is_none() -> None:
+    frames = [b'{"a":"%b"}' % (b"x" * size) for size in (200, 300, 400)]
+    stream = b"".join(varint(len(frame)) + frame for frame in frames)
+    for rest, framing in ((b"", "varint"), (b"\xc8", "varint"), (b"\xff" * 9, "varint"), (b"\xff" * 10, None)):
+        guess = recognise(stream + rest)
+        assert (guess and guess.framing) == framing
+
+
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_sixteen_bytes_of_wide_letters_are_enough_and_fewer_are_not(name: str) -> None:
+    data = "hello you".encode(name)
+    guess = encoding(data[:16])
+    assert guess is not None
+    assert guess.code == "encoding"
+    assert encoding(data[:15]) is None
 
 
 #: Each again and again.
