@@ -323,6 +323,7 @@ def test_a_handler_may_disconnect_a_client_for_good() -> None:
     for good in goods:
         at.bridge.clients[0].disconnect(good)
         at.come("b")
+    assert repr(at.bridge.clients[0]) == "Client(sid='b', address='127.0.0.1', state={})"
     at.bridge.clients[0].disconnect()
     assert at.closed[1:] == [("b", reason) for reason in (*goods, "disconnected")]
 
