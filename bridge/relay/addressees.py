@@ -50,4 +50,4 @@ def _digits(number: object) -> str:
     if abs(number.adjusted()) > MAX_NAME or len(number.as_tuple().digits) > MAX_NAME * 2:
         return str(number)[: MAX_NAME * 2]  # longer than any name, so nobody's; written out it could be megabytes
     text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return text.rstrip("0").removesuffix(".") if "." in text else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,6 +116,45 @@ def test_who_has_come_back_is_waited_for_no_more(asked: bool) -> None:
             at.relay.connecting("a", "127.0.0.1")
         at.come("a")
         assert len(lifecycle._grace) + len(lifecycle._window) == 0
+
+
+class Request:
+    """What a client came with, by its number."""
+
+    def __init__(self, number: int) -> None:
+        self.auth = self.headers = self.cookies = self.query = {"number": str(number)}
+
+    def enter(self) -> None:
+        """See users.ClientRequest."""
+
+    def leave(self, token: object, /) -> None:
+        """See users.ClientRequest."""
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_client_comes_each_time_with_its_own_request_and_address(asked: bool) -> None:
+    at = At("sid", hooks(connect=lambda client: None) if asked else None)
+    visits: list[str] = []
+
+    def visit(sid: str) -> Request:
+        visits.append(sid)
+        return Request(len(visits))
+
+    at.relay._lifecycle._ports = replace(at.ports(), visit=visit)
+
+    def comes(address: str) -> Client:
+        if asked and not at.users.is_away("a"):
+            at.relay.connecting("a", address)
+        at.relay.connected("a", address)
+        return at.users.clients[0]
+
+    for number, address in enumerate(("10.0.0.1", "10.0.0.2", "10.0.0.3"), 1):
+        client = comes(address)
+        assert (client.auth, client.address) == ({"number": str(number)}, address)
+        at.relay.disconnected("a", for_good=False)
+        if number == 2:
+            at.relay._lifecycle._give_up("a")
+    assert visits == ["a"] * 3
 
 
 def test_a_client_without_a_session_is_remembered_as_nobody() -> None:

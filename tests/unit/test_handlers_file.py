@@ -101,6 +101,8 @@ def test_two_files_of_the_same_name_are_two_files(tmp_path: Path) -> None:
         ("def helper():\n    return {}['x']\n\ndef setup(bridge):\n    helper()\n", 2, "KeyError: 'x'"),
         ("", 0, "there is no function setup(bridge) in it"),
         ("setup = 5\n", 0, "there is no function setup(bridge) in it"),
+        ("\nasync def setup(bridge):\n    pass\n", 2, "setup is async: the bridge calls hooks as plain functions"),
+        ("class S:\n    async def __call__(self, bridge): ...\nsetup = S()\n", 0, "setup is async"),
         ("def setup():\n    pass\n", 0, "TypeError: setup() takes 0 positional arguments but 1 was given"),
     ],
 )

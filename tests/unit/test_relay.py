@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from bridge.messages import Delivery, Payload
 from bridge.relay import upstream
 from bridge.relay.hook_results import Emit
 from bridge.relay.relay import Identity, RelayOptions
+from tests.unit.clocks import Clock
 from tests.unit.relays import At, notice
 
 OK = {"ok": True}
@@ -202,6 +204,16 @@ def test_an_event_of_a_client_that_is_not_there_is_refused_as_gone() -> None:
     at.go("a")
     assert code(at.ask("a", "move")) == "gone"
     assert code(at.ask("never there", "move")) == "gone"
+
+
+def test_who_sends_events_one_by_one_lets_others_run_every_2_ms(monkeypatch: pytest.MonkeyPatch) -> None:
+    at, clock, slept = ready(), Clock(monkeypatch), list[float]()
+    monkeypatch.setattr(time, "sleep", slept.append)
+    for later, yields in ((0.0, 1), (0.0019, 0), (0.0002, 1), (0.0021, 1)):
+        clock.now += later
+        slept.clear()
+        at.relay.events("a", [(None, [""])] * 3, lambda *_: None, True)
+        assert slept == [0] * yields
 
 
 def test_what_is_dropped_because_no_handler_takes_it_is_refused_as_bad_event() -> None:

@@ -263,10 +263,14 @@ def test_a_second_client_of_a_user_keeps_it_there() -> None:
 
 
 def test_when_the_bridge_stops_everybody_leaves_whoever_is_away_too() -> None:
-    at = registered(("1", "ann"), ("2", "bob"))
-    at.raw()
+    at = registered(("1", "ann"), ("2", "bob"), ("3", "cat"))
     cut(at, "1")
+    cut(at, "3")
+    at.relay._lifecycle._grace.discard("3")
+    at.relay._lifecycle._grace_over("3")
+    at.raw()
     at.relay.stop()
+    assert len(at.relay._lifecycle._grace) == len(at.relay._lifecycle._window) == 0
     assert sorted((m["username"], m["action"]) for m in at.said()) == [("ann", "disconnected"), ("bob", "disconnected")]
     cut(at, "2")
     assert at.said() == []
