@@ -431,3 +431,30 @@ def test_a_system_that_does_not_tell_the_truth_once_is_not_trusted_either(
     monkeypatch.setattr(Ring, "send", lambda self, fds, data: lies.pop() if lies else send(self, fds, data))
     with pytest.raises(NoRing, match=BROKEN):
         open_ring()
+
+
+def test_the_system_is_asked_for_one_as_its_manual_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def refuses(call: int, entries: int, parameters: int, *more: int) -> int:
+        flags = ctypes.cast(parameters, ctypes.POINTER(ctypes.c_uint32))[2]
+        asked.append((call, entries, flags, *more))
+        return -1
+
+    monkeypatch.setattr(io_uring, "_system_call", lambda: refuses)
+    with pytest.raises(NoRing):
+        open_ring()
+    assert asked == [(425, 64, 1 << 7, 0, 0, 0, 0)]  # IORING_SETUP_SUBMIT_ALL
+
+
+def test_what_is_sent_is_given_to_the_system_in_one_call(ring: Ring, ends: Make) -> None:
+    some, enter = ends(3), ring._enter
+    asked: list[tuple[int, ...]] = []
+
+    def watched(*call: int) -> int:
+        asked.append(call)
+        return enter(*call)
+
+    ring._enter = watched
+    assert list(ring.send(some.fds, b"hi")) == []
+    assert asked == [(426, ring._fd, 3, 0, 0, 0, 0)]

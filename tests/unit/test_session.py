@@ -13,6 +13,7 @@ MODULES = {
     "bridge.engineio.flow_control": Apart("flow_control"),
     "bridge.engineio.http_protocol": Apart("http_protocol"),
     "bridge.engineio.http_server": Apart("http_server"),
+    "bridge.engineio.poller": Apart("poller"),
     "bridge.engineio.polling": Apart("polling"),
     "bridge.engineio.server": Apart("server"),
     "bridge.engineio.server, origins": Apart("server_origins"),

@@ -57,6 +57,7 @@ def test_a_poll_waits_for_something_and_is_not_watched_afterwards() -> None:
 
 
 def test_one_response_is_about_as_long_as_it_may_be_and_the_rest_is_the_next_one_s() -> None:
+    assert (AT_ONCE, RESPONSE) == (1000, 256 * 1024)
     at, polls = polling()
     for _ in range(3):
         at.session.outbox.put(AnswerSegment(frame(b"4" + b"x" * (RESPONSE // 2))))
