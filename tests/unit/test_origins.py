@@ -121,3 +121,14 @@ def test_when_it_was_refused_is_said_to_the_millisecond() -> None:
     origins = Origins((), Counters(), lambda: 100.123456)
     origins.refuse("http://foreign.test")
     assert origins.refused()[0]["t"] == 100.123
+
+
+def test_the_log_s_line_says_who_may_not_connect_and_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    for origin, said in (
+        ("http://foreign.test", "http://foreign.test may not connect; start the bridge with --allowed-origins http://"),
+        ("file://", "'file://' may not connect"),
+    ):
+        caplog.clear()
+        Origins((), Counters()).refuse(origin)
+        assert caplog.messages[0].startswith(f"! a page of the origin {said}")
+        assert origin != "file://" or caplog.messages[0].endswith("connect")
