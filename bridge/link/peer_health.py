@@ -51,8 +51,8 @@ class Verdict(NamedTuple):
     read, from STALLED on, else 0.
     """
 
-    gone: str = ""
-    stalled: float = 0.0
+    gone: str
+    stalled: float
 
 
 class PeerJudge:

@@ -104,6 +104,8 @@ def test_frames_that_are_cut_wrongly_are_told_from_those_that_are_right() -> Non
     ("data", "reading", "text", "fix"),
     [
         ("café au lait~".encode("latin-1"), READING, "the server's text is not UTF-8; it looks like Latin-1", None),
+        ("café\tau lait~".encode("latin-1"), READING, "the server's text is not UTF-8; it looks like Latin-1", None),
+        ("\1café au lait~".encode("latin-1"), READING, None, None),
         (b"a\xff\xfe\xfd\xfc~", READING, None, None),
         (b"\x01\xff\xfe~", JSON, "with --payload json, frames that are not UTF-8 are refused", "--payload bytes"),
         (b'a\xff\xfe\xfdb~{"a":1}~c\xff\xfe\xfd\xfa~x\xff\xfd~', JSON, None, None),

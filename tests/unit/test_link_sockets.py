@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import cast
 
 import pytest
 
@@ -142,6 +143,31 @@ def test_what_the_kernel_knows_of_the_other_machine(pair: Pair) -> None:
     assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     ours.close()
     assert vitals_of(ours) is None
+
+
+class Options:
+    """A socket of a kernel that refuses the limit of TCP's retransmissions, if there is an error."""
+
+    def __init__(self, error: int = 0) -> None:
+        self.error, self.calls = error, list[tuple[int, int, int]]()
+
+    def setsockopt(self, level: int, name: int, value: int) -> None:
+        self.calls.append((level, name, value))
+        if name == 44 and self.error:
+            raise OSError(self.error, "refused")
+
+
+@pytest.mark.parametrize("error", [0, errno.ENOPROTOOPT, errno.EINVAL])
+def test_retransmissions_are_five_seconds_apart_at_most_where_the_kernel_can(error: int) -> None:
+    sock = Options(error)
+    configure(cast(socket.socket, sock))
+    assert sock.calls[-1] == (socket.IPPROTO_TCP, 44, 5000)  # TCP_RTO_MAX_MS, Linux 6.15
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in sock.calls
+
+
+def test_any_other_error_of_an_option_is_one() -> None:
+    with pytest.raises(OSError, match="refused"):
+        configure(cast(socket.socket, Options(errno.EBADF)))
 
 
 def test_whoever_leaves_waits_until_the_other_has_had_everything_and_a_moment_more(pair: Pair) -> None:

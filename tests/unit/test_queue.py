@@ -300,12 +300,13 @@ def test_what_is_announced_at_the_start_is_no_pile() -> None:
     assert overflows == []
 
 
-def test_a_notice_that_can_not_be_framed_is_counted_and_the_others_go_on() -> None:
+def test_a_notice_that_can_not_be_framed_is_counted_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     counters = Counters()
     up = uplink(counters=counters)
     up.up([b"ann", b"b~b"])
     up.tell([b"c~c", b"dan"])
     assert up.take(1000) == [b"ann~", b"dan~"]
+    assert "! refused delimiter-in-frame from presence: " in caplog.text
     assert counters["refused_delimiter_in_frame"] == 2
 
 

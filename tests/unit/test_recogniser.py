@@ -146,6 +146,10 @@ def test_other_protocols_and_encodings_are_named(data: bytes, code: str, looks: 
         (b'{"a":1} | {"a":2} | ', r"\x20|\x20"),
         ('{"a":"é"}\n'.encode("latin-1") * 3, r"\n"),
         (b"hello\n", r"\n"),
+        (b"hello\nyou", None),
+        (b"some words\x0cand more", None),
+        (b"some words and more\x0c", None),
+        (b"a word\x0c" * 5, r"\x0c"),
         (b"\x05hello\x03you\x04what\x02is", "length:1"),
         (b'\x07{"a":1}\x08{"a":12}', "length:1"),
         (b"\x02\x08\x01\x03\x08\x96\x01\x04\x08\x96\x01\x10", None),  # protobuf's, but too few to tell

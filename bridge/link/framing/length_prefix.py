@@ -43,7 +43,6 @@ class CountedDecoder(ABC):
         frames: list[bytes] = []
         at = self._first(view) if self._begins else 0
         if at is None:
-            self._wanted = len(view) + 1
             return []
         try:
             while (frame_end := self._frame(view, at)) is not None:
