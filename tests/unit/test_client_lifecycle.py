@@ -118,6 +118,20 @@ def test_who_has_come_back_is_waited_for_no_more(asked: bool) -> None:
         assert len(lifecycle._grace) + len(lifecycle._window) == 0
 
 
+def test_who_is_refused_while_it_is_away_is_waited_for_no_more() -> None:
+    def refuse(client: Client) -> None:
+        raise Refused("bad-user", "not now")
+
+    at = At("sid")
+    at.relay.connected("a", "127.0.0.1", "session")
+    at.remembered["session"] = "somebody"
+    at.relay.disconnected("a", for_good=False)
+    at.hooks.connect = refuse
+    at.up()
+    assert len(at.relay._lifecycle._grace) == 0
+    assert (at.closed, at.remembered, at.users.names) == ([("a", "bad-user")], {}, ())
+
+
 class Request:
     """What a client came with, by its number."""
 

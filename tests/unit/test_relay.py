@@ -214,6 +214,9 @@ def test_who_sends_events_one_by_one_lets_others_run_every_2_ms(monkeypatch: pyt
         slept.clear()
         at.relay.events("a", [(None, [""])] * 3, lambda *_: None, True)
         assert slept == [0] * yields
+    clock.now = at.relay._upstream._turn_ends
+    at.relay.events("a", [(None, [""])] * 3, lambda *_: None, True)
+    assert slept == [0]
 
 
 def test_what_is_dropped_because_no_handler_takes_it_is_refused_as_bad_event() -> None:
