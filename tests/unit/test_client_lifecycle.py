@@ -132,6 +132,17 @@ def test_who_is_refused_while_it_is_away_is_waited_for_no_more() -> None:
     assert (at.closed, at.remembered, at.users.names) == ([("a", "bad-user")], {}, ())
 
 
+def test_a_client_that_is_refused_once_it_has_connected_is_counted_and_closed() -> None:
+    def refuse(client: Client) -> None:
+        raise Refused("bad-user", "not now")
+
+    at = At("sid", hooks(connect=refuse))
+    at.remembered["session"] = "somebody"
+    at.relay.connected("a", "127.0.0.1", "session")
+    assert at.counters["refused_bad_user"] == 1
+    assert (at.closed, at.remembered, at.users.clients) == ([("a", "bad-user")], {}, ())
+
+
 class Request:
     """What a client came with, by its number."""
 

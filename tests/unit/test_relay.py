@@ -206,6 +206,22 @@ def test_an_event_of_a_client_that_is_not_there_is_refused_as_gone() -> None:
     assert code(at.ask("never there", "move")) == "gone"
 
 
+@pytest.mark.parametrize(("sid", "code"), [("a", "link-down"), ("never there", "gone"), ("a", "link-busy")])
+def test_what_refuses_one_event_refuses_those_that_came_with_it_at_once(
+    sid: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "PATIENCE", 0.01)
+    at = ready(limit=20)
+    if code == "link-down":
+        at.down()
+    elif code == "link-busy":
+        at.emit("a", "full", "x" * 20)
+    answers: list[tuple[list[int], object]] = []
+    events = [(number, ["n"]) for number in (1, 2, 3)]
+    assert at.relay.events(sid, events, lambda ids, told: answers.append((list(ids), told["error"])), True) == 3
+    assert answers == [([1, 2, 3], code)]
+
+
 def test_who_sends_events_one_by_one_lets_others_run_every_2_ms(monkeypatch: pytest.MonkeyPatch) -> None:
     at, clock, slept = ready(), Clock(monkeypatch), list[float]()
     monkeypatch.setattr(time, "sleep", slept.append)
