@@ -12,7 +12,7 @@ import pytest
 from bridge.errors import Refused
 from bridge.relay import client_lifecycle
 from bridge.relay.handlers import Bridge
-from bridge.relay.hook_results import Default
+from bridge.relay.hook_results import Default, Frame
 from bridge.relay.users import Client
 from tests.unit.relays import At
 from tests.waiting import PATIENCE
@@ -116,6 +116,21 @@ def test_who_has_come_back_is_waited_for_no_more(asked: bool) -> None:
             at.relay.connecting("a", "127.0.0.1")
         at.come("a")
         assert len(lifecycle._grace) + len(lifecycle._window) == 0
+
+
+def test_what_a_hook_wants_told_of_who_was_announced_meanwhile_is_refused_as_gone() -> None:
+    fates: list[str | None] = []
+
+    def comes(client: Client) -> Frame:
+        if not fates:
+            fates.append("asked")
+            at.up()  # which announces who is there, and asks again
+        return Frame("+", done=lambda fate: fates.append(fate.code if fate else None))
+
+    at = At("register", hooks(register=comes))
+    at.come("a")
+    assert at.ask("a", "register", "ann")["ok"]
+    assert sorted(map(str, fates)) == ["None", "asked", "gone"]
 
 
 def test_who_is_refused_while_it_is_away_is_waited_for_no_more() -> None:

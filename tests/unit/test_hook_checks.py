@@ -10,6 +10,7 @@ from flask import Flask
 from bridge.errors import HandlersError
 from bridge.relay.handlers import Bridge, Hooks
 from bridge.relay.handlers_file import load
+from bridge.relay.hook_checks import Arguments, check
 from bridge.relay.users import Users
 from tests.handlers import written
 
@@ -92,6 +93,11 @@ def test_what_can_not_take_what_it_would_be_given_is_refused(tmp_path: Path, tex
     error = refusal(tmp_path, text)
     assert error.line == LINE
     assert words in error.reason
+
+
+def test_one_argument_is_told_as_one() -> None:
+    with pytest.raises(TypeError, match=r"takes 1 argument: write def f\(a, b\): …"):
+        check("hook", lambda a: None, Arguments("def f(a, b): …", 2, 2))
 
 
 @pytest.mark.parametrize(

@@ -299,6 +299,16 @@ def test_one_client_can_not_have_any_number_of_events_waiting(monkeypatch: pytes
     at.ask("c", 1)
 
 
+def test_events_that_the_server_has_and_those_that_it_has_not_count_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 5)
+    at = Asking()
+    at.ask("a", 1, 2)[0](None)
+    at.ask("b", 1, 2, 3)
+    with pytest.raises(TooMany, match="5 events wait") as refused:
+        at.ask("c", 1)
+    assert refused.value.code == "link-busy"
+
+
 def test_nothing_is_left_of_clients_whose_events_were_answered() -> None:
     at = Asking()
     for n in range(10):
