@@ -130,7 +130,8 @@ def waiting(pressure: Backpressure) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("end", ["caught_up", "left", "joined"])
-def test_whoever_waits_goes_on_when_one_is_not_behind(end: str) -> None:
+def test_whoever_waits_goes_on_when_one_is_not_behind(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.delivery.backpressure.NO_PROGRESS", 2 * PATIENCE)
     pressure = Backpressure()
     behind(pressure, "a")
     with waiting(pressure):

@@ -27,7 +27,7 @@ def texts(*items: str) -> Texts:
 def test_the_last_of_each_event_is_kept_and_of_others_none() -> None:
     kept, _ = snapshots("message", "score")
     kept.note([Delivery("chat", Payload.of("hi")), texts("1", "2"), Delivery("score", Payload.of(1))])
-    kept.note([texts("3"), Delivery("score", Payload.of(2))])
+    kept.note([Delivery("chat", Payload.of("you")), texts("3"), Delivery("score", Payload.of(2))])
     assert values(kept) == [("message", "3"), ("score", 2)]
 
 
