@@ -113,6 +113,7 @@ def test_others_go_on_while_it_blocks_and_its_own_client_stays_in_order(at: Hand
             ("relayed", 3, True),
             ("blocks", 4, True),
         ]
+        at.peer.frames.wait(lambda frame: json.loads(frame).get("blocked") == 4, start=start)
         got = [json.loads(frame) for frame in at.peer.frames.entries[start:]]
         of_ann = [
             each for each in got if "blocked" in each or each.get("plain") == 2 or each.get("action") == "relayed"
