@@ -424,10 +424,11 @@ def test_without_one_nobody_sends_to_many_and_the_log_says_why(
     assert caplog.messages == ["= each client is sent to by itself, as there is no io_uring: darwin has none"]
 
 
+@pytest.mark.parametrize("lie", [[(0, 0), (1, 0)], [(0, 0)]])
 def test_a_system_that_does_not_tell_the_truth_once_is_not_trusted_either(
-    ring: Ring, monkeypatch: pytest.MonkeyPatch
+    ring: Ring, lie: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send, lies = Ring.send, [[(0, 0), (1, 0)]]
+    send, lies = Ring.send, [lie]
     monkeypatch.setattr(Ring, "send", lambda self, fds, data: lies.pop() if lies else send(self, fds, data))
     with pytest.raises(NoRing, match=BROKEN):
         open_ring()

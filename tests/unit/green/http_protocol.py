@@ -234,6 +234,7 @@ def test_each_line_of_a_head_is_a_header() -> None:
         bad(asked(line), "A line of its head is no header")
     bad(asked("A: b", " goes on"), "A header goes on in a second line")
     bad(asked("A: b", "\tgoes on"), "A header goes on in a second line")
+    bad(asked("A: b\n goes on"), "A header goes on in a second line")
     for line in ("A: b\rc", "A: b\rB: c", "A: \0", "A\0: b", "A: b\r"):
         bad(asked(line), "A line of its head has a bare CR or a NUL in it")
     for name in ("!#$%&'*+-.^_`|~09azAZ", "a"):

@@ -242,3 +242,14 @@ def test_who_gives_others_their_turn_goes_on_at_once() -> None:
         green(polls.get, at.sock)
     assert sleeps == [0] * len(sleeps)
     assert len(sleeps) > 2
+
+
+def test_a_post_that_waits_goes_on_when_a_websocket_is_tried() -> None:
+    at, polls = polling()
+    at.session.client = "client"
+    at.session.outbox.put(AnswerSegment(frame(b"4" + b"x" * (at.limits.unread + 1))))
+    post = green(polls.post, lambda: [(TEXT, b'42["a"]')] * (AT_ONCE + 1))
+    eventlet.sleep(0)
+    assert not post.dead
+    at.session.probe(at.new_websocket(Sock(2)))
+    assert len(post.wait()) == AT_ONCE + 1

@@ -298,6 +298,7 @@ def test_a_pong_to_a_session_that_is_over_is_ok_and_nothing_else_is() -> None:
     answer = at.ask(gone, "POST", b"3")
     assert (answer.status, answer.body) == ("200 OK", b"ok")
     assert answer.headers["Content-Type"] == TEXT_TYPE
+    assert at.ask(gone, "POST", b"33", CONTENT_LENGTH="1").body == b"ok"  # no more of it is read
     for body in (b"2", b"33", b""):
         assert at.ask(gone, "POST", body).refusal == UNKNOWN_SID
     assert at.ask(gone, "POST", b"3", **CHUNKED).refusal == UNKNOWN_SID

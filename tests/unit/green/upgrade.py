@@ -82,3 +82,15 @@ def test_a_websocket_that_is_lost_while_it_is_tried_leaves_the_session_polling()
     assert at.is_in(SessionState.POLLING)
     assert at.sock.calls[-1] == "close"
     assert at.session not in at.queues.upgrades
+
+
+def test_what_was_tried_has_no_time_limit_any_more_whatever_came_of_it() -> None:
+    at, websocket = probing()
+    websocket.owner.received(websocket, [(TEXT, b"2probe"), (TEXT, b"5")])
+    at.session.upgrade_overdue()
+    assert websocket.is_open
+    assert at.is_in(SessionState.OPEN)
+    at, websocket = probing()
+    websocket.owner.lost(websocket, None)
+    at.session.upgrade_overdue()
+    assert at.is_in(SessionState.POLLING)
