@@ -123,6 +123,13 @@ def test_register_is_an_ordinary_event_under_sid_and_none() -> None:
         assert at.told("a", "bridge:user") == ([{"user": "a"}] if identity == "sid" else [])
 
 
+@pytest.mark.parametrize(("identity", "name"), [("register", "move"), ("sid", "move"), ("sid", "register")])
+def test_an_event_that_is_simply_relayed_need_not_wait(identity: str, name: str) -> None:
+    at = ready(identity)
+    assert at.relay.events("a", [(1, [name]), (2, [name])], lambda *_: None, False) == 2
+    assert at.relay.events("a", [(3, ["bad\n"])], lambda *_: None, False) == 0
+
+
 def test_a_register_counts_as_one_event_that_went_well() -> None:
     at = At("register")
     at.up()
