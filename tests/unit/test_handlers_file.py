@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,13 @@ def test_an_error_in_a_file_beside_it_is_told_with_the_line_that_led_there(tmp_p
     file(tmp_path, "def fail():\n    raise KeyError('deep')\n", "beside_that_game.py")
     path = file(tmp_path, "import beside_that_game\n\ndef setup(bridge):\n    beside_that_game.fail()\n")
     assert failure(path).line == 4
+
+
+def test_a_setup_that_gives_what_would_have_to_be_awaited_is_async_without_a_warning(tmp_path: Path) -> None:
+    text = "async def later():\n    pass\n\ndef setup(bridge):\n    return later()\n"
+    error = failure(file(tmp_path, text))
+    assert (error.line, error.reason[:14]) == (4, "setup is async")
+    gc.collect()
 
 
 def test_what_is_no_python_file_is_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,23 @@ def test_what_no_client_may_emit_is_presence_and_with_confirm_hello(
     identity: Identity, confirm: bool, names: set[str]
 ) -> None:
     assert RelayOptions(identity, "username", ("in", "out"), 1, confirm=confirm).reserved_events == names
+
+
+def test_what_a_relay_does_only_if_it_is_told_to() -> None:
+    options = RelayOptions(Identity.SID, "username", ("in", "out"), 1)
+    assert (options.drop_unhandled, options.confirm, options.grace, options.window) == (False, False, 0.0, 0.0)
+
+
+def test_the_user_key_names_who_registers_and_username_does_too() -> None:
+    at = ready("register")
+    upstream_of = at.relay._upstream
+    upstream_of._options = replace(upstream_of._options, user_key="player")
+    for names, user in (
+        ({"player": "bob"}, "bob"),
+        ({"username": "cat"}, "cat"),
+        ({"player": "d", "username": "e"}, "d"),
+    ):
+        assert at.ask("a", "register", names) == {"ok": True, "user": user}
 
 
 def test_what_the_server_says_waits_for_slow_clients_and_what_a_handler_emits_does_not() -> None:
@@ -240,6 +258,15 @@ def test_who_sends_events_one_by_one_lets_others_run_every_2_ms(monkeypatch: pyt
     clock.now = at.relay._upstream._turn_ends
     at.relay.events("a", [(None, [""])] * 3, lambda *_: None, True)
     assert slept == [0]
+
+
+def test_events_that_are_relayed_one_by_one_let_others_run_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    at, slept = ready(), list[float]()
+    monkeypatch.setattr(upstream, "LONGEST_TURN", -1.0)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    events = [(n, ["n", value]) for n, value in enumerate((1.0, math.nan, 2.0))]
+    assert at.relay.events("a", events, lambda *_: None, True) == 3
+    assert slept == [0] * 4
 
 
 def test_what_is_dropped_because_no_handler_takes_it_is_refused_as_bad_event() -> None:

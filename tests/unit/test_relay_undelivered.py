@@ -27,6 +27,14 @@ def rows(to: Callable[[Client], Any]) -> list[Row]:
     return [(row["kind"], row["to"], row["why"]) for row in at.undelivered.rows()]
 
 
+def test_a_frame_that_is_not_utf_8_has_a_row_where_json_is_wanted() -> None:
+    at = At("sid", payload="json")
+    at.relay.burst([b'"\xff"'])
+    (row,) = at.undelivered.rows()
+    assert (row["kind"], row["to"], at.counters["not_utf8"]) == ("not-utf8", None, 1)
+    assert str(row["why"]).startswith("it is not UTF-8: ")
+
+
 @pytest.mark.parametrize(
     ("to", "wanted"),
     [
