@@ -415,7 +415,8 @@ def test_at_the_end_every_client_is_closed_in_order_and_without_a_packet() -> No
 
     with replaced(module, eventlet=SimpleNamespace(sleep=sleep)):
         at.io.stop()
-    assert set(sleeps) == {0.01}
+    assert sleeps[:1] == [0.01]
+    assert len(sleeps) < 5  # nobody is waited for who has gone
     assert at.server.sockets == {}
     until(lambda: len(at.told) == 2)
     assert sorted(at.told) == sorted([("disconnected", sid, False), ("disconnected", other, False)])
