@@ -6,9 +6,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from tests.process import ROOT
+from tests.unit.folders import each_of
 
 #: What fails by itself, of pytest, of Playwright, and of tests.waiting.Log, whose `wait` has the name of others.
 OTHERS = {
@@ -67,7 +66,7 @@ def can_fail(path: Path, function: Function, seen: frozenset[str] = frozenset())
     return any(can_fail(places[name], functions(places[name])[name], seen | set(own)) for name in own)
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@each_of(TESTS)
 def test_each_test_has_something_that_can_fail(path: Path) -> None:
     tests = [one for name, one in functions(path).items() if name.startswith("test_")]
     empty = [f"{path.name}:{one.lineno} {one.name}" for one in tests if not can_fail(path, one)]

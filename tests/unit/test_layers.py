@@ -15,6 +15,7 @@ import pytest
 from bridge.counters import COUNTERS
 from bridge.errors import REFUSALS
 from tests.process import ROOT
+from tests.unit.folders import each_of
 
 BASE = (
     "errors",
@@ -141,7 +142,7 @@ def package(name: str) -> str:
 MODULES = [path for path in paths("bridge") if relative(path) != "bridge/__init__.py"]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module)
+@each_of(MODULES)
 def test_a_module_imports_only_from_packages_that_are_below_its_own(path: Path) -> None:
     own = package(module(path))
     assert own == "base" or own in PACKAGES, f"{relative(path)} has no place among the layers: see PACKAGES"
@@ -227,14 +228,14 @@ def test_the_name_of_a_test_is_a_sentence_of_at_most_80_characters() -> None:
     assert too_long == []
 
 
-@pytest.mark.parametrize("path", EVERYTHING, ids=relative)
+@each_of(EVERYTHING)
 def test_no_module_is_long(path: Path) -> None:
     limit = LONGEST_TEST if path in TESTS else LONGEST_MODULE
     length = len(path.read_text(encoding="utf-8").splitlines())
     assert length <= limit, f"{relative(path)} has {length} lines"
 
 
-@pytest.mark.parametrize("path", BRIDGE, ids=relative)
+@each_of(BRIDGE)
 def test_a_module_says_what_it_is_and_what_of_it_is_for_others(path: Path) -> None:
     code = tree(path)
     if not code.body:
@@ -266,7 +267,7 @@ def known() -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(names), frozenset(names | methods)
 
 
-@pytest.mark.parametrize("path", BRIDGE, ids=relative)
+@each_of(BRIDGE)
 def test_what_a_module_s_docstring_calls_is_there(path: Path) -> None:
     names, methods = known()
     for example in re.findall(r"`([^`]+)`", ast.get_docstring(tree(path)) or ""):
@@ -276,7 +277,7 @@ def test_what_a_module_s_docstring_calls_is_there(path: Path) -> None:
         assert set(re.findall(r"\.([a-z_]\w*)\(", code)) <= methods, f"{relative(path)}: {example}"
 
 
-@pytest.mark.parametrize("path", BRIDGE, ids=relative)
+@each_of(BRIDGE)
 def test_what_the_docstring_of_a_class_explains_is_in_the_class(path: Path) -> None:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.ClassDef):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.process import ROOT
+from tests.unit.folders import each_of
 
 MODULES = [ROOT / "app.py", *sorted((ROOT / "bridge").rglob("*.py"))]
 MAKING = ("__init__", "__new__", "__post_init__")
@@ -73,10 +74,12 @@ def created_outside(code: ast.AST) -> Iterator[str]:
         yield from (f"{node.name}.{name}" for name in sorted(created_late(node)))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@each_of(MODULES)
 def test_no_attribute_is_created_after_an_object_was_made(path: Path) -> None:
     found = list(created_outside(ast.parse(path.read_text(encoding="utf-8"))))
-    assert not found, f"{', '.join(found)}: set it in __init__, or declare it in the class if a library's base has it"
+    assert not found, (
+        f"{path.name}: {', '.join(found)}: set it in __init__, or declare it in the class if a library's base has it"
+    )
 
 
 @pytest.mark.parametrize(
