@@ -223,6 +223,8 @@ def test_clicker_with_its_own_server_which_knows_no_delimiter_gold_is_dug_and_sp
         for client, name in ((ann, "ann"), (bob, "bob")):
             client.linked()
             assert client.ask("register", name)["ok"]
+            # A server that has no turn for a while would find two messages in what it takes for one.
+            until(client, "gameState", lambda state, name=name: state["username"] == name)  # type: ignore[misc]
         assert ann.ask("buy", "shovel")["ok"]
         assert ann.got("refused")["reason"] == "Shovel costs 10 gold, you have 0"
         for gold in range(1, 11):
