@@ -56,6 +56,9 @@ class Clients:
 
     def come_back_after(self, what: Callable[[], object], server: Served) -> None:
         """All of them, each to where the server hears it."""
+        self._heard(
+            server
+        )  # python-socketio 5.5 stays away for good if it is cut off before its connect() has returned
         before = [len(client.said.entries) for client in self.all]
         what()
         ends = time.monotonic() + SECONDS
@@ -64,6 +67,10 @@ class Clients:
                 client.said.wait(lambda line: "connect" in line, max(0.1, ends - time.monotonic()), since)
             except AssertionError:
                 raise AssertionError(f"{client} did not come back: {client.said.entries[since:]}") from None
+        self._heard(server)
+
+    def _heard(self, server: Served) -> None:
+        """The server hears all of them."""
         for client in self.all:
             word = uuid.uuid4().hex
             client.emit("here", word)

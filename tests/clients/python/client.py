@@ -38,6 +38,10 @@ def run(url: str, way: str) -> None:
     client.on("*", lambda event, *args: say(event=event, args=args))
     client.connect(url, transports=WAYS[way])
     for emit in commands():
+        while (
+            not client.connected
+        ):  # which it is a moment after its `connect` event, and cut off before that it stays away
+            client.sleep(0.01)
         client.emit(*emit)
 
 
@@ -65,7 +69,10 @@ async def run_async(url: str, way: str) -> None:
     )
     read.start()
     while True:
-        await client.emit(*await told.get())
+        emit = await told.get()
+        while not client.connected:
+            await client.sleep(0.01)
+        await client.emit(*emit)
 
 
 if __name__ == "__main__":
