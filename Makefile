@@ -23,7 +23,7 @@ run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in
 	@tools/need.sh mvn java
 	@tools/run-scala.sh $(BIN)/python $(ARGS)
 
-check: lint ## the inner loop: lint, types and unit tests, in a minute and a half
+check: lint ## the inner loop: lint, types and unit tests, in a minute and a quarter
 	BRIDGE_TEST_PROFILE=quick $(BIN)/python -m pytest -q -n 2 -m "not long" tests/unit $(ARGS)
 
 # Hundreds of processes are started, each of which would compile the same files anew. Files in their order: those with
@@ -42,7 +42,7 @@ test-all: for-test-all $(VENV)/.dev ## the long ones too; installs a JDK and Mav
 	$(PYTEST) $(ARGS)
 
 for-test:
-	@echo "make test: what is missing is installed, at first some 1.3 GB in about 3 minutes; then about 6 and a half minutes of tests."
+	@echo "make test: what is missing is installed, at first some 1.3 GB in about 3 minutes; then about 6 minutes of tests."
 	@tools/need.sh $(NEEDED)
 
 for-test-all:
