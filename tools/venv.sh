@@ -7,8 +7,8 @@ python=$1 folder=$2 requirements=$3
   exit 1
 }
 if [ ! -x "$folder/bin/pip" ]; then
-  # Debian has ensurepip in a package of its own.
-  "$python" -m venv "$folder" 2>/dev/null || {
+  # Anew: of one whose making was interrupted, pip may be there in part. Debian has ensurepip in a package of its own.
+  "$python" -m venv --clear "$folder" 2>/dev/null || {
     rm -rf "$folder"
     "$(dirname "$0")/need.sh" python3-venv
     "$python" -m venv "$folder"
