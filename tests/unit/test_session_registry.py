@@ -89,24 +89,25 @@ def test_with_an_offset_that_is_none_it_does_not_recover_but_is_who_it_was(offse
     assert other not in (None, pid)
 
 
-def test_if_something_that_it_missed_has_gone_it_does_not_recover() -> None:
+def too_late() -> tuple[Bridge, str | None, str]:
+    """A bridge, and a client's pid and offset, after which more was said than is kept."""
     bridge = Bridge(limit=2_000)
     _, pid = bridge.come("s1")
     offset = bridge.say()
     bridge.sessions.left("s1", for_good=False)
     for _ in range(20):
         bridge.say()
+    return bridge, pid, offset
+
+
+def test_if_something_that_it_missed_has_gone_it_does_not_recover() -> None:
+    bridge, pid, offset = too_late()
     assert bridge.come("x", pid=pid, offset=offset)[0].after is None
 
 
 def test_who_shows_an_older_pid_has_not_heard_of_its_gap_and_is_told_again() -> None:
-    bridge = Bridge(limit=2_000)
-    _, pid = bridge.come("s1")
-    offset = bridge.say()
-    bridge.sessions.left("s1", for_good=False)
-    for _ in range(20):
-        bridge.say()
-    _, lost = bridge.come("x", pid=pid, offset=offset)  # too late: it is told a new pid, and does not get the answer
+    bridge, pid, offset = too_late()
+    _, lost = bridge.come("x", pid=pid, offset=offset)  # it is told a new pid, and does not get the answer
     bridge.sessions.left("s1", for_good=False)
     again, third = bridge.come("x", pid=pid, offset=offset)
     assert (again.sid, again.after) == ("s1", None), "it would be told that it had recovered, and had a gap"

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import socketio
 
@@ -30,29 +31,59 @@ def commands() -> Iterator[list[object]]:
     os._exit(0)
 
 
+class Client(socketio.Client):  # type: ignore[misc]
+    """`ready`: set while it is connected as it sees it, which 5.5 does only when its connect() returns: cut off between
+    its `connect` event and that, it refuses its own attempts to come back."""
+
+    def __init__(self) -> None:
+        super().__init__(**OPTIONS)
+        self.ready = threading.Event()
+
+    def connect(self, *args: Any, **more: Any) -> None:
+        """Connect, also when it comes back by itself."""
+        super().connect(*args, **more)
+        self.ready.set()
+
+
 def run(url: str, way: str) -> None:
     """With threads."""
-    client = socketio.Client(**OPTIONS)
+    client = Client()
+
+    def gone(*_: object) -> None:
+        client.ready.clear()
+        say(disconnect="close")
+
     client.on("connect", lambda: say(connect=client.get_sid()))
-    client.on("disconnect", lambda *_: say(disconnect="close"))
+    client.on("disconnect", gone)
     client.on("*", lambda event, *args: say(event=event, args=args))
     client.connect(url, transports=WAYS[way])
     for emit in commands():
-        while (
-            not client.connected
-        ):  # which it is a moment after its `connect` event, and cut off before that it stays away
-            client.sleep(0.01)
+        client.ready.wait()
         client.emit(*emit)
+
+
+class AsyncClient(socketio.AsyncClient):  # type: ignore[misc]
+    """The same with asyncio."""
+
+    def __init__(self) -> None:
+        super().__init__(**OPTIONS)
+        self.ready = asyncio.Event()
+
+    async def connect(self, *args: Any, **more: Any) -> None:
+        """Connect, also when it comes back by itself."""
+        await super().connect(*args, **more)
+        self.ready.set()
 
 
 async def run_async(url: str, way: str) -> None:
     """With asyncio."""
-    client = socketio.AsyncClient(**OPTIONS)
+    client = AsyncClient()
 
     async def connected() -> None:
         say(connect=client.get_sid())
 
     async def disconnected(*_: object) -> None:
+        client.ready.clear()
         say(disconnect="close")
 
     async def came(event: str, *args: object) -> None:
@@ -70,8 +101,7 @@ async def run_async(url: str, way: str) -> None:
     read.start()
     while True:
         emit = await told.get()
-        while not client.connected:
-            await client.sleep(0.01)
+        await client.ready.wait()
         await client.emit(*emit)
 
 
