@@ -70,7 +70,7 @@ class Downstream:
             return
         try:
             made = self._made(hook(decoded[0]), decoded)
-        except (Exception, SystemExit):  # else sys.exit() in a handler would end the link's thread
+        except BaseException:  # else sys.exit() in a handler, or eventlet.Timeout, would end the link's thread
             report(hook, self._counters)
         else:
             deliveries += made

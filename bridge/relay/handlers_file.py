@@ -44,7 +44,7 @@ def load(path: Path, bridge: Any) -> None:
             raise HandlersError(str(path), code.co_firstlineno if code else 0, f"setup is async: {ASYNC}")
     except HandlersError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # SystemExit and eventlet.Timeout too
         raise HandlersError(str(path), _line(error, path), _reason(error)) from error
 
 

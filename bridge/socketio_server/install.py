@@ -81,7 +81,7 @@ class _Messages:
                 self._inner(sid, data)
         except UnreadablePacket:
             raise
-        except Exception:
+        except BaseException:  # of a user's handler, and eventlet.Timeout is no Exception
             # A client that gets no answer would wait for ever.
             client = self._server.manager.sid_from_eio_sid(sid, namespace)
             if client is not None:

@@ -364,7 +364,11 @@ def test_what_on_message_can_not_return_is_an_error_and_the_next_message_goes_on
     assert at.counters["handler_errors"] == 1
 
 
-@pytest.mark.parametrize("error", [ValueError, SystemExit])
+class Late(BaseException):
+    """As eventlet.Timeout, which is no Exception."""
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, Late])
 def test_an_on_message_that_raises_stops_nothing(error: type[BaseException]) -> None:
     def fail(message: str) -> object:
         if message == "bad":
