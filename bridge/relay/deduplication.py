@@ -9,6 +9,7 @@ otherwise send the event, and call `settle(answer)` when its outcome is known.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import OrderedDict, deque
@@ -47,7 +48,10 @@ class _Event:
 
 @dataclass(slots=True)
 class _User:
+    """Its events by their values; `long`: the values whose answers count, the oldest first."""
+
     events: OrderedDict[bytes, _Event] = field(default_factory=OrderedDict)
+    long: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
     size: int = 0
     waiting: int = 0
 
@@ -70,10 +74,9 @@ class Deduplication:
         """What an event with these arguments has in the field, as a key; None if nothing: it is like no other."""
         for arg in args:
             if isinstance(arg, dict) and (value := arg.get(self._name)) is not None:
-                try:
-                    data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-                except TypeError:  # binary, or an integer of more than 64 bits
-                    data = repr(value).encode()
+                data = _written(value)
+                if data is None:
+                    return None
                 return data if len(data) <= _LONGEST else blake2b(data, digest_size=_LONGEST + 1).digest()
         return None
 
@@ -127,6 +130,8 @@ class Deduplication:
                 self._drop(user, value)
                 return waiting
             event.answer, event.size, event.until = answer, size, self._clock() + self._window
+            if size:
+                its.long[value] = None
             its.size += size
             self._size += size
             self._settled.append((user, value, event))
@@ -135,7 +140,7 @@ class Deduplication:
 
     def _make_room(self, user: str, its: _User) -> None:
         while its.size > SIZE_OF_USER:
-            self._drop(user, next(value for value, event in its.events.items() if event.size))
+            self._drop(user, next(iter(its.long)))
         while self._settled and (self._size > SIZE or len(self._settled) > MOST):
             self._forget_oldest()
 
@@ -153,9 +158,21 @@ class Deduplication:
     def _drop(self, user: str, value: bytes) -> None:
         its = self._users[user]
         event = its.events.pop(value)
+        its.long.pop(value, None)
         its.size -= event.size
         its.waiting -= len(event.waiting)
         self._size -= event.size
+        event.answer, event.size = None, 0  # it is among the settled ones until its time is over
         self._count -= 1
         if not its.events:
             del self._users[user]  # so that a user who came once is not kept for ever
+
+
+def _written(value: object) -> bytes | None:
+    """Write a value, the same for all that are the same; None if it is deeper than any message may be."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # binary, an integer of more than 64 bits, or deeper than orjson writes
+        with contextlib.suppress(RecursionError):
+            return repr(value).encode()
+    return None

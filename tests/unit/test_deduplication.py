@@ -34,7 +34,7 @@ LONG: dict[str, object] = {"ok": True, "reply": "x" * 28}
 
 
 class Taking:
-    """A Once with a clock; `told`: who was told what."""
+    """A Deduplication with a clock; `told`: who was told what."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -57,6 +57,13 @@ class Taking:
         keys = [self.once.value_of([{"key": value}]) for value in values]
         its = self.once._users.get(user)
         return [value for value, key in zip(values, keys, strict=True) if its and key in its.events]
+
+
+def test_a_value_that_is_too_deep_to_be_written_is_none() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert Deduplication("key", 1).value_of([{"key": deep}]) is None
 
 
 @pytest.mark.parametrize(
@@ -215,11 +222,15 @@ def test_answers_have_a_limit_in_bytes_of_a_user_and_in_all(monkeypatch: pytest.
             settle({"ok": True, "reply": "x" * 300})
             assert at.once._size <= 2500
             assert all(its.size <= 1000 for its in at.once._users.values())
+            kept = sum(len(orjson.dumps(event.answer)) for _, _, event in at.once._settled if event.answer)
+            assert kept == at.once._size, "an answer that does not count any more is kept"
     assert at.take("f", 19) is None
+    at.settle("g", 0, LONG)
     settle_large = at.take("g", 1)
     assert settle_large is not None
     settle_large({"ok": True, "reply": "x" * 2000})
     assert at.take("g", 1) is not None  # too large to be kept, so it is not known
+    assert at.knows("g", 0) == [0]
 
 
 def test_the_oldest_long_answers_of_a_user_go_first_and_short_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
