@@ -89,10 +89,8 @@ class FlowControl:
 
     def paused_for(self) -> float:
         """Seconds that it was not read since `forget_pauses`. What was so for two reasons may be counted twice."""
-        now = time.monotonic()
-        unread = now - self._unread_since if self._unread_since else 0.0
-        busy = now - self._began if self.tasks is not None else 0.0
-        return self._paused + max(unread, busy if busy > NOTHING else 0.0)
+        unread = time.monotonic() - self._unread_since if self._unread_since else 0.0
+        return self._paused + max(unread, self._busy())
 
     def forget_pauses(self) -> None:
         """Count them anew from now on."""
@@ -111,9 +109,14 @@ class FlowControl:
             if time.monotonic() > turn_ends:
                 eventlet.sleep(0)
                 turn_ends = time.monotonic() + LONGEST_TURN
-        self._paused = self.paused_for()
+        self._paused += self._busy()
         self.tasks = None
         self._resume()
+
+    def _busy(self) -> float:
+        """Seconds since its tasks began; 0 if it has none, or if that is next to nothing."""
+        busy = time.monotonic() - self._began if self.tasks is not None else 0.0
+        return busy if busy > NOTHING else 0.0
 
     def _resume(self) -> None:
         if not self.held:

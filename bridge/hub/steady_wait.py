@@ -38,12 +38,12 @@ class SteadyWait:
 
     def wait(self) -> None:
         """Wait until it can be read, or so it seems."""
+        self._in_vain = 0
         if self._listener is None:
             self._listener = self._hub.add(self._hub.READ, self._fd, self._ready, self._ready, None)
         elif self._poll is not None and self._waited(self._poll):
             return
         self._waits = eventlet.getcurrent()
-        self._in_vain = 0
         try:
             self._hub.switch()
         finally:

@@ -101,3 +101,16 @@ def test_a_task_that_takes_next_to_no_time_is_no_pause_and_a_long_one_is() -> No
     assert flow.paused_for() > flow_control.NOTHING
     until(lambda: flow.tasks is None)
     assert flow.paused_for() >= long
+
+
+def test_time_unread_is_counted_once_however_many_tasks_end_meanwhile() -> None:
+    reader = Reader()
+    flow = FlowControl(reader)
+    flow.stop()
+    flow._unread_since -= 10.0
+    for _ in range(5):
+        flow.later(reader.told.append, "task")
+        until(lambda: flow.tasks is None)
+    assert 10.0 <= flow.paused_for() < 11.0
+    flow.start()
+    assert 10.0 <= flow.paused_for() < 11.0

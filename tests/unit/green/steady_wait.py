@@ -113,3 +113,16 @@ def test_after_a_reset_there_is_nothing_as_at_the_end() -> None:
     assert sock.recv(10) == b""
     sock.close()
     listener.close()
+
+
+def test_what_was_in_vain_in_earlier_turns_does_not_count() -> None:
+    here, there = pair()
+    steady = SteadyWait(here.fileno(), 3)
+    there.send(b"x")
+    steady.wait()
+    listener = steady._listener
+    for _ in range(20):
+        get_hub().wait(0)  # once a turn, while nobody waits
+        steady.wait()
+        assert steady._listener is listener
+    steady.forget()
