@@ -2,7 +2,7 @@
 
 Must not know Socket.IO's packets, users or sockets.
 
-Use: `greeting = recovery.greet(auth)`; `recovery.pid(greeting, sid)`; `recovery.joined(greeting, sid, outbox)`.
+Use: `greeting = greeter.greet(auth)`; `greeter.pid(greeting, sid)`; `greeter.joined(greeting, sid, outbox)`.
 """
 
 from __future__ import annotations
@@ -82,6 +82,11 @@ class Greeter:
         """Note that the client is cut off as slow, and will not recover."""
         if self._sessions:
             self._sessions.cut_off(sid)
+
+    def forget(self, sid: str) -> None:
+        """Let a client that is away not recover."""
+        if self._sessions:
+            self._sessions.forget(sid)
 
     def left(self, sid: str, for_good: bool) -> Outbox | None:
         """Note that the client has gone. Return its outbox, if it had one."""

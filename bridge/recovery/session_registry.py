@@ -104,7 +104,7 @@ class SessionRegistry:
         """Return the number up to which the client has had everything, if all later messages are still here."""
         self._forget()
         session = self._away.get(token.sid)
-        if session is None or session.lost or session.left_at < self._clock() - self._window:
+        if session is None or session.lost:
             return None
         if session.mark != token.mark:
             return None  # who shows an older pid has not heard that it did not recover, and would not hear of its gap
@@ -131,6 +131,11 @@ class SessionRegistry:
         """Note that the client has gaps and would be slow again: it does not recover."""
         if sid in self._here:
             self._here[sid].lost = True
+
+    def forget(self, sid: str) -> None:
+        """Forget a session without a client. An unknown sid is no error."""
+        self._away.pop(sid, None)
+        self._forget()
 
     def left(self, sid: str, for_good: bool) -> None:
         """Note that the client has gone. `for_good`: it will not come back."""

@@ -140,8 +140,8 @@ class ClientLifecycle:
 
     def _refused(self, client: Client, error: Refused) -> None:
         """Refuse a client that has connected already."""
-        if error.code == "gone":
-            return  # nobody was told that it came
+        if self._users.get(client.sid) is not client:
+            return  # it has gone, and nobody was told that it came
         self._counters.refuse(error.code, f"client {client.sid}", error.message)
         if client._session:
             self._ports.remember(client._session, None)
@@ -187,14 +187,11 @@ class ClientLifecycle:
         with self._lock:
             if sid in self._arriving:  # it has gone before it had an answer
                 self._arrived(self._arriving.pop(sid), recovered=False)
+            if for_good:
+                self._end(sid)
+                return
             client = self._users.get(sid)
             if client is None:
-                return
-            if for_good:
-                if client._session:
-                    self._ports.remember(client._session, None)
-                for change in self._users.remove(sid):
-                    self._presence.gone(change)
                 return
             if client._session and client._user is not None and client._user.registered:
                 self._ports.remember(client._session, client._user.name)  # it was here until now
@@ -203,6 +200,18 @@ class ClientLifecycle:
                 self._grace.add(sid)
             else:
                 self._give_up(sid)
+
+    def _end(self, sid: str) -> None:
+        """Have a client leave for good, also one that is away or absent."""
+        client = self._users.known(sid)
+        if client is None:
+            return
+        self._grace.discard(sid)
+        self._window.discard(sid)
+        if client._session:
+            self._ports.remember(client._session, None)
+        for change in self._users.remove(sid):
+            self._presence.gone(change)
 
     def _grace_over(self, sid: str) -> None:
         with self._lock:

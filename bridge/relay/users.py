@@ -315,6 +315,6 @@ class Users:
         """Return the names of the users who came first, at most `most`."""
         return tuple(islice(self._users, most))
 
-    def known(self, sid: str) -> bool:
-        """Tell whether this client is connected or may come back."""
-        return sid in self._clients or sid in self._away or sid in self._absent
+    def known(self, sid: str) -> Client | None:
+        """Return the client with this id if it is connected or may come back."""
+        return self._clients.get(sid) or self._away.get(sid) or self._absent.get(sid)

@@ -186,15 +186,18 @@ class SocketIOServer:
             raise ConnectionRefusedError(error.message, {"error": error.code}) from None
 
     def visit(self, sid: str) -> ClientHandshake | None:
-        """Return what a connecting client came; None if the client has gone."""
+        """Return what a connecting client came with; None if the client has gone."""
         eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
         whole = self._server.environ.of(eio_sid)
         return None if whole is None else ClientHandshake(self._app, whole, self._connect_handler.auth(eio_sid))
 
     def close(self, sid: str, code: str) -> None:
-        """End a client's connection for good, and tell the client why. An unknown sid is no error."""
+        """End a client's connection for good, and tell the client why. One that is away does not recover. An unknown
+        sid is no error."""
         session = self._clients.get(sid)
-        if session is not None:
+        if session is None:
+            self._greeter.forget(sid)
+        else:
             self._greeter.cut_off(sid)
             session.left = True
             session.close(last=encode_event("bridge:closing", Payload.of({"code": code})))

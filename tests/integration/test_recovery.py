@@ -231,6 +231,34 @@ def test_one_that_is_back_before_its_leaving_was_told_waits_for_that(tmp_path: P
         assert actions(peer) == [(ann.sid, action) for action in wanted]
 
 
+def test_whom_a_handler_disconnects_while_it_is_away_does_not_recover(tmp_path: Path) -> None:
+    (tmp_path / "bans.py").write_text(
+        "def setup(bridge):\n"
+        "    came = {}\n"
+        "    @bridge.on_connect\n"
+        "    def comes(client):\n"
+        "        came[client.sid] = client\n"
+        "        return bridge.DEFAULT\n"
+        "    @bridge.on_event('ban')\n"
+        "    def ban(client, sid):\n"
+        "        came[sid].disconnect('banned')\n",
+        encoding="utf-8",
+    )
+    with TcpServer() as server, Bridge("--server", server.address, "--handlers", str(tmp_path / "bans.py")) as bridge:
+        peer = server.accept()
+        with Returning(bridge) as bob:
+            ann = Returning(bridge)
+            said = [(bob.sid, "connected"), (ann.sid, "connected")]
+            ann.close()
+            until(lambda: bridge.status()["now"]["sessions_away"] == 1)
+            bob.emit("ban", ann.sid, ack=1)
+            assert bob.answer(1) == {"ok": True}
+            peer.message(action="disconnected")
+            assert actions(peer) == [*said, (ann.sid, "disconnected")]
+            with Returning(bridge, pid=ann.pid) as again:
+                assert (again.sid, again.pid == ann.pid) == (ann.sid, False)
+
+
 def test_neither_a_forged_pid_nor_a_forged_offset_gives_what_was_for_somebody_else() -> None:
     with TcpServer() as server, Bridge("--server", server.address) as bridge:
         peer = server.accept()

@@ -14,7 +14,7 @@ from bridge.relay import client_lifecycle
 from bridge.relay.handlers import Bridge
 from bridge.relay.hook_results import Default, Frame
 from bridge.relay.users import Client
-from tests.unit.relays import At
+from tests.unit.relays import At, notice
 from tests.waiting import PATIENCE
 
 
@@ -249,3 +249,44 @@ def test_a_hook_that_keeps_the_lock_for_too_long_is_told_and_nothing_is_done(mon
     hook.join(PATIENCE)
     assert client.user is None
     assert free(at.relay._lock)
+
+
+@pytest.mark.parametrize("away", [(3600.0, 3600.0), (0.0, 3600.0)])
+def test_a_client_that_a_handler_ends_while_it_is_away_or_absent_does_not_come_back(away: tuple[float, float]) -> None:
+    at = At("register", away=away)
+    at.up()
+    at.relay.connected("a", "127.0.0.1", "session")
+    at.ask("a", "register", "ann")
+    client = at.users.clients[0]
+    at.relay.disconnected("a", for_good=False)
+    client.disconnect("banned")
+    assert at.said() == [notice("ann", "disconnected")]
+    assert at.closed == [("a", "banned")]
+    assert at.remembered == {}
+    assert not at.users.known("a")
+    assert ("a" in at.relay._lifecycle._grace, "a" in at.relay._lifecycle._window) == (False, False)
+
+
+def test_who_is_back_and_gone_again_when_its_window_is_over_is_not_forgotten() -> None:
+    at = At("sid", away=(0.0, 3600.0))
+    at.up()
+    at.come("a")
+    lifecycle = at.relay._lifecycle
+    at.relay.disconnected("a", for_good=False)
+    lifecycle._forgotten("a")  # whose time was over before it came back and went again
+    assert at.users.known("a")
+    lifecycle._window.discard("a")
+    lifecycle._forgotten("a")
+    assert not at.users.known("a")
+
+
+def test_a_hook_may_refuse_by_the_code_of_one_that_is_gone() -> None:
+    def refuse(client: Client) -> None:
+        raise Refused("gone", "no")
+
+    at = At("sid", hooks(connect=refuse))
+    at.up()
+    at.come("a")
+    assert at.counters["refused_gone"] == 1
+    assert at.closed == [("a", "gone")]
+    assert not at.users.known("a")

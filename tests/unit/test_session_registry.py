@@ -225,3 +225,15 @@ def test_sessions_that_are_away_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         bridge.sessions.left(f"s{n}", for_good=False)
     assert bridge.sessions.away == 3
     assert [bridge.come("x", pid=pid)[0].after for pid in pids] == [None, None, 0, 0, 0]
+
+
+def test_who_is_forgotten_while_away_is_who_it_was_and_does_not_recover() -> None:
+    bridge = Bridge()
+    one, pid = bridge.come("s1")
+    bridge.sessions.left("s1", for_good=False)
+    bridge.sessions.forget("s1")
+    bridge.sessions.forget("nobody")
+    assert not bridge.sessions.any
+    again, other = bridge.come("x", pid=pid)
+    assert (again.session, again.sid, again.after) == (one.session, "s1", None)
+    assert other != pid
