@@ -81,13 +81,13 @@ class Parts:
 
     def _fanout(self, counters: Counters, sids: Iterable[str]) -> Fanout:
         history, limits = History(120, 16 << 20), Limits(1 << 20, POLICIES["disconnect"], counters)
-        audience = ClientRegistry(history, counters)
-        there = audience.plain if self.offsets is None else audience.live
+        registry = ClientRegistry(history, counters)
+        there = registry.plain if self.offsets is None else registry.live
         for sid in sids:
             there[sid] = outbox = Outbox(_Port(), limits)
             outbox.connect(_Wire())
         recording = None if self.offsets is None else Recording(self.offsets, history, lambda: True)
-        return Fanout(audience, limits.pressure, counters, recording=recording)
+        return Fanout(registry, limits.pressure, counters, recording=recording)
 
     def encoded(self, deliveries: Iterable[Delivery | Texts]) -> None:
         """Into frames, as far as they are the same for all, and of each client's own."""

@@ -1,10 +1,10 @@
-"""Reads one connection's HTTP requests for eventlet's WSGI server; bad ones are answered in words, and counted, and
-none takes for ever, however it drips.
+"""Reads one connection's HTTP requests for eventlet's WSGI server; bad ones are answered in words, and counted.
 
 Where a body ends is said by one Content-Length or one `Transfer-Encoding: chunked`, and by nothing else, so that a
 server in front can't take a different part of it for the next request. Must not know what is asked for.
 
-Use: `eventlet.wsgi.server(sock, app, protocol=protocol(counters))`.
+Use: `eventlet.wsgi.server(sock, app, protocol=protocol(counters))`, where each connection that `sock` accepts is a
+`GuardedSocket`, as acceptor.py gives them: none takes for ever then, however it drips.
 """
 
 from __future__ import annotations

@@ -84,7 +84,8 @@ class RelayOptions:
 
 @dataclass(frozen=True, slots=True)
 class RelayDependencies:
-    """The relay's parts. `replies` None: the server answers no events; `deduplication` None: no event is repeated."""
+    """The relay's parts. `replies` None: the server answers no events; `deduplication` None: repeated events are not
+    recognised."""
 
     users: Users
     event_messages: EventMessages

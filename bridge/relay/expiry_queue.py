@@ -44,10 +44,7 @@ class ExpiryQueue:
             now = time.monotonic()
             self._keys.pop(key, None)
             self._keys[key] = now + self._interval
-            if len(self._keys) > self._most:
-                self._timer.set(now)
-            elif len(self._keys) == 1:
-                self._timer.set(now + self._interval)
+            self._timer.set(now if len(self._keys) > self._most else now + self._interval)  # an earlier time stays
 
     def discard(self, key: str) -> None:
         """Remove a key; no error if it is not there."""

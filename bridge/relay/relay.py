@@ -6,7 +6,7 @@ announce and publish. Must not know sockets, Socket.IO or Flask.
 One lock keeps presence true: a user's notices and events go to the queue in an order that makes sense to the server.
 Handlers of events run outside of it, because they may take their time.
 
-Use: `relay = Relay(options, dependencies, ports, counters)`; then the link and the engine call it.
+Use: `relay = Relay(options, dependencies, ports, counters)`; then the link and the Socket.IO server call it.
 """
 
 from __future__ import annotations

@@ -51,7 +51,11 @@ SEAMS: dict[tuple[str, str, str], str] = {
     ("python-engineio", "engineio", "Server._log_error_once"): "logs a foreign origin",
     ("python-engineio", "engineio", "Server._get_socket"): "finds our sessions",
     ("Flask", "flask.globals", "_cv_request"): "is set while a hook runs, so that flask.request is its client's",
-    ("eventlet", "eventlet.greenio", "GreenSocket"): "its `fd` is the plain socket, which is taken over",
+    (
+        "eventlet",
+        "eventlet.greenio",
+        "GreenSocket",
+    ): "its `fd` is the plain socket, which the engine takes over and the link reads",
     ("eventlet", "eventlet.wsgi", "WSGI_LOCAL"): "`already_handled` says that a request has been answered",
     ("eventlet", "eventlet.wsgi", "Input.get_socket"): "gives a request's socket",
     ("eventlet", "eventlet.wsgi", "HttpProtocol"): "is subclassed, as `protocol=`",

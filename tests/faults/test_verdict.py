@@ -82,6 +82,7 @@ def test_what_can_be_is_right(server: CountingServer, connections: list[Connecti
         ([connection((0, 160), (200, 298))], "nothing after"),
         ([connection((0, 50)), connection((52, 160), (200, 299), recovered=True, own=())], "missing"),
         ([connection((0, 50)), connection((50, 160), (200, 299), recovered=True, own=())], "twice"),
+        ([connection(own=()), connection((1, 160), (200, 299), recovered=True)], "missing"),
         (
             [
                 connection((0, 50)),

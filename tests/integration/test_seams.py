@@ -1,4 +1,4 @@
-"""What the engine uses of its libraries is there, in the versions it was tested on, and what is not is named."""
+"""What the Socket.IO server uses of its libraries is there, in the versions it was tested on, or else named."""
 
 from __future__ import annotations
 
