@@ -231,6 +231,12 @@ class Connection:
             return self._reader.read(sock)
         except OSError as error:
             return self._broken(error)
+        except Exception:
+            raise  # a bug
+        except BaseException as error:
+            words = f"{error!r} reached the link: a time-out that a handler began and did not cancel"
+            self._counters.note("handler_errors", "! %s; the link is made anew", words)
+            return LinkError("broken", words)
 
     def _sent_all(self, sock: socket.socket, cause: LinkError | None) -> None:
         self._break(sock, cause or LinkError("broken", f"sending to {self._options.server} failed"))
