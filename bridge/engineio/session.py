@@ -276,22 +276,32 @@ class Session:
         if self.polling is not None:
             self.polling.go_on()
 
+    def probed(self) -> None:
+        """Have a poll that waits end, as the client has been told that its WebSocket works, and goes on only then."""
+        if self.state is SessionState.PROBING:
+            self._step(SessionEvent.PROBED)
+        self.wake()
+
     def upgrade(self, websocket: WebSocket) -> None:
-        """Go on by this WebSocket."""
+        """Go on by this WebSocket, or end by it."""
         self._probing = None
-        self._step(SessionEvent.UPGRADED)
+        if self.state is not SessionState.CLOSING:
+            self._step(SessionEvent.UPGRADED)
         self._websocket = websocket
         self.outbox.connect(websocket)
         websocket.owner = self
         if self.flow.held:
             websocket.pause()
         self.wake()
-        websocket.want_write(not self.outbox.flush())
+        websocket.want_write(self.closed or not self.outbox.flush())
 
     def fall_back(self) -> None:
-        """Go on by polling."""
+        """Go on by polling; one that is closing has no more to wait for than that its last packets are fetched."""
         self._probing = None
-        self._step(SessionEvent.PROBE_FAILED)
+        if self.state is SessionState.CLOSING:
+            self.fetched()
+        else:
+            self._step(SessionEvent.PROBE_FAILED)
 
     def upgrade_overdue(self) -> None:
         """Give up a WebSocket that is tried, if there is one."""
@@ -319,7 +329,7 @@ class Session:
 
     def fetched(self) -> None:
         """End it, if these were its last packets."""
-        if self.state is SessionState.CLOSING and not self.outbox.size:
+        if self.state is SessionState.CLOSING and not self.outbox.size and self._probing is None:
             self.finish()
 
     def misused(self) -> None:
@@ -404,7 +414,8 @@ class Session:
         """End it in order: what waits goes out first, for a second at most, or these frames in place of it."""
         if self.closed:
             return
-        self.upgrade_overdue()
+        if self.state is SessionState.PROBING:  # once its client polls no more, that WebSocket is all it has
+            self.upgrade_overdue()
         by_websocket = self.upgraded
         self._step(SessionEvent.CLOSE, reason)
         if last is not None:
@@ -422,9 +433,11 @@ class Session:
             return
         stalled = self.outbox.size > 0
         self.outbox.close()  # before anything that could go wrong: its descriptor may soon be another one's
-        self.upgrade_overdue()
         self._step(SessionEvent.FINISH, reason)
         self._shared.ended(self)
+        probing, self._probing = self._probing, None
+        if probing is not None:
+            probing.close()
         websocket, self._websocket = self._websocket, None
         if websocket is not None:
             websocket.close(reset=stalled)

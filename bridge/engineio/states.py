@@ -30,6 +30,7 @@ class SessionState(enum.Enum):
 
     POLLING = "polling"  # by polling; each session begins so
     PROBING = "probing"  # by polling still, while a WebSocket is tried
+    SWITCHING = "switching"  # by neither, for a moment: its client knows that the WebSocket works, and polls no more
     OPEN = "open"  # by its WebSocket
     CLOSING = "closing"  # its last packets are on their way
     CLOSED = "closed"
@@ -42,7 +43,8 @@ class SessionEvent(enum.Enum):
 
     OPENED = "opened"  # its first request was a WebSocket's
     PROBE = "probe"  # a WebSocket is to take the place of polling
-    UPGRADED = "upgraded"  # it does
+    PROBED = "probed"  # it works
+    UPGRADED = "upgraded"  # it has taken it
     PROBE_FAILED = "probe failed"  # it came to nothing
     CLOSE = "close"  # it is to end when its last packets are out
     FINISH = "finish"  # it ends now
@@ -69,11 +71,16 @@ class Transition(NamedTuple):
 TRANSITIONS: dict[tuple[SessionState, SessionEvent], Transition] = {
     (SessionState.POLLING, SessionEvent.OPENED): Transition(SessionState.OPEN, Action.NONE),
     (SessionState.POLLING, SessionEvent.PROBE): Transition(SessionState.PROBING, Action.LIMIT_PROBE),
-    (SessionState.PROBING, SessionEvent.UPGRADED): Transition(SessionState.OPEN, Action.END_PROBE),
+    (SessionState.PROBING, SessionEvent.PROBED): Transition(SessionState.SWITCHING, Action.NONE),
     (SessionState.PROBING, SessionEvent.PROBE_FAILED): Transition(SessionState.POLLING, Action.END_PROBE),
+    (SessionState.SWITCHING, SessionEvent.UPGRADED): Transition(SessionState.OPEN, Action.END_PROBE),
+    (SessionState.SWITCHING, SessionEvent.PROBE_FAILED): Transition(SessionState.POLLING, Action.END_PROBE),
     (SessionState.POLLING, SessionEvent.CLOSE): Transition(SessionState.CLOSING, Action.SAY_FAREWELL),
+    (SessionState.SWITCHING, SessionEvent.CLOSE): Transition(SessionState.CLOSING, Action.SAY_FAREWELL),
     (SessionState.OPEN, SessionEvent.CLOSE): Transition(SessionState.CLOSING, Action.SAY_FAREWELL),
     (SessionState.POLLING, SessionEvent.FINISH): Transition(SessionState.CLOSED, Action.TELL_GONE),
+    (SessionState.PROBING, SessionEvent.FINISH): Transition(SessionState.CLOSED, Action.TELL_GONE),
+    (SessionState.SWITCHING, SessionEvent.FINISH): Transition(SessionState.CLOSED, Action.TELL_GONE),
     (SessionState.OPEN, SessionEvent.FINISH): Transition(SessionState.CLOSED, Action.TELL_GONE),
     (SessionState.CLOSING, SessionEvent.FINISH): Transition(SessionState.CLOSED, Action.END_FAREWELL),
 }

@@ -34,7 +34,7 @@ class Upgrade:
             if opcode == TEXT and data == PROBE:
                 websocket.send([_PROBED])
                 self._probed = True
-                self._session.wake()  # a poll that waits ends: the client goes on only then
+                self._session.probed()
             elif opcode == TEXT and data == PacketType.UPGRADE and self._probed:
                 self._session.upgrade(websocket)
                 if messages[at + 1 :]:

@@ -30,14 +30,45 @@ def joined(said: Log[Piece]) -> bytes:
     return b"".join(piece.data for piece in said.entries)
 
 
+class UpgradeGate:
+    """Clients go from polling to a WebSocket when the test says so, if they are `held`."""
+
+    def __init__(self, held: bool) -> None:
+        self._probes, self._polls = threading.Event(), threading.Event()
+        self._polls.set()
+        if not held:
+            self._probes.set()
+
+    def let_probe(self) -> None:
+        """Let them try a WebSocket, on which they are answered, and hold the answers to their polls meanwhile."""
+        self._polls.clear()
+        self._probes.set()
+
+    def release(self) -> None:
+        """Hold nothing any more."""
+        self._polls.set()
+        self._probes.set()
+
+    def pass_up(self, by_websocket: bool) -> None:
+        """Wait until what a client says is passed on."""
+        if by_websocket:
+            assert self._probes.wait(PATIENCE)
+
+    def pass_down(self, by_websocket: bool) -> None:
+        """Wait until what a client is told is passed on."""
+        if not by_websocket:
+            assert self._polls.wait(PATIENCE)
+
+
 class Pair:
     """One client's connection, and its own to the bridge. `up`, `down`: what was said, in pieces.
 
     `clock`: numbers for the pieces of all pairs, so that it can be told which was said last.
     """
 
-    def __init__(self, client: socket.socket, port: int, clock: Iterator[int]) -> None:
-        self._clock = clock
+    def __init__(self, client: socket.socket, port: int, clock: Iterator[int], upgrades: UpgradeGate) -> None:
+        self._clock, self._upgrades = clock, upgrades
+        self._by_websocket = False
         self._client, self._bridge = client, socket.create_connection(("127.0.0.1", port), PATIENCE)
         self._bridge.settimeout(None)
         self.up: Log[Piece] = Log()
@@ -84,7 +115,11 @@ class Pair:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
                 if said is self.down:
+                    self._upgrades.pass_down(self._by_websocket)
                     said.add(Piece(next(self._clock), data))
+                else:
+                    self._upgrades.pass_up(self._by_websocket)  # not the request, but the `2probe` behind it
+                    self._by_websocket = self._by_websocket or b"upgrade: websocket" in data.lower()
                 sink.sendall(data)
                 if said is self.up:
                     said.add(Piece(next(self._clock), data))
@@ -93,10 +128,10 @@ class Pair:
 
 
 class Between:
-    """`url`: where clients find it."""
+    """`url`: where clients find it; `upgrades`: how clients go from polling to a WebSocket."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, held: bool = False) -> None:
+        self._port, self.upgrades = port, UpgradeGate(held)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.pairs: Log[Pair] = Log()
@@ -117,6 +152,7 @@ class Between:
 
     def close(self) -> None:
         """End all."""
+        self.upgrades.release()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(PATIENCE)
         self._listener.close()
@@ -133,4 +169,7 @@ class Between:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                self.pairs.add(Pair(client, self._port, self._clock))
+                try:
+                    self.pairs.add(Pair(client, self._port, self._clock, self.upgrades))
+                except ConnectionRefusedError:  # by a bridge that is stopped
+                    client.close()

@@ -7,6 +7,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -154,6 +155,31 @@ def test_after_an_event_that_is_too_large(kind: str) -> None:
                 client.emit("big", "x" * 100_000)
 
         clients.come_back_after(send, server)
+
+
+@pytest.mark.parametrize("kind", ["node", "java"])  # Python's and Rust's do not poll while they try a WebSocket
+def test_after_a_stop_just_when_it_goes_from_polling_to_a_websocket(kind: str) -> None:
+    built(kind)
+    port = free_port()
+    with ExitStack() as stack:
+        server = Served(stack.enter_context(TcpServer()))
+        bridge = stack.enter_context(Bridge("--server", server.address, "--port", str(port)))
+        server.anew()
+        between = stack.enter_context(Between(port, held=True))
+        client = stack.enter_context(Program(kind, between.url, "upgrade"))
+        client.connected()
+        between.upgrades.let_probe()
+        until(lambda: any(b"3probe" in joined(pair.down) for pair in between.pairs.entries))
+        before = len(client.said.entries)
+        stopping = stack.enter_context(ThreadPoolExecutor()).submit(bridge.stop)
+        server.heard('"disconnected"')  # its session has begun to end
+        between.upgrades.release()  # one that has lost its WebSocket by now would not poll again, and hear of nothing
+        assert stopping.result() == 0
+        stack.enter_context(Bridge("--server", server.address, "--port", str(port)))
+        server.anew()
+        client.said.wait(lambda line: "connect" in line, SECONDS, before)
+        client.emit("here", "again")
+        server.heard("again")
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -180,13 +180,16 @@ class Ends(RuleBasedStateMachine):
         self.session.probe(self.websocket)
 
     @precondition(lambda self: self.session.state is SessionState.PROBING)
-    @rule(works=st.booleans())
-    def has_tried(self, works: bool) -> None:
+    @rule()
+    def has_tried(self) -> None:
         assert self.websocket is not None
-        if works:
-            self.websocket.owner.received(self.websocket, [(TEXT, b"2probe"), (TEXT, b"5")])
-        else:
-            self.websocket.owner.lost(self.websocket, None)
+        self.websocket.owner.received(self.websocket, [(TEXT, b"2probe")])
+
+    @precondition(lambda self: self.reading and not self.session.upgraded)
+    @rule(works=st.booleans())
+    def has_switched(self, works: bool) -> None:  # in time, or while it closes
+        if self.websocket is not None:
+            self.websocket.owner.received(self.websocket, [(TEXT, b"5" if works else b"no")])
 
     @rule(
         what=st.sampled_from([(TEXT, b"3"), (TEXT, b"1"), (TEXT, b"junk"), (TEXT, b"40"), (PING, b"x"), (CLOSE, b"")])

@@ -297,6 +297,7 @@ def test_an_upgrade_takes_over_what_waits_and_who_is_not_read_is_not_read_there_
     session.probe(websocket)
     assert session in at.queues.upgrades
     assert not session.upgraded
+    session.probed()
     session.upgrade(websocket)
     assert websocket.owner is session
     assert at.sent == [(TEXT, b"4x")]
