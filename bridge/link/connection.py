@@ -16,8 +16,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from bridge.counters import Counters
 from bridge.errors import LinkError
@@ -39,6 +41,8 @@ from bridge.link.writer_watch import EACH, WriterWatch
 from bridge.timer import Timer
 
 __all__ = ["Connection", "LinkOptions", "LinkState", "LinkStatus"]
+
+T = TypeVar("T")
 
 log = logging.getLogger("bridge.link")
 
@@ -123,7 +127,7 @@ class Connection:
         while not self._closing.is_set():
             self._machine.dial()
             try:
-                sock = self._dialled()
+                sock = self._guarded(self._dialled)
             except LinkError as error:
                 self._pause(error, delays)
                 continue
@@ -228,15 +232,22 @@ class Connection:
 
     def _read(self, sock: socket.socket) -> LinkError:
         try:
-            return self._reader.read(sock)
+            return self._guarded(partial(self._reader.read, sock))
         except OSError as error:
             return self._broken(error)
+        except LinkError as error:
+            return error
+
+    def _guarded(self, call: Callable[[], T]) -> T:
+        """Call this. A time-out that a handler began in this thread and did not cancel becomes a LinkError."""
+        try:
+            return call()
         except Exception:
-            raise  # a bug
+            raise  # a bug, or what the caller knows of
         except BaseException as error:
             words = f"{error!r} reached the link: a time-out that a handler began and did not cancel"
             self._counters.note("handler_errors", "! %s; the link is made anew", words)
-            return LinkError("broken", words)
+            raise LinkError("broken", words) from None
 
     def _sent_all(self, sock: socket.socket, cause: LinkError | None) -> None:
         self._break(sock, cause or LinkError("broken", f"sending to {self._options.server} failed"))
@@ -284,5 +295,8 @@ class Connection:
     def _pause(self, error: LinkError, delays: Backoff) -> None:
         """Wait for the next attempt, and tell why and how long."""
         if not self._closing.is_set():
-            outgoing = self._outgoing
-            self._machine.pause(error, delays, self._closing, lambda: bool(outgoing.held or outgoing.waiting))
+            with suppress(LinkError):  # the attempt comes sooner then
+                self._guarded(partial(self._machine.pause, error, delays, self._closing, self._waited_for))
+
+    def _waited_for(self) -> bool:
+        return bool(self._outgoing.held or self._outgoing.waiting)

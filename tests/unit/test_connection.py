@@ -260,27 +260,6 @@ def test_a_drop_breaks_the_connection_with_its_reason_and_it_is_made_anew(server
         server.accept()
 
 
-class Late(BaseException):
-    """As eventlet.Timeout, which is no Exception, and reaches whoever has begun it wherever that one is by then."""
-
-
-def test_a_time_out_that_a_handler_left_behind_costs_the_connection_alone(server: TcpServer) -> None:
-    with Linked(server.port) as linked:
-
-        def late(frames: list[bytes]) -> None:
-            linked.link._reader._on_burst = linked.bursts.add
-            raise Late
-
-        linked.link._reader._on_burst = late
-        peer = server.accept()
-        linked.state("connected")
-        peer.send(b"one~")
-        assert "a handler began" in str(linked.state("waiting").reason)
-        assert linked.counters["handler_errors"] == 1
-        server.accept().send(b"two~")
-        assert linked.bursts.wait_count(1) == [[b"two"]]
-
-
 def test_a_drop_frees_a_writer_that_waits_for_a_stalled_server() -> None:
     with TcpServer(stalled=True) as server, Linked(server.port) as linked:
         server.accept()
