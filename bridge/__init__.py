@@ -19,9 +19,9 @@ The packages, in the order in which a message passes them; imports go one way, u
     web/                pages and status
     demo/               the embedded demo server
 
-Only four modules see more than one side: decoding (how the relay reads what the link brings), wiring (what the
-settings mean for each part), assembly (which part calls which) and app.py. docs/architecture.md follows a message file
-by file.
+Only five modules see more than one side: decoding (how the relay reads what the link brings), folders (what the
+settings mean for files), wiring (what they mean for each part), assembly (which part calls which) and app.py.
+docs/architecture.md follows a message file by file.
 
 A handlers file imports its types from here: `from bridge import Bridge, Client, Emit, Frame, Refused`. They are loaded
 at their first use, because every entry point has to patch before anything else is imported.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bridge import wiring
+from bridge import folders, wiring
 from bridge.config import Settings
 from bridge.counters import Counters
 from bridge.delivery.limits import Limits
@@ -54,7 +54,7 @@ class HandlerHost:
 
     def __init__(self, settings: Settings, root: Path, run: MakeCall) -> None:
         self._settings = settings
-        self.app = create_app(root, wiring.page(settings), wiring.private(settings))
+        self.app = create_app(root, wiring.page(settings), folders.private(settings))
         self.users, self.hooks = Users(), Hooks()
         self.bridge = Bridge(self.app, self.hooks, self.users, reserved=wiring.reserved_events(settings), run=run)
 
@@ -65,6 +65,8 @@ class HandlerHost:
             handlers_file.load(path, self.bridge)
         if self.hooks.connect and self._settings.relay.identity != "sid":
             log.warning("! on_connect is called under identity sid alone; under the others there is on_register")
+        for warning in folders.warnings(self._settings):
+            log.warning("! %s", warning)
         add_index(self.app, self._settings.web.site)
 
 

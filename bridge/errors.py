@@ -7,6 +7,7 @@ field, the log's key and the counter's label. Must not know the layers above.
     ├── StartError       the process ends
     │   ├── SettingsError    with 2: all problems in one block
     │   ├── HandlersError    with 2: file, line and reason
+    │   ├── StateError       with 2: a state folder that is somebody else's
     │   └── ServeError       with 1: it can't serve
     ├── FramingError     bytes from the server that are no frame; carries the
     │   │                frames that were complete before them
@@ -26,7 +27,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "REFUSALS", "BadFrame", "BridgeError", "FrameTooBig", "FramingError", "HandlersError", "LinkError", "Refused",
-    "ServeError", "SettingsError", "StartError", "TooMany", "TruncatedFrame",
+    "ServeError", "SettingsError", "StartError", "StateError", "TooMany", "TruncatedFrame",
 ]  # fmt: skip
 
 #: Ack code -> what it says to the page's author when nothing more is known.
@@ -76,6 +77,19 @@ class HandlersError(StartError):
         self.file, self.line, self.reason = file, line, reason
         where = f"{file}:{line}" if line else file
         super().__init__(f"the handlers can't be loaded: {where}: {reason}")
+
+
+class StateError(StartError):
+    """What outlives a restart is somebody else's, who could say who a page is. `path`; `owner`: that user's id."""
+
+    code = "state"
+
+    def __init__(self, path: str, owner: int) -> None:
+        self.path, self.owner = path, owner
+        super().__init__(
+            f"the state folder can't be trusted: {path} belongs to user {owner}, who is neither root nor the user that"
+            f" runs the bridge (chown it, or choose another folder with --state-dir)"
+        )
 
 
 class ServeError(StartError):

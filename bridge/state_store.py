@@ -14,15 +14,41 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
-__all__ = ["StateStore"]
+from bridge.errors import StateError
+
+__all__ = ["StateStore", "check_owners"]
 
 log = logging.getLogger("bridge")
 
 KEY = 32  # bytes
 MOST = 100_000  # sessions that are kept, the newest ones; 10 MB
 KEPT = 30 * 86_400  # seconds since a session last registered, or since its connection was last cut
+
+
+def check_owners(folder: Path, trusted: Collection[int] | None = None) -> None:
+    """Raise StateError if the folder, a file in it, or a link in their place is somebody's who could forge sessions.
+
+    `trusted`: ids of users, those of root and of this process if none are given.
+    """
+    trusted = {0, os.geteuid()} if trusted is None else trusted
+    for path in (folder, *_files(folder)):
+        for found in (path.lstat, path.stat):
+            try:
+                owner = found().st_uid
+            except OSError:  # it is not there, or can't be read: whoever needs it says so
+                break
+            if owner not in trusted:
+                raise StateError(str(path), owner)
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 class StateStore:
@@ -117,6 +143,7 @@ class StateStore:
 
     def _make_folder(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_owners(self._folder)  # once more: somebody else may have made it just now
         os.chmod(self._folder, 0o700)
 
     def _opened(self, file: str) -> sqlite3.Connection:

@@ -8,8 +8,8 @@ Use: `fanout(settings, limits=limits, greeter=greeter, counters=counters)`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
+from bridge import folders
 from bridge.config import Settings, load
 from bridge.counters import Counters
 from bridge.decoding import DECODE
@@ -44,7 +44,7 @@ from bridge.version import VERSION
 from bridge.web import PageSettings
 
 __all__ = [
-    "fanout", "greeter", "greetings", "limits", "link_options", "load_settings", "outgoing_queue", "page", "private",
+    "fanout", "greeter", "greetings", "limits", "link_options", "load_settings", "outgoing_queue", "page",
     "relay_dependencies", "relay_options", "reserved_events", "socketio_options",
 ]  # fmt: skip
 
@@ -175,19 +175,6 @@ def page(settings: Settings) -> PageSettings:
     )  # fmt: skip
 
 
-def private(settings: Settings) -> list[Path]:
-    """List the files and folders that are never served: the state, the settings, handlers, and what belongs to them.
-
-    Templates beside a handlers file may hold more than a page shows.
-    """
-    site, handlers = settings.web.site, settings.relay.handlers
-    beside = [path.resolve().parent / name for path in handlers for name in ("templates", "__pycache__")]
-    if site is not None:  # unless such a folder is itself the site
-        beside = [folder for folder in beside if not site.resolve().is_relative_to(folder)]
-    file = [settings.file] if settings.file else []
-    return [Path(settings.recovery.state_dir), *file, *handlers, *beside]
-
-
 def load_settings(argv: list[str], environ: Mapping[str, str]) -> Settings:
     """Load the settings and check everything that can be checked before anything runs.
 
@@ -195,6 +182,7 @@ def load_settings(argv: list[str], environ: Mapping[str, str]) -> Settings:
     """
     settings = load(argv, environ, checks={"framing_in": framing_in, "framing_out": framing_out})
     _check_frames(settings)
+    folders.check(settings)
     return settings
 
 

@@ -26,7 +26,7 @@ from bridge.errors import SettingsError
 from bridge.output import say
 from bridge.version import VERSION
 
-__all__ = ["SETTINGS", "Address", "Settings", "complaint", "describe", "load"]
+__all__ = ["GROUPS", "SETTINGS", "Address", "Settings", "complaint", "describe", "load"]
 
 #: Setting -> function that raises ValueError, with what would do, for a text that the setting can't be.
 Checks = Mapping[str, Callable[[str], object]]

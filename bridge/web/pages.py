@@ -8,16 +8,19 @@ Use: `app = create_app(Path("."), page)`; later `add_index(app, site)`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 from flask import Flask, Response, abort, make_response, redirect, render_template, request, send_file
 from jinja2 import ChoiceLoader, FileSystemLoader
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wrappers import Response as BaseResponse
 
-from bridge.web.files import Served
+from bridge.web.files import Private, Served
 
 __all__ = ["PageSettings", "add_folder", "add_index", "create_app"]
 
@@ -47,13 +50,10 @@ class PageSettings:
     userKey: str  # noqa: N815
 
 
-def create_app(root: Path, page: PageSettings, private: Iterable[Path] = ()) -> Flask:
-    """Make the app with `/bridge/` and `/static/`.
-
-    `root`: has the folders templates/ and static/; `private`: files and folders that are never served.
-    """
+def create_app(root: Path, page: PageSettings, private: Private = Private()) -> Flask:  # noqa: B008 - it is frozen
+    """Make the app with `/bridge/` and `/static/`. `root`: has the folders templates/ and static/."""
     app = Flask("bridge", root_path=str(root), static_folder=None, template_folder=str(root / "templates"))
-    app.extensions[_FOLDERS] = [root / "static"]
+    app.extensions[_FOLDERS] = [(root / "static", "")]
     app.extensions[_SERVED] = Served(private)
     app.add_url_rule("/static/<path:filename>", "static", lambda filename: _static(app, filename))
     app.add_url_rule("/bridge/", "bridge_page", lambda: _page(asdict(page)))
@@ -62,10 +62,10 @@ def create_app(root: Path, page: PageSettings, private: Iterable[Path] = ()) -> 
 
 def add_folder(app: Flask, folder: Path) -> None:
     """Add templates/ and static/ beside a handlers file, before the bridge's own."""
-    templates, static = folder / "templates", folder / "static"
+    templates = folder / "templates"
     if templates.is_dir():
         app.jinja_loader = ChoiceLoader([FileSystemLoader(templates), *_loaders(app)])
-    _add_static(app, static)
+    _add_static(app, folder, alone=True)
 
 
 def add_index(app: Flask, site: Path | None) -> None:
@@ -74,7 +74,7 @@ def add_index(app: Flask, site: Path | None) -> None:
     A folder static/ in the site is found before the bridge's own.
     """
     if site is not None:
-        _add_static(app, site / "static")
+        _add_static(app, site, alone=False)
         app.add_url_rule("/<path:path>", "site", lambda path: _site(app, site, path))
     if any(rule.rule == "/" for rule in app.url_map.iter_rules()):
         return
@@ -86,10 +86,21 @@ def add_index(app: Flask, site: Path | None) -> None:
         app.add_url_rule("/", "index", app.view_functions["bridge_page"])
 
 
-def _add_static(app: Flask, folder: Path) -> None:
+def _add_static(app: Flask, folder: Path, *, alone: bool) -> None:
+    """Serve the folder static/ of this one at `/static/`, before those of others.
+
+    `alone`: links may not lead out of static/ itself; otherwise not out of `folder`, all of which is served.
+    """
     folder = folder.resolve()
-    if folder.is_dir() and folder not in app.extensions[_FOLDERS]:
-        app.extensions[_FOLDERS].insert(0, folder)
+    static = (folder / "static").resolve()
+    if not static.is_dir():
+        return
+    if not static.is_relative_to(folder):
+        log.warning("! %s leads out of its folder and is not served: make it a folder of its own", folder / "static")
+        return
+    place = (static, "") if alone else (folder, "static/")
+    if place not in app.extensions[_FOLDERS]:
+        app.extensions[_FOLDERS].insert(0, place)
 
 
 def _page(settings: Mapping[str, object]) -> Response:
@@ -104,30 +115,43 @@ def _own(html: str, code: int = 200) -> Response:
     return response
 
 
-def _static(app: Flask, filename: str) -> Response:
-    for folder in app.extensions[_FOLDERS]:
-        found = app.extensions[_SERVED].find(folder, filename)
-        if found is not None and found.is_file():
-            return send_file(found)
+def _static(app: Flask, filename: str) -> BaseResponse:
+    for folder, within in app.extensions[_FOLDERS]:
+        file = app.extensions[_SERVED].open(folder, within + filename)
+        if file is not None:
+            return _sent(file, filename)
     return abort(404)
 
 
-def _site(app: Flask, site: Path, path: str) -> Response | BaseResponse:
-    served = app.extensions[_SERVED]
-    found = served.find(site, path)
-    if found is None:
-        return abort(404)
-    if found.is_file() and not path.endswith("/"):
-        return send_file(found)
-    if not found.is_dir():
+def _site(app: Flask, site: Path, path: str) -> BaseResponse:
+    served: Served = app.extensions[_SERVED]
+    file = served.open(site, path)
+    if file is not None:
+        return _sent(file, path)
+    if not served.is_folder(site, path):
         return abort(404)
     if path and not path.endswith("/"):  # without the slash, its relative links would lead beside it
         query = request.query_string.decode("latin-1")
         return redirect(f"/{quote(path.strip('/'))}/" + (query and f"?{query}"))
-    index = served.find(site, f"{path.rstrip('/')}/index.html".lstrip("/"))
-    if index is not None and index.is_file():
-        return send_file(index)
+    index = served.open(site, f"{path.rstrip('/')}/index.html".lstrip("/"))
+    if index is not None:
+        return _sent(index, "index.html")
     return _own(render_template("no_index.html", folder="/".join((site.name, *path.split("/"))).rstrip("/")), 404)
+
+
+def _sent(file: BinaryIO, path: str) -> BaseResponse:
+    """Answer with the file, or what of it was asked for: it may not have changed, or a part of it may be wanted."""
+    found = os.fstat(file.fileno())
+    answer = send_file(
+        file, download_name=path.rpartition("/")[2], conditional=False, last_modified=found.st_mtime,
+        etag=f"{found.st_mtime_ns:x}-{found.st_size:x}",
+    )  # fmt: skip
+    answer.content_length = found.st_size
+    try:
+        return answer.make_conditional(request.environ, accept_ranges=True, complete_length=found.st_size)
+    except RequestedRangeNotSatisfiable:
+        file.close()
+        raise
 
 
 def _without_index(site: Path) -> str:

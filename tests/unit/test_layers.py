@@ -47,9 +47,14 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "demo": ("link",),
     "decoding": ("link", "relay"),
     "__main__": (),
-    "wiring": ("config", "link", "relay", "delivery", "recovery", "engineio", "socketio_server", "web", "decoding"),
-    "assembly": ("config", "link", "relay", "hub", "delivery", "recovery", "socketio_server", "web", "wiring"),
-}
+    "folders": ("config", "web"),
+    "wiring": (
+        "config", "link", "relay", "delivery", "recovery", "engineio", "socketio_server", "web", "decoding", "folders",
+    ),
+    "assembly": (
+        "config", "link", "relay", "hub", "delivery", "recovery", "socketio_server", "web", "folders", "wiring",
+    ),
+}  # fmt: skip
 
 #: Those that run on the hub of eventlet.
 HUBS = ["bridge/engineio/", "bridge/socketio_server/", "bridge/hub/"]

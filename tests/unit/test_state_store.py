@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge import state_store as module
+from bridge.errors import StateError
 from bridge.state_store import StateStore
 
 
@@ -171,3 +172,25 @@ def test_without_a_store_nobody_is_known() -> None:
     state.remember("s1", "ann")
     assert state.recall("s1") is None
     assert not Path("nowhere").exists()
+
+
+def test_a_folder_or_file_of_somebody_else_is_refused_and_one_that_is_not_there_is_not(tmp_path: Path) -> None:
+    me = tmp_path.stat().st_uid
+    module.check_owners(tmp_path / "none", trusted={me + 1})
+    module.check_owners(tmp_path, trusted={me})
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    for name in ("folder", "link"):
+        with pytest.raises(StateError, match=f"{name} belongs to user {me}"):
+            module.check_owners(tmp_path / name, trusted={me + 1})
+
+
+def test_the_store_looks_again_when_it_opens_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise StateError(str(folder), 1)
+
+    monkeypatch.setattr(module, "check_owners", refuse)
+    for use in (StateStore(tmp_path).key, StateStore(tmp_path).open):
+        with pytest.raises(StateError):
+            use()
+    assert list(tmp_path.iterdir()) == []
