@@ -12,6 +12,7 @@ import pytest
 
 from bridge.counters import Counters
 from bridge.errors import Refused
+from bridge.link import connection
 from bridge.link.framing.registry import framing_out
 from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.link.outgoing.queue import OutgoingQueue
@@ -52,7 +53,10 @@ class Stuck(OutgoingQueue):
 
 
 @pytest.mark.parametrize("where", ["taken", "sent", "told"])
-def test_a_stuck_writer_is_given_up_and_what_waited_goes_out_once_on_the_next_connection(where: str) -> None:
+def test_a_stuck_writer_is_given_up_and_what_waited_goes_out_once_on_the_next_connection(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "EACH", 0.2)
     fates: Log[tuple[int, Refused | None]] = Log()
     with TcpServer() as server, Linked(server.port, queue=lambda counters: Stuck(where, counters)) as linked:
         stuck = linked.uplink
@@ -64,7 +68,7 @@ def test_a_stuck_writer_is_given_up_and_what_waited_goes_out_once_on_the_next_co
         for n in range(1, 4):
             stuck.send([b"%d" % n], lambda error, n=n: fates.add((n, error)))  # type: ignore[misc]
         status = linked.state("waiting")
-        assert "the bridge's own writer did not run for 5 s" in str(status.reason)
+        assert "the bridge's own writer did not run for 1 s" in str(status.reason)
         second = server.accept()
         assert second.frames.wait_count(3) == [b"1", b"2", b"3"]
         stuck.go.set()
