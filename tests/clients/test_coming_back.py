@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 import requests
@@ -16,6 +17,7 @@ import requests
 from tests.behaviour.wire import frame
 from tests.clients.between import Between, joined
 from tests.clients.programs import KINDS, WAYS, Program, built
+from tests.handlers import written
 from tests.process import Bridge
 from tests.tcpserver import Peer, TcpServer
 from tests.viewer import until
@@ -27,6 +29,12 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 SECONDS = 20.0
 #: Bytes of what a client says by a WebSocket before it is its transport: `2probe` and `5`, in frames.
 UPGRADED = 12 + 7
+#: Who goes over to a WebSocket while the bridge stops has longer for it than a busy machine may need.
+PATIENT = """
+def setup(bridge):
+    from bridge import engineio, socketio_server
+    engineio.server.FAREWELL = socketio_server.server.GOODBYE = 10
+"""
 PINGS = ("--ping-interval", "2", "--ping-timeout", "3")
 
 
@@ -158,12 +166,13 @@ def test_after_an_event_that_is_too_large(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["node", "java"])  # Python's and Rust's do not poll while they try a WebSocket
-def test_after_a_stop_just_when_it_goes_from_polling_to_a_websocket(kind: str) -> None:
+def test_after_a_stop_just_when_it_goes_from_polling_to_a_websocket(kind: str, tmp_path: Path) -> None:
     built(kind)
     port = free_port()
     with ExitStack() as stack:
         server = Served(stack.enter_context(TcpServer()))
-        bridge = stack.enter_context(Bridge("--server", server.address, "--port", str(port)))
+        flags = ("--server", server.address, "--port", str(port), "--handlers", str(written(tmp_path, PATIENT)))
+        bridge = stack.enter_context(Bridge(*flags))
         server.anew()
         between = stack.enter_context(Between(port, held=True))
         client = stack.enter_context(Program(kind, between.url, "upgrade"))
