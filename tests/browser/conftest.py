@@ -61,6 +61,11 @@ class Tab:
         expect(self.page.locator("#far-state strong")).to_have_text("connected")
         return self
 
+    def by_websocket(self) -> Tab:
+        """Wait until it is on its way by WebSocket: a stop while it goes there is tests/clients' matter."""
+        self.page.wait_for_function("() => bridgePage.socket.io.engine.transport.name === 'websocket'")
+        return self
+
     def state(self) -> Any:
         """What the page shows of itself for the console."""
         return self.page.evaluate("({counts: bridgePage.counts, user: bridgePage.user, bodies: bridgePage.bodies})")

@@ -140,7 +140,7 @@ def test_the_size_of_what_is_sent_counts_bytes_as_they_are(shared: tuple[Tab, Pe
 
 def test_a_stopped_bridge_is_said_to_be_stopped_until_it_is_back(server: TcpServer, open_tab: OpenTab) -> None:
     with Bridge("--server", server.address) as bridge:
-        tab = open_tab(bridge.url).connected()
+        tab = open_tab(bridge.url).connected().by_websocket()
         bridge.process.send_signal(signal.SIGINT)
         detail = tab.page.locator("#near-detail")
         expect(detail).to_have_text("the bridge was stopped")

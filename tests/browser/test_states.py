@@ -85,7 +85,7 @@ def test_the_count_down_to_the_next_try_counts(
 
 def test_the_bridge_gone_and_back_is_shown_without_a_reload(server: TcpServer, open_tab: OpenTab) -> None:
     with Bridge("--server", server.address) as bridge:
-        tab = open_tab(bridge.url).connected()
+        tab = open_tab(bridge.url).connected().by_websocket()
         mark(tab)
     expect(tab.page.locator("#near-state strong")).to_have_text(re.compile("reconnecting|no connection"))
     expect(tab.page.locator("#far-state strong")).to_have_text("unknown")
