@@ -37,7 +37,7 @@ REFUSALS: dict[str, str] = {
     "not-json": "the arguments can't be written as JSON",
     "delimiter-in-frame": "the frame contains its own delimiter",
     "not-registered": "emit register with a user name first",
-    "bad-user": "a user name is a string of 1 to 128 characters without control characters",
+    "bad-user": "a user name has 1 to 128 characters, all of which can be seen, and looks like nobody else's",
     "link-down": "the server is not connected",
     "link-busy": "the server does not read as fast as events come; try again later",
     "gone": "the user had gone before the server came back",

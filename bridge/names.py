@@ -11,11 +11,15 @@ import unicodedata
 from collections.abc import Collection
 
 from bridge.errors import Refused
+from bridge.visible import unseen
 
 __all__ = ["MAX_NAME", "RESERVED_EVENTS", "check_event", "clean_user", "event_problem"]
 
 #: Longest event or user name, in characters. Names label counters and keys; longer ones are mistakes.
 MAX_NAME = 128
+
+#: Most marks on one letter: Vietnamese has two, pointed Hebrew three. More of them run into the lines above and below.
+MAX_MARKS = 3
 
 #: Socket.IO's clients and servers give these a meaning of their own (socket.io's RESERVED_EVENTS,
 #: and python-socketio's catch-all `*`).
@@ -43,9 +47,10 @@ def event_problem(name: object, also_reserved: Collection[str] = ()) -> str | No
         return f"the event name {name!r} is reserved"
     if name.startswith(OWN_PREFIX):
         return f"event names starting with {OWN_PREFIX!r} are the bridge's own"
-    if not name.isprintable() and has_control(name):
-        return "an event name has no control characters"
-    return None
+    if name != name.strip():
+        return "an event name has no white space at its beginning or end"
+    hidden = unseen(name)
+    return f"an event name has only characters that can be seen, not {hidden}" if hidden else None
 
 
 def check_event(name: object, also_reserved: Collection[str] = ()) -> None:
@@ -56,7 +61,7 @@ def check_event(name: object, also_reserved: Collection[str] = ()) -> None:
 
 
 def clean_user(name: object) -> str:
-    """Return the user name in its one form: NFC, trimmed, 1 to 128 characters, no control characters.
+    """Return the user name in its one form: NFC, trimmed, 1 to 128 characters, all of which can be seen.
 
     Raises Refused("bad-user"). Normalisation comes first, so that one name typed in two ways is
     one user (Unicode Standard Annex 15).
@@ -70,6 +75,20 @@ def clean_user(name: object) -> str:
         raise Refused("bad-user", "a user name can't be empty")
     if len(clean) > MAX_NAME:
         raise Refused("bad-user", f"a user name has at most {MAX_NAME} characters, this one {len(clean)}")
-    if has_control(clean):
-        raise Refused("bad-user", "a user name has no control characters")
+    if clean.isascii() and clean.isprintable():
+        return clean
+    hidden = unseen(clean)
+    if hidden:
+        raise Refused("bad-user", f"a user name has only characters that can be seen, not {hidden}")
+    if _marks(clean) > MAX_MARKS:
+        raise Refused("bad-user", f"a user name has at most {MAX_MARKS} marks on one letter")
     return clean
+
+
+def _marks(text: str) -> int:
+    """Return how many marks are on the letter that has most: two for ệ. Those that take up room don't count."""
+    most = marks = 0
+    for char in unicodedata.normalize("NFD", text):
+        marks = marks + 1 if unicodedata.category(char) in {"Mn", "Me"} else 0
+        most = max(most, marks)
+    return most

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from bridge.config.addresses import Address, address, host_fits, listen_host, port_number
 from bridge.names import MAX_NAME, event_problem, has_control
+from bridge.visible import unseen
 
 __all__ = [
     "Address", "EventName", "EventNames", "FieldName", "FramingText", "Grace", "Greetings", "HandlerFiles",
@@ -120,7 +121,9 @@ def _name(text: str) -> str:
 
 
 def _event(text: str) -> str:
-    if event_problem(text):  # `_name` has accepted it, so it can only be reserved
+    if unseen(text) or text != text.strip():
+        raise ValueError("has characters that nobody sees; another name is needed, such as message")
+    if event_problem(text):  # it can only be reserved
         raise ValueError("is a reserved event name; another one is needed, such as message")
     return text
 

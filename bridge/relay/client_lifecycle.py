@@ -134,7 +134,9 @@ class ClientLifecycle:
         name = sid if self._options.identity is Identity.SID else self._recalled(session)
         if name is not None:
             try:
-                self._become(client, name, registered=self._options.identity is not Identity.SID)
+                self._become(
+                    client, *((name, False) if self._options.identity is Identity.SID else (clean_user(name), True))
+                )
             except Refused as error:
                 self._refused(client, error)
 

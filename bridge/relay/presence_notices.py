@@ -81,8 +81,11 @@ class PresenceNotices:
             raise
 
     def arrival(self, change: Change) -> Arrival:
-        """Make what the server is told of a user who comes. Raises Refused if a hook refuses the user."""
+        """Make what the server is told of a user who comes. Raises Refused if a hook refuses the user, or if somebody
+        who is there has a name that looks the same."""
         user = change.user
+        if self._users.look_alike(user.name, change.client) is not None:
+            raise Refused("bad-user", "somebody who is there has a name that looks the same")
         hook = self._hooks.register if user.registered else self._hooks.connect
         outcome = HookOutcome(usual=True) if hook is None else self._fitting(hook, change.client)
         if outcome.usual:

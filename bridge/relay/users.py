@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
+from bridge.relay.look_alikes import LookAlikes
+
 __all__ = ["Announced", "Change", "Client", "ClientRequest", "Sender", "User", "Users"]
 
 
@@ -178,6 +180,7 @@ class Users:
     def __init__(self) -> None:
         self._clients: dict[str, Client] = {}
         self._users: dict[str, User] = {}
+        self._looks = LookAlikes()
         self._away: dict[str, Client] = {}
         self._absent: dict[str, Client] = {}
         self._absent_of: dict[str, dict[str, None]] = {}  # user's name -> sids
@@ -195,10 +198,19 @@ class Users:
         changes = []
         if user is None:
             user = self._users[name] = User(name, registered)
+            self._looks.add(name, self._users)
             changes.append(Change(user, client, here=True))
         user.clients[client.sid] = client
         client._user = user
         return changes
+
+    def look_alike(self, name: str, client: Client) -> str | None:
+        """Return the name of another user who is there and looks like this one; not the one that the client leaves."""
+        for other in self._looks.like(name):
+            user = self._users[other]
+            if {*user.clients, *user.away} != {client.sid}:
+                return other
+        return None
 
     def release(self, client: Client) -> list[Change]:
         """Take the client from its user, who has gone if it was the last client.
@@ -215,6 +227,7 @@ class Users:
         if user.here or not was_here:
             return []
         del self._users[user.name]
+        self._looks.remove(user.name)
         return [Change(user, client, here=False)]
 
     def remove(self, sid: str) -> list[Change]:

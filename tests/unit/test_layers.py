@@ -21,6 +21,8 @@ BASE = (
     "errors",
     "version",
     "names",
+    "visible",
+    "skeleton",
     "counters",
     "messages",
     "timer",

@@ -387,3 +387,24 @@ class AnyOrder(RuleBasedStateMachine):
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=some(60))
+
+
+def test_who_comes_back_late_is_nobody_if_a_look_alike_has_come_meanwhile() -> None:
+    at = registered(("a", "ann"), ("b", "bob"), away=(0.0, 3600.0))
+    at.relay.disconnected("a", for_good=False)
+    assert at.ask("b", "register", "аnn") == {"ok": True, "user": "аnn"}
+    at.raw()
+    at.come("a")
+    assert at.said() == []
+    assert at.ask("a", "move")["error"] == "not-registered"
+    assert at.counters["refused_bad_user"] == 1
+
+
+def test_a_name_kept_by_an_earlier_version_that_nobody_may_have_now_is_forgotten() -> None:
+    at = At("register")
+    at.up()
+    at.remembered["s"] = "an\u200bn"
+    at.relay.connected("a", "127.0.0.1", "s")
+    assert at.said() == []
+    assert at.remembered == {}
+    assert at.ask("a", "move")["error"] == "not-registered"
