@@ -1,8 +1,8 @@
 """Accepts connections: serves WebSocket requests at once, and leaves the rest to eventlet's WSGI server.
 
-A connection gets a green thread, buffers and Python's HTTP parser only when it sends something else
-than a plain request for a WebSocket; one that says nothing costs a socket. What is odd in any way is
-left to eventlet too, so there is one place that says what is wrong with it. Must not know Engine.IO.
+A connection gets a green thread and buffers only when it sends something else than a plain request for a WebSocket; one
+that says nothing costs a socket. Heads are parsed by request_head.py either way; what that refuses is left to
+http_protocol.py too, which says what is wrong with it. Must not know Engine.IO.
 
 Use: `acceptor = Acceptor(listener, poller, app, counters, stop); acceptor.open(); eventlet.wsgi.server(acceptor, app)`.
 """
@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 import socket
 import sys
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import eventlet
@@ -24,6 +22,7 @@ from eventlet.queue import LightQueue
 from bridge.counters import Counters
 from bridge.engineio.http_protocol import GuardedSocket
 from bridge.engineio.poller import READ, Poller
+from bridge.engineio.request_head import HeadError, read_head
 from bridge.engineio.timeouts import TimeoutQueue, until_due
 from bridge.engineio.websocket_handshake import PENDING, asks_for_websocket
 from bridge.hub.vital_threads import VitalThread
@@ -37,13 +36,9 @@ AT_ONCE = 64  # connections that are accepted in one turn
 SILENCE = 30.0  # seconds that a connection may say nothing: browsers open some in advance
 NO_FILES = 0.1  # seconds until the next try when there is no descriptor for a connection
 
-USUAL = 64  # characters of a header's name; what has longer ones is left to eventlet
-_REQUEST_PARTS = 3  # GET, where, HTTP/1.1
-_WITHOUT_BODY = frozenset(("HTTP_CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"))
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")  # of a header; eventlet drops those with an underscore
+_SHORTEST = 4  # bytes of a head that has an end
+_WITH_BODY = frozenset(("CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"))
 _STATIC = {
-    "REQUEST_METHOD": "GET",
-    "SCRIPT_NAME": "",
     "SERVER_PROTOCOL": "HTTP/1.0",  # as eventlet has it
     "GATEWAY_INTERFACE": "CGI/1.1",
     "wsgi.errors": sys.stderr,
@@ -208,34 +203,15 @@ class _PendingConnection:
         return sock
 
 
-@lru_cache(256)
-def _key(name: str) -> str | None:
-    """The key of a header in the environ; None if it is no name of one."""
-    return "HTTP_" + name.upper().replace("-", "_") if _NAME.fullmatch(name) else None
-
-
-def websocket_request(head: bytes) -> tuple[int, dict[str, Any]] | None:
+def websocket_request(data: bytes) -> tuple[int, dict[str, Any]] | None:
     """Parse a plain request for a WebSocket: its size in bytes and its part of a WSGI environ; None for any other."""
-    if not head.startswith(b"GET /socket.io/?"):
+    end = data.find(b"\r\n\r\n") + 4
+    if end < _SHORTEST or not data.startswith(b"GET /socket.io/?"):
         return None
-    end = head.find(b"\r\n\r\n")
-    first, *lines = head[: max(end, 0)].decode("latin-1").split("\r\n")
-    parts = first.split(" ")
-    if end < 0 or len(parts) != _REQUEST_PARTS or parts[2] != "HTTP/1.1":
+    try:
+        head = read_head(data[:end])
+    except HeadError:
         return None
-    if head.count(b"\r", 0, end) != len(lines) or head.count(b"\n", 0, end) != len(lines) or b"\0" in head:
-        return None  # others may see other lines in it
-    path, _, query = parts[1].partition("?")
-    environ: dict[str, Any] = {"PATH_INFO": path, "QUERY_STRING": query}
-    raw = []
-    for line in lines:
-        name, colon, value = line.partition(":")
-        key = _key(name) if len(name) < USUAL else None
-        if not colon or key is None or key in environ:
-            return None
-        environ[key] = value = value.strip(" \t\r\n")
-        raw.append((name, value))
-    if not asks_for_websocket(environ) or "transport=websocket" not in query or not _WITHOUT_BODY.isdisjoint(environ):
-        return None
-    environ["headers_raw"] = tuple(raw)
-    return end + 4, environ
+    environ = head.environ
+    plain = head.version == "HTTP/1.1" and _WITH_BODY.isdisjoint(environ) and "transport=websocket" in head.target
+    return (end, environ) if plain and asks_for_websocket(environ) else None

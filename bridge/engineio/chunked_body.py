@@ -1,10 +1,10 @@
-"""Reads the body of a request that comes in chunks (RFC 9112, section 7.1), in place of eventlet's reading of it.
+"""Reads the body of a request that comes in chunks (RFC 9112, section 7.1).
 
-eventlet's takes lines of any length, sizes such as `-5` and `0x1_0`, and whatever stands behind a chunk; a server in
-front that reads such a body otherwise would take a part of it for the next request, or the other way round. Here it
-is exactly what the RFC says, or the connection is closed. Must not know who reads it, nor how much of it.
+eventlet's own reading takes lines of any length, sizes such as `-5` and `0x1_0`, and whatever stands behind a chunk; a
+server in front that reads such a body otherwise would take a part of it for the next request, or the other way round.
+Here it is exactly what the RFC says, or it is broken. Must not know who reads it, nor how much of it.
 
-Use: `body = ChunkedInput(eventlet_input, on_broken)`; `environ["wsgi.input"] = body.stream()`.
+Use: `body = ChunkedBody(file, go_on, on_broken)`; `io.BufferedReader(body).read()`.
 """
 
 from __future__ import annotations
@@ -12,57 +12,32 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
-import eventlet.wsgi
 from werkzeug.exceptions import BadRequest
 
-__all__ = ["BrokenBody", "ChunkedInput"]
+__all__ = ["BrokenBody", "ChunkedBody"]
 
 LONGEST_LINE = 4096  # bytes of a chunk's size with its extensions, or of a trailer
 MOST_TRAILERS = 64
-DISCARDED = 64 * 1024  # bytes of a body that nobody has read, for the next request's sake; of more, the connection goes
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
-_TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*\r\n")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n")
+_TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n")
 
 
 class BrokenBody(BadRequest):
     """A body that is none, or did not come; a route that reads it answers 400."""
 
 
-class ChunkedInput(eventlet.wsgi.Input):  # type: ignore[misc]
-    """What eventlet has of the body. `broken` is called with the reason if the connection can't be used any more."""
+class ChunkedBody(io.RawIOBase):
+    """A stream of the bytes in the chunks. `go_on` is called before each read; `broken`, with the reason, if what comes
+    is no such body, so that nobody can know where the next request begins."""
 
-    is_hundred_continue_response_sent: bool
-
-    def __init__(self, plain: eventlet.wsgi.Input, broken: Callable[[str], None]) -> None:
-        super().__init__(plain.rfile, None, plain.get_socket(), plain.wfile, plain.wfile_line, chunked_input=True)
-        self._chunks = _Chunks(self, broken)
-
-    def stream(self) -> io.BufferedReader:
-        """Give the app a file to read it from."""
-        return io.BufferedReader(self._chunks)
-
-    def go_on(self) -> None:
-        """Tell a client that asked whether its body is wanted that it is."""
-        if self.should_send_hundred_continue:
-            self.send_hundred_continue_response()
-            self.is_hundred_continue_response_sent = True
-
-    def discard(self, buffer_size: int = 0) -> None:
-        """Read what the app has not."""
-        self._chunks.discard()
-
-
-class _Chunks(io.RawIOBase):
-    """A stream of the bytes in the chunks."""
-
-    def __init__(self, owner: ChunkedInput, broken: Callable[[str], None]) -> None:
-        self._owner, self._rfile, self._broken = owner, owner.rfile, broken
+    def __init__(self, rfile: BinaryIO, go_on: Callable[[], None], broken: Callable[[str], None]) -> None:
+        self._rfile, self._go_on, self._broken = rfile, go_on, broken
         self._left = 0  # of the chunk that is read
-        self._ended = False
         self._reason = ""  # why it is broken
+        self.ended = False
 
     def readable(self) -> bool:
         """Tell io.BufferedReader that it may read."""
@@ -72,7 +47,7 @@ class _Chunks(io.RawIOBase):
         """Fill the buffer with what comes of one chunk; returns the bytes, 0 at the end. Raises BrokenBody."""
         if self._reason:
             raise BrokenBody(self._reason)
-        self._owner.go_on()
+        self._go_on()
         try:
             if not self._left and not self._next():
                 return 0
@@ -87,20 +62,20 @@ class _Chunks(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
-    def discard(self) -> None:
-        """Read the rest, up to a limit."""
+    def discard(self, most: int) -> None:
+        """Read the rest, up to so many bytes; of more, it is broken."""
         buffer, size = bytearray(8192), 0
         try:
             while got := self.readinto(buffer):
                 size += got
-                if size > DISCARDED:
+                if size > most:
                     self._break("nobody wanted it, and it is long")
         except BrokenBody:
             pass  # which has been told
 
     def _next(self) -> bool:
         """Whether there is another chunk."""
-        if self._ended:
+        if self.ended:
             return False
         size = _SIZE.fullmatch(self._rfile.readline(LONGEST_LINE))
         if size is None:
@@ -109,13 +84,13 @@ class _Chunks(io.RawIOBase):
         self._left = int(size[1], 16)
         if not self._left:
             self._end()
-        return not self._ended
+        return not self.ended
 
     def _end(self) -> None:
         for _ in range(MOST_TRAILERS):
             line = self._rfile.readline(LONGEST_LINE)
             if line == b"\r\n":
-                self._ended = True
+                self.ended = True
                 return
             if not _TRAILER.fullmatch(line):
                 break

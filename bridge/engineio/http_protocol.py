@@ -1,7 +1,6 @@
 """Reads one connection's HTTP requests for eventlet's WSGI server; bad ones are answered in words, and counted.
 
-Where a body ends is said by one Content-Length or one `Transfer-Encoding: chunked`, and by nothing else, so that a
-server in front can't take a different part of it for the next request. Must not know what is asked for.
+Heads are parsed by request_head.py, so that there is one reading of them. Must not know what is asked for.
 
 Use: `eventlet.wsgi.server(sock, app, protocol=protocol(counters))`, where each connection that `sock` accepts is a
 `GuardedSocket`, as acceptor.py gives them: none takes for ever then, however it drips.
@@ -10,7 +9,6 @@ Use: `eventlet.wsgi.server(sock, app, protocol=protocol(counters))`, where each 
 from __future__ import annotations
 
 import contextlib
-import re
 import socket
 import time
 from http import HTTPStatus
@@ -21,21 +19,20 @@ import eventlet.wsgi
 from eventlet.greenio import GreenSocket
 
 from bridge.counters import Counters, shorten
-from bridge.engineio.chunked_body import ChunkedInput
+from bridge.engineio.request_body import RequestBody
+from bridge.engineio.request_head import LONGEST_LINE, HeadError, RequestHead, collect, read_head
 
 __all__ = ["GuardedSocket", "protocol"]
 
-LONGEST_HEADER = 8192  # bytes of one header's line
-LONGEST_HEAD = 64 * 1024  # of all of them
-MOST_LINES = 100  # the empty one included, as Python's http.client has it
 #: Seconds in which a client that is refused can read why: what it still sends would else reset its connection.
 LINGER = 1.0
 LINGERED = 1024 * 1024  # bytes of that
+BODY_LINGER = (
+    5.0  # seconds for one that sends a body which is not wanted: browsers read no answer before they have sent it
+)
 SLOWEST = 1024  # bytes a second, over the time that was allowed to begin with
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
-_ODD = re.compile(rb"\r(?!\n)|\0")
-_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
+_TOO_LARGE = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG)
 
 
 class GuardedSocket(GreenSocket):  # type: ignore[misc]
@@ -67,97 +64,57 @@ class GuardedSocket(GreenSocket):  # type: ignore[misc]
         return received
 
 
-class _TooLarge(Exception):
-    """A part of the head is over its limit."""
-
-
-class _Head:
-    """What the headers are read from. `odd`: whether there is in one of them what others take for the end of its line,
-    as Python's parser of headers does, or for that of a text."""
-
-    def __init__(self, file: Any) -> None:
-        self._file, self._size, self._count = file, 0, 0
-        self.odd = False
-
-    def readline(self, size: int = -1) -> bytes:
-        """Read a line. Raises _TooLarge."""
-        line: bytes = self._file.readline(LONGEST_HEADER)
-        name = line.partition(b":")[0]
-        self.odd = self.odd or _ODD.search(line) is not None
-        self._size += len(line)
-        self._count += 1
-        if len(line) >= LONGEST_HEADER:
-            many = "; delete the cookies of this site in the browser" if name.lower() == b"cookie" else ""
-            raise _TooLarge(f"the header {shorten(name.decode('latin-1'))} is over {LONGEST_HEADER} bytes{many}")
-        if self._size > LONGEST_HEAD:
-            raise _TooLarge(f"the headers are over {LONGEST_HEAD // 1024} KiB together")
-        if self._count > MOST_LINES:
-            raise _TooLarge(f"there are {MOST_LINES} headers or more")
-        return line
-
-
 class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
     counters: Counters
+    head: RequestHead
+    environ: dict[str, Any]
     rfile: Any
     close_connection: int
 
-    def log_error(self, text: str, *args: object) -> None:
-        """Count and log what Python's http.server has to say of junk."""
-        self._bad(text % args)
-
-    def log_request(self, code: object = "-", size: object = "-") -> None:
-        """Log nothing: eventlet's own log has the requests that could be read."""
-
     def _read_request_line(self) -> Any:
         line = super()._read_request_line()
-        limit = self.server.url_length_limit
-        if len(line) < limit:
+        if line == b"\r\n":  # one before a request is nothing (RFC 9112, section 2.2)
+            line = super()._read_request_line()
+        if len(line) < LONGEST_LINE:
             return line
-        self._too_large(HTTPStatus.REQUEST_URI_TOO_LONG, f"the request's first line is over {limit} bytes")
+        reason = f"the request's first line is over {LONGEST_LINE} bytes"
+        self._refuse(HeadError(HTTPStatus.REQUEST_URI_TOO_LONG, reason))
         return ""
 
     def parse_request(self) -> bool:
         """Read the head; returns whether it could be read, else it has been answered."""
-        self.rfile = head = _Head(self.rfile.fp)
         try:
-            if not super().parse_request():
-                return False
-        except _TooLarge as error:
-            self._too_large(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, str(error))
+            self.head = head = read_head(collect(self.raw_requestline, self.rfile.fp.readline))
+        except HeadError as error:
+            self._refuse(error)
             return False
-        problem = "a line of its head has a bare CR or a NUL in it" if head.odd else self._problem()
-        if problem:
-            self._bad(problem)
-            self._refuse(HTTPStatus.BAD_REQUEST, problem)
-        return not problem
+        self.command, self.path, self.request_version = head.method, head.target, head.version
+        self.headers = head
+        self.close_connection = not head.keeps_open
+        return True
 
     def get_environ(self) -> dict[str, Any]:
-        """Make the environ, with a body that ends where it says so, also if it is in chunks."""
-        environ: dict[str, Any] = super().get_environ()
-        if environ["eventlet.input"].chunked_input:
-            body = ChunkedInput(environ["eventlet.input"], self._broken)
-            environ["eventlet.input"], environ["wsgi.input"] = body, body.stream()
+        """Make the environ of PEP 3333, and of what eventlet has in it."""
+        environ: dict[str, Any] = {**self.server.get_environ(), **self.head.environ}
+        name, port = eventlet.wsgi.addr_to_host_port(self.request.getsockname())
+        client, client_port = eventlet.wsgi.addr_to_host_port(self.client_address)
+        environ |= {
+            "RAW_PATH_INFO": self.path.partition("?")[0], "SERVER_PROTOCOL": "HTTP/1.0", "GATEWAY_INTERFACE": "CGI/1.1",
+            "SERVER_NAME": name, "SERVER_PORT": str(port), "REMOTE_ADDR": client, "REMOTE_PORT": str(client_port),
+        }  # fmt: skip
+        body = RequestBody(self.head, self.rfile, self.connection, self.wfile, self._broken)
+        environ |= {"eventlet.input": body, "wsgi.input": body.stream(), "eventlet.posthooks": []}
+        if self.head.is_chunked:
             environ["wsgi.input_terminated"] = True  # so that Flask reads it without a length
         return environ
 
-    def _problem(self) -> str:
-        """Why it can't be told for sure what the headers are, or where the body ends."""
-        fields = self.headers.items()
-        if self.headers.defects or any(not _TOKEN.fullmatch(name) for name, _ in fields):
-            return "a line of its head is no header"
-        if any("\n" in value or "\r" in value for _, value in fields):
-            return "a header goes on in a second line"
-        lengths = self.headers.get_all("content-length", [])
-        codings = self.headers.get_all("transfer-encoding", [])
-        if lengths and codings:
-            return "it has Content-Length and Transfer-Encoding"
-        if len(lengths) > 1 or not all(_LENGTH.fullmatch(length.strip(" \t")) for length in lengths):
-            return "its Content-Length is not one number"
-        if codings and (
-            self.request_version != "HTTP/1.1" or [one.strip(" \t").lower() for one in codings] != ["chunked"]
-        ):
-            return "its Transfer-Encoding is not chunked, by HTTP/1.1"
-        return ""
+    def handle_one_response(self) -> None:
+        """Answer, and let a client that is still sending a body that is not wanted read why."""
+        super().handle_one_response()
+        body: RequestBody = self.environ["eventlet.input"]
+        if self.close_connection and body.coming and not eventlet.wsgi.WSGI_LOCAL.already_handled:
+            with contextlib.suppress(OSError):
+                self._linger(BODY_LINGER, body.coming)
 
     def _broken(self, reason: str) -> None:
         self.close_connection = 1
@@ -167,12 +124,13 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
         client = self.client_address[0]
         self.counters.note("bad_requests", "! a request from %s could not be read: %s", client, shorten(reason, 200))
 
-    def _too_large(self, status: HTTPStatus, reason: str) -> None:
-        client = self.client_address[0]
-        self.counters.note("requests_too_large", "! a request from %s was answered %d: %s", client, status, reason)
-        self._refuse(status, reason)
-
-    def _refuse(self, status: HTTPStatus, reason: str) -> None:
+    def _refuse(self, error: HeadError) -> None:
+        """Answer in words, and close the connection: where the next request begins is not known."""
+        status, reason, client = error.status, error.reason, self.client_address[0]
+        if status in _TOO_LARGE:
+            self.counters.note("requests_too_large", "! a request from %s was answered %d: %s", client, status, reason)
+        else:
+            self._bad(reason)
         body = f"{reason[0].upper()}{reason[1:]}.\n".encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
@@ -181,12 +139,16 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
         self.close_connection = 1
         with contextlib.suppress(OSError):
             self.wfile.write(head.encode() + body)
-            self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_WR)
-            with eventlet.Timeout(LINGER, False):
-                left = LINGERED
-                while left > 0 and (data := self.connection.recv(65536)):
-                    left -= len(data)
+            self._linger(LINGER, LINGERED)
+
+    def _linger(self, seconds: float, most: int) -> None:
+        """Read on and throw away: what still comes would reset the connection, and the answer could not be read."""
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_WR)
+        with eventlet.Timeout(seconds, False):
+            while most > 0 and (data := self.connection.recv(65536)):
+                most -= len(data)
+                eventlet.sleep(0)
 
 
 def protocol(counters: Counters) -> type:

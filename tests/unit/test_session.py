@@ -9,12 +9,12 @@ from tests.unit.apart import Apart
 MODULES = {
     "bounds": Apart("bounds"),
     "bridge.engineio.acceptor": Apart("acceptor"),
-    "bridge.engineio.chunked_body": Apart("chunked_body"),
     "bridge.engineio.flow_control": Apart("flow_control"),
     "bridge.engineio.http_protocol": Apart("http_protocol"),
     "bridge.engineio.http_server": Apart("http_server"),
     "bridge.engineio.poller": Apart("poller"),
     "bridge.engineio.polling": Apart("polling"),
+    "bridge.engineio.request_body": Apart("request_body"),
     "bridge.engineio.server": Apart("server"),
     "bridge.engineio.server, origins": Apart("server_origins"),
     "bridge.engineio.session": Apart("session"),

@@ -41,6 +41,7 @@ def test_a_plain_request_for_a_websocket_is_parsed_with_its_size() -> None:
     assert size == len(head("X-Sp:  \t a b \t", "x-Y:", "Caf: \xe9"))
     raw = [tuple(line.split(": ", 1)) for line in LINES]
     assert environ == {
+        "REQUEST_METHOD": "GET", "SCRIPT_NAME": "",
         "PATH_INFO": "/socket.io/", "QUERY_STRING": "EIO=4&transport=websocket", "HTTP_HOST": "a:1",
         "HTTP_UPGRADE": "WebSocket", "HTTP_CONNECTION": "keep-alive, Upgrade", "HTTP_SEC_WEBSOCKET_VERSION": "13",
         "HTTP_SEC_WEBSOCKET_KEY": "dGhlIHNhbXBsZSBub25jZQ==", "HTTP_X_SP": "a b", "HTTP_X_Y": "", "HTTP_CAF": "\xe9",
@@ -61,13 +62,13 @@ def test_what_is_odd_in_any_way_is_left_to_eventlet() -> None:
         head(first="GET /socket.io?transport=websocket HTTP/1.1"), head(first=FIRST.replace("1.1", "1.0")),
         head(first=FIRST.replace("1.1", "1.1 ")), head(first=FIRST.replace(" HTTP/1.1", "")),
         head(first="GET  /socket.io/?transport=websocket HTTP/1.1"), head("A: b\rc"), head("A: b\nc"), head("A: b\n"),
-        head("A: b\0"), head() + b"\0", head("nonsense"), head(" A: b"), head("A b: c"), head("A : c"), head(": c"),
-        head("A_B: c"), head("A: b", "a: c"), head("Host: b"), head("N" * 64 + ": x"),
+        head("A: b\0"), head("nonsense"), head(" A: b"), head("A b: c"), head("A : c"), head(": c"),
+        head("Host: b"), head(lines=LINES[1:]), head(*["A: b"] * 95), head("A: \x01"),
         head("Content-Length: 0"), head("Transfer-Encoding: chunked"), head("Expect: 100-continue"),
         head(lines=LINES[:1] + LINES[2:]), head(lines=LINES[:2] + LINES[3:]), head(lines=[]),
     ):  # fmt: skip
         assert websocket_request(data) is None, data
-    for name in ("N" * 63, "!#$%&'*+.^`|~-09azAZ"):
+    for name in ("N" * 63, "N" * 64, "!#$%&'*+.^`|~-09azAZ"):
         found = websocket_request(head(f"{name}: x"))
         assert found is not None
         assert found[1]["HTTP_" + name.upper().replace("-", "_")] == "x"
@@ -139,7 +140,7 @@ def test_a_request_for_a_websocket_is_the_app_s_with_a_whole_environ() -> None:
     host, port = at.listener.getsockname()
     mine = {key: value for key, value in at.environ.items() if not key.startswith(("wsgi.", "bridge."))}
     assert mine == {
-        **parsed, "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "SERVER_PROTOCOL": "HTTP/1.0",
+        **parsed, "SERVER_PROTOCOL": "HTTP/1.0",
         "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_NAME": host, "SERVER_PORT": str(port),
         "REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": str(client.getsockname()[1]),
     }  # fmt: skip
@@ -212,9 +213,9 @@ def test_everything_else_is_left_to_eventlet_whole_and_guarded() -> None:
     assert address == client.getsockname()
     assert sock.recv(100) == b"GET / HTTP/1.1\r\n\r\n"
     assert at.epoll.watched == {}
-    at.served(head("A: b", "A: c"))
+    at.served(head("Content-Length: 0"))
     sock, _ = at.door.accept()
-    assert sock.recv(1000) == head("A: b", "A: c")
+    assert sock.recv(1000) == head("Content-Length: 0")
 
 
 def test_a_head_is_looked_at_up_to_a_limit() -> None:

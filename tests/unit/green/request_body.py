@@ -1,4 +1,4 @@
-"""The body of a request that comes in chunks: what is one, where it ends, and what becomes of the rest."""
+"""The body of a request, in chunks or of a length: what is one, where it ends, and what becomes of the rest."""
 
 from __future__ import annotations
 
@@ -9,27 +9,34 @@ from typing import Any
 warnings.simplefilter("ignore")  # eventlet's, about itself
 
 import pytest  # noqa: E402
-from eventlet import wsgi  # noqa: E402
 
-from bridge.engineio.chunked_body import BrokenBody, ChunkedInput  # noqa: E402
+from bridge.engineio.chunked_body import BrokenBody  # noqa: E402
+from bridge.engineio.request_body import RequestBody  # noqa: E402
+from bridge.engineio.request_head import read_head  # noqa: E402
+
+CHUNKED = "Transfer-Encoding: chunked"
 
 
 class Body:
     """One, of these bytes. `told`: why it is broken; `left`: what comes behind it."""
 
-    def __init__(self, data: bytes, expects: bool = False, rfile: io.BytesIO | None = None) -> None:
+    def __init__(
+        self, data: bytes, expects: bool = False, rfile: io.BytesIO | None = None, header: str = CHUNKED
+    ) -> None:
         self.told: list[str] = []
         self.rfile = io.BytesIO(data) if rfile is None else rfile
         self.wfile = io.BytesIO()
-        go_on = (self.wfile, b"HTTP/1.1 100 Continue\r\n") if expects else (None, None)
-        self.input = ChunkedInput(wsgi.Input(self.rfile, None, "socket", *go_on, True), self.told.append)
+        lines = ["POST / HTTP/1.1", "Host: a", header, *(["Expect: 100-Continue"] if expects else []), "", ""]
+        head = read_head("\r\n".join(lines).encode())
+        self.input = RequestBody(head, self.rfile, "socket", self.wfile, self.told.append)
 
     @property
     def left(self) -> bytes:
         return self.rfile.read()
 
     def read(self) -> bytes:
-        return self.input.stream().read()
+        data: bytes = self.input.stream().read()
+        return data
 
 
 def broken(data: bytes, wanted: str, read: bytes = b"") -> None:
@@ -50,7 +57,7 @@ def test_a_body_is_what_is_in_its_chunks_and_what_comes_behind_it_is_left() -> N
         (b"0\r\n\r\n", b""), (b"3\r\nabc\r\n0\r\n\r\n", b"abc"),
         (b"003\r\nabc\r\n2\r\n\r\n\r\n000\r\n\r\n", b"abc\r\n"),
         (b"A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n", b"01234567890123456789"),
-        (b"3;a=b\r\nabc\r\n0;x\r\n\r\n", b"abc"), (b"3 \t ;a\r\nabc\r\n0 \r\n\r\n", b"abc"),
+        (b"3;a=b\r\nabc\r\n0;x\r\n\r\n", b"abc"), (b"3 \t ;a\r\nabc\r\n0 ;b\r\n\r\n", b"abc"),
         (b"000000000000003\r\nabc\r\n0\r\n\r\n", b"abc"), (b"1\r\na\r\n0\r\nOne: 1\r\nTwo:2\r\n\r\n", b"a"),
     ):  # fmt: skip
         body = Body(data + b"GET /")
@@ -76,6 +83,7 @@ def test_it_is_read_in_pieces_as_well_as_whole() -> None:
 def test_what_is_no_size_is_refused() -> None:
     for line in (
         b"-5\r\n", b"0x3\r\n", b"1_0\r\n", b"\r\n", b"g\r\n", b" 3\r\n", b"+3\r\n", b"3\n", b"3\r", b"", b"3 x\r\n",
+        b"3 \r\n", b"3;\0\r\n",
         b"0000000000000003\r\n", b"3;a\rb\r\n", b"3;a\n", "\uff13\r\n".encode(),
     ):  # fmt: skip
         broken(line + b"xyz\r\n0\r\n\r\n", "this is no size of a chunk")
@@ -99,7 +107,17 @@ def test_trailers_are_headers_and_at_most_so_many() -> None:
             assert Body(data).read() == b"a"
         else:
             broken(data, "this is no trailer, or there are too many")
-    for trailer in (b"none\r\n", b": a\r\n", b"A b: c\r\n", b"A: b\n", b"A: b\rc\r\n", b"\n", b"A: b", b""):
+    for trailer in (
+        b"none\r\n",
+        b": a\r\n",
+        b"A b: c\r\n",
+        b"A: b\n",
+        b"A: b\rc\r\n",
+        b"A: \0\r\n",
+        b"\n",
+        b"A: b",
+        b"",
+    ):
         broken(b"1\r\na\r\n0\r\n" + trailer, "this is no trailer, or there are too many")
 
 
@@ -153,3 +171,26 @@ def test_a_client_that_asks_is_told_to_go_on_once_and_only_if_the_body_is_read()
     body = Body(b"0\r\n\r\n")
     assert body.read() == b""
     assert not body.input.is_hundred_continue_response_sent
+
+
+def test_a_body_of_a_length_is_as_long_and_is_passed_over_up_to_the_same_limit() -> None:
+    body = Body(b"abcGET /", header="Content-Length: 3")
+    assert body.input.coming == 3
+    assert body.read() == b"abc"
+    assert body.input.coming == 0
+    assert body.left == b"GET /"
+    assert Body(b"GET /", header="A: b").read() == b""
+    for size, told in ((65536, []), (65537, ["nobody wanted it, and it is long"])):
+        body = Body(b"x" * size + b"GET /", header=f"Content-Length: {size}")
+        body.input.discard()
+        assert body.told == told
+        assert (body.left == b"GET /") is (not told)
+
+
+def test_how_much_of_a_body_may_still_come_is_known_or_bounded() -> None:
+    body = Body(b"1\r\na\r\n0\r\n\r\n")
+    assert body.input.coming == 1024 * 1024
+    body.read()
+    assert body.input.coming == 0
+    for header in (CHUNKED, "Content-Length: 3"):
+        assert Body(b"", expects=True, header=header).input.coming == 0  # it waits to be asked for it
