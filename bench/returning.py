@@ -21,7 +21,7 @@ __all__ = ["PATIENCE", "Client", "Crowd", "Loop"]
 
 PATIENCE = 60.0  # seconds for whatever is awaited
 UPGRADE = (
-    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: bridge\r\nUpgrade: websocket\r\n"
+    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
     b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 _LAST = re.compile(rb'#(\d{8})[^"]*","([\w-]+)"\]\Z')

@@ -5,6 +5,7 @@ The packages, in the order in which a message passes them; imports go one way, u
     errors names visible skeleton messages counters timer state_store output logs version needs random_bytes
                         the words that every package uses
     config/             the settings
+    admission/          who may come in: hosts, origins, proxies
     wire/               bytes <-> WebSocket frames <-> Socket.IO packets; offsets
     link/               the connection to the server: dialling, reading, writing, its states
         framing/        bytes <-> frames

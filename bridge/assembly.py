@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from bridge import folders, wiring
+from bridge.admission.origins import Origins
 from bridge.config import Settings
 from bridge.counters import Counters
 from bridge.delivery.limits import Limits
@@ -110,8 +111,10 @@ class Assembly:
         self.link = self._connection(server, own)
         self.heartbeat = self._heartbeat()
         pages = host.app.wsgi_app  # before the Socket.IO server is around it
+        self._origins = Origins(settings.web.allowed_origins, counters)
         self.socketio = self._socketio(limits, greeter, on_failure)
-        self.wsgi_app = OuterLayer(host.app.wsgi_app, pages, counters)
+        inside = OuterLayer(host.app.wsgi_app, pages, counters)
+        self.wsgi_app = wiring.admission(settings, self._origins, inside, counters)
         status = partial(self._status, watchdog, dependencies.undelivered)
         add_status(host.app, link=self._link_status, status=status)
 
@@ -146,8 +149,9 @@ class Assembly:
         )
         options = wiring.socketio_options(self._settings)
         return SocketIOServer(
-            self._host.app, options, callbacks, limits=limits, greeter=greeter, counters=self._counters
-        )
+            self._host.app, options, callbacks,
+            origins=self._origins, limits=limits, greeter=greeter, counters=self._counters,
+        )  # fmt: skip
 
     def _connection(self, server: tuple[str, int], own: tuple[str, int]) -> Connection:
         link = self._settings.link
@@ -182,7 +186,7 @@ class Assembly:
             "hub_blocked": watchdog.status,
             "counters": self._counters.snapshot(),
             "undelivered": undelivered.rows(),
-            "refused_origins": socketio.refused_origins(),
+            "refused_origins": self._origins.refused(),
         }
 
     def _take_confirmed(self, frames: list[bytes]) -> None:

@@ -7,9 +7,15 @@ Use: `fanout(settings, limits=limits, greeter=greeter, counters=counters)`.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from bridge import folders
+from bridge.admission.hosts import Hosts, host_name, own_names
+from bridge.admission.layer import AdmissionLayer, Wsgi
+from bridge.admission.origins import Origins
+from bridge.admission.proxies import Proxies
 from bridge.config import Settings, load
 from bridge.counters import Counters
 from bridge.decoding import DECODE
@@ -44,10 +50,11 @@ from bridge.version import VERSION
 from bridge.web import PageSettings
 
 __all__ = [
-    "fanout", "greeter", "greetings", "limits", "link_options", "load_settings", "outgoing_queue", "page",
+    "admission", "fanout", "greeter", "greetings", "limits", "link_options", "load_settings", "outgoing_queue", "page",
     "relay_dependencies", "relay_options", "reserved_events", "socketio_options",
 ]  # fmt: skip
 
+_HOSTS = Path("/etc/hosts")
 _BEAT = '{"action":"heartbeat"}'
 
 
@@ -128,8 +135,22 @@ def socketio_options(settings: Settings) -> SocketIOOptions:
     """Make the Socket.IO server's options."""
     web = settings.web
     return SocketIOOptions(
-        allowed_origins=web.allowed_origins, ping_interval=web.ping_interval, ping_timeout=web.ping_timeout,
-        connect_timeout=web.connect_timeout, max_event=2 * settings.link.max_frame + 65536,
+        ping_interval=web.ping_interval, ping_timeout=web.ping_timeout, connect_timeout=web.connect_timeout,
+        max_event=2 * settings.link.max_frame + 65536,
+    )  # fmt: skip
+
+
+def admission(settings: Settings, origins: Origins, inside: Wsgi, counters: Counters) -> AdmissionLayer:
+    """Make the layer around the app that turns requests away. The names of this machine are those of now."""
+    web = settings.web
+    try:
+        hosts_file = _HOSTS.read_text("utf-8", "replace")
+    except OSError:
+        hosts_file = ""
+    own = {*own_names(platform.node(), hosts_file), host_name(web.host)}
+    return AdmissionLayer(
+        inside, hosts=Hosts(web.allowed_hosts, own, counters), origins=origins,
+        proxies=Proxies(web.trusted_proxies, counters), counters=counters,
     )  # fmt: skip
 
 

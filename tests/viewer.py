@@ -88,7 +88,7 @@ class Viewer:
 
     def _connect(self, auth: bytes) -> str:
         self._sock.sendall(
-            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: bridge\r\nUpgrade: websocket\r\n"
+            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
             b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
             + base64.b64encode(os.urandom(16)) + b"\r\n\r\n" + masked(b"40" + auth)
         )  # fmt: skip

@@ -12,7 +12,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-__all__ = ["Address", "address", "host_fits", "listen_host", "port_number"]
+__all__ = ["Address", "address", "host_fits", "host_pattern", "listen_host", "network", "port_number"]
 
 
 @dataclass(frozen=True)
@@ -120,3 +120,49 @@ def listen_host(text: str) -> str:
     if not host_fits(text):
         raise ValueError("has a port, which --port takes" if re.search(r":\d+$", text) else "")
     return text
+
+
+_PATTERN = re.compile(r"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII)
+
+
+def host_pattern(text: str) -> str:
+    """Return a name as browsers write it in the Host header, or `*.` and the end of one. Raises ValueError."""
+    lower = text.lower().removesuffix(".")
+    if _is_host_pattern(lower):
+        return lower
+    near = _near_host(lower)
+    raise ValueError(f"is no name alone; {near} would do" if _is_host_pattern(near) else "")
+
+
+def _is_host_pattern(text: str) -> bool:
+    return bool(_PATTERN.fullmatch(text)) and len(text) <= 253
+
+
+def _near_host(text: str) -> str:
+    """Return the name that is meant by a URL, one with a port, the end of one, or one that is not in ASCII."""
+    bare = re.sub(r"(:\d*)?(/.*)?$", "", text.rpartition("://")[2])
+    try:
+        return (f"*{bare}" if bare.startswith(".") else bare).encode("idna").decode()
+    except UnicodeError:
+        return ""
+
+
+def network(text: str) -> str:
+    """Return an address or a network as Python writes it. Raises ValueError."""
+    try:
+        return _network(text, strict=True)
+    except ValueError:
+        pass
+    if text.lower() == "localhost":
+        raise ValueError("is a name; 127.0.0.1 would do")
+    try:
+        near = _network(text.partition(":")[0] if text.count(":") == 1 else text.strip("[]"), strict=False)
+    except ValueError:
+        raise ValueError from None
+    raise ValueError(f"is none by itself; {near} would do")
+
+
+def _network(text: str, *, strict: bool) -> str:
+    found = ipaddress.ip_network(text, strict)
+    first = getattr(found.network_address, "ipv4_mapped", None) or found.network_address
+    return str(first) if found.num_addresses == 1 else str(found)

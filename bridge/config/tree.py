@@ -188,6 +188,16 @@ class WebSettings(Group, frozen=True):
     allowed_origins: kinds.OriginList = setting(
         (), "an origin besides the bridge's own whose pages may connect; several are allowed", "no other page may"
     )
+    allowed_hosts: kinds.HostList = setting(
+        (),
+        "a name besides this machine's own by which the bridge may be asked for; several are allowed",
+        "a page of another name may be a stranger's",
+    )
+    trusted_proxies: kinds.NetworkList = setting(
+        (),
+        "a proxy that is believed which host, scheme and address the browser has; several are allowed",
+        "anybody can write these headers",
+    )
     ping_interval: kinds.Interval = setting(
         25.0, "how often a client is pinged", "Socket.IO's default, under the idle limit of most proxies"
     )

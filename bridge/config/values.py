@@ -20,15 +20,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from bridge.config.addresses import Address, address, host_fits, listen_host, port_number
+from bridge.config.addresses import Address, address, host_fits, host_pattern, listen_host, network, port_number
 from bridge.names import MAX_NAME, event_problem, has_control
 from bridge.visible import unseen
 
 __all__ = [
-    "Address", "EventName", "EventNames", "FieldName", "FramingText", "Grace", "Greetings", "HandlerFiles",
-    "Identity", "Idle", "Interval", "Kind", "ListenHost", "ListenPort", "LogFormat", "LogLevel", "Name", "OnOff",
-    "OptionalFolder", "OptionalName", "OptionalText", "OriginList", "Pause", "PayloadChoice", "ReplyId", "Retry",
-    "Secret", "ServerAddress", "Size", "SlowChoice", "StateFolder", "Switch", "UnhandledChoice", "UnitHint",
+    "Address", "EventName", "EventNames", "FieldName", "FramingText", "Grace", "Greetings", "HandlerFiles", "HostList",
+    "Identity", "Idle", "Interval", "Kind", "ListenHost", "ListenPort", "LogFormat", "LogLevel", "Name", "NetworkList",
+    "OnOff", "OptionalFolder", "OptionalName", "OptionalText", "OriginList", "Pause", "PayloadChoice", "ReplyId",
+    "Retry", "Secret", "ServerAddress", "Size", "SlowChoice", "StateFolder", "Switch", "UnhandledChoice", "UnitHint",
     "UnreadableChoice", "WhenDown",
 ]  # fmt: skip
 
@@ -166,7 +166,7 @@ def _secret(text: str) -> str:
 
 def _origin(text: str) -> str:
     """Write an origin as browsers do (RFC 6454, section 6.2): lower case, no default port."""
-    if text == "*":
+    if text in ("*", "null"):
         return text
     lower = text.lower() if text.isascii() else ""
     match = _ORIGIN.fullmatch(lower)
@@ -275,4 +275,12 @@ HandlerFiles = Annotated[
 OriginList = Annotated[
     tuple[Annotated[_Text, AfterValidator(_origin)], ...],
     Kind("ORIGIN", "an origin, such as http://localhost:5173, or *", many=True),
+]
+HostList = Annotated[
+    tuple[Annotated[_Text, AfterValidator(host_pattern)], ...],
+    Kind("NAME", "a name, such as game.example.org or *.example.org", many=True),
+]
+NetworkList = Annotated[
+    tuple[Annotated[_Text, AfterValidator(network)], ...],
+    Kind("NETWORK", "an address or a network, such as 127.0.0.1 or 10.0.0.0/8", many=True),
 ]

@@ -1,22 +1,21 @@
-"""Keeps each client's request, its headers and where it came from, in little room; says which browser it is from.
+"""Keeps each client's request, its headers and where it came from, in little room.
 
 python-socketio keeps the WSGI environ of every session for `request.headers`, cookies and the
 session of Flask. Whole, it is three to six kilobytes and holds the connection's buffers alive.
 Here it is two tuples, of which the first, and most of the second's items, are shared.
 
-Use: `server.environ = EnvironStore()`; `server.environ[sid]["HTTP_USER_AGENT"]`; `browser_address(environ)`.
+Use: `server.environ = EnvironStore()`; `server.environ[sid]["HTTP_USER_AGENT"]`.
 """
 
 from __future__ import annotations
 
 import io
-import ipaddress
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from functools import partial
 from typing import Any
 
-__all__ = ["EnvironStore", "browser_address"]
+__all__ = ["EnvironStore"]
 
 _Kept = tuple[tuple[str, ...], tuple[Any, ...]]
 
@@ -92,26 +91,3 @@ class EnvironStore(MutableMapping[str, Any]):
 
     def _made(self) -> tuple[str, ...]:
         return *self._constant, "wsgi.input"
-
-
-def browser_address(environ: Mapping[str, Any]) -> str:
-    """The browser's IP address: the peer's, or, if that is a proxy on this machine, the one that it gives."""
-    peer = str(environ.get("REMOTE_ADDR", ""))
-    forwarded = environ.get("HTTP_X_FORWARDED_FOR")
-    if forwarded is None or not _is_here(peer):
-        return sys.intern(peer)
-    last = str(forwarded).rpartition(",")[2].strip()  # what comes before it anybody may have written
-    return sys.intern(last if _address(last) is not None else peer)
-
-
-def _is_here(peer: str) -> bool:
-    address = _address(peer)
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address) and (mapped or address).is_loopback)  # type: ignore[union-attr]
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None

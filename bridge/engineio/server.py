@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,6 @@ from werkzeug.exceptions import BadRequest
 from bridge.counters import shorten
 from bridge.delivery.limits import Limits
 from bridge.engineio import websocket_handshake
-from bridge.engineio.environ_store import browser_address
 from bridge.engineio.http_exchange import JSON, PLAIN_TEXT, HttpExchange, Refusal, TooLarge, body_of, parameters
 from bridge.engineio.packets import PacketType, packets_of
 from bridge.engineio.poller import Poller
@@ -71,7 +71,7 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
         self.on_failure: Callable[[], object] = lambda: None  # one of the green threads without which it is none ended
         self.stops = False  # nobody new is let in
         #: Is told of each request of a page that may not connect; returns what is to be done, if it knows.
-        self.on_foreign_origin: Callable[[str], str] = self._log_origin
+        self.on_foreign_origin: Callable[[str, dict[str, Any]], str] = self._log_origin
 
     def run(self) -> None:
         """Start the two green threads, if they don't run yet."""
@@ -131,14 +131,14 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
     def _refuse_origin(self, exchange: HttpExchange, origin: str) -> Sequence[bytes]:
         """Answer 400, with words that the foreign page may read and its browser's console shows: who has made it needs
         them, and they say nothing that it did not know."""
-        advice = self.on_foreign_origin(origin)
+        advice = self.on_foreign_origin(origin, exchange.environ)
         if not advice:
             return exchange.refuse(Refusal.BAD_REQUEST, _ORIGIN)
         words = f"{_ORIGIN}: {advice}"
         headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Cache-Control", "no-store")]
         return exchange.refuse(Refusal.BAD_REQUEST, words, reason=words, headers=headers)
 
-    def _log_origin(self, origin: str) -> str:
+    def _log_origin(self, origin: str, _: dict[str, Any]) -> str:
         self._log_error_once(f"{origin} is not an accepted origin.", "bad-origin")
         return ""
 
@@ -165,7 +165,7 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
         if by_websocket and (refused := self._refuse_handshake(exchange)):
             return refused
         sid = self.generate_id()
-        session = Session(sid, browser_address(exchange.environ), self.shared)
+        session = Session(sid, sys.intern(str(exchange.environ.get("REMOTE_ADDR", ""))), self.shared)
         self.sockets[sid] = session
         accepted = self.handlers["connect"](sid, exchange.environ)
         if accepted is not None and accepted is not True:

@@ -21,11 +21,11 @@ from flask import Flask
 from flask_socketio import SocketIO
 from socketio.exceptions import ConnectionRefusedError
 
+from bridge.admission.origins import Origins
 from bridge.counters import Counters, shorten
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
 from bridge.engineio.http_server import serve
-from bridge.engineio.origins import Origins
 from bridge.engineio.session import Session
 from bridge.errors import Refused
 from bridge.hub.vital_threads import VitalThread
@@ -59,7 +59,6 @@ LONG_ACK = 4096  # bytes; only one with a server's answer in it is that long
 class SocketIOOptions:
     """The settings. `max_event`: bytes of one packet of a client; the intervals and time-outs are in seconds."""
 
-    allowed_origins: tuple[str, ...]
     ping_interval: float
     ping_timeout: float
     connect_timeout: float
@@ -84,8 +83,8 @@ class SocketIOCallbacks:
 class SocketIOServer:
     """The clients of one process, by sid.
 
-    `limits`: what may wait for a client; `greeter`: knows who comes back, and owns the register of clients. Raises
-    ServeError if a library has moved something private that is used here.
+    `origins`: whose pages may connect; `limits`: what may wait for a client; `greeter`: knows who comes back, and owns
+    the register of clients. Raises ServeError if a library has moved something private that is used here.
     """
 
     def __init__(
@@ -94,6 +93,7 @@ class SocketIOServer:
         options: SocketIOOptions,
         callbacks: SocketIOCallbacks,
         *,
+        origins: Origins,
         limits: Limits,
         greeter: Greeter,
         counters: Counters,
@@ -101,7 +101,6 @@ class SocketIOServer:
         check_seams()
         self._app, self._callbacks, self._on_events = app, callbacks, callbacks.on_events
         self._limits, self._greeter, self._registry, self._counters = limits, greeter, greeter.clients, counters
-        self._origins = Origins(options.allowed_origins, counters)
         self._clients: dict[str, Session] = {}
         self._leaving: dict[str, Session] = {}  # clients whose end python-socketio is still working on
         self._connect_handler = ConnectHandler(
@@ -109,7 +108,7 @@ class SocketIOServer:
             lambda sid: self._clients.get(sid) or self._leaving.get(sid),
             self._session,
         )
-        self._server = self._socketio(options)
+        self._server = self._socketio(options, origins)
         self._eio = take_over(
             self._server,
             connect_timeout=options.connect_timeout,
@@ -119,10 +118,10 @@ class SocketIOServer:
         shared = self._eio.shared
         shared.slow, shared.behind, shared.silent, shared.who = self._too_slow, self._behind, self._silent, self._who
         shared.events = self._events
-        self._eio.on_foreign_origin = self._origins.refuse
+        self._eio.on_foreign_origin = origins.refuse
         self._eio.on_failure = callbacks.on_failure
 
-    def _socketio(self, options: SocketIOOptions) -> Any:
+    def _socketio(self, options: SocketIOOptions, origins: Origins) -> Any:
         """Let Flask-SocketIO make its Socket.IO server in the app."""
         server = SocketIO(
             self._app,
@@ -130,7 +129,7 @@ class SocketIOServer:
             async_handlers=False,  # True would mean a green thread for each event, and no order
             client_manager=Manager(self._connected, self._connect_handler.sid),
             serializer=event_packet(options.max_event, self._connect_handler.connect_data),
-            cors_allowed_origins="*" if "*" in options.allowed_origins else self._origins.allows,
+            cors_allowed_origins="*" if origins.everybody else origins.allows,
             ping_interval=options.ping_interval,
             ping_timeout=options.ping_timeout,
             max_http_buffer_size=options.max_event,
@@ -152,10 +151,6 @@ class SocketIOServer:
             "bytes_for_slowest": max(waiting, default=0),
             **self._greeter.now(),
         }
-
-    def refused_origins(self) -> list[dict[str, object]]:
-        """Return the last pages that were refused, see origins.py."""
-        return self._origins.refused()
 
     def serve(self, listener: socket.socket, app: Any) -> None:
         """Serve a WSGI app that has this server in it, in a green thread."""

@@ -13,7 +13,7 @@ from tests.faults.ends import Delimited, Ends, WebSocketFrames
 from tests.unit.framings import cuts
 from tests.viewer import masked
 
-HEAD = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n"
+HEAD = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n"
 
 
 def found(ends: Ends, pieces: list[bytes]) -> list[int]:

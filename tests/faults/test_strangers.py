@@ -30,13 +30,13 @@ SILENCE = 30.0  # seconds until they are
 EACH = 4096  # bytes of memory that one may cost while it is there
 SLACK = 6 * 1024 * 1024  # of the allocator's, at any time
 
-SOCKET_IO = "GET /socket.io/?EIO=4&transport={} HTTP/1.1\r\nHost: x\r\n"
+SOCKET_IO = "GET /socket.io/?EIO=4&transport={} HTTP/1.1\r\nHost: localhost\r\n"
 UPGRADE = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 HALVES = {
     "one byte": "G",
     "half a head": SOCKET_IO.format("websocket") + UPGRADE,
-    "half a head of another page's": "GET / HTTP/1.1\r\nHost: x\r\nX-Half",
-    "half a body": "POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n4",
+    "half a head of another page's": "GET / HTTP/1.1\r\nHost: localhost\r\nX-Half",
+    "half a body": "POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n4",
     "a websocket without CONNECT": SOCKET_IO.format("websocket") + UPGRADE + f"Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n",
     "a session without CONNECT": SOCKET_IO.format("polling") + "\r\n",
 }
@@ -119,7 +119,7 @@ def test_handshakes_that_stop_half_way_keep_nobody_waiting_and_leave_nothing(at:
 
 
 @pytest.mark.parametrize(
-    "request_", [SOCKET_IO.format("polling"), "GET / HTTP/1.1\r\nHost: x\r\n"], ids=["poll", "page"]
+    "request_", [SOCKET_IO.format("polling"), "GET / HTTP/1.1\r\nHost: localhost\r\n"], ids=["poll", "page"]
 )
 def test_requests_that_come_byte_by_byte_keep_nobody_waiting(at: Between, request_: str) -> None:
     ended = threading.Event()

@@ -261,7 +261,7 @@ def test_what_the_stock_client_emits_before_its_upgrade_arrives(at: Setup) -> No
 def with_headers(count: int) -> bytes:
     """A request with so many headers of 4,000 bytes."""
     headers = b"".join(b"X-%d: %b\r\n" % (n, b"y" * 4000) for n in range(count))
-    return b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%b\r\n" % headers
+    return b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%b\r\n" % headers
 
 
 @pytest.mark.parametrize(

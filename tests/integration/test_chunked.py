@@ -32,7 +32,7 @@ def setup(bridge):
         return "deaf"
 """
 POLL = "/socket.io/?EIO=4&transport=polling"
-HEALTHY = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+HEALTHY = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
 
 
 def post(path: str, body: bytes, *headers: str) -> bytes:
-    lines = "".join(f"{header}\r\n" for header in ("Host: x", "Transfer-Encoding: chunked", *headers))
+    lines = "".join(f"{header}\r\n" for header in ("Host: localhost", "Transfer-Encoding: chunked", *headers))
     return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
@@ -132,7 +132,7 @@ def test_what_is_no_body_in_chunks_ends_its_connection(bridge: Bridge, path: str
     ],
 )  # fmt: skip
 def test_a_request_whose_end_is_not_certain_is_refused_with_what_follows_it(bridge: Bridge, headers: list[str]) -> None:
-    lines = "".join(f"{header}\r\n" for header in ("Host: x", *headers))
+    lines = "".join(f"{header}\r\n" for header in ("Host: localhost", *headers))
     answer = http(bridge, f"POST /echo HTTP/1.1\r\n{lines}\r\n".encode() + chunks(b"hello") + HEALTHY)
     assert statuses(answer) == [b"400"], answer
     assert b"ok" not in answer
@@ -140,7 +140,7 @@ def test_a_request_whose_end_is_not_certain_is_refused_with_what_follows_it(brid
 
 @pytest.mark.parametrize("odd", ["X: y\rContent-Length: 5", "X: \0", "X: y\nContent-Length: 5"])
 def test_nor_is_it_served_as_a_websocket(bridge: Bridge, odd: str) -> None:
-    head = f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n{odd}\r\nConnection: Upgrade\r\n"
+    head = f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n{odd}\r\nConnection: Upgrade\r\n"
     head += f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n"
     assert statuses(http(bridge, head.encode() + b"hello")) == [b"400"]
 
@@ -184,8 +184,9 @@ def test_a_post_in_chunks_has_the_same_limit_as_another(bridge: Bridge) -> None:
 
 def test_a_websocket_is_not_asked_for_with_a_body(bridge: Bridge) -> None:
     head = (
-        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
     )
     for header in ("Content-Length: 5", "Transfer-Encoding: chunked"):
         answer = http(bridge, f"{head}{header}\r\n\r\n".encode() + b"hello")
@@ -195,16 +196,16 @@ def test_a_websocket_is_not_asked_for_with_a_body(bridge: Bridge) -> None:
 def test_too_long_a_head_is_answered_in_words_and_counted(bridge: Bridge) -> None:
     before = bridge.counter("requests_too_large")
     asked = [
-        ("431", "GET / HTTP/1.1\r\nHost: x\r\nCookie: " + "c" * 9000 + "\r\n\r\n", "cookies of this site"),
-        ("431", "GET / HTTP/1.1\r\nHost: x\r\nCookie: " + "c" * 200_000 + "\r\n\r\n", "cookies of this site"),
+        ("431", "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: " + "c" * 9000 + "\r\n\r\n", "cookies of this site"),
+        ("431", "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: " + "c" * 200_000 + "\r\n\r\n", "cookies of this site"),
         (
             "431",
-            "GET / HTTP/1.1\r\nHost: x\r\nCookie: " + "c" * 9000 + "\r\nX: " + "y" * 60_000 + "\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: " + "c" * 9000 + "\r\nX: " + "y" * 60_000 + "\r\n\r\n",
             "'Cookie'",
         ),
         ("431", "GET / HTTP/1.1\r\n" + ("X: " + "y" * 4000 + "\r\n") * 20 + "\r\n", "64 KiB"),
         ("431", "GET / HTTP/1.1\r\n" + "X: y\r\n" * 150 + "\r\n", "100 headers"),
-        ("414", "GET /" + "x" * 9000 + " HTTP/1.1\r\nHost: x\r\n\r\n", "8192 bytes"),
+        ("414", "GET /" + "x" * 9000 + " HTTP/1.1\r\nHost: localhost\r\n\r\n", "8192 bytes"),
     ]
     for status, request, words in asked:
         answer = http(bridge, request.encode()).decode()
@@ -215,6 +216,6 @@ def test_too_long_a_head_is_answered_in_words_and_counted(bridge: Bridge) -> Non
 
 
 def test_too_many_cookies_of_a_websocket_are_told_too(bridge: Bridge, tmp_path: Path) -> None:
-    head = f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nCookie: {'c' * 9000}\r\n"
+    head = f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nCookie: {'c' * 9000}\r\n"
     answer = http(bridge, f"{head}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 431 ")

@@ -46,7 +46,7 @@ def all_is_well(bridge: Bridge) -> None:
 def test_an_upgrade_that_sends_no_probe_and_then_no_frame_is_its_own_trouble(bridge: Bridge) -> None:
     query = session(bridge).replace("polling", "websocket")
     with socket.create_connection(("127.0.0.1", bridge.port), timeout=PATIENCE) as sock:
-        head = f"GET {query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        head = f"GET {query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         sock.sendall(f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
         assert sock.recv(4096).startswith(b"HTTP/1.1 101")
         sock.sendall(MASKED_JUNK + NO_FRAME)
@@ -61,7 +61,7 @@ def test_a_post_of_a_hundred_thousand_packets_keeps_nobody_waiting(bridge: Bridg
     requests.post(bridge.url + query, data="40", timeout=PATIENCE)
     body = "\x1e".join([packet] * 100_000).encode()
     with socket.create_connection(("127.0.0.1", bridge.port), timeout=PATIENCE) as sock:
-        sock.sendall(f"POST {query} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        sock.sendall(f"POST {query} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
         worst = 0.0
         for _ in range(10):
             began = time.monotonic()
@@ -76,7 +76,7 @@ def test_a_post_that_ends_before_its_end_is_not_taken(bridge: Bridge) -> None:
     requests.post(bridge.url + query, data="40", timeout=PATIENCE)
     before = bridge.counter("events_in")
     body = '42["whole"]\x1e42["cut'
-    http(bridge, f"POST {query} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) + 50}\r\n\r\n{body}".encode())
+    http(bridge, f"POST {query} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body) + 50}\r\n\r\n{body}".encode())
     assert bridge.counter("events_in") == before
     all_is_well(bridge)
 
@@ -84,12 +84,12 @@ def test_a_post_that_ends_before_its_end_is_not_taken(bridge: Bridge) -> None:
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        ("HEAD {query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"400"),
+        ("HEAD {query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"400"),
         (
-            "POST {query} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
+            "POST {query} HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
             b"400",
         ),
-        ("GET {query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nExpect: 100-continue\r\n\r\n", b""),
+        ("GET {query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nExpect: 100-continue\r\n\r\n", b""),
     ],
 )
 def test_a_request_that_is_neither_one_nor_the_other_ends_nothing(bridge: Bridge, request_: str, status: bytes) -> None:
@@ -161,7 +161,7 @@ def setup(bridge):
 def upgraded(bridge: Bridge, query: str) -> socket.socket:
     """A WebSocket that takes over the session, without waiting for anything."""
     sock = socket.create_connection(("127.0.0.1", bridge.port), timeout=2)
-    head = f"GET {query.replace('polling', 'websocket')} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+    head = f"GET {query.replace('polling', 'websocket')} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
     sock.sendall(f"{head}Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n".encode())
     sock.sendall(f"Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode() + masked("2probe") + masked("5"))
     return sock
@@ -225,7 +225,10 @@ def setup(bridge):
 
 @pytest.mark.parametrize(
     "begun",
-    ["GET / HTTP/1.1\r\nHost: x\r\nX-Drip: ", "POST {query} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"],
+    [
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX-Drip: ",
+        "POST {query} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n",
+    ],
 )
 def test_a_request_that_drips_is_given_up_and_one_that_is_slow_is_not(tmp_path: Path, begun: str) -> None:
     flags = ("--handlers", str(written(tmp_path, IMPATIENT)), "--ping-interval", "4")
@@ -242,7 +245,9 @@ def test_a_request_that_drips_is_given_up_and_one_that_is_slow_is_not(tmp_path: 
             assert not poll.done()
             body = '42["x"]'
             with socket.create_connection(("127.0.0.1", bridge.port), PATIENCE) as slow:
-                slow.sendall(f"POST {waits} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+                slow.sendall(
+                    f"POST {waits} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+                )
                 for char in body:
                     slow.sendall(char.encode())
                 assert slow.recv(15) == b"HTTP/1.1 200 OK"

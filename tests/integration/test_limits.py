@@ -57,7 +57,7 @@ def test_more_requests_than_are_served_at_a_time_wait_for_one_to_end(tmp_path: P
     code = "from bridge.engineio import http_server; http_server.MAX_CONNECTIONS = 2"
     with limited(tmp_path, code) as bridge, ExitStack() as stack:
         first, _ = [stack.enter_context(request(bridge, "GET / HTTP/1.1\r\n")) for _ in range(2)]  # half of one
-        third = stack.enter_context(request(bridge, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
+        third = stack.enter_context(request(bridge, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"))
         third.settimeout(0.5)
         with pytest.raises(TimeoutError):
             third.recv(1)
@@ -83,7 +83,7 @@ def test_as_many_connections_wait_to_be_accepted_as_the_kernel_keeps_and_others_
         for sock in waiting:
             assert select.select([], [sock], [], PATIENCE)[1]
             sock.setblocking(True)
-            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert sock.recv(12) == b"HTTP/1.1 200"
 
 

@@ -271,7 +271,8 @@ def test_log_lines_can_be_json_and_debug_lines_are_marked_and_shortened() -> Non
 
 def test_another_origin_is_refused_unless_it_is_allowed() -> None:
     with TcpServer() as server:
-        with Bridge("--server", server.address, "--allowed-origins", "http://localhost:5173") as bridge:
+        proxy = ("--allowed-hosts", "game.example", "--trusted-proxies", "127.0.0.1")
+        with Bridge("--server", server.address, "--allowed-origins", "http://localhost:5173", *proxy) as bridge:
             query = f"{bridge.url}/socket.io/?EIO=4&transport=polling"
             own = f"http://127.0.0.1:{bridge.port}"
             codes = [

@@ -29,7 +29,7 @@ from tests.process import ROOT
 
 __all__ = ["main"]
 
-PACKAGES = ("link", "relay", "delivery", "wire", "engineio", "socketio_server")
+PACKAGES = ("link", "relay", "delivery", "wire", "engineio", "socketio_server", "admission")
 ENOUGH = 0.95
 AT_ONCE = 2
 PATIENCE = 60.0  # seconds that a mutant has, besides ten times what its tests took
@@ -42,6 +42,7 @@ SECOND = {
     "delivery": "test_slow_clients test_recovery test_payloads test_unread_answers test_stopped_clients",
     "wire": "test_payloads test_recovery test_hostile",
     "engineio": "test_hostile test_chunked test_limits test_same_id test_site test_unread_answers",
+    "admission": "test_hosts",
     "socketio_server": "test_hostile test_same_id test_handlers_visits test_handlers_refused test_recovery",
 }
 BEHAVIOUR = ("wire", "engineio", "socketio_server")  # which tests/behaviour is about

@@ -33,6 +33,7 @@ SAMPLES = {
     "FILE": (("a.py", "b.py", "c.py"), "none.py"),
     "SECRET": (("sixteen letters.", "0123456789abcdef", "no more than that"), "short"),
     "FOLDER": (("a", "b/c", "/d"), "\udcff"),
+    "NETWORK": (("127.0.0.1", "10.0.0.0/8", "fe80::/10"), "proxy"),
     "ORIGIN": (("http://a", "http://b", "*"), "localhost"),
 }
 SOURCES = ("file", "environment", "flag")

@@ -329,6 +329,7 @@ def test_what_is_no_host_to_listen_on_is_refused(text: str, advice: str) -> None
         ("http://example.org:443", "http://example.org:443"),
         ("http://[::1]:8080", "http://[::1]:8080"),
         ("capacitor://localhost", "capacitor://localhost"),
+        ("null", "null"),
     ],
 )
 def test_an_origin_is_kept_as_browsers_write_it(text: str, origin: str) -> None:
@@ -337,7 +338,7 @@ def test_an_origin_is_kept_as_browsers_write_it(text: str, origin: str) -> None:
 
 @pytest.mark.parametrize(
     "text", ["localhost", "localhost:5173", "http://", "http://a:99999", "http://a:0", "http://u@a", "http://[zz]",
-             "null", "**", "http://\u212a.example", "http://a b"],
+             "**", "http://\u212a.example", "http://a b"],
 )  # fmt: skip
 def test_what_is_no_origin_is_refused(text: str) -> None:
     assert "needs an origin, such as http://localhost:5173, or *" in refusal("allowed_origins", text)
@@ -426,3 +427,49 @@ def test_a_word_that_another_setting_makes_the_bridges_own_is_a_problem(name: st
     assert caught.value.problems == (f"{flag} {word} and --{switch}: {word} is the bridge's own then",)
     load([flag, word], {})
     load([flag, word, f"--{switch}=no"], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("game.example", "game.example"), ("Game.EXAMPLE.", "game.example"), ("*.example.org", "*.example.org"),
+        ("pc_7", "pc_7"), ("192.168.1.1", "192.168.1.1"), ("xn--mnchen-3ya.de", "xn--mnchen-3ya.de"),
+    ],
+)  # fmt: skip
+def test_a_host_is_kept_as_browsers_write_it(text: str, kept: str) -> None:
+    assert value("allowed_hosts", text) == (kept,)
+
+
+@pytest.mark.parametrize(
+    ("text", "would_do"),
+    [
+        ("http://game.example:80/x", "game.example would do"), ("game.example:443", "game.example would do"),
+        (".example.org", "*.example.org would do"), ("M\u00fcnchen.de", "xn--mnchen-3ya.de would do"),
+        ("*", ""), ("*.*.org", ""), ("a..b", ""), ("a b", ""), ("[::1]", ""), ("a" * 64, ""), ("a." * 127 + "a", ""),
+    ],
+)  # fmt: skip
+def test_what_is_no_host_is_refused_with_the_one_that_would_do(text: str, would_do: str) -> None:
+    assert (would_do or "needs a name, such as game.example.org or *.example.org") in refusal("allowed_hosts", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("127.0.0.1", "127.0.0.1"), ("127.0.0.1/32", "127.0.0.1"), ("10.0.0.0/8", "10.0.0.0/8"), ("0::1", "::1"),
+        ("fe80::/10", "fe80::/10"), ("::ffff:10.0.0.1", "10.0.0.1"),
+    ],
+)  # fmt: skip
+def test_a_network_is_kept_in_its_shortest_form(text: str, kept: str) -> None:
+    assert value("trusted_proxies", text) == (kept,)
+
+
+@pytest.mark.parametrize(
+    ("text", "would_do"),
+    [
+        ("localhost", "127.0.0.1 would do"), ("10.1.2.3/8", "10.0.0.0/8 would do"),
+        ("10.0.0.1:80", "10.0.0.1 would do"),
+        ("[::1]", "::1 would do"), ("proxy", ""), ("10.0.0.0/33", ""),
+    ],
+)  # fmt: skip
+def test_what_is_no_network_is_refused_with_the_one_that_would_do(text: str, would_do: str) -> None:
+    assert (would_do or "needs an address or a network, such as 127.0.0.1") in refusal("trusted_proxies", text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.engineio.environ_store import EnvironStore, browser_address
+from bridge.engineio.environ_store import EnvironStore
 
 
 def request() -> dict[str, Any]:
@@ -165,9 +165,3 @@ def test_it_is_a_mapping_of_those_that_are_there(environs: EnvironStore) -> None
         environs["nobody"]
     with pytest.raises(KeyError):
         del environs["nobody"]
-
-
-def test_an_address_is_shared() -> None:
-    addresses = [browser_address({"REMOTE_ADDR": "".join(["10.", "9.9.9"])}) for _ in range(2)]
-    assert addresses[0] == "10.9.9.9"
-    assert addresses[0] is addresses[1]

@@ -37,6 +37,7 @@ BASE = (
 #: `bridge/` itself that is not one of those words is a place of its own.
 PACKAGES: dict[str, tuple[str, ...]] = {
     "config": (),
+    "admission": (),
     "wire": (),
     "link": (),
     "relay": (),
@@ -44,17 +45,19 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "delivery": ("wire",),
     "recovery": ("wire", "delivery"),
     "engineio": ("wire", "delivery", "hub"),
-    "socketio_server": ("wire", "delivery", "recovery", "engineio", "hub"),
+    "socketio_server": ("admission", "wire", "delivery", "recovery", "engineio", "hub"),
     "web": (),
     "demo": ("link",),
     "decoding": ("link", "relay"),
     "__main__": (),
     "folders": ("config", "web"),
     "wiring": (
-        "config", "link", "relay", "delivery", "recovery", "engineio", "socketio_server", "web", "decoding", "folders",
+        "config", "admission", "link", "relay", "delivery", "recovery", "engineio", "socketio_server", "web",
+        "decoding", "folders",
     ),
     "assembly": (
-        "config", "link", "relay", "hub", "delivery", "recovery", "socketio_server", "web", "folders", "wiring",
+        "config", "admission", "link", "relay", "hub", "delivery", "recovery", "socketio_server", "web", "folders",
+        "wiring",
     ),
 }  # fmt: skip
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from bridge.admission.origins import LONGEST, MOST, Origins, canonical
+from bridge.admission.proxies import IGNORED, Ignored
 from bridge.counters import Counters
-from bridge.engineio.origins import LONGEST, MOST, Origins, canonical
 
 
-def environ(host: str, scheme: str = "http", **more: str) -> dict[str, str]:
-    return {"HTTP_HOST": host, "wsgi.url_scheme": scheme, **more}
+def environ(host: str, scheme: str = "http") -> dict[str, Any]:
+    return {"HTTP_HOST": host, "wsgi.url_scheme": scheme}
+
+
+HERE = environ("here")
 
 
 @pytest.mark.parametrize(
@@ -43,20 +49,29 @@ def test_others_do_not(origin: str, host: str) -> None:
     assert not Origins(("http://friend.test",), Counters()).allows(origin, environ(host))
 
 
-def test_a_proxy_says_what_the_browser_asked_for() -> None:
+def test_what_an_untrusted_proxy_says_is_no_own_page_and_the_advice_is_to_trust_it() -> None:
     origins = Origins((), Counters())
-    told = environ("inside:9000", HTTP_X_FORWARDED_PROTO="https, http", HTTP_X_FORWARDED_HOST="Game.example:443, x")
-    assert origins.allows("https://game.example", told)
-    assert not origins.allows("http://game.example", told)
-    assert origins.allows("https://inside:9000", environ("inside:9000", HTTP_X_FORWARDED_PROTO="https"))
+    told = {**environ("inside:9000"), IGNORED: Ignored("10.0.0.1", "Game.example:443", "https")}
+    assert not origins.allows("https://game.example", told)
+    assert origins.refuse("https://game.example", told) == "start the bridge with --trusted-proxies 10.0.0.1"
+    assert "--allowed-origins" in origins.refuse("http://game.example", told)
+    told = {**environ("inside:9000"), IGNORED: Ignored("10.0.0.1", "", "https")}
+    assert "--trusted-proxies" in origins.refuse("https://inside:9000", told)
+    told = {**environ("inside:9000", "https"), IGNORED: Ignored("10.0.0.1", "game.example", "")}
+    assert "--trusted-proxies" in origins.refuse("https://game.example", told)
+
+
+def test_null_is_a_page_s_origin_only_if_it_is_listed() -> None:
+    assert not Origins(("http://friend.test",), Counters()).allows("null", HERE)
+    assert Origins(("null",), Counters()).allows("null", HERE)
 
 
 def test_those_that_are_allowed_are_compared_alike() -> None:
     origins = Origins(("http://Friend.test:80", "https://[0::1]:8443"), Counters())
     for origin in ("http://friend.test", "http://FRIEND.test:80", "https://[::1]:8443"):
-        assert origins.allows(origin, environ("here"))
-    assert Origins(("*",), Counters()).allows("http://anybody.test", environ("here"))
-    assert origins.allows(None, environ("here"))
+        assert origins.allows(origin, HERE)
+    assert Origins(("*",), Counters()).allows("http://anybody.test", HERE)
+    assert origins.allows(None, HERE)
 
 
 def test_one_that_is_refused_is_counted_each_time_and_told_how_it_could_connect() -> None:
@@ -64,7 +79,7 @@ def test_one_that_is_refused_is_counted_each_time_and_told_how_it_could_connect(
     origins = Origins((), counters, lambda: now[0])
     for origin in ("http://Foreign.test:80", "http://foreign.test", "http://[::2]:81"):
         now[0] += 1
-        assert origins.refuse(origin).endswith(f"--allowed-origins {canonical(origin)}")
+        assert origins.refuse(origin, HERE).endswith(f"--allowed-origins {canonical(origin)}")
     assert counters["origins_refused"] == 3
     assert origins.refused() == [
         {"origin": "http://foreign.test", "count": 2, "t": 102.0},
@@ -77,7 +92,7 @@ def test_one_that_is_refused_is_counted_each_time_and_told_how_it_could_connect(
 )
 def test_what_is_no_origin_is_shown_escaped_and_is_no_advice(origin: str, caplog: pytest.LogCaptureFixture) -> None:
     origins = Origins((), Counters())
-    assert origins.refuse(origin) == ""
+    assert origins.refuse(origin, HERE) == ""
     [line] = caplog.messages
     assert line.isprintable()
     assert "--allowed-origins" not in line
@@ -87,19 +102,19 @@ def test_what_is_no_origin_is_shown_escaped_and_is_no_advice(origin: str, caplog
 def test_the_log_names_those_that_are_allowed_already_and_the_page_is_not_told_of_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    advice = Origins(("https://friend.test",), Counters()).refuse("http://foreign.test")
+    advice = Origins(("https://friend.test",), Counters()).refuse("http://foreign.test", HERE)
     assert "friend" not in advice
     assert caplog.messages[0].endswith("--allowed-origins https://friend.test --allowed-origins http://foreign.test")
 
 
 def test_a_page_without_an_origin_is_told_what_to_do() -> None:
-    assert "--site" in Origins((), Counters()).refuse("null")
+    assert "--site" in Origins((), Counters()).refuse("null", HERE)
 
 
 def test_what_is_kept_of_them_is_bounded() -> None:
     origins = Origins((), Counters())
     for n in range(100):
-        origins.refuse(f"http://{'x' * 100_000}{n}.test" if n % 2 else f"http://{n}.test")
+        origins.refuse(f"http://{'x' * 100_000}{n}.test" if n % 2 else f"http://{n}.test", HERE)
     kept = origins.refused()
     assert len(kept) == MOST == 10
     assert all(len(str(each["origin"])) <= LONGEST for each in kept)
@@ -110,16 +125,16 @@ def test_an_origin_is_looked_at_up_to_a_limit() -> None:
     longest = "http://" + "a" * 293
     assert len(longest) == LONGEST == 300
     origins = Origins((longest,), Counters())
-    assert origins.allows(longest, environ("here"))
-    assert not origins.allows(longest + "a", environ("here"))
-    assert origins.refuse(longest).endswith(longest)
+    assert origins.allows(longest, HERE)
+    assert not origins.allows(longest + "a", HERE)
+    assert origins.refuse(longest, HERE).endswith(longest)
     for long in (longest + "a", longest + "a" * 100, "http://a:" + "b" * 400):
-        assert origins.refuse(long) == ""
+        assert origins.refuse(long, HERE) == ""
 
 
 def test_when_it_was_refused_is_said_to_the_millisecond() -> None:
     origins = Origins((), Counters(), lambda: 100.123456)
-    origins.refuse("http://foreign.test")
+    origins.refuse("http://foreign.test", HERE)
     assert origins.refused()[0]["t"] == 100.123
 
 
@@ -129,6 +144,6 @@ def test_the_log_s_line_says_who_may_not_connect_and_what_to_do(caplog: pytest.L
         ("file://", "'file://' may not connect"),
     ):
         caplog.clear()
-        Origins((), Counters()).refuse(origin)
+        Origins((), Counters()).refuse(origin, HERE)
         assert caplog.messages[0].startswith(f"! a page of the origin {said}")
         assert origin != "file://" or caplog.messages[0].endswith("connect")

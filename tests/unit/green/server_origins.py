@@ -30,7 +30,7 @@ def test_a_foreign_origin_is_logged_once_and_then_as_no_news() -> None:
     with Log("tests.engineio") as log:
         for _ in range(2):
             at.ask(HTTP_ORIGIN="http://foreign")
-        assert at.server.on_foreign_origin("http://foreign") == ""
+        assert at.server.on_foreign_origin("http://foreign", {}) == ""
     assert [line.partition(" (")[0] for line in log.lines] == [
         "ERROR http://foreign is not an accepted origin.", *["INFO http://foreign is not an accepted origin."] * 2
     ]  # fmt: skip
@@ -39,10 +39,10 @@ def test_a_foreign_origin_is_logged_once_and_then_as_no_news() -> None:
 
 def test_a_foreign_page_may_read_what_is_to_be_done() -> None:
     at = Served()
-    asked: list[str] = []
+    asked: list[object] = []
 
-    def advice(origin: str) -> str:
-        asked.append(origin)
+    def advice(origin: str, environ: dict[str, Any]) -> str:
+        asked.append((origin, environ["HTTP_ORIGIN"]))
         return "have it allowed"
 
     at.server.on_foreign_origin = advice
@@ -51,4 +51,4 @@ def test_a_foreign_page_may_read_what_is_to_be_done() -> None:
     assert answer.refusal == (f"400 {words}", {"code": 3, "message": words})
     headers = {"Access-Control-Allow-Origin": "http://foreign", "Vary": "Origin", "Cache-Control": "no-store"}
     assert headers.items() <= answer.headers.items()
-    assert asked == ["http://foreign"]
+    assert asked == [("http://foreign", "http://foreign")]

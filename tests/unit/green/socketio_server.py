@@ -15,6 +15,7 @@ import eventlet  # noqa: E402
 import pytest  # noqa: E402
 from flask import Flask  # noqa: E402
 
+from bridge.admission.origins import Origins  # noqa: E402
 from bridge.counters import Counters  # noqa: E402
 from bridge.delivery.limits import Limits  # noqa: E402
 from bridge.delivery.slow_policies import POLICIES  # noqa: E402
@@ -51,10 +52,12 @@ class Case(Asks):
             on_disconnected=self._told("disconnected"), on_failure=lambda: self.told.append(("failure",)),
             user_of=self.users.get, on_connecting=self._told("connecting") if asks else None,
         )  # fmt: skip
-        options = SocketIOOptions(allowed, 25.0, 20.0, 40.0, 1000)
+        self.origins = Origins(allowed, self.counters)
+        options = SocketIOOptions(25.0, 20.0, 40.0, 1000)
         self.io = SocketIOServer(
-            self.app, options, callbacks, limits=self.limits, greeter=self.greeter, counters=self.counters
-        )
+            self.app, options, callbacks,
+            origins=self.origins, limits=self.limits, greeter=self.greeter, counters=self.counters,
+        )  # fmt: skip
         self.server = self.io._eio
 
     def _told(self, name: str) -> Callable[..., None]:
@@ -383,10 +386,10 @@ def test_pages_of_other_origins_are_refused_and_remembered() -> None:
     at = Case(allowed=("http://friend",))
     assert at.ask(HTTP_ORIGIN="http://friend", HTTP_HOST="here").status == "200 OK"
     assert at.ask(HTTP_ORIGIN="http://here", HTTP_HOST="here").status == "200 OK"
-    assert at.io.refused_origins() == []
+    assert at.origins.refused() == []
     answer = at.ask(HTTP_ORIGIN="http://foreign", HTTP_HOST="here")
     assert "--allowed-origins http://foreign" in answer.status
-    assert [one["origin"] for one in at.io.refused_origins()] == ["http://foreign"]
+    assert [one["origin"] for one in at.origins.refused()] == ["http://foreign"]
     at = Case(allowed=("*",))
     assert at.server.cors_allowed_origins == "*"
     assert at.ask(HTTP_ORIGIN="http://foreign").status == "200 OK"

@@ -3,7 +3,7 @@
 Browsers do not ask for WebSockets as CORS has them ask for other things, so the Origin header is looked at for these
 too. Must not know Engine.IO.
 
-Use: `origins = Origins(allowed, counters)`; `origins.allows(origin, environ)`; `origins.refuse(origin)`.
+Use: `origins = Origins(allowed, counters)`; `origins.allows(origin, environ)`; `origins.refuse(origin, environ)`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from bridge.admission.proxies import IGNORED, Ignored
 from bridge.counters import Counters, shorten
 
 __all__ = ["MOST", "Origins", "canonical"]
@@ -34,23 +35,26 @@ class Origins:
 
     def __init__(self, allowed: tuple[str, ...], counters: Counters, clock: Callable[[], float] = time.time) -> None:
         self._allowed, self._counters, self._clock = frozenset(map(canonical, allowed)), counters, clock
-        self._flags, self._everybody = allowed, "*" in allowed
+        self._flags, self.everybody = allowed, "*" in allowed
         self._refused: dict[str, tuple[int, float]] = {}  # how often, and when last; the newest at the end
 
     def allows(self, origin: str | None, environ: Mapping[str, Any]) -> bool:
         """Whether a page of this origin may connect."""
-        if origin is None or self._everybody:
+        if origin is None or self.everybody:
             return True
         name = canonical(origin[: LONGEST + 1])
-        return bool(name) and (name in self._allowed or name in _own(environ))
+        return bool(name) and (name in self._allowed or name == _own(environ))
 
-    def refuse(self, origin: str) -> str:
+    def refuse(self, origin: str, environ: Mapping[str, Any]) -> str:
         """Count and log one that may not; what is to be done, for whoever has made the page, if that can be said."""
         name = canonical(origin[: LONGEST + 1]) or origin[: LONGEST + 1]
         plain = len(name) <= LONGEST and _PLAIN.fullmatch(name) is not None
         advice = _FILE if name == "null" else ""
         said = advice
-        if plain:  # the log's can be copied as it is, with those that are allowed already; a stranger is not told these
+        ignored = environ.get(IGNORED)
+        if ignored is not None and name == _through(ignored, environ):
+            advice = said = f"start the bridge with --trusted-proxies {ignored.peer}"
+        elif plain:  # the log's can be copied, with those that are allowed already; a stranger is not told these
             advice, said = (f"start the bridge with {_flags(names)}" for names in ((name,), (*self._flags, name)))
         shown = name if plain else shorten(name)
         count, _ = self._refused.pop(shown, (0, 0.0))
@@ -73,6 +77,8 @@ class Origins:
 def canonical(origin: str) -> str:
     """An origin as browsers write it (RFC 6454, section 6.2): lower case, no usual port; "" for what is none."""
     scheme, _, host = origin.strip().lower().partition("://")
+    if scheme == "null" and not host:
+        return scheme
     found = _HOST.fullmatch(host)
     if found is None:
         return ""
@@ -85,19 +91,16 @@ def canonical(origin: str) -> str:
     return f"{scheme}://{name}" + (f":{port}" if port and port != _USUAL.get(scheme) else "")
 
 
-def _own(environ: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where the page was loaded from, if the bridge serves it; a proxy in front says what the browser asked for."""
-    scheme, host = environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_HOST", "")
-    asked_scheme, asked_host = _first(environ, "HTTP_X_FORWARDED_PROTO"), _first(environ, "HTTP_X_FORWARDED_HOST")
-    own = f"{scheme}://{host}"
-    if not asked_scheme and not asked_host:
-        return (canonical(own),)
-    return canonical(own), canonical(f"{asked_scheme or scheme}://{asked_host or host}")
+def _own(environ: Mapping[str, Any]) -> str:
+    """Return where the page was loaded from, if the bridge serves it."""
+    return canonical(f"{environ.get('wsgi.url_scheme', 'http')}://{environ.get('HTTP_HOST', '')}")
+
+
+def _through(ignored: Ignored, environ: Mapping[str, Any]) -> str:
+    """Return the same, if the proxy that is not trusted were."""
+    scheme, host = ignored.scheme or environ.get("wsgi.url_scheme", "http"), ignored.host
+    return canonical(f"{scheme}://{host or environ.get('HTTP_HOST', '')}")
 
 
 def _flags(origins: Iterable[str]) -> str:
     return " ".join(f"--allowed-origins {origin}" for origin in origins)
-
-
-def _first(environ: Mapping[str, Any], name: str) -> str:
-    return str(environ.get(name, "")).partition(",")[0].strip()
