@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The tools that look at what the bridge is made of, apart from it: nothing of theirs runs in its environment.
+SUPPLY := build/supply
 SERVER ?=
 ARGS ?=
 SOAK ?= 600
@@ -76,7 +78,7 @@ lint: $(VENV)/.dev ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-pins: $(VENV)/.run ## requirements.txt anew from the ranges in pyproject.toml; ARGS=--upgrade for the newest of everything
+pins: $(VENV)/.run $(SUPPLY)/.made ## requirements.txt and .lock anew from the ranges in pyproject.toml; ARGS=--upgrade for the newest of everything
 	@$(BIN)/python -m tools.pins $(ARGS)
 
 bench: $(VENV)/.bench ## measure the bridge beside Node, Go, C and plain Flask-SocketIO: 25 minutes, two cores
@@ -95,18 +97,23 @@ clean: ## remove what the other targets made
 	rm -rf $(VENV) build node_modules tests/node/node_modules examples/scala-server/target
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-$(VENV)/.run: requirements.txt
-	@tools/venv.sh $(PYTHON) $(VENV) requirements.txt
+# What the bridge runs on comes first, with its checksums; what else a target needs comes on top and leaves it as it is.
+$(VENV)/.run: requirements.lock
+	@tools/venv.sh $(PYTHON) $(VENV) requirements.lock
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.run requirements.txt requirements-dev.txt
 	@tools/venv.sh $(PYTHON) $(VENV) requirements-dev.txt
-	@touch $(VENV)/.run $@
+	@touch $@
 
-$(VENV)/.bench: requirements.txt requirements-bench.txt
+$(VENV)/.bench: $(VENV)/.run requirements.txt requirements-bench.txt
 	@tools/venv.sh $(PYTHON) $(VENV) requirements-bench.txt
-	@touch $(VENV)/.run $@
+	@touch $@
 
-$(VENV)/.fuzz: requirements.txt requirements-dev.txt requirements-fuzz.txt
+$(VENV)/.fuzz: $(VENV)/.dev requirements-fuzz.txt
 	@tools/venv.sh $(PYTHON) $(VENV) requirements-fuzz.txt
-	@touch $(VENV)/.run $(VENV)/.dev $@
+	@touch $@
+
+$(SUPPLY)/.made: requirements-supply.txt
+	@tools/venv.sh $(PYTHON) $(SUPPLY) requirements-supply.txt
+	@touch $@

@@ -15,6 +15,7 @@ OLDEST = (3, 11)
 #: The dependencies in pyproject.toml, by the names that are imported.
 LIBRARIES = (
     "flask", "flask_socketio", "socketio", "engineio", "eventlet", "orjson", "msgspec", "pydantic", "websockets",
+    "werkzeug", "jinja2", "itsdangerous",
 )  # fmt: skip
 
 

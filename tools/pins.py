@@ -1,7 +1,9 @@
-"""Makes requirements.txt, exact pins of all that the bridge runs on, from the ranges in pyproject.toml.
+"""Makes requirements.txt, exact pins of all that the bridge runs on, from the ranges in pyproject.toml, and
+requirements.lock, the same with the checksums of their files.
 
 What is pinned stays as it is while the ranges have it; `--upgrade` takes the newest of everything. pip decides, and
-nothing is installed.
+nothing is installed. The checksums are those of every file of each version, for any machine and Python; uv, in the
+environment of `make audit`, asks the index for them.
 
 Use: `make pins`, or `make pins ARGS=--upgrade`.
 """
@@ -16,13 +18,20 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["PINS", "canonical", "ranges", "text"]
+__all__ = ["LOCK", "LOCK_HEAD", "PINS", "canonical", "ranges", "text"]
 
 ROOT = Path(__file__).resolve().parent.parent
-PINS = ROOT / "requirements.txt"
+PINS, LOCK = ROOT / "requirements.txt", ROOT / "requirements.lock"
+UV = ROOT / "build" / "supply" / "bin" / "uv"
+OLDEST = "3.11"  # Python that the bridge runs on
 
 HEAD = """\
 # Made by `make pins` from the ranges in pyproject.toml, which has the reasons. These are the versions that are tested.
+"""
+
+LOCK_HEAD = """\
+# Made by `make pins`: requirements.txt with the checksum of each file that the index has of these versions. Of others
+# pip installs nothing. `make run` and the container take what is here.
 """
 
 
@@ -53,13 +62,22 @@ def resolved(upgrade: bool) -> dict[str, str]:
     return {each["metadata"]["name"]: each["metadata"]["version"] for each in report["install"]}
 
 
+def locked() -> str:
+    """requirements.lock, from requirements.txt as it is. Raises CalledProcessError; uv has said why."""
+    command = [str(UV), "pip", "compile", "--quiet", "--universal", "--python-version", OLDEST, "--generate-hashes"]
+    command += ["--no-header", "--no-annotate", str(PINS)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)  # noqa: S603 - uv
+    return LOCK_HEAD + done.stdout
+
+
 def main() -> None:
-    """Write it."""
+    """Write both."""
     try:
         versions = resolved(upgrade="--upgrade" in sys.argv[1:])
     except subprocess.CalledProcessError:
         sys.exit("requirements.txt is as it was; if a pin is out of its range, make pins ARGS=--upgrade takes new ones")
     PINS.write_text(text(versions), encoding="utf-8")
+    LOCK.write_text(locked(), encoding="utf-8")
 
 
 if __name__ == "__main__":

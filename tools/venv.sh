@@ -15,5 +15,7 @@ if [ ! -x "$folder/bin/pip" ]; then
   }
 fi
 echo "Installing $requirements into $folder: less than a minute, with a slow network more …"
-"$folder/bin/pip" install --disable-pip-version-check --progress-bar off -r "$requirements" |
+hashes=()
+[ "${requirements%.lock}" = "$requirements" ] || hashes=(--require-hashes)
+"$folder/bin/pip" install --disable-pip-version-check --progress-bar off "${hashes[@]}" -r "$requirements" |
   sed -un -e 's/^Collecting \([^ ]*\).*/  \1/p' -e 's/^\(Installing collected packages\):.*/  \1 …/p'

@@ -44,12 +44,12 @@ def python(request: pytest.FixtureRequest) -> str:
     if base == sys.executable:
         return base
     folder = ROOT / "build" / "pythons" / f"3.{minor}"
-    installed = folder / "requirements.txt"
-    wanted = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    installed = folder / "requirements.lock"
+    wanted = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     if not installed.exists() or installed.read_text(encoding="utf-8") != wanted:
         subprocess.run([base, "-m", "venv", "--clear", str(folder)], check=True)
         pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-r", str(ROOT / "requirements.txt")], check=True)
+        subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements.lock")], check=True)
         installed.write_text(wanted, encoding="utf-8")
     return str(folder / "bin" / "python")
 
@@ -74,3 +74,13 @@ def test_it_relays_recovers_and_takes_handlers(python: str) -> None:
     env = {**environment(BRIDGE_TEST_PYTHON=python), "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("minor", MINORS)
+def test_the_lock_has_what_each_python_needs_on_linux(tmp_path: Path, minor: int, machine: str) -> None:
+    """Also where that Python is not: pip takes the files that it would take there, and compares their checksums."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--only-binary=:all:"]
+    platforms = [f"--platform={tag}_{machine}" for tag in ("manylinux2014", "manylinux_2_17", "manylinux_2_28")]
+    there = [f"--target={tmp_path}", f"--python-version=3.{minor}", "--implementation=cp", *platforms]
+    subprocess.run([*pip, *there, "--require-hashes", "-r", str(ROOT / "requirements.lock")], check=True)
