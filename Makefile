@@ -26,7 +26,7 @@ run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in
 	@tools/run-scala.sh $(BIN)/python $(ARGS)
 
 check: lint ## the inner loop: lint, types and unit tests, in a minute and a quarter
-	BRIDGE_TEST_PROFILE=quick $(BIN)/python -m pytest -q -n 2 -m "not long" tests/unit $(ARGS)
+	BRIDGE_TEST_PROFILE=quick $(BIN)/python -m pytest -q -n 3 -m "not long" tests/unit $(ARGS)
 
 # Hundreds of processes are started, each of which would compile the same files anew. Files in their order: those with
 # few and long tests, which would else come last and alone, are among the first.
