@@ -74,7 +74,7 @@ class Process:
         listener = listen(web.host, web.port)
         host, port = self.demo.start() if self.demo else (server.host, server.port)
         bridge = self.assembly((host, port), listener.getsockname()[:2])
-        make_room()
+        make_room(web.max_clients)
         self.shutdown.hear_signals()
         VitalThread("way in for other threads", self.crossing.serve, self.shutdown.fail)
         self.watchdog.run()

@@ -25,6 +25,7 @@ from bridge.delivery.limits import Limits
 from bridge.delivery.slow_policies import POLICIES
 from bridge.delivery.snapshots import Snapshots
 from bridge.engineio.io_uring import send_many
+from bridge.engineio.session_quota import SessionLimits
 from bridge.errors import Refused, SettingsError
 from bridge.link import codec
 from bridge.link.connection import LinkOptions
@@ -136,6 +137,9 @@ def socketio_options(settings: Settings) -> SocketIOOptions:
     web = settings.web
     return SocketIOOptions(
         ping_interval=web.ping_interval, ping_timeout=web.ping_timeout, connect_timeout=web.connect_timeout,
+        sessions=SessionLimits(
+            clients=web.max_clients, clients_per_address=web.max_clients_per_address, proxies=web.trusted_proxies
+        ),
         max_event=2 * settings.link.max_frame + 65536,
     )  # fmt: skip
 

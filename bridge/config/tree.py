@@ -203,7 +203,17 @@ class WebSettings(Group, frozen=True):
     )
     ping_timeout: kinds.Interval = setting(20.0, "how long a client may take to answer a ping", "Socket.IO's default")
     connect_timeout: kinds.Interval = setting(
-        45.0, "how long a client may take to connect to a namespace after its handshake", "Socket.IO's default"
+        20.0,
+        "how long a client may take to connect to a namespace after its handshake",
+        "a few round trips are enough, on the slowest network too",
+    )
+    max_clients: kinds.Count = setting(
+        15000, "how many clients may be connected", "a process commonly may have 20,000 open files"
+    )
+    max_clients_per_address: kinds.Count = setting(
+        2000,
+        "how many of them may have one address, which is 64 bits of IPv6; this machine's own may have any number",
+        "a school behind one address has fewer",
     )
 
 

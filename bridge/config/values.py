@@ -25,11 +25,11 @@ from bridge.names import MAX_NAME, event_problem, has_control
 from bridge.visible import unseen
 
 __all__ = [
-    "Address", "EventName", "EventNames", "FieldName", "FramingText", "Grace", "Greetings", "HandlerFiles", "HostList",
-    "Identity", "Idle", "Interval", "Kind", "ListenHost", "ListenPort", "LogFormat", "LogLevel", "Name", "NetworkList",
-    "OnOff", "OptionalFolder", "OptionalName", "OptionalText", "OriginList", "Pause", "PayloadChoice", "ReplyId",
-    "Retry", "Secret", "ServerAddress", "Size", "SlowChoice", "StateFolder", "Switch", "UnhandledChoice", "UnitHint",
-    "UnreadableChoice", "WhenDown",
+    "Address", "Count", "EventName", "EventNames", "FieldName", "FramingText", "Grace", "Greetings", "HandlerFiles",
+    "HostList", "Identity", "Idle", "Interval", "Kind", "ListenHost", "ListenPort", "LogFormat", "LogLevel", "Name",
+    "NetworkList", "OnOff", "OptionalFolder", "OptionalName", "OptionalText", "OriginList", "Pause", "PayloadChoice",
+    "ReplyId", "Retry", "Secret", "ServerAddress", "Size", "SlowChoice", "StateFolder", "Switch", "UnhandledChoice",
+    "UnitHint", "UnreadableChoice", "WhenDown",
 ]  # fmt: skip
 
 _SIZE = re.compile(r"(\d{1,18}) ?(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
@@ -214,6 +214,12 @@ Size = Annotated[
     BeforeValidator(_size),
     Field(ge=1, le=1 << 30),
     Kind("SIZE", "a number of bytes from 1 to 1 GiB, such as 65536, 64k or 1MiB"),
+]
+Count = Annotated[
+    int,
+    BeforeValidator(_whole),
+    Field(ge=1, le=1_000_000),
+    Kind("NUMBER", "a whole number from 1 to 1000000"),
 ]
 Pause = Annotated[
     float,

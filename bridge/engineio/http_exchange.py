@@ -17,8 +17,11 @@ from urllib.parse import parse_qs
 
 import engineio
 
-__all__ = ["JSON", "PLAIN_TEXT", "HttpExchange", "Refusal", "TooLarge", "body_of", "parameters"]
+__all__ = ["CONNECTION", "JSON", "PLAIN_TEXT", "HttpExchange", "Refusal", "TooLarge", "body_of", "parameters"]
 
+#: In the environ of a request: the connection on which it came, with `sessions`, how many were begun on it, and
+#: `close_connection`, which closes it after the answer if it is true. Not there for a WebSocket's.
+CONNECTION = "bridge.connection"
 PLAIN_TEXT = [("Content-Type", "text/plain; charset=UTF-8")]
 JSON = [("Content-Type", "application/json")]
 FEWEST_COMPRESSED = 1024  # bytes of a polling response, as python-engineio has it

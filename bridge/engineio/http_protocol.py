@@ -19,6 +19,7 @@ import eventlet.wsgi
 from eventlet.greenio import GreenSocket
 
 from bridge.counters import Counters, shorten
+from bridge.engineio.http_exchange import CONNECTION
 from bridge.engineio.request_body import RequestBody
 from bridge.engineio.request_head import LONGEST_LINE, HeadError, RequestHead, collect, read_head
 
@@ -70,6 +71,7 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
     environ: dict[str, Any]
     rfile: Any
     close_connection: int
+    sessions = 0  # that were begun on it, see http_exchange.CONNECTION
 
     def _read_request_line(self) -> Any:
         line = super()._read_request_line()
@@ -103,7 +105,7 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
             "SERVER_NAME": name, "SERVER_PORT": str(port), "REMOTE_ADDR": client, "REMOTE_PORT": str(client_port),
         }  # fmt: skip
         body = RequestBody(self.head, self.rfile, self.connection, self.wfile, self._broken)
-        environ |= {"eventlet.input": body, "wsgi.input": body.stream(), "eventlet.posthooks": []}
+        environ |= {"eventlet.input": body, "wsgi.input": body.stream(), "eventlet.posthooks": [], CONNECTION: self}
         if self.head.is_chunked:
             environ["wsgi.input_terminated"] = True  # so that Flask reads it without a length
         return environ

@@ -23,6 +23,7 @@ from bridge.counters import Counters
 from bridge.engineio.acceptor import Acceptor
 from bridge.engineio.http_protocol import protocol
 from bridge.engineio.server import EngineIOServer
+from bridge.engineio.session_quota import USUAL
 from bridge.errors import ServeError
 
 __all__ = ["addresses", "listen", "make_room", "serve"]
@@ -30,11 +31,11 @@ __all__ = ["addresses", "listen", "make_room", "serve"]
 log = logging.getLogger("bridge.web")
 
 BACKLOG = 1024  # eventlet's 50 is full when a few hundred pages come back after a restart
-FILES = 20_000
+OTHER_FILES = 5_000  # besides those of clients: requests for pages, connections that say nothing yet, databases
 COLLECT = (20_000, 20, 20)  # where many objects live, Python's own thresholds cost a quarter of all connects
 SOCKET_TIMEOUT = 30.0  # seconds for the next bytes of a request or an answer; a poll that waits is not meant
-# Of 20,000 open files that a process commonly may have; eventlet's own is 1,024. More than there may be clients: if all
-# of them poll, each holds one, and what they post and pages need some besides.
+# Eventlet's own is 1,024. More than there may be clients: if all of them poll, each holds one, and what they post and
+# pages need some besides.
 MAX_CONNECTIONS = 18_000
 
 
@@ -50,11 +51,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def make_room() -> None:
-    """Prepare the process for thousands of clients: as many open files as it may have, and a collector of garbage that
-    does not look through what stays."""
+def make_room(clients: int = USUAL.clients) -> None:
+    """Prepare the process for so many clients: with open files for them, if it may have as many, and a collector of
+    garbage that does not look through what stays."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    files = clients + OTHER_FILES
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     _widen_table(wanted)

@@ -3,8 +3,8 @@
 It keeps to Engine.IO protocol 4, and leaves sids, allowed origins and the register of sessions to
 python-engineio, whose subclass it is. Must not know Socket.IO, which it is given as handlers.
 
-Use: `server = EngineIOServer(plain, limits=limits, connect_timeout=45.0, max_sessions=15_000)`; it is a WSGI app:
-`server.handle_request(environ, start_response)`.
+Use: `server = EngineIOServer(plain, limits=limits, connect_timeout=20.0, sessions=SessionLimits())`; it is a
+WSGI app: `server.handle_request(environ, start_response)`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,21 @@ from werkzeug.exceptions import BadRequest
 from bridge.counters import shorten
 from bridge.delivery.limits import Limits
 from bridge.engineio import websocket_handshake
-from bridge.engineio.http_exchange import JSON, PLAIN_TEXT, HttpExchange, Refusal, TooLarge, body_of, parameters
+from bridge.engineio.http_exchange import (
+    CONNECTION,
+    JSON,
+    PLAIN_TEXT,
+    HttpExchange,
+    Refusal,
+    TooLarge,
+    body_of,
+    parameters,
+)
 from bridge.engineio.packets import PacketType, packets_of
 from bridge.engineio.poller import Poller
 from bridge.engineio.polling import Polling
 from bridge.engineio.session import Session, SessionContext
+from bridge.engineio.session_quota import SessionLimits, SessionQuota
 from bridge.engineio.states import SessionState
 from bridge.engineio.timeouts import SessionTimeouts, TimeoutQueue
 from bridge.engineio.upgrade import Upgrade
@@ -39,21 +49,23 @@ __all__ = ["EngineIOServer"]
 
 _twelve = RandomBytes(12)
 _ORIGIN = "Not an accepted origin"
+TOO_MANY_HERE = b"Too many sessions were begun on this connection; begin others on a new one."
 UPGRADE_TIMEOUT = 10.0  # seconds for an upgrade, as Node's engine.io has it
 FAREWELL = 1.0  # seconds for the last packets of a session that is closed
 
 
 class EngineIOServer(engineio.Server):  # type: ignore[misc]
     """`plain`: a server of python-engineio's, whose settings and handlers it takes over; `limits`: of what waits for a
-    client; `connect_timeout`: seconds until a client that has not connected to a namespace is closed; `max_sessions`:
-    how many there may be; more are refused with 503."""
+    client; `connect_timeout`: seconds until a client that has not connected to a namespace is closed; `sessions`: how
+    many there may be; more are refused with 503."""
 
     sequence_number: int  # the base's, of the next id
 
-    def __init__(self, plain: engineio.Server, *, limits: Limits, connect_timeout: float, max_sessions: int) -> None:
+    def __init__(
+        self, plain: engineio.Server, *, limits: Limits, connect_timeout: float, sessions: SessionLimits
+    ) -> None:
         self.__dict__.update(plain.__dict__)
         self.start_service_task = False  # its monitor; SessionTimeouts do that here
-        self._max_sessions = max_sessions
         self.poller = Poller()
         self._queues: SessionTimeouts[Session] = SessionTimeouts(
             pings=TimeoutQueue(self.ping_interval, Session.ping),
@@ -62,10 +74,11 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
             upgrades=TimeoutQueue(UPGRADE_TIMEOUT, Session.upgrade_overdue),
             farewells=TimeoutQueue(FAREWELL, Session.finish),
         )
+        self.quota: SessionQuota[Session] = SessionQuota(sessions, self._queues.joins, limits.counters)
         self.shared = SessionContext(
             limits, self._queues,
             message=self._message, failed=self._failed, junk=self._junk,
-            gone=self._gone, ended=self._ended, slow=Session.close,
+            gone=self._gone, ended=self._ended, slow=Session.close, joined=self.quota.joined,
         )  # fmt: skip
         self._running = False
         self.on_failure: Callable[[], object] = lambda: None  # one of the green threads without which it is none ended
@@ -158,15 +171,14 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
     # A session's beginning.
 
     def _begin(self, exchange: HttpExchange, transport: str) -> Sequence[bytes]:
-        if self.stops or len(self.sockets) >= self._max_sessions:
-            reason = b"The bridge is stopping." if self.stops else b"There are too many clients here."
-            return exchange.respond("503 Service Unavailable", PLAIN_TEXT, reason)
-        by_websocket = transport == "websocket"
+        address, by_websocket = sys.intern(str(exchange.environ.get("REMOTE_ADDR", ""))), transport == "websocket"
         if by_websocket and (refused := self._refuse_handshake(exchange)):
             return refused
+        if refused := self._refuse_session(exchange, address):
+            return refused
         sid = self.generate_id()
-        session = Session(sid, sys.intern(str(exchange.environ.get("REMOTE_ADDR", ""))), self.shared)
-        self.sockets[sid] = session
+        self.sockets[sid] = session = Session(sid, address, self.shared)
+        self.quota.add(session)
         accepted = self.handlers["connect"](sid, exchange.environ)
         if accepted is not None and accepted is not True:
             session.finish()
@@ -177,6 +189,30 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
             return exchange.respond("200 OK", PLAIN_TEXT, hello)
         self._take_over(exchange, session, frame(hello))
         return []
+
+    def _refuse_session(self, exchange: HttpExchange, address: str) -> Sequence[bytes]:
+        """Refuse one for which there is no room; returns nothing if there is."""
+        reason = "The bridge is stopping." if self.stops else self.quota.refusal(address)
+        if reason:
+            return exchange.respond("503 Service Unavailable", PLAIN_TEXT, reason.encode())
+        if self._too_many_here(exchange, address):
+            return exchange.respond("429 Too Many Requests", PLAIN_TEXT, TOO_MANY_HERE)
+        return []
+
+    def _too_many_here(self, exchange: HttpExchange, address: str) -> bool:
+        """Count a session of a TCP connection, and close that if there are too many. One of a proxy is closed after the
+        last that it may have: another browser's would be the one that is refused."""
+        connection, most = exchange.environ.get(CONNECTION), self.quota.limits.per_connection
+        if connection is None:
+            return False
+        connection.sessions += 1
+        over = bool(connection.sessions > most)
+        if over or (connection.sessions == most and address != connection.client_address[0]):
+            connection.close_connection = 1
+        if over:
+            text = "! a connection from %s is closed: it has begun more than %d sessions"
+            self.shared.limits.counters.note("handshakes_refused", text, address, most)
+        return over
 
     def _hello(self, sid: str, by_websocket: bool) -> dict[str, object]:
         upgrades = ["websocket"] if self.allow_upgrades and not by_websocket and "websocket" in self.transports else []
@@ -263,6 +299,7 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
     def _ended(self, session: Session) -> None:
         if self.sockets.get(session.sid) is session:
             del self.sockets[session.sid]
+            self.quota.remove(session)
 
     def _junk(self, session: Session, reason: str) -> None:
         self.logger.warning("%s is disconnected: %s", session, shorten(reason, 200))

@@ -71,6 +71,7 @@ class SessionContext:
     gone: Callable[[Session, str], None]  # tells the handlers that it is gone, and why
     ended: Callable[[Session], None]  # forgets it
     slow: Callable[[Session], None]  # ends it, as it can't keep up
+    joined: Callable[[Session], None] = lambda session: None  # is told that it is half-open no more
     behind: Callable[[Session], None] = lambda session: None  # is told that it begins to lose messages
     silent: Callable[[Session], None] = lambda session: None  # is told that it has not answered a ping
     who: Callable[[Session], str] = lambda session: f"a client at {session.address}"  # what the log calls it
@@ -378,6 +379,17 @@ class Session:
             self.close(reason, b"")
         else:
             self.finish(reason)
+
+    # For those who count it; it is a session_quota.Candidate.
+
+    def join(self) -> None:
+        """It is half-open no more, as it has connected to a namespace."""
+        self.joined = True
+        self._shared.joined(self)
+
+    def make_way(self) -> None:
+        """End it for a newer one."""
+        self.finish()
 
     # What its outbox asks for; it is a client_port.ClientPort.
 

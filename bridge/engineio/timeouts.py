@@ -55,6 +55,11 @@ class TimeoutQueue(Generic[T]):
             return when + self.interval * LATE
         return math.inf
 
+    @property
+    def oldest(self) -> T:
+        """What is due first. Raises StopIteration if nothing waits."""
+        return next(iter(self._queue))
+
     def __contains__(self, item: T) -> bool:
         return item in self._queue
 

@@ -23,13 +23,13 @@ from bridge.delivery.slow_policies import POLICIES
 from bridge.engineio.environ_store import EnvironStore
 from bridge.engineio.server import EngineIOServer
 from bridge.engineio.session import UnreadablePacket
+from bridge.engineio.session_quota import USUAL, SessionLimits
 from bridge.socketio_server.packet import readable
 
 __all__ = ["CONNECT_TIMEOUT", "OUTBOX", "take_over"]
 
-CONNECT_TIMEOUT = 45.0  # seconds, as in Node's socket.io
+CONNECT_TIMEOUT = 20.0  # seconds: a client needs a few round trips
 OUTBOX = 1024 * 1024  # bytes; Centrifugo's queue of one client
-MAX_SESSIONS = 15_000  # of 20,000 open files that a process commonly may have
 
 _Arrives = Callable[[str, str], AbstractContextManager[None]]
 
@@ -40,19 +40,18 @@ def take_over(
     server: socketio.Server,
     *,
     connect_timeout: float = CONNECT_TIMEOUT,
-    max_sessions: int = MAX_SESSIONS,
+    sessions: SessionLimits = USUAL,
     limits: Limits | None = None,
     arrives: _Arrives | None = None,
 ) -> EngineIOServer:
     """Put our Engine.IO server into `server`, and return it.
 
-    `connect_timeout`: seconds for a client to connect to a namespace; `limits`: see limits.py; `arrives`: gets
+    `connect_timeout`: seconds for a client to connect to a namespace; `sessions`: how many there may be, see
+    session_quota.py; `limits`: see limits.py; `arrives`: gets
     the session's id and the packet of each CONNECT to the default namespace, which is answered inside.
     """
     limits = limits or Limits(OUTBOX, POLICIES["disconnect"], Counters())
-    server.eio = eio = EngineIOServer(
-        server.eio, limits=limits, connect_timeout=connect_timeout, max_sessions=max_sessions
-    )
+    server.eio = eio = EngineIOServer(server.eio, limits=limits, connect_timeout=connect_timeout, sessions=sessions)
     server.environ = EnvironStore()
     server.packet_class = readable(server.packet_class)
     eio.handlers = {**eio.handlers, "message": _Messages(server, eio, eio.handlers["message"], arrives)}
@@ -106,6 +105,7 @@ class _Messages:
 
     def _connected(self, sid: str) -> None:
         session, manager = self._eio.sockets.get(sid), self._server.manager
-        if session is not None and not session.joined:
-            session.joined = any(manager.sid_from_eio_sid(sid, name) for name in list(manager.get_namespaces()))
+        named = (manager.sid_from_eio_sid(sid, name) for name in list(manager.get_namespaces()))
+        if session is not None and not session.joined and any(named):
+            session.join()
         self._server.environ.pack(sid)

@@ -27,6 +27,7 @@ from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
 from bridge.engineio.http_server import serve
 from bridge.engineio.session import Session
+from bridge.engineio.session_quota import USUAL, SessionLimits
 from bridge.errors import Refused
 from bridge.hub.vital_threads import VitalThread
 from bridge.messages import Payload
@@ -63,6 +64,7 @@ class SocketIOOptions:
     ping_timeout: float
     connect_timeout: float
     max_event: int
+    sessions: SessionLimits = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class SocketIOServer:
         self._eio = take_over(
             self._server,
             connect_timeout=options.connect_timeout,
+            sessions=options.sessions,
             limits=limits,
             arrives=self._connect_handler.arrives,
         )

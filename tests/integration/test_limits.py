@@ -36,14 +36,15 @@ def test_a_connection_that_says_nothing_is_closed(tmp_path: Path) -> None:
         assert silent.recv(1) == b""
 
 
-def test_more_clients_than_there_may_be_are_told_so(tmp_path: Path) -> None:
-    code = "from bridge.socketio_server.install import take_over; take_over.__kwdefaults__['max_sessions'] = 2"
-    with limited(tmp_path, code) as bridge:
+def test_more_clients_than_there_may_be_are_told_so() -> None:
+    with Bridge("--server", "127.0.0.1:1", "--max-clients", "2") as bridge:
         answers = [requests.get(bridge.url + HANDSHAKE, timeout=PATIENCE) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 503]
         sid = answers[0].text.split('"')[3]
         requests.post(f"{bridge.url}{HANDSHAKE}&sid={sid}", "1", timeout=PATIENCE)
         until(lambda: requests.get(bridge.url + HANDSHAKE, timeout=PATIENCE).status_code == 200)
+        assert bridge.counter("clients_refused") >= 1
+        bridge.said("too many (--max-clients 2)")
 
 
 def request(bridge: Bridge, text: str) -> socket.socket:

@@ -25,6 +25,7 @@ SAMPLES = {
     "YES": (("yes", "true", "1"), "maybe"),
     "FRAMING": (("|", r"\n", "json"), "\udcff"),
     "SIZE": (("1", "32k", "1GiB"), "2GiB"),
+    "NUMBER": (("1", "12", "1000000"), "0"),
     "SECONDS": (("1", "2.5", "3"), "-1"),
     "TEXT": (("ping", "{}", "a b"), "\udcff"),
     "NAME": (("one", "two", "three"), "a\x00"),
@@ -361,12 +362,12 @@ def test_version_is_printed_and_ends_with_0(capsys: pytest.CaptureFixture[str]) 
 
 def test_describe_shows_every_setting_with_value_and_origin_in_columns() -> None:
     lines = describe(load(["--port", "1"], {"BRIDGE_EVENT": 'say "hi"'})).splitlines()
-    assert 'event              = "say \\"hi\\""      # environment BRIDGE_EVENT' in lines
-    assert "port               = 1                 # flag --port" in lines
-    assert "allowed_origins    = []                # default" in lines
+    assert 'event                   = "say \\"hi\\""      # environment BRIDGE_EVENT' in lines
+    assert "port                    = 1                 # flag --port" in lines
+    assert "allowed_origins         = []                # default" in lines
     settings = [line for line in lines if line and not line.startswith("#")]
     assert [line.split()[0] for line in settings] == list(SETTINGS)
-    assert {line.index("#") for line in settings} == {39}
+    assert {line.index("#") for line in settings} == {44}
 
 
 @pytest.mark.parametrize(
@@ -380,7 +381,7 @@ def test_what_describe_prints_of_a_setting_is_a_file_that_gives_the_same(item: S
 
 def test_describe_shows_a_server_that_the_demo_replaces_as_not_used(folder: Path) -> None:
     text = describe(load(["--demo"], {"BRIDGE_SERVER": "a:1"}))
-    assert '# server             = "a:1", not used: the demo server is  # environment BRIDGE_SERVER' in text
+    assert '# server                  = "a:1", not used: the demo server is  # environment BRIDGE_SERVER' in text
     (folder / "again.toml").write_text(text)
     assert load(["--config", "again.toml"], {}).link.demo is True
 

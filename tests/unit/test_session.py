@@ -18,6 +18,7 @@ MODULES = {
     "bridge.engineio.server": Apart("server"),
     "bridge.engineio.server, origins": Apart("server_origins"),
     "bridge.engineio.session": Apart("session"),
+    "bridge.engineio.session_quota": Apart("session_quota"),
     "bridge.engineio.timeouts": Apart("timeouts"),
     "bridge.engineio.upgrade": Apart("upgrade"),
     "bridge.engineio.websocket": Apart("websocket"),

@@ -11,8 +11,8 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from bridge.delivery.slow_policies import POLICIES
 from bridge.engineio.environ_store import EnvironStore
 from bridge.engineio.session import UnreadablePacket
+from bridge.engineio.session_quota import SessionLimits
 from bridge.engineio.states import SessionState
-from bridge.socketio_server import install
 from tests.unit.green.servers import Log
 from tests.unit.green.sessions import Case
 from tests.unit.green.socketios import Sio
@@ -34,11 +34,11 @@ def test_what_is_put_in_the_place_of_what() -> None:
         at.sio.packet_class(encoded_packet="1{}")
     limits = at.server.shared.limits
     assert (limits.size, limits.policy) == (1 << 20, POLICIES["disconnect"])
-    assert at.server.shared.queues.joins.interval == 45.0
-    assert install.MAX_SESSIONS == 15_000
+    assert at.server.shared.queues.joins.interval == 20.0
+    assert at.server.quota.limits.clients == 15_000
     assert at.client("40").session.joined
     other = Case().limits
-    at = Sio(take={"limits": other, "connect_timeout": 3.0, "max_sessions": 1})
+    at = Sio(take={"limits": other, "connect_timeout": 3.0, "sessions": SessionLimits(clients=1)})
     assert at.server.shared.limits is other
     assert at.server.shared.queues.joins.interval == 3.0
     at.client()

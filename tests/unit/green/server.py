@@ -14,6 +14,7 @@ import eventlet
 import pytest
 from werkzeug.exceptions import BadRequest
 
+from bridge.engineio.session_quota import SessionLimits
 from bridge.engineio.states import SessionState
 from bridge.wire.segment import Segment
 from bridge.wire.websocket_frames import CLOSE, TEXT, close_frame, frame
@@ -122,7 +123,7 @@ def test_options_are_answered_to_whoever_asks() -> None:
 
 
 def test_over_the_limit_and_while_the_bridge_stops_nobody_new_is_let_in() -> None:
-    at = Served(max_sessions=2)
+    at = Served(sessions=SessionLimits(clients=2))
     session = at.polling()
     at.polling()
     for query, headers in WAYS:

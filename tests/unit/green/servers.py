@@ -26,6 +26,7 @@ from bridge.delivery.limits import Limits  # noqa: E402
 from bridge.delivery.slow_policies import POLICIES  # noqa: E402
 from bridge.engineio import server as module  # noqa: E402
 from bridge.engineio.session import Session  # noqa: E402
+from bridge.engineio.session_quota import USUAL, SessionLimits  # noqa: E402
 from bridge.wire.websocket_frames import frames_in  # noqa: E402
 
 __all__ = [
@@ -209,7 +210,11 @@ class Served(Asks):
     """`told`: what its handlers were, in order; `accepts`: what the one of connects returns."""
 
     def __init__(
-        self, connect_timeout: float = 45.0, max_sessions: int = 100, size: int = 16_000, **settings: Any
+        self,
+        connect_timeout: float = 45.0,
+        sessions: SessionLimits = USUAL,
+        size: int = 16_000,
+        **settings: Any,
     ) -> None:
         self.told: list[tuple[object, ...]] = []
         self.accepts: object = None
@@ -224,7 +229,7 @@ class Served(Asks):
         plain.on("disconnect", lambda sid, reason: self.told.append(("disconnect", sid, reason)))
         self.limits = Limits(size, POLICIES["disconnect"], Counters())
         self.server = module.EngineIOServer(
-            plain, limits=self.limits, connect_timeout=connect_timeout, max_sessions=max_sessions
+            plain, limits=self.limits, connect_timeout=connect_timeout, sessions=sessions
         )
 
     def _connect(self, sid: str, environ: dict[str, Any]) -> object:
