@@ -68,7 +68,7 @@ COUNTERS: dict[str, str] = {
     "unaccepted": "connections that had to wait because no file descriptor was free",
     "bad_requests": "requests that are not valid HTTP",
     "requests_too_large": "requests refused because their first line or their headers are too long",
-    "origins_refused": "requests refused because the origin of their page may not connect",
+    "origins_refused": "requests refused because the origin of their page may not connect, or change anything",
     "hosts_refused": "requests refused because this bridge has no such name as they are for",
     "forwarding_ignored": "requests whose X-Forwarded-Host or -Proto was ignored, as no trusted proxy sent it",
     "old_clients": "requests from socket.io clients 1.x and 2.x",

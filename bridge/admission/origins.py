@@ -18,9 +18,10 @@ from typing import Any
 from bridge.admission.proxies import IGNORED, Ignored
 from bridge.counters import Counters, shorten
 
-__all__ = ["MOST", "Origins", "canonical"]
+__all__ = ["MOST", "NOT_ACCEPTED", "Origins", "canonical", "readable_by"]
 
 MOST = 10  # origins that were refused last and are remembered
+NOT_ACCEPTED = "Not an accepted origin"  # what a page is told that may not connect, as python-engineio has it
 LONGEST = 300  # characters of an origin: a name has 253
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]/:@\s]+)(?::([0-9]{1,5}))?")
@@ -71,6 +72,12 @@ class Origins:
         return [
             {"origin": origin, "count": count, "t": round(last, 3)} for origin, (count, last) in self._refused.items()
         ]
+
+
+def readable_by(origin: str) -> list[tuple[str, str]]:
+    """Return the headers of a refusal that let the foreign page read it: who has made it needs the words, and they say
+    nothing that it did not know."""
+    return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Cache-Control", "no-store")]
 
 
 @lru_cache(1024)

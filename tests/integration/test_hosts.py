@@ -15,7 +15,7 @@ from tests.tcpserver import TcpServer
 
 ROUTE = """
 def setup(bridge):
-    @bridge.app.route("/join", methods=["GET", "POST"])
+    @bridge.app.route("/join", methods=["GET", "POST", "DELETE"])
     def join():
         from flask import request
         return f"{request.method} from {request.remote_addr} for {request.host_url}"
@@ -36,6 +36,12 @@ WAYS: dict[str, tuple[str, tuple[str, ...], int]] = {
     "route": ("GET /join", (), 200),
     "head": ("HEAD /bridge/", (), 200),
     "post": ("POST /join", ("Content-Length: 0",), 200),
+    "delete": ("DELETE /join", (), 200),
+    "post to a page": ("POST /bridge/", ("Content-Length: 0",), 405),
+    "post to a file": ("POST /static/socket.io.js", ("Content-Length: 0",), 405),
+    "post to nothing": ("POST /nothing", ("Content-Length: 0",), 404),
+    "post a packet": (f"POST {POLL}&sid=none", ("Content-Length: 0",), 400),
+    "put a packet": (f"PUT {POLL}", ("Content-Length: 0",), 400),
     "polling": (f"GET {POLL}", (), 200),
     "preflight": (f"OPTIONS {POLL}", (), 200),
     "websocket": (f"GET {POLL.replace('polling', 'websocket')}", WEBSOCKET, 101),
@@ -59,6 +65,12 @@ def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
     hosts = ("--allowed-hosts", "game.example", "--allowed-hosts", "*.school.example")
     yield from running(tmp_path_factory.mktemp("proxied"), *hosts, "--trusted-proxies", "127.0.0.0/8")
+
+
+@pytest.fixture(scope="module")
+def allowing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
+    origins = ("--allowed-origins", "http://friend.example", "--allowed-origins", "null")
+    yield from running(tmp_path_factory.mktemp("allowing"), *origins)
 
 
 def ask(bridge: Bridge, way: str, *headers: str, host: str = "localhost") -> tuple[int, str]:
@@ -163,3 +175,70 @@ def test_a_route_sees_what_the_browser_asked_for(proxied: Bridge, bridge: Bridge
     assert text.endswith("GET from 203.0.113.7 for https://game.example/")
     text = ask(bridge, "route", "X-Forwarded-Proto: https", "X-Forwarded-Host: game.example", host="localhost:1")[1]
     assert text.endswith("GET from 127.0.0.1 for http://localhost:1/")
+
+
+UNSAFE = [way for way, (first, *_) in WAYS.items() if first.split(" ")[0] not in ("GET", "HEAD", "OPTIONS")]
+unsafe = pytest.mark.parametrize("way", UNSAFE)
+
+
+@unsafe
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Origin: http://evil.example",), ("Origin: null",), ("Origin: http://localhost:1",),
+        ("Sec-Fetch-Site: cross-site",), ("Origin: http://evil.example", "Sec-Fetch-Site: same-origin"),
+        ("Origin: file://", "Sec-Fetch-Site: cross-site"), ("Origin: ", "Sec-Fetch-Site: Cross-Site"),
+    ],
+)  # fmt: skip
+def test_a_foreign_page_may_change_nothing(bridge: Bridge, way: str, headers: tuple[str, ...]) -> None:
+    status, answer = ask(bridge, way, *headers)
+    assert status == 403, answer
+    assert "Not an accepted origin" in answer
+    assert "POST from" not in answer
+
+
+@unsafe
+def test_the_bridge_s_own_pages_and_programs_may(bridge: Bridge, way: str) -> None:
+    for headers in (
+        (), ("Origin: http://localhost",), ("Origin: http://localhost", "Sec-Fetch-Site: same-origin"),
+        ("Sec-Fetch-Site: same-site",), ("Sec-Fetch-Site: none",),
+    ):  # fmt: skip
+        assert ask(bridge, way, *headers)[0] == WAYS[way][2], headers
+
+
+@unsafe
+def test_a_page_of_an_allowed_origin_may_too(allowing: Bridge, way: str) -> None:
+    for origin in ("http://friend.example", "HTTP://Friend.example:80", "null"):
+        assert ask(allowing, way, f"Origin: {origin}", "Sec-Fetch-Site: cross-site")[0] == WAYS[way][2]
+    assert ask(allowing, way, "Origin: https://friend.example")[0] == 403
+    assert ask(allowing, way, "Sec-Fetch-Site: cross-site")[0] == 403
+
+
+@unsafe
+def test_behind_a_trusted_proxy_the_page_s_own_address_counts(proxied: Bridge, way: str) -> None:
+    headers = ("X-Forwarded-Proto: https", "X-Forwarded-Host: game.example")
+    assert ask(proxied, way, *headers, "Origin: https://game.example", host="inside")[0] == WAYS[way][2]
+    assert ask(proxied, way, *headers, "Origin: http://inside", host="inside")[0] == 403
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way not in UNSAFE and "socket.io/?" not in WAYS[way][0]])
+def test_what_changes_nothing_is_answered_to_all(bridge: Bridge, way: str) -> None:
+    for headers in (("Origin: http://evil.example",), ("Sec-Fetch-Site: cross-site",)):
+        assert ask(bridge, way, *headers)[0] == WAYS[way][2]
+
+
+def test_a_foreign_page_may_read_what_would_let_it(bridge: Bridge) -> None:
+    answer = ask(bridge, "post", "Origin: http://evil.example")[1]
+    assert answer.endswith("Not an accepted origin: start the bridge with --allowed-origins http://evil.example\n")
+    assert "Access-Control-Allow-Origin: http://evil.example" in answer
+    assert "Vary: Origin" in answer
+    answer = ask(bridge, "post", "Sec-Fetch-Site: cross-site")[1]
+    assert "Access-Control-Allow-Origin" not in answer
+    assert bridge.counter("origins_refused") >= 2
+    assert {"http://evil.example"} <= {row["origin"] for row in bridge.status()["refused_origins"]}
+
+
+def test_where_all_origins_are_allowed_all_may(tmp_path: Path) -> None:
+    for bridge in running(tmp_path, "--allowed-origins", "*"):
+        for headers in (("Origin: http://evil.example",), ("Sec-Fetch-Site: cross-site",), ("Origin: null",)):
+            assert ask(bridge, "post", *headers)[0] == 200
