@@ -13,7 +13,7 @@ MUTANTS ?= 200
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz mutants lint pins bench bench-quick bench-recovery bench-framing clean for-test for-test-all
+.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz mutants lint pins audit sbom bench bench-quick bench-recovery bench-framing clean for-test for-test-all
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,12 @@ lint: $(VENV)/.dev ## ruff and mypy --strict
 
 pins: $(VENV)/.run $(SUPPLY)/.made ## requirements.txt and .lock anew from the ranges in pyproject.toml; ARGS=--upgrade for the newest of everything
 	@$(BIN)/python -m tools.pins $(ARGS)
+
+audit: $(VENV)/.run $(SUPPLY)/.made ## what is known against the packages in requirements.lock; says so if nobody can be asked
+	@$(BIN)/python -m tools.audit $(ARGS)
+
+sbom: $(VENV)/.run $(SUPPLY)/.made ## what the bridge is made of, as CycloneDX: build/sbom.json
+	@$(BIN)/python -m tools.sbom
 
 bench: $(VENV)/.bench ## measure the bridge beside Node, Go, C and plain Flask-SocketIO: 25 minutes, two cores
 	$(BIN)/python -m bench $(ARGS)
