@@ -1,6 +1,6 @@
 """Print for the user. A pipe that nobody reads any more, as after `| head`, is no error: nothing more is printed then.
 
-Must not know what the text says.
+What a terminal would obey or hide is made visible. Must not know what the text says.
 
 Use: `say(help_text)`; `say(problems, sys.stderr)`.
 """
@@ -12,6 +12,7 @@ import sys
 from typing import TextIO
 
 from bridge.errors import ServeError
+from bridge.visible import visible
 
 __all__ = ["say"]
 
@@ -28,7 +29,7 @@ def say(text: str, stream: TextIO | None = None) -> None:
     try:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a character that the terminal lacks is no reason to fail
-        print(text, file=stream, flush=True)
+        print(visible(text, keep="\n"), file=stream, flush=True)
     except BrokenPipeError:
         _leave(stream)
     except OSError as error:

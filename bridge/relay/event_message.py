@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bridge.counters import Counters
+from bridge.counters import Counters, shorten
+from bridge.relay.own_keys import OwnKeys
 
 __all__ = ["EventMessages"]
 
@@ -21,7 +22,7 @@ class EventMessages:
     def __init__(self, user_key: str | None, action_key: str, reserved: Iterable[str], counters: Counters) -> None:
         """`user_key` None: no user key is written. `reserved`: keys that no client may set."""
         self._user_key, self._action_key = user_key, action_key
-        self._reserved, self._counters = frozenset(reserved), counters
+        self._own, self._counters = OwnKeys(reserved), counters
 
     def message(self, user: str | None, name: str, args: Sequence[object] = ()) -> dict[str, object]:
         """Make the message of one event or notice, with its keys in the order in which they are written."""
@@ -40,7 +41,7 @@ class EventMessages:
     def messages(self, user: str | None, events: Iterable[Sequence[Any]]) -> list[dict[str, object]]:
         """Make the messages of events [name, *arguments] of one user."""
         head: dict[str, object] = {} if self._user_key is None else {self._user_key: user}
-        action, free = self._action_key, self._reserved.isdisjoint
+        action, free = self._action_key, self._own.are_free
         return [
             {**head, action: event[0], **event[1]}
             if len(event) == 2 and type(event[1]) is dict and free(event[1])
@@ -50,7 +51,11 @@ class EventMessages:
 
     def _merge(self, message: dict[str, object], payload: dict[str, object]) -> None:
         for key, value in payload.items():
-            if key in self._reserved:
+            own = self._own.meant_by(key)
+            if own is None:
+                message[key] = value
+            elif own == key:
                 self._counters.count("keys_stripped")
             else:
-                message[key] = value
+                what = "! a client's field %s was left out, because a server might read it as %s: name it otherwise"
+                self._counters.note("keys_stripped", what, shorten(key), shorten(own))
