@@ -11,12 +11,13 @@ from collections.abc import Sequence
 import pytest
 
 from bridge.counters import Counters
-from bridge.errors import Refused
+from bridge.errors import LinkError, Refused
 from bridge.link import connection
 from bridge.link.framing.registry import framing_out
 from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.link.sockets import takes
+from bridge.link.writer import Writer
 from bridge.link.writer_watch import LOOKS, WriterWatch
 from tests.tcpserver import TcpServer
 from tests.unit.clocks import Clock
@@ -176,3 +177,30 @@ def test_a_writer_of_an_old_connection_takes_nothing_of_the_next_one() -> None:
     assert got.wait_count(1) == [[]]
     waits.join(PATIENCE)
     assert uplink.take(100) == [b"new~"]
+
+
+class Broken:
+    """A socket whose peer has gone."""
+
+    def sendall(self, _data: bytes) -> None:
+        raise BrokenPipeError
+
+
+def test_a_first_frame_that_could_not_be_sent_ends_the_writer_with_the_reason_and_is_not_counted() -> None:
+    counters, ends = Counters(), Log[LinkError | None]()
+    writer = Writer(
+        Broken(), OutgoingQueue(framing_out("~", 100), 1 << 20, lambda: None, counters), counters,
+        pause=None, broken=lambda error: LinkError("broken", type(error).__name__), on_end=ends.add,
+        on_first=lambda: None,
+    )  # fmt: skip
+    said: list[str] = []
+
+    def say_first() -> None:
+        writer.hand(b"login~")
+        said.append("more")
+
+    writer.start(say_first)
+    assert [str(end) for end in ends.wait_count(1)] == ["BrokenPipeError"]
+    assert said == []
+    assert counters["frames_out"] == counters["bytes_out"] == 0
+    writer.join()
