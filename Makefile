@@ -13,7 +13,7 @@ MUTANTS ?= 200
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz mutants lint pins audit sbom bench bench-quick bench-recovery bench-framing clean for-test for-test-all
+.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz mutants lint pins audit sbom bench bench-quick bench-recovery bench-framing clean unit for-test for-test-all
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +25,10 @@ run-scala: $(VENV)/.run ## build and start the Scala example, with the bridge in
 	@tools/need.sh mvn java
 	@tools/run-scala.sh $(BIN)/python $(ARGS)
 
-check: lint ## the inner loop: lint, types and unit tests, in a minute and a quarter
+check: $(VENV)/.dev ## the inner loop: lint, types and unit tests, in a minute
+	@$(MAKE) --no-print-directory -j2 -Otarget lint unit
+
+unit: $(VENV)/.dev
 	BRIDGE_TEST_PROFILE=quick $(BIN)/python -m pytest -q -n 3 -m "not long" tests/unit $(ARGS)
 
 # Hundreds of processes are started, each of which would compile the same files anew. Files in their order: those with

@@ -186,7 +186,7 @@ class Broken:
         raise BrokenPipeError
 
 
-def test_a_first_frame_that_could_not_be_sent_ends_the_writer_with_the_reason_and_is_not_counted() -> None:
+def test_a_first_frame_that_can_not_be_sent_ends_the_writer_with_the_reason() -> None:
     counters, ends = Counters(), Log[LinkError | None]()
     writer = Writer(
         Broken(), OutgoingQueue(framing_out("~", 100), 1 << 20, lambda: None, counters), counters,
