@@ -69,6 +69,10 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
     counters: Counters
     head: RequestHead
     environ: dict[str, Any]
+    command: str
+    path: str
+    request_version: str
+    headers: Any
     rfile: Any
     close_connection: int
     sessions = 0  # that were begun on it, see http_exchange.CONNECTION
