@@ -40,7 +40,7 @@ from bridge.relay.users import ClientRequest, Users
 from bridge.socketio_server.server import SocketIOCallbacks, SocketIOServer
 from bridge.state_store import StateStore
 from bridge.version import VERSION
-from bridge.web import OuterLayer, add_folder, add_index, add_status, create_app
+from bridge.web import OuterLayer, add_folder, add_index, add_status, create_app, limit_bodies, log_failures
 
 __all__ = ["Assembly", "HandlerHost"]
 
@@ -56,6 +56,7 @@ class HandlerHost:
     def __init__(self, settings: Settings, root: Path, run: MakeCall) -> None:
         self._settings = settings
         self.app = create_app(root, wiring.page(settings), folders.private(settings))
+        limit_bodies(self.app, settings.web.max_body)
         self.users, self.hooks = Users(), Hooks()
         self.bridge = Bridge(self.app, self.hooks, self.users, reserved=wiring.reserved_events(settings), run=run)
 
@@ -116,6 +117,7 @@ class Assembly:
         inside = OuterLayer(host.app.wsgi_app, pages, counters)
         self.wsgi_app = wiring.admission(settings, self._origins, inside, counters)
         status = partial(self._status, watchdog, dependencies.undelivered)
+        log_failures(host.app, counters)
         add_status(host.app, link=self._link_status, status=status)
 
     def _relay_ports(self, crossing: CrossThreadCalls) -> RelayPorts:

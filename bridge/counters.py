@@ -60,6 +60,7 @@ COUNTERS: dict[str, str] = {
     "events_repeated": "events not sent because the same user had sent one with the same value in once_key",
     "keys_stripped": "keys taken out of clients' objects because they would have replaced the bridge's own",
     "handler_errors": "exceptions in handlers",
+    "route_errors": "exceptions in routes of pages and handlers files",
     "hub_blocked": "times that one piece of code, usually a handler, held up all others for over 0.2 s",
     "bad_packets": "packets from clients that are not valid Socket.IO, or out of place",
     "clients_refused": "sessions refused because there are too many clients, in all or of one address",

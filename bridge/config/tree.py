@@ -215,6 +215,11 @@ class WebSettings(Group, frozen=True):
         "how many of them may have one address, which is 64 bits of IPv6; this machine's own may have any number",
         "a school behind one address has fewer",
     )
+    max_body: kinds.Size = setting(
+        1048576,
+        "the largest body of a request to a page or route, in bytes; a route may set another for itself",
+        "1 MiB, nginx's default",
+    )
 
 
 class ClientSettings(Group, frozen=True):

@@ -10,7 +10,6 @@ Use: `acceptor = Acceptor(listener, poller, app, counters, stop); acceptor.open(
 from __future__ import annotations
 
 import io
-import logging
 import socket
 import sys
 from collections.abc import Callable
@@ -28,8 +27,6 @@ from bridge.engineio.websocket_handshake import PENDING, asks_for_websocket
 from bridge.hub.vital_threads import VitalThread
 
 __all__ = ["Acceptor", "websocket_request"]
-
-log = logging.getLogger("bridge.web")
 
 LONGEST_HEAD = 8192  # bytes that are looked at
 AT_ONCE = 64  # connections that are accepted in one turn
@@ -88,6 +85,10 @@ class Acceptor:
 
     def failed(self) -> None:
         """Do nothing: there is no doing without the listening socket."""
+
+    def failed_request(self) -> None:
+        """Log that the app has raised an exception, not each time that it is asked for."""
+        self._counters.say("a WebSocket request", "! a WebSocket request failed", traceback=True)
 
     def leave_to_eventlet(self, sock: Any, address: Any) -> None:
         """Queue a connection for eventlet that has no plain request for a WebSocket."""
@@ -188,7 +189,7 @@ class _PendingConnection:
         try:
             body = b"".join(self._acceptor.app(environ, start_response))
         except BaseException:  # of an app that may be a user's, and eventlet.Timeout is no Exception
-            log.exception("! a WebSocket request failed")
+            self._acceptor.failed_request()
             body = b""
         if self.sock is not None:  # it was not taken
             try:

@@ -24,6 +24,7 @@ __all__ = ["CONNECTION", "JSON", "PLAIN_TEXT", "HttpExchange", "Refusal", "TooLa
 CONNECTION = "bridge.connection"
 PLAIN_TEXT = [("Content-Type", "text/plain; charset=UTF-8")]
 JSON = [("Content-Type", "application/json")]
+UNSTORED = [("Cache-Control", "no-store")]
 FEWEST_COMPRESSED = 1024  # bytes of a polling response, as python-engineio has it
 USUAL = 32  # characters of a query: those of a handshake by WebSocket, which names no session
 
@@ -87,5 +88,5 @@ class HttpExchange:
         more = self._server._cors_headers(self.environ)
         if len(body) >= FEWEST_COMPRESSED and "gzip" in self.environ.get("HTTP_ACCEPT_ENCODING", ""):
             body, more = gzip.compress(body, 6), [*more, ("Content-Encoding", "gzip")]
-        self._start(status, [*headers, *more, ("Content-Length", str(len(body)))])
+        self._start(status, [*headers, *more, *UNSTORED, ("Content-Length", str(len(body)))])
         return [] if self.environ["REQUEST_METHOD"] == "HEAD" else [body]

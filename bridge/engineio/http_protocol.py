@@ -19,6 +19,7 @@ import eventlet.wsgi
 from eventlet.greenio import GreenSocket
 
 from bridge.counters import Counters, shorten
+from bridge.engineio.answer_headers import ALWAYS
 from bridge.engineio.http_exchange import CONNECTION
 from bridge.engineio.request_body import RequestBody
 from bridge.engineio.request_head import LONGEST_LINE, HeadError, RequestHead, collect, read_head
@@ -31,9 +32,11 @@ LINGERED = 1024 * 1024  # bytes of that
 BODY_LINGER = (
     5.0  # seconds for one that sends a body which is not wanted: browsers read no answer before they have sent it
 )
+TURN = 256 * 1024  # bytes of a body; then others have their turn
 SLOWEST = 1024  # bytes a second, over the time that was allowed to begin with
 
 _TOO_LARGE = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG)
+_ALWAYS = "".join(f"{name}: {value}\r\n" for name, value in ALWAYS)
 
 
 class GuardedSocket(GreenSocket):  # type: ignore[misc]
@@ -46,6 +49,7 @@ class GuardedSocket(GreenSocket):  # type: ignore[misc]
 
     def __init__(self, sock: Any) -> None:
         self._waited = 0.0
+        self._unshared = 0  # bytes since others had their turn
         self._allowed: float | None = None
         super().__init__(sock)
 
@@ -62,6 +66,10 @@ class GuardedSocket(GreenSocket):  # type: ignore[misc]
         self._waited = max(0.0, self._waited + time.monotonic() - began - received / SLOWEST)
         if self._allowed is not None and self._waited > self._allowed:
             raise TimeoutError("too slow")
+        self._unshared += received
+        if self._unshared > TURN:  # who sends as fast as it is read would else never let anybody in
+            self._unshared = 0
+            eventlet.sleep(0)
         return received
 
 
@@ -140,7 +148,7 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
         body = f"{reason[0].upper()}{reason[1:]}.\n".encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
-            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n{_ALWAYS}\r\n"
         )
         self.close_connection = 1
         with contextlib.suppress(OSError):

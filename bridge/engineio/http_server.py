@@ -21,6 +21,7 @@ import eventlet.wsgi
 
 from bridge.counters import Counters
 from bridge.engineio.acceptor import Acceptor
+from bridge.engineio.answer_headers import with_headers
 from bridge.engineio.http_protocol import protocol
 from bridge.engineio.server import EngineIOServer
 from bridge.engineio.session_quota import USUAL
@@ -80,6 +81,7 @@ def _widen_table(files: int) -> None:
 def serve(listener: Any, app: Any, counters: Counters, server: EngineIOServer | None = None) -> None:
     """Serve until the calling green thread is killed. `server`: what is in the app, if it is ours; WebSocket requests
     then are served without eventlet's WSGI server, see acceptor.py."""
+    app = with_headers(app)
     if server is not None:
         server.run()
         listener = Acceptor(listener, server.poller, app, counters, server.on_failure)

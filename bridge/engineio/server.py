@@ -148,7 +148,7 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
         if not advice:
             return exchange.refuse(Refusal.BAD_REQUEST, _ORIGIN)
         words = f"{_ORIGIN}: {advice}"
-        headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Cache-Control", "no-store")]
+        headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
         return exchange.refuse(Refusal.BAD_REQUEST, words, reason=words, headers=headers)
 
     def _log_origin(self, origin: str, _: dict[str, Any]) -> str:

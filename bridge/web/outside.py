@@ -60,6 +60,10 @@ class OuterLayer:
         body = text.encode()
         start_response(
             "400 Bad Request",
-            [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))],
+            [
+                ("Content-Type", "text/plain; charset=utf-8"),
+                ("Cache-Control", "no-store"),
+                ("Content-Length", str(len(body))),
+            ],
         )
         return [body]

@@ -30,7 +30,10 @@ _FOLDERS, _SERVED = "bridge_static_folders", "bridge_served"
 _TOLD = 5  # pages of a site without index.html that the log names
 
 #: For the bridge's own page: nothing from elsewhere, nothing inline.
-_POLICY = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; object-src 'none'"
+_POLICY = (
+    "default-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none'; "
+    "frame-ancestors 'self'; form-action 'self'"
+)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ def test_an_answer_has_its_length_and_the_headers_of_its_origin() -> None:
     asked = Asked()
     assert asked.exchange.respond("200 OK", PLAIN_TEXT, b"ok") == [b"ok"]
     assert asked.status == "200 OK"
-    assert asked.headers == [*PLAIN_TEXT, ("Access-Control-Allow-Origin", "http://here"), ("Content-Length", "2")]
+    more = [("Access-Control-Allow-Origin", "http://here"), ("Cache-Control", "no-store"), ("Content-Length", "2")]
+    assert asked.headers == [*PLAIN_TEXT, *more]
     assert (asked.exchange.sid, asked.exchange.environ) == ("sid", asked.environ)
 
 

@@ -184,10 +184,10 @@ def test_an_app_that_fails_is_logged_and_its_client_let_go() -> None:
 
     at = Door()
     at.answer = fails
-    with Log("bridge.web") as log:
-        client = at.served(head())
+    with Log("bridge") as log:
+        client, another = at.served(head()), at.served(head())
     assert log.lines == ["ERROR ! a WebSocket request failed"]
-    assert read(client) == b""
+    assert read(client) == read(another) == b""
 
 
 def test_a_client_that_has_gone_before_its_answer_is_no_error() -> None:

@@ -29,7 +29,8 @@ NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 def refused(status: str, text: str) -> bytes:
     """The whole answer."""
     head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    return f"{head}Content-Length: {len(text) + 2}\r\n\r\n{text}.\n".encode()
+    always = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
+    return f"{head}Content-Length: {len(text) + 2}\r\n{always}\r\n{text}.\n".encode()
 
 
 class Connection:

@@ -214,11 +214,11 @@ def test_eventlet_s_server_is_run_with_these_settings() -> None:
     asked: list[tuple[Any, ...]] = []
     server = SimpleNamespace(server=lambda *args, **more: asked.append((*args, more)))
     counters = Counters()
-    with replaced(module, eventlet=SimpleNamespace(wsgi=server)):
+    with replaced(module, eventlet=SimpleNamespace(wsgi=server), with_headers=lambda app: ("with headers", app)):
         serve("a listener", print, counters)
     ((listener, app, settings),) = asked
     protocol = settings.pop("protocol")
-    assert (listener, app, protocol.counters) == ("a listener", print, counters)
+    assert (listener, app, protocol.counters) == ("a listener", ("with headers", print), counters)
     assert settings == {
         "max_size": 18_000, "log": module.log, "log_output": False, "debug": False, "keepalive": 75,
         "socket_timeout": 30.0,
@@ -278,7 +278,8 @@ def test_pages_and_polls_are_served_by_eventlet_s_server() -> None:
     got = b""
     while data := client.recv(1000):
         got += data
-    assert got == b"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 4\r\nConnection: close\r\n\r\npage"
+    always = b"X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
+    assert got == b"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 4\r\n%bConnection: close\r\n\r\npage" % always
     client = web.connect(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n")
     got = hello(client)
     assert got.startswith(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\n"), got
