@@ -38,7 +38,7 @@ from bridge.assembly import Assembly, HandlerHost
 from bridge.hub.cross_thread_calls import CrossThreadCalls
 from bridge.hub.shutdown import Shutdown
 from bridge.hub.system_threads import end_after, lock_logging
-from bridge.engineio.http_server import addresses, listen, make_room
+from bridge.engineio.http_server import addresses, is_open, listen, make_room
 from bridge.hub.vital_threads import VitalThread
 from bridge.hub.watchdog import Watchdog
 from bridge.hub.worker_pool import WorkerPool
@@ -82,7 +82,7 @@ class Process:
         if bridge.heartbeat is not None:
             bridge.heartbeat.run()
         threading.Thread(target=self._run_link, args=(bridge,), name="bridge-link", daemon=True).start()
-        self._welcome(addresses(web.host, listener.getsockname()[1]), f"{host}:{port}")
+        self._welcome(addresses(web.host, listener.getsockname()[1]), f"{host}:{port}", is_open(listener))
         self.shutdown.wait()
         listener.close()
         self._stop(bridge)
@@ -121,11 +121,12 @@ class Process:
         if self.demo:
             self.demo.close()
 
-    def _welcome(self, urls: list[str], server: str) -> None:
+    def _welcome(self, urls: list[str], server: str, open_to_all: bool) -> None:
         demo = " (the embedded demo server)" if self.demo else ""
         others = "".join(f"\n  from other machines in this network: {url}" for url in urls[1:])
+        warning = "\n  whoever reaches it may act as anybody: nobody has to log in" if open_to_all else ""
         try:
-            say(f"bridge {VERSION}: open {urls[0]}  (server {server}{demo}){others}")
+            say(f"bridge {VERSION}: open {urls[0]}  (server {server}{demo}){others}{warning}")
         except ServeError as error:  # it serves all the same
             log.warning("! %s", error)
 

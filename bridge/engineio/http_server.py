@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import gc
+import ipaddress
 import logging
 import os
 import resource
@@ -27,7 +28,7 @@ from bridge.engineio.server import EngineIOServer
 from bridge.engineio.session_quota import USUAL
 from bridge.errors import ServeError
 
-__all__ = ["addresses", "listen", "make_room", "serve"]
+__all__ = ["addresses", "is_open", "listen", "make_room", "serve"]
 
 log = logging.getLogger("bridge.web")
 
@@ -100,6 +101,12 @@ def addresses(host: str, port: int) -> list[str]:
     if host in ("127.0.0.1", "::1", "localhost"):
         return [f"http://localhost:{port}"]
     return [f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"]
+
+
+def is_open(listener: socket.socket) -> bool:
+    """Tell whether other machines than this one can reach it, as far as no firewall stands in between."""
+    host = ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
+    return not (getattr(host, "ipv4_mapped", None) or host).is_loopback
 
 
 def _lan_address() -> str | None:

@@ -25,6 +25,7 @@ from bridge.counters import Counters
 from bridge.errors import LinkError
 from bridge.link import sockets
 from bridge.link.backoff import LAST_DELAY, Backoff
+from bridge.link.exposure import Exposure
 from bridge.link.first_exchange import FirstWords, FirstWordsOptions
 from bridge.link.framing.interface import Decoder
 from bridge.link.hint import DEFAULT_READING, Reading
@@ -110,6 +111,7 @@ class Connection:
             options.server, decoder, on_burst if opening is None else self._first.take,
             silence=self._silence, hints=self._hints, counters=counters,
         )  # fmt: skip
+        self._exposure = Exposure()
         self._sock: socket.socket | None = None
         self._cause: LinkError | None = None
         self._closing = threading.Event()
@@ -179,6 +181,7 @@ class Connection:
         except OSError as error:  # some systems refuse options for a socket that was reset already
             sock.close()
             raise self._broken(error) from None
+        self._exposure.look(sock)
         return sock
 
     def _connection(self, sock: socket.socket) -> LinkError:

@@ -182,6 +182,20 @@ def test_version_and_help() -> None:
 def test_the_address_to_open_is_printed_with_all_interfaces_the_lan_address_too() -> None:
     with TcpServer() as server, Bridge("--server", server.address, "--host", "0.0.0.0") as bridge:
         assert requests.get(f"http://localhost:{bridge.port}/healthz", timeout=PATIENCE).ok
+        bridge.said("whoever reaches it may act as anybody")
+
+
+def test_a_server_that_listens_beyond_this_machine_is_warned_of_once() -> None:
+    for host in ("0.0.0.0", "127.0.0.1"):
+        with TcpServer(host=host) as server, Bridge("--server", f"localhost:{server.port}") as bridge:
+            for _ in range(2):
+                server.accept().close()
+            server.accept()
+            with Client(bridge.url) as ann:
+                ann.linked()
+        lines = [line for line in bridge.log.entries if "listens on 0.0.0.0" in line]
+        assert len(lines) == (host == "0.0.0.0")
+        assert not any("may act as anybody" in line for line in bridge.log.entries)
 
 
 def test_the_demo_is_a_live_world_over_a_real_port() -> None:

@@ -20,7 +20,7 @@ from eventlet.patcher import original  # noqa: E402
 
 from bridge.counters import Counters  # noqa: E402
 from bridge.engineio import http_server as module  # noqa: E402
-from bridge.engineio.http_server import addresses, listen, make_room, serve  # noqa: E402
+from bridge.engineio.http_server import addresses, is_open, listen, make_room, serve  # noqa: E402
 from bridge.errors import ServeError  # noqa: E402
 from tests.unit.green.servers import ACCEPTED, Log, Served, masked, replaced  # noqa: E402
 from tests.unit.green.sessions import until  # noqa: E402
@@ -117,6 +117,13 @@ def test_the_addresses_to_open_are_those_from_this_machine_and_from_others() -> 
     assert addresses("10.1.1.1", 80) == ["http://10.1.1.1:80"]
     assert addresses("fe80::1", 80) == ["http://[fe80::1]:80"]
     assert addresses("name", 80) == ["http://name:80"]
+
+
+def test_it_is_open_to_others_where_it_does_not_listen_on_loopback_alone() -> None:
+    for host, others in (("127.0.0.1", False), ("127.0.0.9", False), ("::1", False), ("0.0.0.0", True), ("::", True)):
+        listener = listen(host, 0)
+        assert is_open(listener) is others
+        listener.close()
 
 
 def test_this_machine_s_address_is_that_from_which_it_would_reach_others() -> None:
