@@ -86,9 +86,10 @@ def test_the_table_of_ack_codes_is_that_of_the_code() -> None:
     assert rows(section(PROTOCOL, "Acks")) == REFUSALS
 
 
-def test_each_row_of_bad_input_names_a_test_that_exists() -> None:
-    lines = [line for line in document("bad-input").splitlines() if line.startswith("| ")]
-    wanted = [line for line in lines if not line.startswith("| input |")]
+@pytest.mark.parametrize("name", ["bad-input", "security"])
+def test_each_row_names_a_test_that_exists(name: str) -> None:
+    lines = [line for line in document(name).splitlines() if line.startswith("| ")]
+    wanted = [line for line in lines if not line.startswith(("| input |", "| line |"))]
     assert len(wanted) > 40
     for line in wanted:
         named = re.search(r"\| `(tests/[\w/]+\.py)::(\w+)` \|$", line)
