@@ -13,7 +13,7 @@ from typing import Any
 
 import eventlet.wsgi
 
-from bridge.engineio.chunked_body import ChunkedBody
+from bridge.engineio.chunked_body import BrokenBody, ChunkedBody
 from bridge.engineio.request_head import RequestHead
 
 __all__ = ["RequestBody"]
@@ -59,6 +59,15 @@ class RequestBody(eventlet.wsgi.Input):  # type: ignore[misc]
             self._broken("nobody wanted it, and it is long")
         else:
             super().discard(buffer_size)
+
+    def _do_read(self, reader: Callable[[int], bytes], length: int | None = None) -> bytes:
+        """Read of a body with a length. Raises BrokenBody if it does not come, which is no failure of who reads it."""
+        try:
+            data: bytes = super()._do_read(reader, length)
+        except OSError:
+            self._broken("it did not come")
+            raise BrokenBody("it did not come") from None
+        return data
 
     def _go_on(self) -> None:
         """Tell a client that asked whether its body is wanted that it is."""

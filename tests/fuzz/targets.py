@@ -25,6 +25,7 @@ from bridge.recovery.session_token import SessionToken, TokenSigner
 from bridge.wire.offsets import Offsets
 from bridge.wire.socketio_packets import decode_events
 from bridge.wire.websocket_frames import FrameReader, WebSocketError
+from tests.fuzz.http_target import requests
 from tests.fuzz.websocket import Outcome as Messages
 from tests.fuzz.websocket import read
 from tests.unit.framings import SPECS, check_of, cuts, decoded
@@ -218,4 +219,5 @@ TARGETS: dict[str, Target] = {
     "events": events,
     "tokens": tokens,
     "recogniser": recogniser,
+    "requests": requests,
 }

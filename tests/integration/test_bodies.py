@@ -105,6 +105,17 @@ def test_a_client_that_sends_no_body_after_all_is_answered_at_once(bridge: Bridg
         assert sock.recv(20).startswith(b"HTTP/1.1 413 ")
 
 
+def test_a_body_that_does_not_come_is_no_failure_of_the_route(tmp_path: Path) -> None:
+    handlers = tmp_path / "soon.py"
+    handlers.write_text(f"from bridge.engineio import http_server\nhttp_server.SOCKET_TIMEOUT = 0.2\n{HANDLERS}")
+    with Bridge("--server", "127.0.0.1:1", "--handlers", str(handlers)) as bridge:
+        with socket.create_connection(("127.0.0.1", bridge.port), PATIENCE) as sock:
+            sock.sendall(b"POST /raw HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc")
+            assert sock.recv(20).startswith(b"HTTP/1.1 400 ")
+        assert bridge.counter("route_errors") == 0
+        assert bridge.counter("bad_requests") == 1
+
+
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 5000, "x/" * 2500, "%00", "%ff" * 200, "%0a"])
 def test_a_name_that_no_file_can_have_is_not_found(bridge: Bridge, name: str) -> None:
     lines = len(bridge.log.entries)

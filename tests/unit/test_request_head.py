@@ -6,8 +6,28 @@ import io
 from http import HTTPStatus
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge.engineio.request_head import LONGEST_HEAD, LONGEST_LINE, HeadError, RequestHead, collect, read_head
+from tests.fuzz.http_target import requests
+from tests.unit.amount import some
+
+#: What requests are made of, and what is nearly that.
+PIECES = [
+    b"GET / HTTP/1.1\r\n", b"POST /a?b HTTP/1.1\r\n", b"GET http://a/ HTTP/1.0\r\n", b"OPTIONS * HTTP/1.1\r\n",
+    b"Host: a\r\n", b"host:a:80 \r\n", b"Content-Length: 3\r\n", b"content-length:0\r\n", b"X: \xff\t\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip\r\n", b"3\r\nabc\r\n", b"0\r\n", b"1;a=b\r\nx\r\n",
+    b"\r\n", b"\r\n\r\n", b"\n", b"\r", b" ", b"\t", b":", b"\0", b"X: \0\r\n",
+    b"abc", b"+", b"_", b",", b"GET", b"Host", b"HTTP/1.1",
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=some(300))
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=3)), max_size=12).map(b"".join))
+def test_both_ways_into_the_bridge_and_the_rfc_read_the_same(data: bytes) -> None:
+    requests(data)
+    requests(b"GET / HTTP/1.1\r\nHost: a\r\n" + data + b"\r\n\r\n")
 
 
 def head(*lines: str, first: str = "GET / HTTP/1.1") -> RequestHead:

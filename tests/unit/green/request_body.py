@@ -135,11 +135,12 @@ def test_what_does_not_come_in_time_is_broken() -> None:
         def read(self, size: int | None = -1) -> bytes:
             raise TimeoutError
 
-    body = Body(b"", rfile=Slow(b"3\r\nabc"))
-    with pytest.raises(BrokenBody) as caught:
-        body.read()
-    assert caught.value.description == "it did not come"
-    assert body.told == ["it did not come"]
+    for header in (CHUNKED, "Content-Length: 3"):
+        body = Body(b"", rfile=Slow(b"3\r\nabc"), header=header)
+        with pytest.raises(BrokenBody) as caught:
+            body.read()
+        assert caught.value.description == "it did not come"
+        assert body.told == ["it did not come"]
 
 
 def test_what_the_app_does_not_read_is_read_for_the_next_request_s_sake_up_to_a_limit() -> None:
