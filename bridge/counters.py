@@ -66,6 +66,7 @@ COUNTERS: dict[str, str] = {
     "clients_refused": "sessions refused because there are too many clients, in all or of one address",
     "handshakes_refused": "sessions refused because too many were begun on one TCP connection",
     "half_open_ended": "sessions ended because too many had not connected to a namespace, and they were the oldest",
+    "unfinished_dropped": "unfinished packets of clients thrown away because all of them were over their limit",
     "unaccepted": "connections that had to wait because no file descriptor was free",
     "bad_requests": "requests that are not valid HTTP",
     "requests_too_large": "requests refused because their first line or their headers are too long",

@@ -140,6 +140,7 @@ def socketio_options(settings: Settings) -> SocketIOOptions:
         sessions=SessionLimits(
             clients=web.max_clients, clients_per_address=web.max_clients_per_address, proxies=web.trusted_proxies
         ),
+        max_attachments=web.max_attachments,
         max_event=2 * settings.link.max_frame + 65536,
     )  # fmt: skip
 

@@ -220,6 +220,9 @@ class WebSettings(Group, frozen=True):
         "the largest body of a request to a page or route, in bytes; a route may set another for itself",
         "1 MiB, nginx's default",
     )
+    max_attachments: kinds.Count = setting(
+        10, "how many binary values one event of a client may have", "a form with some pictures has fewer"
+    )
 
 
 class ClientSettings(Group, frozen=True):

@@ -1,4 +1,4 @@
-"""One HTTP request to Engine.IO and its answer: reads the query and the body, and answers.
+"""One HTTP request to Engine.IO and its answer: reads the query, and answers.
 
 Must not know sessions.
 
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 import engineio
 
-__all__ = ["CONNECTION", "JSON", "PLAIN_TEXT", "HttpExchange", "Refusal", "TooLarge", "body_of", "parameters"]
+__all__ = ["CONNECTION", "JSON", "PLAIN_TEXT", "HttpExchange", "Refusal", "TooLarge", "parameters"]
 
 #: In the environ of a request: the connection on which it came, with `sessions`, how many were begun on it, and
 #: `close_connection`, which closes it after the answer if it is true. Not there for a WebSocket's.
@@ -50,20 +50,6 @@ class TooLarge(Exception):
 def parameters(query: str) -> dict[str, list[str]]:
     """Parse the query of a URL. Those of most handshakes are the same, and are remembered."""
     return _usual_parameters(query) if len(query) < USUAL else parse_qs(query)
-
-
-def body_of(environ: dict[str, Any], limit: int) -> bytes:
-    """Read the body of a POST, with a length or in chunks. Raises TooLarge, ValueError, BadRequest."""
-    chunked = environ.get("wsgi.input_terminated", False)
-    length = limit + 1 if chunked else int(environ.get("CONTENT_LENGTH") or 0)
-    if length > limit and not chunked:
-        raise TooLarge
-    body: bytes = environ["wsgi.input"].read(length)
-    if len(body) > limit:
-        raise TooLarge
-    if len(body) < length and not chunked:
-        raise ValueError("a POST ended before its end")
-    return body
 
 
 class HttpExchange:

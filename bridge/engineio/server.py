@@ -13,6 +13,7 @@ import base64
 import json
 import sys
 from collections.abc import Callable, Sequence
+from operator import methodcaller
 from typing import Any
 
 import engineio
@@ -29,16 +30,18 @@ from bridge.engineio.http_exchange import (
     HttpExchange,
     Refusal,
     TooLarge,
-    body_of,
     parameters,
 )
 from bridge.engineio.packets import PacketType, packets_of
 from bridge.engineio.poller import Poller
 from bridge.engineio.polling import Polling
-from bridge.engineio.session import Session, SessionContext
+from bridge.engineio.post_body import PostBody
+from bridge.engineio.session import Session
+from bridge.engineio.session_context import SessionContext
 from bridge.engineio.session_quota import SessionLimits, SessionQuota
 from bridge.engineio.states import SessionState
 from bridge.engineio.timeouts import SessionTimeouts, TimeoutQueue
+from bridge.engineio.unfinished_input import MOST_ATTACHMENTS, PACKET_TIMEOUT, InputLimits, UnfinishedInput
 from bridge.engineio.upgrade import Upgrade
 from bridge.engineio.websocket import WebSocket
 from bridge.hub.vital_threads import VitalThread
@@ -57,12 +60,18 @@ FAREWELL = 1.0  # seconds for the last packets of a session that is closed
 class EngineIOServer(engineio.Server):  # type: ignore[misc]
     """`plain`: a server of python-engineio's, whose settings and handlers it takes over; `limits`: of what waits for a
     client; `connect_timeout`: seconds until a client that has not connected to a namespace is closed; `sessions`: how
-    many there may be; more are refused with 503."""
+    many there may be, see session_quota.py; `max_attachments`: of one packet."""
 
     sequence_number: int  # the base's, of the next id
 
     def __init__(
-        self, plain: engineio.Server, *, limits: Limits, connect_timeout: float, sessions: SessionLimits
+        self,
+        plain: engineio.Server,
+        *,
+        limits: Limits,
+        connect_timeout: float,
+        sessions: SessionLimits,
+        max_attachments: int = MOST_ATTACHMENTS,
     ) -> None:
         self.__dict__.update(plain.__dict__)
         self.start_service_task = False  # its monitor; SessionTimeouts do that here
@@ -73,10 +82,12 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
             joins=TimeoutQueue(connect_timeout, Session.join_overdue),
             upgrades=TimeoutQueue(UPGRADE_TIMEOUT, Session.upgrade_overdue),
             farewells=TimeoutQueue(FAREWELL, Session.finish),
+            packets=TimeoutQueue(PACKET_TIMEOUT, methodcaller("overdue")),
         )
+        inputs = InputLimits(self.max_http_buffer_size, max_attachments)
         self.quota: SessionQuota[Session] = SessionQuota(sessions, self._queues.joins, limits.counters)
         self.shared = SessionContext(
-            limits, self._queues,
+            limits, self._queues, UnfinishedInput(inputs, self._queues.packets, limits.counters),
             message=self._message, failed=self._failed, junk=self._junk,
             gone=self._gone, ended=self._ended, slow=Session.close, joined=self.quota.joined,
         )  # fmt: skip
@@ -275,8 +286,11 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
 
     def _post(self, exchange: HttpExchange, session: Session, polling: Polling) -> Sequence[bytes]:
         environ = exchange.environ
+        inputs = self.shared.unfinished.limits
+        limit = inputs.packet if session.joined else min(inputs.packet, inputs.before_connect)
+        body = PostBody(environ, limit, self.shared.unfinished)
         try:
-            packets = polling.post(lambda: packets_of(body_of(environ, self.max_http_buffer_size)))
+            packets = polling.post(lambda: packets_of(body.read()))
         except TooLarge:
             session.misused()
             return exchange.respond("413 Payload Too Large", PLAIN_TEXT, b"")

@@ -11,16 +11,15 @@ Use: `session = Session(sid, address, shared)`; `session.outbox.put(segment)`; `
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
 from bridge.engineio.flow_control import FlowControl
 from bridge.engineio.packets import PacketType, SocketIOType
+from bridge.engineio.session_context import SessionContext, UnreadablePacket
 from bridge.engineio.states import TRANSITIONS, Action, EndReason, SessionEvent, SessionState
-from bridge.engineio.timeouts import SessionTimeouts
+from bridge.engineio.unfinished_input import LATE, BinaryPacket
 from bridge.engineio.websocket import WebSocket
 from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.socketio_packets import ReceivedEvent, decode_events
@@ -32,6 +31,7 @@ from bridge.wire.websocket_frames import (
     POLICY_VIOLATION,
     PONG,
     TEXT,
+    TOO_BIG,
     close_answer,
     frame,
 )
@@ -39,51 +39,24 @@ from bridge.wire.websocket_frames import (
 if TYPE_CHECKING:
     from bridge.engineio.polling import Polling
 
-__all__ = ["Session", "SessionContext", "UnreadablePacket"]
+__all__ = ["Session"]
 
 _EVENT = PacketType.MESSAGE + SocketIOType.EVENT.encode()
 #: A client's DISCONNECT from the default namespace, as different clients write it.
 _DISCONNECTS = tuple(SocketIOType.DISCONNECT + namespace for namespace in ("", "/,", "/"))
-_ATTACHED = (SocketIOType.BINARY_EVENT, SocketIOType.BINARY_ACK)
+#: A packet with attachments, and their number.
+_ATTACHED = re.compile(rf"[{SocketIOType.BINARY_EVENT}{SocketIOType.BINARY_ACK}]([0-9]{{1,10}})-")
 #: What a client sends: a Socket.IO packet in a message, or one of the short ones: close, ping, pong, upgrade, noop.
 _PACKET = re.compile(rb"4[0-6]|[12356](?:probe)?\Z")
 _PING, _NOOP = frame(PacketType.PING), frame(PacketType.NOOP)
 _UNASKED = ("42", "45")  # events, which the client has not asked for as it has for acks
 
 
-class UnreadablePacket(Exception):
-    """A message that is no packet of Socket.IO's."""
-
-
-def _no_events(client: str, events: Sequence[ReceivedEvent], may_wait: bool) -> int:
-    raise AssertionError("no client has a Socket.IO id here unless somebody takes events")
-
-
-@dataclass(slots=True)
-class SessionContext:
-    """What all sessions have in common: limits, time-outs, and whom they give or tell what."""
-
-    limits: Limits
-    queues: SessionTimeouts[Session]
-    message: Callable[[Session, str | bytes], None]  # takes a message that is no event, or raises UnreadablePacket
-    failed: Callable[[Session, BaseException], None]  # is told what else a task of a session raised
-    junk: Callable[[Session, str], None]  # is told why a session ends that has sent what it must not
-    gone: Callable[[Session, str], None]  # tells the handlers that it is gone, and why
-    ended: Callable[[Session], None]  # forgets it
-    slow: Callable[[Session], None]  # ends it, as it can't keep up
-    joined: Callable[[Session], None] = lambda session: None  # is told that it is half-open no more
-    behind: Callable[[Session], None] = lambda session: None  # is told that it begins to lose messages
-    silent: Callable[[Session], None] = lambda session: None  # is told that it has not answered a ping
-    who: Callable[[Session], str] = lambda session: f"a client at {session.address}"  # what the log calls it
-    #: Takes events of the default namespace of one Socket.IO id; returns how many, all of them if it may wait.
-    events: Callable[[str, Sequence[ReceivedEvent], bool], int] = _no_events
-
-
 class Session:
     """One client's connection, from its handshake to its end."""
 
     __slots__ = (
-        "__weakref__", "_attachments", "_data", "_probing", "_shared", "_websocket",
+        "__weakref__", "_data", "_incomplete", "_probing", "_shared", "_websocket",
         "address", "client", "flow", "joined", "left", "outbox", "polling", "sid", "state",
     )  # fmt: skip
 
@@ -100,7 +73,7 @@ class Session:
         self._shared = shared
         self._websocket: WebSocket | None = None
         self._probing: WebSocket | None = None  # one that is tried
-        self._attachments = False  # whether some are to come: they, and what comes between them, are no events
+        self._incomplete: BinaryPacket | None = None  # whose attachments are to come; what comes between is no event
         self._data: dict[str, Any] | None = None  # what a user's program keeps in it
         shared.queues.pings.add(self)
         shared.queues.joins.add(self)
@@ -145,7 +118,7 @@ class Session:
         """Take messages in order, whichever way they came; events that follow each other together."""
         packets: list[bytes] = []
         for opcode, data in messages:
-            if opcode == TEXT and data.startswith(_EVENT) and self.client is not None and not self._attachments:
+            if opcode == TEXT and data.startswith(_EVENT) and self.client is not None and self._incomplete is None:
                 packets.append(data)
                 continue
             if packets:
@@ -186,7 +159,7 @@ class Session:
         elif opcode == TEXT:
             self._take_packet(data)
         elif opcode != PONG:
-            self._give_to_socketio(data)
+            self._take_attachment(data)
 
     def _take_packet(self, data: bytes) -> None:
         kind = data[:1]
@@ -199,18 +172,67 @@ class Session:
             self._reject(f"this is no Engine.IO packet: {data[:75]!r}")
         elif kind == PacketType.MESSAGE:
             self.left = self.left or text in _DISCONNECTS
-            self._attachments = text.startswith(_ATTACHED)  # until the next text
-            self._give_to_socketio(text)
+            self._take_text(text)
         elif kind == PacketType.PONG:
             self._ponged()
         elif kind == PacketType.CLOSE:
             self.finish(EndReason.CLIENT)
+
+    def _take_text(self, text: str) -> None:
+        self._give_incomplete()  # one whose attachments did not come, which is for socketio to say
+        attached = _ATTACHED.match(text)
+        count, most = int(attached[1]) if attached else 0, self._shared.unfinished.limits.attachments
+        if count > most:
+            self._reject(f"{count} attachments are more than {most} (--max-attachments)")
+        elif count and (self.joined or self.flow.tasks is not None):
+            self._incomplete = BinaryPacket(text, count)
+            self._shared.unfinished.hold(self, self._incomplete.size)
+        else:
+            self._give_to_socketio(text)
 
     def _give_to_socketio(self, data: str | bytes) -> None:
         if not self.joined and self.flow.tasks is None and data[:1] != SocketIOType.CONNECT:
             self._reject("a packet came before CONNECT")
         else:
             self.flow.later(self._shared.message, self, data)
+
+    def _take_attachment(self, data: bytes) -> None:
+        packet, unfinished = self._incomplete, self._shared.unfinished
+        if packet is None:
+            self._give_to_socketio(data)
+        elif packet.add(data) or packet.size > unfinished.limits.packet:  # socketio says what follows from that
+            self._give_incomplete()
+        else:
+            unfinished.hold(self, packet.size)
+
+    def _give_incomplete(self) -> None:
+        packet, self._incomplete = self._incomplete, None
+        if packet is not None:
+            self._shared.unfinished.release(self)
+            for part in packet.parts:
+                self.flow.later(self._shared.message, self, part)
+
+    # Of what has not come as a whole; it is an unfinished_input.Holder, of a packet whose attachments are missing.
+
+    def overdue(self) -> None:
+        """End it, as they have not come in time."""
+        self.give_up(LATE)
+
+    def give_up(self, reason: str) -> None:
+        """End it, as it holds what it must not."""
+        self._reject(reason)
+
+    def unfinished(self, websocket: WebSocket, size: int, begins: bool) -> None:
+        """Count a message that has come in part."""
+        unfinished = self._shared.unfinished
+        if not self.joined and size > unfinished.limits.before_connect:
+            websocket.give_up(f"a message before CONNECT is over {unfinished.limits.before_connect} bytes", TOO_BIG)
+        else:
+            unfinished.hold(websocket, size, begins)
+
+    def whole(self, websocket: WebSocket) -> None:
+        """There is no such message any more."""
+        self._shared.unfinished.release(websocket)
 
     def _reject(self, reason: str, status: int = POLICY_VIOLATION) -> None:
         """End it now, as it has sent what it must not. `status`: a WebSocket's close code."""
@@ -467,6 +489,7 @@ class Session:
             queues.upgrades.discard(self)
         elif action is not Action.NONE:
             queues.discard(self)
+            self._shared.unfinished.release(self)
         if action is Action.SAY_FAREWELL:
             queues.farewells.add(self)
         if action in (Action.SAY_FAREWELL, Action.TELL_GONE):

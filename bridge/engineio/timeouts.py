@@ -1,4 +1,4 @@
-"""Calls what is due for sessions in time: pings, pongs, first packets, farewells.
+"""Calls what is due for sessions in time: pings, pongs, first packets, farewells, packets that are not whole.
 
 All that wait in one queue wait equally long, so the queue is in order by itself, and a session
 costs no timer and no green thread. The clock is the monotonic one: a wall clock that jumps ends
@@ -14,7 +14,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import eventlet
 
@@ -104,6 +104,7 @@ class SessionTimeouts(NamedTuple, Generic[T]):
     joins: TimeoutQueue[T]
     upgrades: TimeoutQueue[T]
     farewells: TimeoutQueue[T]
+    packets: TimeoutQueue[Any]  # what holds a part of one, see unfinished_input.py
 
     def discard(self, item: T) -> None:
         """Take back all that a session has to do."""

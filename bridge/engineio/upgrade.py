@@ -46,6 +46,14 @@ class Upgrade:
                 self.lost(websocket, None)
                 return
 
+    def unfinished(self, websocket: WebSocket, size: int, begins: bool) -> None:
+        """Count a message that has come in part."""
+        self._session.unfinished(websocket, size, begins)
+
+    def whole(self, websocket: WebSocket) -> None:
+        """There is no such message any more."""
+        self._session.whole(websocket)
+
     def writable(self) -> None:
         """Do nothing: what is sent here is so short that it never waits."""
 

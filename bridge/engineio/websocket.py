@@ -17,7 +17,8 @@ from typing import Any, Protocol
 
 from bridge.delivery.client_port import NO_SOCKET, DirectWrite
 from bridge.engineio.poller import READ, WRITE, Poller
-from bridge.wire.websocket_frames import FrameReader, WebSocketError, close_frame
+from bridge.engineio.unfinished_input import LATE
+from bridge.wire.websocket_frames import CLOSE, POLICY_VIOLATION, FrameReader, WebSocketError, close_frame
 
 __all__ = ["Owner", "WebSocket"]
 
@@ -37,6 +38,12 @@ class Owner(Protocol):
 
     def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
         """Take messages that came, in order."""
+
+    def unfinished(self, websocket: WebSocket, size: int, begins: bool) -> None:
+        """So many bytes of a message are there whose rest has not come; `begins`: there was none of it before."""
+
+    def whole(self, websocket: WebSocket) -> None:
+        """There is no such message any more."""
 
     def writable(self) -> None:
         """Write, as it can be done again, after `want_write`."""
@@ -117,8 +124,10 @@ class WebSocket:
         self._paused = True
 
     def resume(self) -> None:
-        """Read again."""
+        """Read again. The rest of a message that is there in part has its full time anew, as it was we who waited."""
         self._paused = False
+        if self._reader is not None:
+            self.owner.unfinished(self, self._reader.size, True)
         self._change(self._events | READ)
 
     def want_write(self, wanted: bool) -> None:
@@ -135,8 +144,24 @@ class WebSocket:
             self.refuse(error.status, error.reason)
             self.owner.lost(self, error.reason)
             return
-        self._reader = None if reader.idle else reader
+        before, self._reader = self._reader, None if reader.idle else reader
         self.owner.received(self, messages)
+        if self._reader is None:
+            if before is not None:
+                self.owner.whole(self)
+        elif self._sock is not None:
+            begins = any(opcode < CLOSE for opcode, _ in messages)  # only behind a whole one, or at first
+            self.owner.unfinished(self, reader.size, begins)
+
+    def overdue(self) -> None:
+        """Give it up, as the rest of a message has not come in time; it is an unfinished_input.Holder."""
+        if not self._paused:
+            self.give_up(LATE)
+
+    def give_up(self, reason: str, status: int = POLICY_VIOLATION) -> None:
+        """Close it with this status, as it holds what it must not."""
+        self.refuse(status, reason)
+        self.owner.lost(self, reason)
 
     def end(self) -> None:
         """Say that nothing more comes; what the peer has still to say is read."""
@@ -152,6 +177,8 @@ class WebSocket:
         sock, self._sock = self._sock, None
         if sock is None:
             return
+        if self._reader is not None:
+            self.owner.whole(self)
         self._poller.remove(sock.fileno())
         if reset or 0 < self._kept <= _kept(sock):
             _throw_away(sock)

@@ -22,8 +22,9 @@ from bridge.delivery.limits import Limits
 from bridge.delivery.slow_policies import POLICIES
 from bridge.engineio.environ_store import EnvironStore
 from bridge.engineio.server import EngineIOServer
-from bridge.engineio.session import UnreadablePacket
+from bridge.engineio.session_context import UnreadablePacket
 from bridge.engineio.session_quota import USUAL, SessionLimits
+from bridge.engineio.unfinished_input import MOST_ATTACHMENTS
 from bridge.socketio_server.packet import readable
 
 __all__ = ["CONNECT_TIMEOUT", "OUTBOX", "take_over"]
@@ -41,17 +42,20 @@ def take_over(
     *,
     connect_timeout: float = CONNECT_TIMEOUT,
     sessions: SessionLimits = USUAL,
+    max_attachments: int = MOST_ATTACHMENTS,
     limits: Limits | None = None,
     arrives: _Arrives | None = None,
 ) -> EngineIOServer:
     """Put our Engine.IO server into `server`, and return it.
 
     `connect_timeout`: seconds for a client to connect to a namespace; `sessions`: how many there may be, see
-    session_quota.py; `limits`: see limits.py; `arrives`: gets
+    session_quota.py; `max_attachments`: of one packet; `limits`: see limits.py; `arrives`: gets
     the session's id and the packet of each CONNECT to the default namespace, which is answered inside.
     """
     limits = limits or Limits(OUTBOX, POLICIES["disconnect"], Counters())
-    server.eio = eio = EngineIOServer(server.eio, limits=limits, connect_timeout=connect_timeout, sessions=sessions)
+    server.eio = eio = EngineIOServer(
+        server.eio, limits=limits, connect_timeout=connect_timeout, sessions=sessions, max_attachments=max_attachments
+    )
     server.environ = EnvironStore()
     server.packet_class = readable(server.packet_class)
     eio.handlers = {**eio.handlers, "message": _Messages(server, eio, eio.handlers["message"], arrives)}

@@ -20,14 +20,12 @@ from typing import Any
 import orjson
 from socketio import packet
 
-from bridge.engineio.session import UnreadablePacket
+from bridge.engineio.session_context import UnreadablePacket
 
 __all__ = ["EVENT", "EventPacket", "event_packet", "readable"]
 
 #: The one event that clients' events arrive as. No client can send it: theirs are its arguments.
 EVENT = "bridge:event"
-
-MOST_ATTACHMENTS = 1000  # of one event; otherwise empty ones could go on for ever
 
 _TYPES = frozenset("0123456")
 _PLAIN = {packet.BINARY_EVENT: packet.EVENT, packet.BINARY_ACK: packet.ACK}
@@ -61,8 +59,6 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
             if self.packet_type != packet.EVENT:
                 raise
             count, self.data = 0, None
-        if count > MOST_ATTACHMENTS:
-            raise ValueError(f"{count} attachments are more than {MOST_ATTACHMENTS}")
         if not count and self.packet_type in _PLAIN:
             # python-socketio would still wait for an attachment, and take whatever comes next for it.
             self.packet_type = _PLAIN[self.packet_type]

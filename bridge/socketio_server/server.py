@@ -28,6 +28,7 @@ from bridge.delivery.outbox import Outbox
 from bridge.engineio.http_server import serve
 from bridge.engineio.session import Session
 from bridge.engineio.session_quota import USUAL, SessionLimits
+from bridge.engineio.unfinished_input import MOST_ATTACHMENTS
 from bridge.errors import Refused
 from bridge.hub.vital_threads import VitalThread
 from bridge.messages import Payload
@@ -65,6 +66,7 @@ class SocketIOOptions:
     connect_timeout: float
     max_event: int
     sessions: SessionLimits = USUAL
+    max_attachments: int = MOST_ATTACHMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class SocketIOServer:
             self._server,
             connect_timeout=options.connect_timeout,
             sessions=options.sessions,
+            max_attachments=options.max_attachments,
             limits=limits,
             arrives=self._connect_handler.arrives,
         )

@@ -65,6 +65,11 @@ class FrameReader:
         """Whether no frame or message is incomplete."""
         return not self._held and self._parts is None
 
+    @property
+    def size(self) -> int:
+        """Bytes of an incomplete message that it holds."""
+        return len(self._held) + len(self._parts or b"")
+
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return the messages that these bytes completed; the bytes may be cut anywhere.
 

@@ -148,7 +148,7 @@ def test_a_reserved_event_in_a_raw_packet_is_refused_with_its_code(at: Setup, ra
         (['451-7["a",{"_placeholder":true,"num":0}]', '42["b"]'], "bad-event"),  # text where bytes should be
         (['451-7["a",{"_placeholder":true,"num":5}]', b"x"], "bad-event"),
         (['451-7["a",{"_placeholder":true,"num":"x"}]', b"x"], "bad-event"),
-        (['4599-7["a",{"_placeholder":true,"num":0}]', b"x" * 60_000, b"x" * 60_000], "bad-event"),
+        (['459-7["a",{"_placeholder":true,"num":0}]', b"x" * 60_000, b"x" * 60_000], "bad-event"),
         (["451-7[]", b"x"], "bad-event"),
         (['451-7["a",{"_placeholder":true,"num":0}]', b"x" * LIMIT], "too-big"),
     ],

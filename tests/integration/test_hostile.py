@@ -133,14 +133,14 @@ def test_who_leaves_because_the_bridge_ends_is_told_of_also_while_its_handler_ru
 
 
 def test_an_event_of_any_number_of_empty_attachments_is_none(bridge: Bridge) -> None:
-    places = ",".join(f'{{"_placeholder":true,"num":{n}}}' for n in range(1000))
+    places = ",".join(f'{{"_placeholder":true,"num":{n}}}' for n in range(10))
     with Raw(bridge) as raw:
-        raw.send(f'451000-7["x",{places}]')
-        for _ in range(1000):
+        raw.send(f'4510-7["x",{places}]')
+        for _ in range(10):
             raw.send(b"")
         assert raw.answer(7) == {"ok": True}
         assert bridge.counter("bad_packets") == 0
-    for count in (1001, 9_999_999_999):
+    for count in (11, 9_999_999_999):
         with Raw(bridge) as raw:
             raw.send(f'45{count}-["x",{{"_placeholder":true,"num":0}}]')
             assert raw.closed() == 1008

@@ -33,9 +33,11 @@ from bridge.delivery.limits import Limits  # noqa: E402
 from bridge.delivery.outbox import Outbox, OutboxState  # noqa: E402
 from bridge.delivery.slow_policies import POLICIES  # noqa: E402
 from bridge.engineio.polling import Polling  # noqa: E402
-from bridge.engineio.session import Session, SessionContext  # noqa: E402
+from bridge.engineio.session import Session  # noqa: E402
+from bridge.engineio.session_context import SessionContext  # noqa: E402
 from bridge.engineio.states import SessionState  # noqa: E402
 from bridge.engineio.timeouts import SessionTimeouts, TimeoutQueue  # noqa: E402
+from bridge.engineio.unfinished_input import InputLimits, UnfinishedInput  # noqa: E402
 from bridge.engineio.upgrade import Upgrade  # noqa: E402
 from bridge.engineio.websocket import WebSocket  # noqa: E402
 from bridge.messages import Payload  # noqa: E402
@@ -79,10 +81,11 @@ class Ends(RuleBasedStateMachine):
         self.slow = self.number = 0
         self.fetched = b""
         queues: SessionTimeouts[Session] = SessionTimeouts(
-            *(TimeoutQueue(10.0, lambda session: None) for _ in range(5))
+            *(TimeoutQueue(10.0, lambda session: None) for _ in range(6))
         )
         self.shared = SessionContext(
             Limits(LIMIT, POLICIES[policy], Counters()), queues,
+            UnfinishedInput(InputLimits(1 << 20), queues.packets, Counters()),
             message=lambda *_: None, failed=self.failed, junk=lambda *_: None,
             events=lambda _client, events, _wait: len(events),
             gone=lambda *_: None, ended=lambda _: None, slow=self.too_slow,

@@ -10,7 +10,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from bridge.delivery.slow_policies import POLICIES
 from bridge.engineio.environ_store import EnvironStore
-from bridge.engineio.session import UnreadablePacket
+from bridge.engineio.session_context import UnreadablePacket
 from bridge.engineio.session_quota import SessionLimits
 from bridge.engineio.states import SessionState
 from tests.unit.green.servers import Log

@@ -10,7 +10,7 @@ warnings.simplefilter("ignore")  # eventlet's, about itself
 import pytest  # noqa: E402
 from socketio import packet  # noqa: E402
 
-from bridge.engineio.session import UnreadablePacket  # noqa: E402
+from bridge.engineio.session_context import UnreadablePacket  # noqa: E402
 from bridge.socketio_server.packet import EVENT, event_packet, readable  # noqa: E402
 
 Plain = event_packet(10, dict)

@@ -413,7 +413,7 @@ def test_what_is_due_is_due_in_the_time_of_the_settings() -> None:
     at = Served(connect_timeout=7.0)
     queues = at.server.shared.queues
     intervals = [queue.interval for queue in queues]
-    assert intervals == [25, 20.5, 7.0, 10.0, 1.0]
+    assert intervals == [25, 20.5, 7.0, 10.0, 1.0, 30.0]
     session = at.polling()
     for name, call in (("pings", "ping"), ("pongs", "pong_overdue"), ("joins", "join_overdue")):
         queue = getattr(queues, name)

@@ -10,7 +10,7 @@ import pytest
 from engineio.packet import MESSAGE, Packet
 
 from bridge.engineio.poller import READ, WRITE
-from bridge.engineio.session import SessionContext
+from bridge.engineio.session_context import SessionContext
 from bridge.engineio.states import SessionState
 from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.websocket_frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
@@ -51,15 +51,78 @@ def test_what_is_no_event_of_the_default_namespace_goes_to_socketio_in_order() -
     ]  # fmt: skip
 
 
-def test_what_comes_with_attachments_goes_to_socketio_up_to_the_next_text() -> None:
+def test_what_comes_with_attachments_goes_to_socketio_when_they_are_there() -> None:
     at = Case()
     session = at.by_websocket()
-    for kind in (b"5", b"6"):
+    for kind in ("5", "6"):
         at.told.clear()
-        session.take([(TEXT, b"4" + kind + b'1-["a"]'), (BINARY, b"x"), (TEXT, b'42["b"]'), (TEXT, b'42["c"]')])
+        session.take([(TEXT, f'4{kind}2-["a"]'.encode()), (BINARY, b"x"), (TEXT, b"3")])
+        assert at.told == []
+        assert at.unfinished.size == 9
+        session.take([(BINARY, b"y"), (TEXT, b'42["b"]'), (TEXT, b'42["c"]')])
         at.tasks_done()
-        assert [one[0] for one in at.told] == ["message", "message", "message", "events"], at.told
-        assert at.told[1] == ("message", b"x")
+        assert at.told[:3] == [("message", f'{kind}2-["a"]'), ("message", b"x"), ("message", b"y")]
+        assert at.told[3:] == [("events", "client", [["b"], ["c"]], True)]
+        assert at.unfinished.size == 0
+
+
+def test_attachments_that_do_not_come_are_for_socketio_to_say() -> None:
+    at = Case()
+    at.by_websocket()
+    at.say(b'451-["a"]', b'42["b"]')
+    at.tasks_done()
+    assert at.told == [("message", '51-["a"]'), ("message", '2["b"]')]
+    session = at.session
+    session.take([(TEXT, b'453-["a"]'), (BINARY, b"x" * (1 << 19)), (BINARY, b"x" * (1 << 20))])
+    at.tasks_done()
+    assert [len(str(one[1])) > 100 for one in at.told[2:]] == [False, True, True]
+    assert at.unfinished.size == 0
+
+
+def test_too_many_attachments_end_the_session() -> None:
+    for count in (10, 11):
+        at = Case()
+        at.by_websocket()
+        at.say(f"45{count}-[]".encode())
+        assert at.is_in(SessionState.CLOSED) is (count > 10)
+    assert at.told[0] == ("junk", "11 attachments are more than 10 (--max-attachments)")
+
+
+def test_half_a_packet_is_given_up_in_time_and_forgotten_with_its_session() -> None:
+    at = Case()
+    at.by_websocket()
+    at.say(b'451-["a"]')
+    assert at.session in at.queues.packets
+    at.session.overdue()
+    assert at.told[0] == ("junk", "a packet was not whole within 30 s")
+    assert (at.unfinished.size, len(at.queues.packets)) == (0, 0)
+
+
+def test_half_a_message_is_counted_and_before_connect_bounded() -> None:
+    at = Case()
+    session = at.by_websocket()
+    at.websocket.feed(b"\x81\xfe\xff\xff" + b"x" * 65_000)
+    at.websocket.feed(b"x" * 500)
+    assert at.unfinished.size == 65_504
+    session.joined = False
+    at.websocket.feed(b"x" * 36)
+    assert at.told == [("junk", "a message before CONNECT is over 65536 bytes"), ("ended",)]
+    assert at.sent[0][1][:2] == (1009).to_bytes(2, "big")
+    assert at.unfinished.size == 0
+
+
+def test_who_is_not_read_has_the_full_time_for_the_rest_again() -> None:
+    at = Case()
+    at.by_websocket()
+    at.websocket.feed(b"\x81\xfe\x10\0")
+    at.websocket.pause()
+    at.queues.packets.discard(at.websocket)
+    at.websocket.overdue()
+    assert at.told == []
+    at.websocket.resume()
+    assert at.websocket in at.queues.packets
+    at.websocket.overdue()
+    assert at.told[0] == ("junk", "a packet was not whole within 30 s")
 
 
 def test_a_client_without_an_id_has_its_events_taken_by_socketio() -> None:
@@ -384,7 +447,7 @@ def test_one_that_loses_messages_is_told_of() -> None:
 def test_who_is_told_nothing_is_asked_nothing() -> None:
     shared = Case().shared
     bare = SessionContext(
-        shared.limits, shared.queues, message=shared.message, failed=shared.failed, junk=shared.junk,
+        shared.limits, shared.queues, shared.unfinished, message=shared.message, failed=shared.failed, junk=shared.junk,
         gone=shared.gone, ended=shared.ended, slow=shared.slow,
     )  # fmt: skip
     someone: Any = SimpleNamespace(address="10.9.9.9")

@@ -16,9 +16,11 @@ from bridge.counters import Counters  # noqa: E402
 from bridge.delivery.limits import Limits  # noqa: E402
 from bridge.delivery.slow_policies import POLICIES  # noqa: E402
 from bridge.engineio.polling import Polling  # noqa: E402
-from bridge.engineio.session import Session, SessionContext, UnreadablePacket  # noqa: E402
+from bridge.engineio.session import Session  # noqa: E402
+from bridge.engineio.session_context import SessionContext, UnreadablePacket  # noqa: E402
 from bridge.engineio.states import SessionState  # noqa: E402
 from bridge.engineio.timeouts import SessionTimeouts, TimeoutQueue  # noqa: E402
+from bridge.engineio.unfinished_input import InputLimits, UnfinishedInput  # noqa: E402
 from bridge.engineio.websocket import WebSocket  # noqa: E402
 from bridge.wire.socketio_packets import ReceivedEvent  # noqa: E402
 from bridge.wire.websocket_frames import TEXT, frames_in  # noqa: E402
@@ -82,11 +84,12 @@ class Case:
         self.told: list[tuple[object, ...]] = []
         self.taken = 1000
         self.queues: SessionTimeouts[Session] = SessionTimeouts(
-            *(TimeoutQueue(interval, lambda _: None) for _ in range(5))
+            *(TimeoutQueue(interval, lambda _: None) for _ in range(6))
         )
         self.limits = Limits(size, POLICIES["disconnect"], Counters())
+        self.unfinished = UnfinishedInput(InputLimits(1 << 20), self.queues.packets, self.limits.counters)
         self.shared = SessionContext(
-            self.limits, self.queues, message=self._message, events=self._events,
+            self.limits, self.queues, self.unfinished, message=self._message, events=self._events,
             failed=lambda _, error: self.told.append(("failed", str(error))),
             junk=lambda _, reason: self.told.append(("junk", reason)),
             gone=lambda _, reason: self.told.append(("gone", str(reason))),

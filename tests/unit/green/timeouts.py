@@ -157,7 +157,7 @@ def test_one_sleeps_until_the_first_of_several_is_due_but_no_longer_than_an_inte
 
 
 def queues(told: list[str], *intervals: float) -> SessionTimeouts[str]:
-    names = ("pings", "pongs", "joins", "upgrades", "farewells")
+    names = ("pings", "pongs", "joins", "upgrades", "farewells", "packets")
     return SessionTimeouts(*(
         TimeoutQueue(interval, lambda item, name=name: told.append(f"{name} {item}"))  # type: ignore[misc]
         for name, interval in zip(names, intervals, strict=True)
@@ -167,7 +167,7 @@ def queues(told: list[str], *intervals: float) -> SessionTimeouts[str]:
 def test_all_queues_are_run_in_order_for_ever() -> None:
     with clock() as at:
         told: list[str] = []
-        all_of_them = queues(told, 10.0, 5.0, 20.0, 40.0, 80.0)
+        all_of_them = queues(told, 10.0, 5.0, 20.0, 40.0, 80.0, 80.0)
         for queue in all_of_them:
             queue.add("x")
             queue.add("y")
@@ -183,7 +183,7 @@ def test_what_came_while_the_process_stood_still_is_read_before_anybody_is_ended
     for late, sleeps in ((0.5, [5.0, 5.0]), (0.75, [5.0, 0.1, 5.0])):
         with clock() as at:
             told: list[str] = []
-            all_of_them = queues(told, 8.0, 5.0, 8.0, 8.0, 8.0)
+            all_of_them = queues(told, 8.0, 5.0, 8.0, 8.0, 8.0, 8.0)
             at.late, at.turns = [late], len(sleeps) - 1
             with pytest.raises(Over):
                 all_of_them.run()

@@ -25,6 +25,7 @@ class Owner:
 
     def __init__(self, then: Any = None) -> None:
         self.told: list[tuple[object, ...]] = []
+        self.held: int | None = None  # of a message that has come in part
         self._then = then
 
     def __str__(self) -> str:
@@ -37,6 +38,12 @@ class Owner:
 
     def received(self, websocket: WebSocket, messages: list[tuple[int, bytes]]) -> None:
         self._tell("received", messages)
+
+    def unfinished(self, websocket: WebSocket, size: int, begins: bool) -> None:
+        self.held = size
+
+    def whole(self, websocket: WebSocket) -> None:
+        self.held = None
 
     def writable(self) -> None:
         self._tell("writable")
