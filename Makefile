@@ -10,10 +10,11 @@ ARGS ?=
 SOAK ?= 600
 FUZZ ?= 60
 MUTANTS ?= 200
+HOSTILE ?= 10000
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz mutants lint pins audit sbom bench bench-quick bench-recovery bench-framing clean unit for-test for-test-all
+.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz hostile mutants lint pins audit sbom bench bench-quick bench-recovery bench-framing clean unit for-test for-test-all
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,6 +73,9 @@ silent: $(VENV)/.dev ## ten thousand connections that say nothing: the bridge se
 
 fuzz: $(VENV)/.fuzz ## bytes that nobody thought of, FUZZ=60 seconds for each of what reads bytes
 	$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ) $(ARGS)
+
+hostile: $(VENV)/.dev ## HOSTILE=10000 inputs of every hostile kind beside honest clients; SEED=number: the same again
+	$(BIN)/python -m tests.hostile.run --inputs $(HOSTILE) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 mutants: $(VENV)/.dev ## change MUTANTS=200 things in the code, one at a time: do tests notice? SEED=number: the same again
 	$(BIN)/python -m tests.mutants.run --mutants $(MUTANTS) $(if $(SEED),--seed $(SEED)) $(ARGS)

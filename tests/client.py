@@ -22,7 +22,7 @@ class Client:
     def __init__(self, url: str, transports: list[str] | None = None, **connect: Any) -> None:
         self.events: Log[tuple[str, Any]] = Log()
         self.gone = threading.Event()
-        self.sio = socketio.Client(reconnection=False, handle_sigint=False)
+        self.sio = socketio.Client(reconnection=False, handle_sigint=False, request_timeout=PATIENCE)
         # Engine.IO's client takes each message on a thread of its own, and they overtake one another.
         trigger = self.sio.eio._trigger_event
         self.sio.eio._trigger_event = lambda *args, **kwargs: trigger(*args, **{**kwargs, "run_async": False})
