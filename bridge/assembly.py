@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bridge import folders, wiring
 from bridge.admission.origins import Origins
+from bridge.admission.redaction import without_addresses
 from bridge.config import Settings
 from bridge.counters import Counters
 from bridge.delivery.limits import Limits
@@ -30,6 +31,7 @@ from bridge.link.first_exchange import FirstWordsOptions
 from bridge.link.framing.registry import framing_in, framing_out
 from bridge.link.heartbeat import Heartbeat
 from bridge.link.outgoing.message import fits
+from bridge.messages import Delivery, Payload
 from bridge.recovery.greeting import Greeter
 from bridge.relay import handlers_file
 from bridge.relay.change_throttle import ChangeThrottle
@@ -92,7 +94,7 @@ class Assembly:
         on_failure: Callable[[], None],
     ) -> None:
         self._settings, self._host, self._counters = settings, host, counters
-        self._server, self._up = "{}:{}".format(*server), False
+        self._address, self._server, self._up = server, "{}:{}".format(*server), False
         self._encoder = framing_out(settings.link.framing_out, settings.link.max_frame)
         self.state = StateStore(Path(settings.recovery.state_dir))
         limits = wiring.limits(settings, counters)
@@ -130,7 +132,7 @@ class Assembly:
             publish=self.fanout.publish,
             publish_notice=self.fanout.tell,
             catch_up=self.fanout.catch_up,
-            link_status=self._link_status,
+            tell_link=self._tell_link,
             remember=self.state.remember,
             recall=self.state.recall,
             close=self._close,
@@ -204,6 +206,19 @@ class Assembly:
 
     def _link_status(self) -> dict[str, object]:
         return self.link.status.as_json()
+
+    def _tell_link(self, sid: str | None) -> None:
+        """Tell a client, or all, the link's status; addresses are for those on this machine alone."""
+        whole = self._link_status()
+        public = without_addresses(whole, *self._address)
+        if sid is not None:
+            status = whole if sid in self.socketio.local else public
+            self.fanout.tell(Delivery("bridge:link", Payload.own(status), (sid,)))
+        elif whole == public:
+            self.fanout.tell(Delivery("bridge:link", Payload.own(whole)))
+        else:
+            local = Delivery("bridge:link", Payload.own(whole), tuple(self.socketio.local))
+            self.fanout.tell_apart(local, Payload.own(public))
 
     def _close(self, sid: str, code: str) -> None:
         self.socketio.close(sid, code)

@@ -23,7 +23,7 @@ from bridge.delivery.client_registry import ClientRegistry
 from bridge.delivery.history import History
 from bridge.delivery.outbox import Outbox, put_all, put_at_once
 from bridge.delivery.snapshots import Snapshots
-from bridge.messages import Delivery, Texts
+from bridge.messages import Delivery, Payload, Texts
 from bridge.wire.offsets import Offsets
 from bridge.wire.segment import AnswerSegment, Segment
 from bridge.wire.socketio_packets import encode_event
@@ -100,6 +100,14 @@ class Fanout:
         else:
             some = [outbox for sid in delivery.to if (outbox := self._clients.get(sid)) is not None]
             put_all(some, AnswerSegment(data))
+
+    def tell_apart(self, delivery: Delivery, others: Payload) -> None:
+        """Send an event of the bridge's own to all: to those whom it names its payload, and to all others theirs."""
+        named = [outbox for sid in delivery.to or () if (outbox := self._clients.get(sid)) is not None]
+        known = {id(outbox) for outbox in named}
+        put_all(named, Segment(encode_event(delivery.event, delivery.payload)))
+        rest = [outbox for outbox in self._clients.everybody() if id(outbox) not in known]
+        put_all(rest, Segment(encode_event(delivery.event, others)))
 
     def catch_up(self, sid: str, user: str | None) -> None:
         """Send a client the last values: those for everybody (`user` None), or those for its user.

@@ -98,7 +98,7 @@ class ClientLifecycle:
 
     def _arrived(self, arriving: _Arriving, recovered: bool) -> None:
         client = arriving.client
-        self._own("bridge:link", self._ports.link_status(), client)
+        self._ports.tell_link(client.sid)
         if arriving.emitted:
             self._ports.publish(arriving.emitted)
         self._presence.say(arriving.told)
@@ -130,7 +130,7 @@ class ClientLifecycle:
             if self._is_back(sid, address, recovered):
                 return
             client = self._add(sid, address, session)
-            self._own("bridge:link", self._ports.link_status(), client)
+            self._ports.tell_link(client.sid)
         name = sid if self._options.identity is Identity.SID else self._recalled(session)
         if name is not None:
             try:
@@ -160,7 +160,7 @@ class ClientLifecycle:
         if client is None:
             return False
         self._visits(client, address)
-        self._own("bridge:link", self._ports.link_status(), client)
+        self._ports.tell_link(client.sid)
         try:
             for change in changes:
                 self._presence.arrived(client, self._presence.arrival(change))

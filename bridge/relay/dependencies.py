@@ -110,7 +110,7 @@ class RelayPorts:
     publish: Publish
     publish_notice: Callable[[Delivery], None]  # an event of the bridge's own
     catch_up: Callable[[str, str], None]  # sends a client that comes late the last values for its user
-    link_status: Callable[[], dict[str, object]]
+    tell_link: Callable[[str | None], None]  # tells a client, or all of them, the link's status
     remember: Callable[[str, str | None], None]  # notes the user of a session
     recall: Callable[[str], str | None]  # returns the user of a session, also after a restart
     close: Callable[[str, str], None]  # ends a client's connection; the client is told the code

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 
 from bridge.counters import Counters
 from bridge.errors import Refused
-from bridge.messages import Delivery, Payload
 from bridge.relay.client_lifecycle import ClientLifecycle
 from bridge.relay.dependencies import Identity, RelayDependencies, RelayOptions, RelayPorts
 from bridge.relay.downstream import Downstream
@@ -110,7 +109,7 @@ class Relay:
     def link_changed(self) -> None:
         """Tell every client the link's present status."""
         with self._lock:
-            self._ports.publish_notice(Delivery("bridge:link", Payload.own(self._ports.link_status())))
+            self._ports.tell_link(None)
 
     def burst(self, frames: Sequence[bytes]) -> None:
         """Handle the frames that one read of the link completed."""

@@ -22,6 +22,7 @@ from flask_socketio import SocketIO
 from socketio.exceptions import ConnectionRefusedError
 
 from bridge.admission.origins import Origins
+from bridge.admission.visitors import is_local, is_loopback
 from bridge.counters import Counters, shorten
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
@@ -106,6 +107,8 @@ class SocketIOServer:
         self._app, self._callbacks, self._on_events = app, callbacks, callbacks.on_events
         self._limits, self._greeter, self._registry, self._counters = limits, greeter, greeter.clients, counters
         self._clients: dict[str, Session] = {}
+        #: Clients that come from this machine itself: they may be told everything.
+        self.local: set[str] = set()
         self._leaving: dict[str, Session] = {}  # clients whose end python-socketio is still working on
         self._connect_handler = ConnectHandler(
             greeter,
@@ -210,6 +213,8 @@ class SocketIOServer:
             self._callbacks.on_disconnected(sid, False)
             return  # it has gone before the answer to its CONNECT
         self._clients[sid] = session
+        if is_loopback(session.address) and (environ := self._server.environ.of(eio_sid)) and is_local(environ()):
+            self.local.add(sid)
         session.outbox.press()
         session.left = False
         self._greeter.joined(greeting, sid, session.outbox)
@@ -221,6 +226,7 @@ class SocketIOServer:
             session.client = sid
 
     def _disconnected(self, sid: str, _reason: str) -> None:
+        self.local.discard(sid)
         session = self._clients.pop(sid, None)
         if session is not None:
             # The transport is still open: the client, or a handler, has ended only the Socket.IO connection.

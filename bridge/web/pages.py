@@ -20,6 +20,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wrappers import Response as BaseResponse
 
+from bridge.admission.visitors import is_local
 from bridge.web.files import Private, Served
 
 __all__ = ["PageSettings", "add_folder", "add_index", "create_app"]
@@ -107,7 +108,9 @@ def _add_static(app: Flask, folder: Path, *, alone: bool) -> None:
 
 
 def _page(settings: Mapping[str, object]) -> Response:
-    return _own(render_template("bridge.html", page=settings))
+    local = is_local(request.environ)
+    shown = settings if local or settings["demo"] else {**settings, "server": ""}  # its address is not for strangers
+    return _own(render_template("bridge.html", page=shown, local=local))
 
 
 def _own(html: str, code: int = 200) -> Response:

@@ -1,8 +1,8 @@
 // How the bridge is started with one setting more, as a line that can be copied into a terminal.
 
-/** `make run` with this flag. `settings.server` is HOST:PORT, or the demo's, which takes no SERVER. */
+/** `make run` with this flag. `settings.server` is HOST:PORT, the demo's, which takes no SERVER, or "". */
 export function commandWith({ server, demo }, flag) {
-  const where = demo ? "" : ` SERVER=${server}`;
+  const where = demo ? "" : ` SERVER=${server || "HOST:PORT"}`;
   return `make run${where} ARGS="${escaped(flag)}"`;
 }
 

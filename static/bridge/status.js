@@ -36,7 +36,7 @@ export class Status {
   /** `settings`: the page's. */
   constructor(settings) {
     this.#settings = settings;
-    this.#server = settings.server;
+    this.#server = settings.server || "the server"; // strangers are not told
   }
 
   run() {
@@ -114,7 +114,8 @@ export class Status {
     document.querySelector("#notice").dataset.tone = this.#browser.tone === "go" ? link.tone : this.#browser.tone;
     this.#remedy();
     this.#countDown();
-    this.#announce(what || `Connected to the bridge. The server ${this.#server} is ${link.word}.`);
+    const name = this.#settings.server && ` ${this.#settings.server}`;
+    this.#announce(what || `Connected to the bridge. The server${name} is ${link.word}.`);
   }
 
   // What the hint that is shown says to try, as a line to copy.

@@ -121,13 +121,17 @@ class At:
         """What the relay is given."""
         up = self.uplink
         return RelayPorts(
-            up.send, up.room, up.tell, up.up, self.fits, self.publish, self.own, self.catch_up, self.status,
+            up.send, up.room, up.tell, up.up, self.fits, self.publish, self.own, self.catch_up, self.tell_link,
             self.remember, self.remembered.get, self.close,
         )  # fmt: skip
 
     def status(self) -> dict[str, object]:
         """What the link says of itself."""
         return self.read_link()
+
+    def tell_link(self, sid: str | None) -> None:
+        """A client, or all of them, is told the link's status."""
+        self.own(Delivery("bridge:link", Payload.own(self.status()), None if sid is None else (sid,)))
 
     def remember(self, session: str, user: str | None) -> None:
         """Which user a session is, or that it is over."""

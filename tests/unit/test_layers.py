@@ -46,7 +46,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "recovery": ("wire", "delivery"),
     "engineio": ("wire", "delivery", "hub"),
     "socketio_server": ("admission", "wire", "delivery", "recovery", "engineio", "hub"),
-    "web": (),
+    "web": ("admission",),
     "demo": ("link",),
     "decoding": ("link", "relay"),
     "__main__": (),
