@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tests.process import Bridge
 from tests.raw import http
 from tests.tcpserver import TcpServer
+from tests.waiting import PATIENCE
 
 HEALTHY = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 POST = b"POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n"
@@ -125,3 +128,36 @@ def test_headers_over_64_kib_in_all_are_told_so(bridge: Bridge) -> None:
         assert answer.startswith(b"HTTP/1.1 431 ")
         assert answer.count(b"HTTP/1.1 ") == 1
     assert bridge.counter("requests_too_large") == before + 2
+
+
+def answered(bridge: Bridge, *pieces: bytes) -> bytes:
+    """The first line of the answer, and its words."""
+    with socket.create_connection(("127.0.0.1", bridge.port), PATIENCE) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces[:-1]:
+            sock.sendall(piece)
+            before = bridge.counter("bad_requests")  # by then it has been looked at
+        sock.sendall(pieces[-1])
+        answer = sock.recv(65536)
+        if answer.startswith(b"HTTP/1.1 101"):
+            return b"101"
+        assert bridge.counter("bad_requests") == before + answer.startswith(b"HTTP/1.1 400 Bad Request\r\nConnection")
+        while data := sock.recv(65536):
+            answer += data
+    first, _, rest = answer.partition(b"\r\n")
+    return first + rest.partition(b"\r\n\r\n")[2]
+
+
+def test_what_one_way_takes_the_other_takes_and_with_the_same_words(bridge: Bridge) -> None:
+    """A request whose first byte comes alone is eventlet's."""
+    chance, taken = random.Random(5), 0
+    odd = [b"\n", b"\r", b"\0", b" ", b"\t", b":", b"\r\n", b"\r\n ", b"_", b"\x7f", b"\xff", b",", b"a", b"1", b"#"]
+    for _ in range(60):
+        data = bytearray(WEBSOCKET + b"User-Agent: " + b"x" * 200 + b"\r\n")
+        at = chance.randrange(1, len(data) - 2)
+        data[at : at + chance.randrange(2)] = chance.choice(odd)
+        request = bytes(data) + b"Connection: close\r\n\r\n"
+        whole, parted = answered(bridge, b"", request), answered(bridge, request[:1], request[1:])
+        assert whole == parted, request
+        taken += whole == b"101"
+    assert 5 < taken < 55
