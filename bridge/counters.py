@@ -10,8 +10,10 @@ Use: `counters.count("frames_in", 12)`; `counters.note("not_utf8", "frame %r is 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
+from traceback import extract_tb
 
 __all__ = ["COUNTERS", "Counters", "shorten"]
 
@@ -86,6 +88,13 @@ COUNTERS: dict[str, str] = {
     "refused_no_reply": "events refused: no-reply",
     "refused_handler_error": "events refused: handler-error",
 }
+
+
+def _place(error: BaseException | None) -> str:
+    """File and line of the code outside of libraries that raised it, or called what did."""
+    frames = extract_tb(error.__traceback__) if error else []
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else "nowhere"
 
 
 def shorten(data: object, limit: int = 75) -> str:
@@ -169,6 +178,16 @@ class Counters:
         more = self._unsaid.pop(kind, 0)
         level = logging.ERROR if traceback else logging.WARNING
         log.log(level, text + (f" ({more} more like it since)" if more else ""), *args, exc_info=traceback)
+
+    def fail(self, name: str, text: str, *args: object) -> None:
+        """Count one, and log the exception that is being handled: with its traceback the first time, then a line in a
+        while. What counts as one kind is an exception at a line of code, of which there are so many as the code has."""
+        error = sys.exc_info()[1]
+        place = _place(error)
+        kind = f"{type(error).__name__} {place}"
+        is_new = f"{name} {kind}" not in self._said
+        about = (type(error).__name__, shorten(str(error)), place)
+        self.note(name, f"{text}: %s: %s, in %s", *args, *about, kind=kind, traceback=is_new)
 
     def refuse(self, code: str, who: str, detail: str) -> None:
         """Count and log one refused event by its ack code."""

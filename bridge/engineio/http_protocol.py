@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import time
 from http import HTTPStatus
 from typing import Any
@@ -83,7 +84,13 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
     headers: Any
     rfile: Any
     close_connection: int
+    log: Any
     sessions = 0  # that were begun on it, see http_exchange.CONNECTION
+
+    def setup(self) -> None:
+        """Begin with a connection."""
+        super().setup()
+        self.server.log = self.log
 
     def _read_request_line(self) -> Any:
         line = super()._read_request_line()
@@ -165,6 +172,19 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
                 eventlet.sleep(0)
 
 
+class _FailedAnswers(eventlet.wsgi.LoggerNull):  # type: ignore[misc]
+    """Of all that eventlet's server would log, the exceptions of an app, as of a route that yields its answer."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def info(self, text: str, *args: object) -> None:
+        """Log the exception that is being handled, unless it is that a client has gone or does not read."""
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, (ConnectionError, TimeoutError)):
+            self._counters.fail("route_errors", "! an answer broke off")
+
+
 def protocol(counters: Counters) -> type:
     """Make the class of requests that one server reads."""
-    return type("Protocol", (_Protocol,), {"counters": counters})
+    return type("Protocol", (_Protocol,), {"counters": counters, "log": _FailedAnswers(counters)})

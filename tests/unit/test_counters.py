@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 
 import pytest
@@ -157,3 +158,16 @@ def test_shortening_does_not_look_at_more_than_it_shows() -> None:
 
     shorten([Watched() for _ in range(1_000)])
     assert Watched.seen < 200
+
+
+def test_an_exception_is_counted_and_logged_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    counters = Counters()
+    for number in range(2):
+        try:
+            raise ValueError("x" * 200)
+        except ValueError:
+            counters.fail("route_errors", "! no. %d failed", number)
+    assert counters["route_errors"] == 2
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert re.fullmatch(rf"! no\. 0 failed: ValueError: 'x+…, in {re.escape(__file__)}:\d+", record.getMessage())
