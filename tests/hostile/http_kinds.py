@@ -319,6 +319,24 @@ def long_name(random: Random, _: str) -> Attempt:
     )
 
 
+def words_for_the_log(random: Random, marker: str) -> Attempt:
+    """What a terminal would obey, wherever a log may show it."""
+    odd = random.choice(
+        ["%1b[2J", "%07", "%e2%80%ae", "%0d%0aWARNING", "%c2%9b31m", "%f3%a0%81%81", "\u202e", "\u009b2J", "\u2066"]
+    )
+    place = random.choice(
+        ["", "Origin: http://", "User-Agent: ", "Referer: http://", "Cookie: a=", "X-Forwarded-For: "]
+    )
+    path = f"/{marker}{odd if odd.isascii() else ''}" if random.random() < 0.5 else "/socket.io/?EIO=3"
+    lines = [
+        f"GET {path} HTTP/1.1",
+        "Host: localhost",
+        *([f"{place}{odd}{marker}"] if place else []),
+        "Connection: close",
+    ]
+    return request("\r\n".join([*lines, "", ""]).encode(), answered(400, 404))
+
+
 def junk(random: Random, _: str) -> Attempt:
     return request(random.randbytes(random.randrange(1, 2000)) + b"\r\n\r\n", only_its_own)
 
@@ -368,6 +386,7 @@ HTTP_KINDS = (
     Kind("more sessions than one connection may begin", many_sessions),
     Kind("a file that is private", secret_file),
     Kind("a long name", long_name),
+    Kind("words for the log", words_for_the_log),
     Kind("bytes by chance", junk),
     Kind("a request that is cut off", cut_off),
     Kind("a session that is none", bad_session),

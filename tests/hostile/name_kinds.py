@@ -87,7 +87,16 @@ def unregistered(random: Random, marker: str) -> Attempt:
     )
 
 
+def words_for_the_log(random: Random, marker: str) -> Attempt:
+    """A name that a terminal would obey, and an event that nobody has registered for with one."""
+    odd = "".join(random.choice(["\x1b[2J", "\x07", "\u202e", "\n", "\r", "\x9b31m", "\u2066"]) for _ in range(3))
+    return Attempt(
+        Sender.STRANGER, (event(7, "register", {"username": f"{marker}{odd}{marker}"}),), acked(7, "bad-user")
+    )
+
+
 NAME_KINDS = (
+    Kind("a name that a terminal would obey", words_for_the_log),
     Kind("a user's name that can't be seen", unseen_user),
     Kind("a user's name like another's", look_alike),
     Kind("a user's name that is none", no_name),

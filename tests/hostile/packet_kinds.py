@@ -86,7 +86,7 @@ def control_packet(random: Random, _: str) -> Attempt:
 
 
 def attachments(random: Random, marker: str) -> Attempt:
-    count = random.choice([1001, 5000, 10**9, 10**25])
+    count = random.choice([11, 100, 1001, 10**9, 10**25])
     places = random.choice(['{"_placeholder":true,"num":0}', '{"_placeholder":true,"num":10}', "1"])
     return client(masked(f'45{count}-["{marker}",{places}]'.encode()), closed(POLICY))
 
@@ -167,6 +167,21 @@ def half_a_frame(random: Random, marker: str) -> Attempt:
     return Attempt(Sender.CLIENT, (whole[: random.randrange(1, len(whole) - 1)],), only_its_own, leaves=True)
 
 
+def large_before_connect(random: Random, marker: str) -> Attempt:
+    """Half a large message of somebody who has not connected: in a frame, in fragments, or as attachments."""
+    start = f'42["{marker}","'.encode()
+    rest = b"x" * random.randrange(70_000, 200_000)
+    whole = bytes([0x81, 0xFF]) + (2_000_000).to_bytes(8, "big") + ZERO + start + rest
+    pieces = masked(start)[:1].replace(b"\x81", b"\x01") + masked(start)[1:] + (b"\x00" + masked(rest)[1:]) * 2
+    return Attempt(Sender.SOCKET, (random.choice([whole, pieces]),), closed(POLICY, TOO_BIG))
+
+
+def typed_binary(random: Random, marker: str) -> Attempt:
+    """What the bridge writes for bytes, typed by a client."""
+    value = random.choice([{"_binary": "eA=="}, [{"_binary": marker}], {"a": {"_binary": 1}}])
+    return client(event(5, "say", value, marker), reaches=True)
+
+
 def bytes_by_chance(random: Random, _: str) -> Attempt:
     return Attempt(Sender.CLIENT, (random.randbytes(random.randrange(1, 300)),), only_its_own, leaves=True)
 
@@ -187,5 +202,7 @@ PACKET_KINDS = (
     Kind("somebody else's pid", forged_pid),
     Kind("events before CONNECT", before_connect),
     Kind("half a frame", half_a_frame),
+    Kind("a large message before CONNECT", large_before_connect),
+    Kind("the bridge's word for bytes, typed", typed_binary),
     Kind("bytes by chance in a WebSocket", bytes_by_chance),
 )

@@ -126,7 +126,9 @@ class Run:
             problem = f"{type(error).__name__}: {error}"
         else:
             secret = "it was sent a secret" if SECRET in outcome.body else ""
-            problem = secret or ("" if attempt.leaves else attempt.right(outcome))
+            unmarked = outcome.body.lower().count(b"nosniff") < len(outcome.statuses)
+            bare = "it was answered without the headers that every answer has" if unmarked else ""
+            problem = secret or bare or ("" if attempt.leaves else attempt.right(outcome))
         return problem and f"{number}, {kind.name}: {problem}; sent {b''.join(attempt.data)[:300]!r}"
 
 
@@ -153,6 +155,7 @@ def _run(run: Run, bridge: Bridge, server: TcpServer, numbers: range) -> Report:
     report.problems += [f"more is in use than before: {text}" for text in run.settled(before)]
     report.problems += honest.end()
     report.problems += arrived(peer, lambda number: run.attempt(number)[1].reaches)
+    report.problems += [f"the log has {line!r}" for line in bridge.log.entries if not line.isprintable()]
     report.problems += [line for line in bridge.log.entries if "Traceback" in line or "! a bug" in line]
     if (code := bridge.stop()) != 0:
         report.problems.append(f"the bridge ended with {code}")
