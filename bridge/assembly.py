@@ -96,7 +96,7 @@ class Assembly:
         self._settings, self._host, self._counters = settings, host, counters
         self._address, self._server, self._up = server, "{}:{}".format(*server), False
         self._encoder = framing_out(settings.link.framing_out, settings.link.max_frame)
-        self.state = StateStore(Path(settings.recovery.state_dir))
+        self.state = StateStore(Path(settings.recovery.state_dir), settings.recovery.session_lifetime)
         limits = wiring.limits(settings, counters)
         greeter = wiring.greeter(settings, self.state, counters)
         self.fanout = wiring.fanout(settings, limits=limits, greeter=greeter, counters=counters)

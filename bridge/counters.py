@@ -51,6 +51,7 @@ COUNTERS: dict[str, str] = {
     "sessions_new": "clients that connected for the first time",
     "sessions_recovered": "clients that came back and were given what they missed",
     "sessions_lost": "clients that came back when part of what they missed was no longer there",
+    "sessions_replaced": "connections that were ended because another one came with the same pid",
     "snapshot_dropped": "last values dropped because all of them together were over their limit",
     "replayed": "missed messages that were sent to clients that came back",
     "clients_slow": "clients disconnected because their outbox was over its limit",

@@ -14,7 +14,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from bridge.errors import StateError
@@ -24,8 +24,11 @@ __all__ = ["StateStore", "check_owners"]
 log = logging.getLogger("bridge")
 
 KEY = 32  # bytes
+TRIMMED = 1024  # writes after which there may be too many
 MOST = 100_000  # sessions that are kept, the newest ones; 10 MB
-KEPT = 30 * 86_400  # seconds since a session last registered, or since its connection was last cut
+KEPT = 86_400.0  # seconds since a session last registered, or was last seen
+
+_SEEN = "INSERT INTO sessions VALUES (?, NULL, ?) ON CONFLICT (session) DO UPDATE SET heard = excluded.heard"
 
 
 def check_owners(folder: Path, trusted: Collection[int] | None = None) -> None:
@@ -54,8 +57,9 @@ def _files(folder: Path) -> list[Path]:
 class StateStore:
     """Keeps a key and sessions in `folder`, which is made when needed. Methods may be called from any thread."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, lifetime: float | None = None) -> None:
+        """`lifetime`: for how many seconds after its last connection a session is kept; None for a day."""
+        self._folder, self._lifetime = folder, KEPT if lifetime is None else lifetime
         self._lock = threading.Lock()
         self._users: sqlite3.Connection | None = None
         self._writes = 0
@@ -111,23 +115,50 @@ class StateStore:
             users.execute("DELETE FROM sessions WHERE session = ?", (session,))
             return
         users.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)", (session, user, time.time()))
-        self._writes += 1
-        if self._writes % 1024 == 0:
+        self._count(1)
+
+    def _count(self, writes: int) -> None:
+        before, self._writes = self._writes // TRIMMED, self._writes + writes
+        if self._writes // TRIMMED > before:
             self._trim()
 
     def recall(self, session: str) -> str | None:
         """Return the session's user, or None."""
+        with self._lock:
+            if session in self._unsaved:
+                return self._unsaved[session]
+            user, heard = self._row(session)
+        return user if heard >= time.time() - self._lifetime else None
+
+    def seen(self, sessions: Sequence[str]) -> None:
+        """Note that these sessions have, or had until now, a connection."""
+        now = time.time()
+        with self._lock:
+            if self._users is None:
+                return
+            try:
+                self._users.execute("BEGIN")
+                self._users.executemany(_SEEN, [(session, now) for session in sessions])
+                self._users.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._failed(error)
+                if self._users.in_transaction:
+                    self._users.execute("ROLLBACK")
+            self._count(len(sessions))
+
+    def last_seen(self, session: str) -> float | None:
+        """Return when the session was last noted, by time.time(), or None."""
+        with self._lock:
+            return self._row(session)[1] or None
+
+    def _row(self, session: str) -> tuple[str | None, float]:
+        row = None
         try:
-            with self._lock:
-                if self._users is None:
-                    return None
-                if session in self._unsaved:
-                    return self._unsaved[session]
-                row = self._users.execute("SELECT user FROM sessions WHERE session = ?", (session,)).fetchone()
+            if self._users is not None:
+                row = self._users.execute("SELECT user, heard FROM sessions WHERE session = ?", (session,)).fetchone()
         except sqlite3.Error as error:
             self._failed(error)
-            return None
-        return str(row[0]) if row else None
+        return row or (None, 0.0)
 
     def close(self) -> None:
         """May be called twice."""
@@ -153,11 +184,12 @@ class StateStore:
         users.execute("PRAGMA synchronous = OFF")
         users.execute("CREATE TABLE IF NOT EXISTS sessions (session TEXT PRIMARY KEY, user TEXT, heard REAL)")
         users.execute("CREATE INDEX IF NOT EXISTS by_heard ON sessions (heard)")
-        users.execute("DELETE FROM sessions WHERE heard < ?", (time.time() - KEPT,))
+        users.execute("DELETE FROM sessions WHERE heard < ?", (time.time() - self._lifetime,))
         return users
 
     def _trim(self) -> None:
         assert self._users is not None
+        self._users.execute("DELETE FROM sessions WHERE heard < ?", (time.time() - self._lifetime,))
         self._users.execute(
             "DELETE FROM sessions WHERE session IN"
             " (SELECT session FROM sessions ORDER BY heard DESC LIMIT -1 OFFSET ?)",

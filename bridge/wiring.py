@@ -36,6 +36,7 @@ from bridge.link.outgoing.offline_buffer import OfflineBuffer
 from bridge.link.outgoing.queue import OutgoingQueue
 from bridge.messages import PayloadMode
 from bridge.recovery.greeting import Greeter, RecoveryOptions
+from bridge.recovery.session_ages import SessionAges
 from bridge.relay.acks import Acks
 from bridge.relay.deduplication import Deduplication
 from bridge.relay.event_message import EventMessages
@@ -171,7 +172,8 @@ def greeter(settings: Settings, state: StateStore, counters: Counters) -> Greete
         return Greeter(None, counters)
     state.open()
     key = recovery.recovery_key.encode() if recovery.recovery_key else state.key()
-    return Greeter(RecoveryOptions(recovery.recovery_window, recovery.recovery_size, key), counters)
+    ages = SessionAges(recovery.session_lifetime, state)
+    return Greeter(RecoveryOptions(recovery.recovery_window, recovery.recovery_size, key, ages), counters)
 
 
 def fanout(settings: Settings, *, limits: Limits, greeter: Greeter, counters: Counters) -> Fanout:

@@ -263,6 +263,11 @@ class RecoverySettings(Group, frozen=True):
     recovery_window: kinds.Interval = setting(
         120.0, "how long a client may have been away and still recover", "Socket.IO's default, 2 minutes"
     )
+    session_lifetime: kinds.Lifetime = setting(
+        86400.0,
+        "how long after its last connection a page that comes back has its id and its user again",
+        "a page that is opened again on the next day, and no secret that works for ever",
+    )
     recovery_size: kinds.Size = setting(
         16777216,
         "how many bytes of recent messages are kept for that, once for all clients",

@@ -26,10 +26,10 @@ from bridge.visible import unseen
 
 __all__ = [
     "Address", "Count", "EventName", "EventNames", "FieldName", "FramingText", "Grace", "Greetings", "HandlerFiles",
-    "HostList", "Identity", "Idle", "Interval", "Kind", "ListenHost", "ListenPort", "LogFormat", "LogLevel", "Name",
-    "NetworkList", "OnOff", "OptionalFolder", "OptionalName", "OptionalText", "OriginList", "Pause", "PayloadChoice",
-    "ReplyId", "Retry", "Secret", "ServerAddress", "Size", "SlowChoice", "StateFolder", "Switch", "UnhandledChoice",
-    "UnitHint", "UnreadableChoice", "WhenDown",
+    "HostList", "Identity", "Idle", "Interval", "Kind", "Lifetime", "ListenHost", "ListenPort", "LogFormat", "LogLevel",
+    "Name", "NetworkList", "OnOff", "OptionalFolder", "OptionalName", "OptionalText", "OriginList", "Pause",
+    "PayloadChoice", "ReplyId", "Retry", "Secret", "ServerAddress", "Size", "SlowChoice", "StateFolder", "Switch",
+    "UnhandledChoice", "UnitHint", "UnreadableChoice", "WhenDown",
 ]  # fmt: skip
 
 _SIZE = re.compile(r"(\d{1,18}) ?(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
@@ -232,6 +232,12 @@ Interval = Annotated[
     BeforeValidator(_number),
     Field(gt=0, le=86400, allow_inf_nan=False),
     Kind("SECONDS", "a number of seconds over 0, at most 86400"),
+]
+Lifetime = Annotated[
+    float,
+    BeforeValidator(_number),
+    Field(gt=0, le=31536000, allow_inf_nan=False),
+    Kind("SECONDS", "a number of seconds over 0, at most 31536000, a year"),
 ]
 Grace = Annotated[
     float,

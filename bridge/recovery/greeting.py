@@ -14,6 +14,7 @@ from bridge.delivery.client_registry import ClientRegistry
 from bridge.delivery.fanout import Recording
 from bridge.delivery.history import History
 from bridge.delivery.outbox import Outbox
+from bridge.recovery.session_ages import SessionAges
 from bridge.recovery.session_registry import Greeting, SessionRegistry
 from bridge.recovery.session_token import TokenSigner
 from bridge.wire.offsets import Offsets
@@ -23,11 +24,13 @@ __all__ = ["Greeter", "RecoveryOptions"]
 
 @dataclass(frozen=True, slots=True)
 class RecoveryOptions:
-    """`window`: seconds; `size`: bytes of messages that are kept; `key`: signs pids, see session_token.py."""
+    """`window`: seconds; `size`: bytes of messages that are kept; `key`: signs pids, see session_token.py; `ages`: None
+    for those of one process, for a day."""
 
     window: float
     size: int
     key: bytes
+    ages: SessionAges | None = None
 
 
 class Greeter:
@@ -41,7 +44,8 @@ class Greeter:
         self.recording: Recording | None = None
         if options is not None:
             offsets = Offsets()
-            self._sessions = sessions = SessionRegistry(TokenSigner(options.key), offsets, history, options.window)
+            signer = TokenSigner(options.key)
+            self._sessions = sessions = SessionRegistry(signer, offsets, history, options.window, ages=options.ages)
             self.recording = Recording(offsets, history, lambda: sessions.any)
 
     def sid_of(self, auth: object) -> str | None:

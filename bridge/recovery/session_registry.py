@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from bridge.delivery.history import History
 from bridge.random_bytes import RandomBytes
+from bridge.recovery.session_ages import SessionAges
 from bridge.recovery.session_token import SessionToken, TokenSigner
 from bridge.wire.offsets import Offsets
 
@@ -31,10 +32,11 @@ MOST_AWAY = 50_000  # sessions without a client that are remembered; 15 MB
 class _Session:
     """One session.
 
-    `mark`: of its last pid; `since`: the last number before its client was told that pid; `lost`: it was cut off as
-    slow, so it has gaps; `left_at`: by the registry's clock.
+    `name`: what its pids have in common; `mark`: of the last one; `since`: the last number before its client was told
+    that pid; `lost`: it was cut off as slow, so it has gaps; `left_at`: by the registry's clock.
     """
 
+    name: str
     mark: str
     since: int
     lost: bool = False
@@ -58,7 +60,10 @@ class Greeting:
 
 
 class SessionRegistry:
-    """The sessions of one process, by the Socket.IO ids of their clients. `window`: seconds."""
+    """The sessions of one process, by the Socket.IO ids of their clients.
+
+    `window`: seconds in which a client gets what it missed; `ages`: says for how long it is known who it was.
+    """
 
     def __init__(
         self,
@@ -67,8 +72,11 @@ class SessionRegistry:
         history: History,
         window: float,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        ages: SessionAges | None = None,
     ) -> None:
         self._tokens, self._offsets, self._history = tokens, offsets, history
+        self._ages = SessionAges() if ages is None else ages
         self._window, self._clock = window, clock
         self._here: dict[str, _Session] = {}
         self._away: dict[str, _Session] = {}  # in the order of leaving
@@ -86,15 +94,20 @@ class SessionRegistry:
 
     def sid_of(self, auth: object) -> str | None:
         """Return the sid of the connection that the client says it had: no two clients may share it."""
-        token = self._tokens.read(auth.get("pid")) if isinstance(auth, Mapping) else None
+        token = self._token(auth) if isinstance(auth, Mapping) else None
         return token.sid if token else None
+
+    def _token(self, auth: Mapping[object, object]) -> SessionToken | None:
+        """Return what the client shows, unless it is no pid, or one that is too old."""
+        token = self._tokens.read(auth.get("pid"))
+        return None if token is None or self._ages.is_over(token) else token
 
     def greet(self, auth: object) -> Greeting:
         """Decide how to answer a CONNECT with this `auth`, which may be anything."""
         asked: Mapping[object, object] = auth if isinstance(auth, Mapping) else {}
         if _declined(asked.get("recovery")):
             return Greeting("", plain=True)
-        token = self._tokens.read(asked.get("pid"))
+        token = self._token(asked)
         if token is None or token.sid in self._here:
             return Greeting(_new_name())
         after = self._after(token, asked.get("offset"))
@@ -121,10 +134,12 @@ class SessionRegistry:
         old = self._away.pop(sid, None)
         if greeting.pid is not None:
             # Without a mark if its window has ended since it was greeted: next time it does not recover.
-            self._here[sid] = old or _Session("", 0)
+            self._here[sid] = old = old or _Session(greeting.session, "", 0)
+            self._ages.came(greeting.session, old.mark)
             return greeting.pid
-        mark = _new_name()
-        self._here[sid] = _Session(mark, self._offsets.next - 1)
+        mark = self._ages.new_mark()
+        self._here[sid] = _Session(greeting.session, mark, self._offsets.next - 1)
+        self._ages.came(greeting.session, mark)
         return self._tokens.make(SessionToken(greeting.session, sid, mark))
 
     def cut_off(self, sid: str) -> None:
@@ -140,6 +155,8 @@ class SessionRegistry:
     def left(self, sid: str, for_good: bool) -> None:
         """Note that the client has gone. `for_good`: it will not come back."""
         session = self._here.pop(sid, None)
+        if session is not None:
+            self._ages.left(session.name)
         if session is not None and not for_good:
             session.left_at = self._clock()
             self._away[sid] = session

@@ -28,7 +28,7 @@ class ConnectHandler:
     """Handles the CONNECTs of all clients.
 
     `connection`: returns the session that a Socket.IO id has, until python-socketio has forgotten it; `session`:
-    returns a session by its own id, None if it has gone.
+    returns a session by its own id, None if it has gone; `replace`: ends the first session, a client's, for the second.
     """
 
     def __init__(
@@ -36,8 +36,9 @@ class ConnectHandler:
         greeter: Greeter,
         connection: Callable[[str], Session | None],
         session: Callable[[str], Session | None],
+        replace: Callable[[Session, Session], None],
     ) -> None:
-        self._greeter, self._connection, self._session = greeter, connection, session
+        self._greeter, self._connection, self._session, self._replace = greeter, connection, session, replace
         self._coming: dict[str, Session] = {}  # old sid -> the session that arrives with it
         self._auths: dict[str, dict[str, object]] = {}  # session's id -> auth of an arriving client
         self._greetings: dict[str, Greeting] = {}  # session's id -> greeting of a client without a sid
@@ -71,7 +72,10 @@ class ConnectHandler:
             left = ends - time.monotonic()
             if other is own or left <= 0:
                 return False
-            other.finish()  # its network may have been cut without anybody noticing yet
+            if own is not None and self._connection(sid) is other:
+                self._replace(other, own)  # its network may have been cut without anybody noticing yet
+            else:
+                other.finish()
             gone = Event()
             if other.flow.when_done(gone.send):
                 gone.wait(left)

@@ -114,6 +114,7 @@ class SocketIOServer:
             greeter,
             lambda sid: self._clients.get(sid) or self._leaving.get(sid),
             self._session,
+            self._replace,
         )
         self._server = self._socketio(options, origins)
         self._eio = take_over(
@@ -178,6 +179,13 @@ class SocketIOServer:
             eventlet.sleep(0.01)
         for sid in list(self._clients):  # those whose handlers take their time, who leave all the same
             self._disconnected(sid, "server disconnect")
+
+    def _replace(self, old: Session, new: Session) -> None:
+        """End a client's connection, because another one comes with its pid. It has a second to hear of it."""
+        if not old.closed:
+            what = "! %s is replaced: a client at %s has come with its pid"
+            self._counters.note("sessions_replaced", what, self._who(old), new.address)
+            old.close(last=encode_event("bridge:closing", Payload.of({"code": "replaced"})))
 
     def _connecting(self, ask: Callable[[str, str, str], None], sid: str, environ: object, auth: object = None) -> None:
         """Ask whether a client may connect; python-socketio calls this before it answers CONNECT."""

@@ -18,6 +18,7 @@ const NOT_UNDERSTOOD = "not understood";
 const CLOSED = {
   stopping: "the bridge was stopped",
   slow: "this page read too slowly and was cut off by the bridge",
+  replaced: "another connection has taken this page's place",
 };
 /** A link that is tried again five times a second is one piece of news, not ten. */
 const ANNOUNCE_MS = 700;

@@ -73,7 +73,8 @@ class Case:
         self.greeter = Greeter()
         self.sessions: dict[str, Any] = {}
         self.connections: dict[str, Any] = {}
-        self.handler = ConnectHandler(self.greeter, self.connections.get, self.sessions.get)  # type: ignore[arg-type]
+        ends = lambda old, _: old.finish()  # noqa: E731
+        self.handler = ConnectHandler(self.greeter, self.connections.get, self.sessions.get, ends)  # type: ignore[arg-type]
         self.sessions["new"] = Session(self)
 
     def sid(self, packet: str, eio_sid: str = "new") -> str:
