@@ -2,7 +2,7 @@
 
 The packages, in the order in which a message passes them; imports go one way, upwards in this list:
 
-    errors names visible skeleton messages counters timer state_store output logs version needs random_bytes
+    errors names visible skeleton messages counters timer client_log state_store output logs version needs random_bytes
                         the words that every package uses
     config/             the settings
     admission/          who may come in: hosts, origins, proxies

@@ -16,6 +16,7 @@ from pathlib import Path
 from bridge import folders, wiring
 from bridge.admission.origins import Origins
 from bridge.admission.redaction import without_addresses
+from bridge.client_log import ClientLog
 from bridge.config import Settings
 from bridge.counters import Counters
 from bridge.delivery.limits import Limits
@@ -93,7 +94,7 @@ class Assembly:
         counters: Counters,
         on_failure: Callable[[], None],
     ) -> None:
-        self._settings, self._host, self._counters = settings, host, counters
+        self._settings, self._host, self._counters, self._client_log = settings, host, counters, ClientLog()
         self._address, self._server, self._up = server, "{}:{}".format(*server), False
         self._encoder = framing_out(settings.link.framing_out, settings.link.max_frame)
         self.state = StateStore(Path(settings.recovery.state_dir), settings.recovery.session_lifetime)
@@ -137,6 +138,7 @@ class Assembly:
             recall=self.state.recall,
             close=self._close,
             call_across=crossing.call,
+            client_log=self._client_log,
             visit=self._visit if self._settings.relay.handlers else None,
         )
 
@@ -149,6 +151,7 @@ class Assembly:
             on_events=relay.events,
             on_disconnected=relay.disconnected,
             on_failure=on_failure,
+            client_log=self._client_log,
             user_of=lambda sid: client.user if (client := users.get(sid)) else None,
         )
         options = wiring.socketio_options(self._settings)

@@ -242,9 +242,13 @@ class ClientLifecycle:
 
     def register(self, client: Client, name: object) -> None:
         """Give the client to a user, as the event `register` does. Raises Refused."""
-        clean = clean_user(name)
-        if client.user != clean:
-            self._become(client, clean, registered=True)
+        try:
+            clean = clean_user(name)
+            if client.user != clean:
+                self._become(client, clean, registered=True)
+        except Refused as error:
+            self._ports.client_log.line("refused", client.sid, address=client.address, reason=error.code)
+            raise
 
     def _become(self, client: Client, name: str, registered: bool) -> None:
         with self._lock:
@@ -255,6 +259,8 @@ class ClientLifecycle:
                 raise Refused("gone", "a handler has disconnected this client")
             if registered and client._session and client.user == name:
                 self._ports.remember(client._session, name)
+            if registered and client.user == name:
+                self._ports.client_log.line("register", client.sid, user=name, address=client.address)
             if client.user == name:  # unless a hook has made it somebody else
                 self._welcome(client, name)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from bridge.client_log import ClientLog
 from bridge.errors import Refused
 from bridge.messages import Delivery, Texts
 from bridge.relay.acks import OnFate
@@ -116,3 +117,4 @@ class RelayPorts:
     close: Callable[[str, str], None]  # ends a client's connection; the client is told the code
     call_across: MakeCall = call_directly  # makes a call from any thread in the one that may make it
     visit: Callable[[str], ClientRequest | None] | None = None  # returns the request with which a client came
+    client_log: ClientLog = field(default_factory=ClientLog)

@@ -12,7 +12,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -23,12 +23,14 @@ from socketio.exceptions import ConnectionRefusedError
 
 from bridge.admission.origins import Origins
 from bridge.admission.visitors import is_local, is_loopback
+from bridge.client_log import ClientLog
 from bridge.counters import Counters, shorten
 from bridge.delivery.limits import Limits
 from bridge.delivery.outbox import Outbox
 from bridge.engineio.http_server import serve
 from bridge.engineio.session import Session
 from bridge.engineio.session_quota import USUAL, SessionLimits
+from bridge.engineio.states import EndReason
 from bridge.engineio.unfinished_input import MOST_ATTACHMENTS
 from bridge.errors import Refused
 from bridge.hub.vital_threads import VitalThread
@@ -83,6 +85,7 @@ class SocketIOCallbacks:
     user_of: Callable[[str], str | None]  # a client's user, for the log
     #: (sid, address, session) before CONNECT is answered; raises Refused if the client may not. None: all may.
     on_connecting: Callable[[str, str, str], None] | None = None
+    client_log: ClientLog = field(default_factory=ClientLog)
 
 
 class SocketIOServer:
@@ -109,6 +112,7 @@ class SocketIOServer:
         self._clients: dict[str, Session] = {}
         #: Clients that come from this machine itself: they may be told everything.
         self.local: set[str] = set()
+        self._why: dict[str, str] = {}  # sid -> the code with which the bridge closes it
         self._leaving: dict[str, Session] = {}  # clients whose end python-socketio is still working on
         self._connect_handler = ConnectHandler(
             greeter,
@@ -185,6 +189,8 @@ class SocketIOServer:
         if not old.closed:
             what = "! %s is replaced: a client at %s has come with its pid"
             self._counters.note("sessions_replaced", what, self._who(old), new.address)
+            if old.client is not None:
+                self._why[old.client] = "replaced"
             old.close(last=encode_event("bridge:closing", Payload.of({"code": "replaced"})))
 
     def _connecting(self, ask: Callable[[str, str, str], None], sid: str, environ: object, auth: object = None) -> None:
@@ -195,6 +201,7 @@ class SocketIOServer:
         try:
             ask(sid, session.address, self._connect_handler.session(sid))
         except Refused as error:
+            self._callbacks.client_log.line("refused", sid, address=session.address, reason=error.code)
             raise ConnectionRefusedError(error.message, {"error": error.code}) from None
 
     def visit(self, sid: str) -> ClientHandshake | None:
@@ -212,6 +219,7 @@ class SocketIOServer:
         else:
             self._greeter.cut_off(sid)
             session.left = True
+            self._why[sid] = code
             session.close(last=encode_event("bridge:closing", Payload.of({"code": code})))
 
     def _connected(self, sid: str, eio_sid: str) -> None:
@@ -227,16 +235,20 @@ class SocketIOServer:
         session.left = False
         self._greeter.joined(greeting, sid, session.outbox)
         recovered = greeting.after is not None
+        came = "recovered" if recovered else "came back" if greeting.sid else "new"
+        self._callbacks.client_log.line("connect", sid, address=session.address, reason=came)
         if not recovered:
             self._callbacks.on_late(sid)
         self._callbacks.on_connected(sid, session.address, greeting.session, recovered)
         if sid in self._clients:  # a callback may have closed it
             session.client = sid
 
-    def _disconnected(self, sid: str, _reason: str) -> None:
+    def _disconnected(self, sid: str, reason: str) -> None:
         self.local.discard(sid)
         session = self._clients.pop(sid, None)
+        code = self._why.pop(sid, None)
         if session is not None:
+            self._log_end(session, sid, reason, code)
             # The transport is still open: the client, or a handler, has ended only the Socket.IO connection.
             for_good = session.left or not session.closed
             self._leaving[sid] = session
@@ -245,6 +257,13 @@ class SocketIOServer:
             session.outbox.unpress()
             session.client = None
             self._callbacks.on_disconnected(sid, for_good)
+
+    def _log_end(self, session: Session, sid: str, reason: str, code: str | None) -> None:
+        closed = code is not None or reason in (EndReason.SERVER, EndReason.PING_TIMEOUT)
+        self._callbacks.client_log.line(
+            "closed" if closed else "leave", sid,
+            user=self._callbacks.user_of(sid), address=session.address, reason=code or reason,
+        )  # fmt: skip
 
     def _session(self, eio_sid: str) -> Session | None:
         session: Session | None = self._eio.sockets.get(eio_sid)
@@ -282,6 +301,7 @@ class SocketIOServer:
         )
         if session.client is not None:
             self._greeter.cut_off(session.client)
+            self._why[session.client] = "slow"
         session.close(last=encode_event("bridge:closing", Payload.of({"code": "slow"})))
 
     def _events(self, sid: str, events: Sequence[ReceivedEvent], may_wait: bool) -> int:

@@ -26,6 +26,7 @@ BASE = (
     "counters",
     "messages",
     "timer",
+    "client_log",
     "output",
     "logs",
     "state_store",

@@ -165,7 +165,9 @@ def test_one_whose_old_connection_is_still_open_takes_its_place() -> None:
     found = joined(at.answer)
     at.client("40" + json.dumps({"pid": found["pid"]}))
     assert joined(at.answer) == found
-    assert old.session.state is SessionState.CLOSED
+    assert old.session.state is SessionState.CLOSING  # it has a second to hear of it
+    assert '42["bridge:closing",{"code":"replaced"}]' in old.got
+    assert at.counters["sessions_replaced"] == 1
     assert at.names() == ["late", "connected", "disconnected", "connected"]
 
 
