@@ -23,3 +23,21 @@ def test_a_virtual_environment_whose_making_was_interrupted_is_made_anew(tmp_pat
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=8 * PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     assert (folder / "bin" / "pip").exists()
+
+
+def of_a_lock(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """What it ends with for a lock of this line."""
+    lock = folder / "requirements.lock"
+    lock.write_text(line + "\n", encoding="utf-8")
+    command: list[str | Path] = [ROOT / "tools" / "venv.sh", sys.executable, folder / "venv", lock]
+    return subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=8 * PATIENCE, check=False)
+
+
+@pytest.mark.long
+def test_of_a_lock_nothing_is_installed_whose_checksum_is_another_or_is_not_there(tmp_path: Path) -> None:
+    with_another = f"itsdangerous==2.2.0 --hash=sha256:{'0' * 64}"
+    for line, said in ((with_another, "DO NOT MATCH THE HASHES"), ("itsdangerous==2.2.0", "Hashes are required")):
+        done = of_a_lock(tmp_path, line)
+        assert done.returncode != 0, done.stdout
+        assert said in done.stderr
+        assert not [*(tmp_path / "venv").glob("lib/*/site-packages/itsdangerous*")]
