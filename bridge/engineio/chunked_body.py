@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 
 from werkzeug.exceptions import BadRequest
 
-__all__ = ["BrokenBody", "ChunkedBody"]
+__all__ = ["OVERDUE", "BrokenBody", "ChunkedBody"]
 
+OVERDUE = "it did not come"  # why one is broken whose client has gone, or is too slow
 LONGEST_LINE = 4096  # bytes of a chunk's size with its extensions, or of a trailer
 MOST_TRAILERS = 64
 
@@ -58,7 +59,7 @@ class ChunkedBody(io.RawIOBase):
             if not self._left and self._rfile.read(2) != b"\r\n":
                 self._break("a chunk is longer than its size")
         except OSError:
-            self._break("it did not come")
+            self._break(OVERDUE)
         buffer[: len(data)] = data
         return len(data)
 

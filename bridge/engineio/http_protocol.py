@@ -30,9 +30,9 @@ __all__ = ["GuardedSocket", "protocol"]
 #: Seconds in which a client that is refused can read why: what it still sends would else reset its connection.
 LINGER = 1.0
 LINGERED = 1024 * 1024  # bytes of that
-BODY_LINGER = (
-    5.0  # seconds for one that sends a body which is not wanted: browsers read no answer before they have sent it
-)
+#: Seconds for one that sends a body which is not wanted: most read no answer before they have sent all of it.
+BODY_LINGER = 30.0
+PIECE = 65536  # bytes that have to come in a second of it
 TURN = 256 * 1024  # bytes of a body; then others have their turn
 SLOWEST = 1024  # bytes a second, over the time that was allowed to begin with
 
@@ -135,7 +135,7 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
         body: RequestBody = self.environ["eventlet.input"]
         if self.close_connection and body.coming and not eventlet.wsgi.WSGI_LOCAL.already_handled:
             with contextlib.suppress(OSError):
-                self._linger(BODY_LINGER, body.coming)
+                self._linger(body.coming, BODY_LINGER)
 
     def _broken(self, reason: str) -> None:
         self.close_connection = 1
@@ -160,16 +160,24 @@ class _Protocol(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
         self.close_connection = 1
         with contextlib.suppress(OSError):
             self.wfile.write(head.encode() + body)
-            self._linger(LINGER, LINGERED)
+            self._linger(LINGERED, LINGER)
 
-    def _linger(self, seconds: float, most: int) -> None:
-        """Read on and throw away: what still comes would reset the connection, and the answer could not be read."""
+    def _linger(self, most: int, seconds: float) -> None:
+        """Read on and throw away: what still comes would reset the connection, and the answer could not be read. A
+        client that needs more than a second for a piece is not waited for."""
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_WR)
-        with eventlet.Timeout(seconds, False):
-            while most > 0 and (data := self.connection.recv(65536)):
-                most -= len(data)
-                eventlet.sleep(0)
+        ends = time.monotonic() + seconds
+        while most > 0 and time.monotonic() < ends and self._passes_over(PIECE):
+            most -= PIECE
+            eventlet.sleep(0)
+
+    def _passes_over(self, size: int) -> bool:
+        """Whether so many bytes came within a second."""
+        with eventlet.Timeout(LINGER, False):
+            while size and (data := self.connection.recv(size)):
+                size -= len(data)
+        return not size
 
 
 class _FailedAnswers(eventlet.wsgi.LoggerNull):  # type: ignore[misc]

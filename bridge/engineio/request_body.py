@@ -13,7 +13,7 @@ from typing import Any
 
 import eventlet.wsgi
 
-from bridge.engineio.chunked_body import BrokenBody, ChunkedBody
+from bridge.engineio.chunked_body import OVERDUE, BrokenBody, ChunkedBody
 from bridge.engineio.request_head import RequestHead
 
 __all__ = ["RequestBody"]
@@ -35,8 +35,8 @@ class RequestBody(eventlet.wsgi.Input):  # type: ignore[misc]
         length = None if chunked else head.get("Content-Length") or "0"
         asks = (head.get("Expect") or "").lower() == "100-continue"
         super().__init__(rfile, length, sock, wfile if asks else None, CONTINUE if asks else None, chunked)
-        self._broken = broken
-        self._chunks = ChunkedBody(rfile, self._go_on, broken) if chunked else None
+        self._tell, self._overdue = broken, False
+        self._chunks = ChunkedBody(rfile, self._go_on, self._broken) if chunked else None
 
     def stream(self) -> Any:
         """Give the app a file to read it from."""
@@ -45,7 +45,7 @@ class RequestBody(eventlet.wsgi.Input):  # type: ignore[misc]
     @property
     def coming(self) -> int:
         """Bytes that the client may still be sending; how many a body in chunks has nobody knows."""
-        if self.should_send_hundred_continue:
+        if self._overdue or self.should_send_hundred_continue:
             return 0
         if self._chunks is not None:
             return 0 if self._chunks.ended else LINGERED
@@ -65,9 +65,13 @@ class RequestBody(eventlet.wsgi.Input):  # type: ignore[misc]
         try:
             data: bytes = super()._do_read(reader, length)
         except OSError:
-            self._broken("it did not come")
-            raise BrokenBody("it did not come") from None
+            self._broken(OVERDUE)
+            raise BrokenBody(OVERDUE) from None
         return data
+
+    def _broken(self, reason: str) -> None:
+        self._overdue = reason == OVERDUE
+        self._tell(reason)
 
     def _go_on(self) -> None:
         """Tell a client that asked whether its body is wanted that it is."""

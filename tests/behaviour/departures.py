@@ -40,6 +40,9 @@ DEPARTURES: dict[str, Departure] = {
     "wrong method of a handshake": Departure(
         405, 400, "Engine.IO protocol 4, Handshake: by GET; test suite, 'fails with an invalid request method': 400"
     ),
+    "whether an answer may be stored": Departure(
+        None, "no-store", "RFC 9111, section 5.2.2.5: what must not be stored, as it is for one client alone, says so"
+    ),
     "answer to a POST": Departure(
         "OK", "ok", "Engine.IO protocol 4, Sending data: HTTP 200 with the string `ok` in the body"
     ),

@@ -386,7 +386,8 @@ def test_who_sends_a_body_that_is_not_wanted_can_read_why() -> None:
         connection = Connection(reads=False)
         connection.send(head + b"x" * 9_000_000)
         assert connection.answers() == OK
-    assert waits == [(5.0, False)]
+    assert set(waits) == {(1.0, False)}
+    assert 9_000_000 // 65536 - 2 < len(waits) <= 9_000_000 // 65536 + 1
 
 
 class Reads:

@@ -141,6 +141,7 @@ def test_what_does_not_come_in_time_is_broken() -> None:
             body.read()
         assert caught.value.description == "it did not come"
         assert body.told == ["it did not come"]
+        assert body.input.coming == 0  # nobody waits for it any more
 
 
 def test_what_the_app_does_not_read_is_read_for_the_next_request_s_sake_up_to_a_limit() -> None:
