@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 __all__ = ["without_addresses"]
 
@@ -26,8 +27,9 @@ _ADDRESS = re.compile(
 
 def without_addresses(status: Mapping[str, object], host: str, port: int) -> dict[str, object]:
     """Return a link's status, as for `bridge:link`, whose texts name no address. `host`, `port`: the server's."""
-    names = [re.escape(name) for name in (f"[{host}]:{port}", f"{host}:{port}", host)]
-    server = re.compile(rf"(?:the (?:name )?)?(?<![\w.-])(?:{'|'.join(names)})(?![\w-])", re.IGNORECASE)
+    if status["reason"] is None and status["hint"] is None:
+        return dict(status)
+    server = _server(host, port)
 
     def public(value: object) -> object:
         if isinstance(value, Mapping):
@@ -37,3 +39,9 @@ def without_addresses(status: Mapping[str, object], host: str, port: int) -> dic
         return _ADDRESS.sub(_HIDDEN, server.sub("the server", value))
 
     return {**status, "reason": public(status["reason"]), "hint": public(status["hint"])}
+
+
+@lru_cache(1)
+def _server(host: str, port: int) -> re.Pattern[str]:
+    names = "|".join(re.escape(name) for name in (f"[{host}]:{port}", f"{host}:{port}", host))
+    return re.compile(rf"(?:the (?:name )?)?(?<![\w.-])(?:{names})(?![\w-])", re.IGNORECASE)

@@ -30,7 +30,12 @@ def is_local(environ: Mapping[str, Any]) -> bool:
     if not is_loopback(str(environ.get("REMOTE_ADDR", ""))) or any(name in environ for name in _PROXIED):
         return False
     host = environ.get("HTTP_HOST")
-    return host is None or is_loopback_name(host_name(host))
+    return host is None or _is_for_this_machine(host)
+
+
+@lru_cache(REMEMBERED)
+def _is_for_this_machine(host: str) -> bool:
+    return is_loopback_name(host_name(host))
 
 
 @lru_cache(REMEMBERED)

@@ -98,7 +98,7 @@ class Client:
     """One Socket.IO connection, as handlers see it.
 
     `sid`: its Socket.IO id.
-    `address`: the browser's IP address; behind a proxy on this machine the last one in its X-Forwarded-For.
+    `address`: the browser's IP address; behind a trusted proxy, or one on this machine, the one in its X-Forwarded-For.
     `state`: a dict of the handlers' own, which lives as long as the connection, and longer if that is recovered.
     """
 
