@@ -54,7 +54,7 @@ def nothing(_: object) -> None:
 
 def arrivals(recovery: Recovery, connections: dict[str, Any]) -> Any:
     handler: Any = connect_handler.ConnectHandler
-    return handler(recovery, connections.get, lambda eio_sid: eio_sid)
+    return handler(recovery, connections.get, lambda eio_sid: eio_sid, lambda old, own: old.finish())
 
 
 def five_queues(seconds: float) -> Any:

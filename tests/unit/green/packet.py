@@ -58,10 +58,8 @@ def test_what_is_no_packet_of_any_kind_is_an_error() -> None:
             read(text)
 
 
-def test_attachments_are_so_many_and_no_more_and_without_any_it_is_plain() -> None:
-    assert read('51000-["a"]').attachment_count == 1000
-    with pytest.raises(ValueError, match="1001 attachments are more than 1000"):
-        read('51001-["a"]')
+def test_attachments_are_counted_and_without_any_it_is_plain() -> None:
+    assert read('51000-["a"]').attachment_count == 1000  # how many there may be is the session's matter
     for text, kind, data in (('50-["a"]', packet.EVENT, [EVENT, None, ["a"]]), ('5["a"]', packet.EVENT, None),
                              ('60-3["a"]', packet.ACK, ["a"]), ("2", packet.EVENT, None)):  # fmt: skip
         found = read(text)
