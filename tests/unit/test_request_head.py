@@ -64,6 +64,10 @@ def test_a_name_with_an_underscore_is_not_taken_for_one_with_a_hyphen() -> None:
     assert not read.is_chunked
 
 
+def test_only_spaces_and_tabs_around_a_value_are_none_of_it() -> None:
+    assert head("Host: a", "A: \t\xa0b\x85 \t").get("A") == "\xa0b\x85"
+
+
 def test_the_key_of_a_long_name_is_made_each_time() -> None:
     for size in (63, 64, 8000):
         assert head("Host: a", "N" * size + ": x").environ["HTTP_" + "N" * size] == "x"
@@ -101,10 +105,14 @@ def test_each_fault_has_its_words() -> None:
         ("A: \x1f", "a header has a control character in it"), ("A", "a line of its head is no header"),
         (" A: b", "a header goes on in a second line"), ("Host: b", "its Host is not one name or address"),
         ("Content-Length: -0", "its Content-Length is not one number"),
+        ("Content-Length: " + "0" * 19, "its Content-Length is not one number"),
+        ("Content-Length: 0\r\nTransfer-Encoding: chunked", "it has Content-Length and Transfer-Encoding"),
         ("Transfer-Encoding: gzip", "its Transfer-Encoding is not chunked, by HTTP/1.1"),
     ):  # fmt: skip
         assert why("Host: a", line) == words
     assert why() == "it has no Host"
+    assert why("Host: a:123456") == "its Host is not one name or address"
+    assert why("Host: a", first="GET /#b HTTP/1.1").startswith("its address has a character")
     assert why(first="GET /\xfc HTTP/1.1") == "its address has a character that has to be written as % and two digits"
     assert why(first="GET  / HTTP/1.1") == "its first line is no request of HTTP/1.1"
     with pytest.raises(HeadError, match="it ends in its head"):
