@@ -137,6 +137,7 @@ class Assembly:
             remember=self.state.remember,
             recall=self.state.recall,
             close=self._close,
+            charge=self._charge,
             call_across=crossing.call,
             client_log=self._client_log,
             visit=self._visit if self._settings.relay.handlers else None,
@@ -225,6 +226,9 @@ class Assembly:
 
     def _close(self, sid: str, code: str) -> None:
         self.socketio.close(sid, code)
+
+    def _charge(self, sid: str) -> None:
+        self.socketio.charge(sid)
 
     def _visit(self, sid: str) -> ClientRequest | None:
         return self.socketio.visit(sid)

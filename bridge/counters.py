@@ -55,6 +55,7 @@ COUNTERS: dict[str, str] = {
     "snapshot_dropped": "last values dropped because all of them together were over their limit",
     "replayed": "missed messages that were sent to clients that came back",
     "clients_slow": "clients disconnected because their outbox was over its limit",
+    "clients_flooding": "clients disconnected because they sent too many pings, bad packets or bad events",
     "clients_silent": "clients disconnected because they did not answer a ping",
     "dropped_oldest": "oldest messages dropped because a client was over its limit",
     "dropped_superseded": "messages replaced by a newer one before a slow client could be sent them",

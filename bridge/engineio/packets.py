@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
+from collections.abc import Iterator
 
 from bridge.wire.websocket_frames import BINARY, TEXT
 
@@ -38,6 +39,7 @@ class SocketIOType(enum.StrEnum):
     CONNECT = "0"
     DISCONNECT = "1"
     EVENT = "2"
+    ACK = "3"
     BINARY_EVENT = "5"
     BINARY_ACK = "6"
 
@@ -46,17 +48,20 @@ _WHITE_SPACE = b" \t\r\n"  # Java's client breaks the lines of base64
 _NOT_BY_POLLING = frozenset((PacketType.PING, PROBE, PacketType.UPGRADE, PacketType.NOOP))
 
 
-def packets_of(body: bytes) -> list[tuple[int, bytes]]:
-    """Split a POST into its packets, as a WebSocket's messages. Raises ValueError."""
-    packets = []
-    for packet in body.split(b"\x1e"):
+def packets_of(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the packets of a POST, as a WebSocket's messages: it can have a million. Raises ValueError."""
+    at = 0
+    while at <= len(body):
+        end = body.find(b"\x1e", at)
+        end = len(body) if end < 0 else end
+        packet, at = body[at:end], end + 1
         if packet in _NOT_BY_POLLING:
             raise ValueError(f"no client sends {packet!r} by polling")
-        if packet[:1] != b"b":
-            packets.append((TEXT, packet))
-            continue
-        try:
-            packets.append((BINARY, base64.b64decode(packet[1:].translate(None, _WHITE_SPACE), validate=True)))
-        except binascii.Error:
-            raise ValueError("a binary packet is not base64") from None
-    return packets
+        yield (TEXT, packet) if packet[:1] != b"b" else (BINARY, _decoded(packet))
+
+
+def _decoded(packet: bytes) -> bytes:
+    try:
+        return base64.b64decode(packet[1:].translate(None, _WHITE_SPACE), validate=True)
+    except binascii.Error:
+        raise ValueError("a binary packet is not base64") from None

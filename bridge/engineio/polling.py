@@ -7,7 +7,7 @@ Use: `session.polling = Polling(session, poller)`; `polling.get(sock)` -> packet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import eventlet
@@ -16,12 +16,15 @@ from eventlet.event import Event
 from bridge.engineio.packets import PacketType
 from bridge.engineio.poller import HANG_UP, Poller
 from bridge.engineio.session import Session
+from bridge.engineio.states import SessionState
 from bridge.wire.socketio_packets import polled
+from bridge.wire.websocket_frames import TEXT
 
 __all__ = ["Polling"]
 
 NOOP, CLOSE = PacketType.NOOP.decode(), PacketType.CLOSE.decode()
-AT_ONCE = 1000  # packets of a POST; then others have their turn
+AT_ONCE = 1000  # packets of a POST, which can have a million; then others have their turn
+PART = 16 * 1024  # bytes of these, about
 RESPONSE = 256 * 1024  # bytes of one response, about
 
 
@@ -54,28 +57,33 @@ class Polling:
         self._session.fetched()
         return packets or [last]
 
-    def post(self, read: Callable[[], Sequence[tuple[int, bytes]]]) -> Sequence[tuple[int, bytes]]:
-        """Take the packets that are read; they are returned when all are done with, so that the client sends no
-        more meanwhile. Nothing: there is a POST already, which ends the session."""
+    def post(self, read: Callable[[], Iterable[tuple[int, bytes]]]) -> bool:
+        """Take the packets that are read; it returns when all are done with, so that the client sends no more
+        meanwhile. False: there is a POST already, or something in this one ended the session."""
         if self._posting:
             self._session.misused()
-            return ()
+            return False
+        said_close = False
         self._posting = True
         try:
             # A poll does not wait while a WebSocket is tried, nor does a POST then; but no client needs many.
             self._wait_while(lambda: self._session.crammed)
-            packets = read()
-            for at in range(0, len(packets), AT_ONCE):  # a POST can have a million
-                self._session.take(packets[at : at + AT_ONCE])
+            packets = iter(read())
+            while not self._session.closed and (some := _some(packets)):
+                said_close = said_close or (TEXT, PacketType.CLOSE) in some
+                self._session.take(some)
                 eventlet.sleep(0)
+                self._tasks_done()
                 self._wait_while(lambda: self._session.unread)
-            done = Event()
-            if self._session.flow.when_done(done.send):
-                done.wait()
-            self._wait_while(lambda: self._session.unread)
         finally:
             self._posting = False
-        return packets
+        return said_close or self._session.state is not SessionState.CLOSED
+
+    def _tasks_done(self) -> None:
+        done = Event()
+        while self._session.flow.when_done(done.send):
+            done.wait()
+            done = Event()
 
     def go_on(self) -> None:
         """Have a POST look again whether it may go on."""
@@ -111,3 +119,15 @@ class Polling:
             self._poller.remove(fd)
             self._waits = None
         return last
+
+
+def _some(packets: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Return the next packets: as many as one turn should have at most."""
+    some: list[tuple[int, bytes]] = []
+    size = 0
+    for packet in packets:
+        some.append(packet)
+        size += len(packet[1])
+        if size >= PART or len(some) == AT_ONCE:
+            break
+    return some

@@ -46,7 +46,7 @@ from bridge.engineio.upgrade import Upgrade
 from bridge.engineio.websocket import WebSocket
 from bridge.hub.vital_threads import VitalThread
 from bridge.random_bytes import RandomBytes
-from bridge.wire.websocket_frames import TEXT, frame
+from bridge.wire.websocket_frames import frame
 
 __all__ = ["EngineIOServer"]
 
@@ -290,7 +290,7 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
         limit = inputs.packet if session.joined else min(inputs.packet, inputs.before_connect)
         body = PostBody(environ, limit, self.shared.unfinished)
         try:
-            packets = polling.post(lambda: packets_of(body.read()))
+            taken = polling.post(lambda: packets_of(body.read()))
         except TooLarge:
             session.misused()
             return exchange.respond("413 Payload Too Large", PLAIN_TEXT, b"")
@@ -298,7 +298,7 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
             self._junk(session, str(error))
             session.misused()
             return exchange.refuse(Refusal.BAD_REQUEST)
-        if not packets or (session.state is SessionState.CLOSED and (TEXT, PacketType.CLOSE) not in packets):
+        if not taken:
             return exchange.refuse(Refusal.BAD_REQUEST)
         return exchange.respond("200 OK", PLAIN_TEXT, b"ok")
 

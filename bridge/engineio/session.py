@@ -1,38 +1,30 @@
 """One client's Engine.IO session: takes what the client sends, by whichever way, and sends what its outbox has.
 
 It takes the place of python-engineio's Socket. What comes from a WebSocket (`received`) or a POST (`polling.py`) goes
-through `take`: events to the relay at once, if that needs no waiting, all else in the client's own order of tasks
-(`flow_control.py`). What is for the client goes through its outbox. How a session ends is in `states.py`. Must not know
-of Socket.IO more than what its packets begin with, nor what is done about what it tells by its `SessionContext`.
+through `take` (`session_input.py`). What is for the client goes through its outbox. How a session ends is in
+`states.py`. Must not know of Socket.IO more than what its packets begin with, nor what is done about what it tells by
+its `SessionContext`.
 
 Use: `session = Session(sid, address, shared)`; `session.outbox.put(segment)`; `session.close()`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.delivery.outbox import Outbox
 from bridge.engineio.flow_control import FlowControl
-from bridge.engineio.packets import PacketType, SocketIOType
+from bridge.engineio.packets import PacketType
 from bridge.engineio.session_context import SessionContext, UnreadablePacket
+from bridge.engineio.session_input import SessionInput
 from bridge.engineio.states import TRANSITIONS, Action, EndReason, SessionEvent, SessionState
-from bridge.engineio.unfinished_input import LATE, BinaryPacket
 from bridge.engineio.websocket import WebSocket
 from bridge.wire.segment import AnswerSegment, Segment
-from bridge.wire.socketio_packets import ReceivedEvent, decode_events
 from bridge.wire.websocket_frames import (
     BINARY,
     CLOSE,
-    NOT_UTF8,
-    PING,
     POLICY_VIOLATION,
-    PONG,
-    TEXT,
-    TOO_BIG,
-    close_answer,
+    close_frame,
     frame,
 )
 
@@ -41,39 +33,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-_EVENT = PacketType.MESSAGE + SocketIOType.EVENT.encode()
-#: A client's DISCONNECT from the default namespace, as different clients write it.
-_DISCONNECTS = tuple(SocketIOType.DISCONNECT + namespace for namespace in ("", "/,", "/"))
-#: A packet with attachments, and their number.
-_ATTACHED = re.compile(rf"[{SocketIOType.BINARY_EVENT}{SocketIOType.BINARY_ACK}]([0-9]{{1,10}})-")
-#: What a client sends: a Socket.IO packet in a message, or one of the short ones: close, ping, pong, upgrade, noop.
-_PACKET = re.compile(rb"4[0-6]|[12356](?:probe)?\Z")
 _PING, _NOOP = frame(PacketType.PING), frame(PacketType.NOOP)
 _UNASKED = ("42", "45")  # events, which the client has not asked for as it has for acks
 
 
-class Session:
+class Session(SessionInput):
     """One client's connection, from its handshake to its end."""
 
     __slots__ = (
-        "__weakref__", "_data", "_incomplete", "_probing", "_shared", "_websocket",
-        "address", "client", "flow", "joined", "left", "outbox", "polling", "sid", "state",
+        "__weakref__", "_data", "_probing", "_websocket", "address", "polling", "sid",
     )  # fmt: skip
 
     def __init__(self, sid: str, address: str, shared: SessionContext) -> None:
+        super().__init__()
         self.sid = sid  # python-engineio's id of it
         self.address: str = address  # the browser's
         self.state = SessionState.POLLING
-        self.client: str | None = None  # its Socket.IO id, once its events can be taken many at a time
-        self.joined = False  # whether it has been connected to any namespace
-        self.left = False  # whether it said that it leaves the default one
         self.outbox = Outbox(self, shared.limits)
         self.flow = FlowControl(self)
         self.polling: Polling | None = None  # if it began with polling
         self._shared = shared
         self._websocket: WebSocket | None = None
         self._probing: WebSocket | None = None  # one that is tried
-        self._incomplete: BinaryPacket | None = None  # whose attachments are to come; what comes between is no event
         self._data: dict[str, Any] | None = None  # what a user's program keeps in it
         shared.queues.pings.add(self)
         shared.queues.joins.add(self)
@@ -98,11 +79,6 @@ class Session:
         """Whether it is reached by WebSocket."""
         return self._websocket is not None
 
-    @property
-    def closed(self) -> bool:
-        """Whether it is over, or will be in a moment."""
-        return self.state in (SessionState.CLOSING, SessionState.CLOSED)
-
     def send(self, packet: Any) -> None:
         """Send an engineio.Packet."""
         encoded = packet.encode()
@@ -112,134 +88,18 @@ class Session:
             kind = Segment if encoded.startswith(_UNASKED) else AnswerSegment
             self.outbox.put(kind(frame(encoded.encode())))
 
-    # What the client sends.
-
-    def take(self, messages: Sequence[tuple[int, bytes]]) -> None:
-        """Take messages in order, whichever way they came; events that follow each other together."""
-        packets: list[bytes] = []
-        for opcode, data in messages:
-            if opcode == TEXT and data.startswith(_EVENT) and self.client is not None and self._incomplete is None:
-                packets.append(data)
-                continue
-            if packets:
-                self._take_events(packets)
-                packets = []
-            if self.closed:
-                return
-            self._take_message(opcode, data)
-        if packets:
-            self._take_events(packets)
-
-    def _take_events(self, packets: list[bytes]) -> None:
-        events: list[ReceivedEvent] = []
-        for packet, event in zip(packets, decode_events(packets), strict=True):
-            if event is not None:
-                events.append(event)
-                continue
-            self._relay(events)
-            events = []
-            self._take_message(TEXT, packet)
-        self._relay(events)
-
-    def _relay(self, events: list[ReceivedEvent]) -> None:
-        """Give events on: at once if no task is before them, and those that have to wait as a task."""
-        client = self.client
-        if client is None or not events:
-            return
-        taken = self._shared.events(client, events, False) if self.flow.tasks is None else 0
-        if taken < len(events):
-            self.flow.later(self._shared.events, client, events[taken:] if taken else events, True)
-
-    def _take_message(self, opcode: int, data: bytes) -> None:
-        if opcode == PING:
-            self.outbox.put(AnswerSegment(frame(data, PONG)))
-        elif opcode == CLOSE:
-            self.outbox.put(AnswerSegment(close_answer(data)))
-            self.finish(EndReason.TRANSPORT_CLOSE)
-        elif opcode == TEXT:
-            self._take_packet(data)
-        elif opcode != PONG:
-            self._take_attachment(data)
-
-    def _take_packet(self, data: bytes) -> None:
-        kind = data[:1]
-        try:
-            text = data[1:].decode()
-        except UnicodeDecodeError:
-            self._reject("a text is not UTF-8", NOT_UTF8)
-            return
-        if not _PACKET.match(data):
-            self._reject(f"this is no Engine.IO packet: {data[:75]!r}")
-        elif kind == PacketType.MESSAGE:
-            self.left = self.left or text in _DISCONNECTS
-            self._take_text(text)
-        elif kind == PacketType.PONG:
-            self._ponged()
-        elif kind == PacketType.CLOSE:
-            self.finish(EndReason.CLIENT)
-
-    def _take_text(self, text: str) -> None:
-        self._give_incomplete()  # one whose attachments did not come, which is for socketio to say
-        attached = _ATTACHED.match(text)
-        count, most = int(attached[1]) if attached else 0, self._shared.unfinished.limits.attachments
-        if count > most:
-            self._reject(f"{count} attachments are more than {most} (--max-attachments)")
-        elif count and (self.joined or self.flow.tasks is not None):
-            self._incomplete = BinaryPacket(text, count)
-            self._shared.unfinished.hold(self, self._incomplete.size)
-        else:
-            self._give_to_socketio(text)
-
-    def _give_to_socketio(self, data: str | bytes) -> None:
-        if not self.joined and self.flow.tasks is None and data[:1] != SocketIOType.CONNECT:
-            self._reject("a packet came before CONNECT")
-        else:
-            self.flow.later(self._shared.message, self, data)
-
-    def _take_attachment(self, data: bytes) -> None:
-        packet, unfinished = self._incomplete, self._shared.unfinished
-        if packet is None:
-            self._give_to_socketio(data)
-        elif packet.add(data) or packet.size > unfinished.limits.packet:  # socketio says what follows from that
-            self._give_incomplete()
-        else:
-            unfinished.hold(self, packet.size)
-
-    def _give_incomplete(self) -> None:
-        packet, self._incomplete = self._incomplete, None
-        if packet is not None:
-            self._shared.unfinished.release(self)
-            for part in packet.parts:
-                self.flow.later(self._shared.message, self, part)
-
-    # Of what has not come as a whole; it is an unfinished_input.Holder, of a packet whose attachments are missing.
-
-    def overdue(self) -> None:
-        """End it, as they have not come in time."""
-        self.give_up(LATE)
-
-    def give_up(self, reason: str) -> None:
-        """End it, as it holds what it must not."""
-        self._reject(reason)
-
-    def unfinished(self, websocket: WebSocket, size: int, begins: bool) -> None:
-        """Count a message that has come in part."""
-        unfinished = self._shared.unfinished
-        if not self.joined and size > unfinished.limits.before_connect:
-            websocket.give_up(f"a message before CONNECT is over {unfinished.limits.before_connect} bytes", TOO_BIG)
-        else:
-            unfinished.hold(websocket, size, begins)
-
-    def whole(self, websocket: WebSocket) -> None:
-        """There is no such message any more."""
-        self._shared.unfinished.release(websocket)
-
     def _reject(self, reason: str, status: int = POLICY_VIOLATION) -> None:
         """End it now, as it has sent what it must not. `status`: a WebSocket's close code."""
         self._shared.junk(self, reason)
-        if self.state is SessionState.OPEN and self._websocket is not None and not self.outbox.size:
-            self._websocket.refuse(status, reason)
-        self.finish(EndReason.TRANSPORT_ERROR if status == POLICY_VIOLATION else EndReason.TRANSPORT_CLOSE)
+        cause = EndReason.TRANSPORT_ERROR if status == POLICY_VIOLATION else EndReason.TRANSPORT_CLOSE
+        websocket = self._websocket
+        if self.state is SessionState.OPEN and websocket is not None:
+            if self.outbox.size and websocket.told:  # behind what is under way, which it would else break
+                self.close(cause, close_frame(status, reason))
+                websocket.pause()
+                return
+            websocket.refuse(status, reason)
+        self.finish(cause)
 
     # The pace of the client; it is a flow_control.Reader.
 
@@ -390,10 +250,12 @@ class Session:
         self.outbox.moved = False
         self._shared.queues.pongs.add(self)
 
-    def _ponged(self) -> None:
-        if self in self._shared.queues.pongs:
+    def _ponged(self) -> bool:
+        awaited = self in self._shared.queues.pongs
+        if awaited:
             self._shared.queues.pongs.discard(self)
             self._shared.queues.pings.add(self)
+        return awaited
 
     def _expire(self, reason: EndReason) -> None:
         """End it without waiting for the client."""

@@ -40,9 +40,10 @@ class Upgrade:
                 if messages[at + 1 :]:
                     websocket.owner.received(websocket, messages[at + 1 :])
                 return
-            elif opcode == PING:
-                websocket.send([frame(data, PONG)])
-            elif opcode != PONG:
+            elif opcode in (PING, PONG) and self._session.charge():
+                if opcode == PING:
+                    websocket.send([frame(data, PONG)])
+            elif not self._session.closed:
                 self.lost(websocket, None)
                 return
 

@@ -22,7 +22,9 @@ from bridge.wire.websocket_frames import CLOSE, POLICY_VIOLATION, FrameReader, W
 
 __all__ = ["Owner", "WebSocket"]
 
-READ_SIZE = 64 * 1024  # one turn of one client; then others have theirs
+READ_SIZE = 64 * 1024  # bytes of one turn of one client; then others have theirs
+FIRST_READ = 16 * 1024  # the first of them; it is all if there are many messages in it, each of which takes its time
+MANY = 32
 # The kernel takes 4 MiB for a peer that does not read, if it is let. Where it has no such option, the whole
 # buffer is as small.
 _UNSENT = (
@@ -55,7 +57,7 @@ class Owner(Protocol):
 class WebSocket:
     """One WebSocket. Set `owner` at once."""
 
-    __slots__ = ("_events", "_kept", "_limit", "_paused", "_poller", "_reader", "_sock", "_told", "owner")
+    __slots__ = ("_events", "_kept", "_limit", "_paused", "_poller", "_reader", "_sock", "owner", "told")
 
     owner: Owner
 
@@ -64,7 +66,7 @@ class WebSocket:
         self._sock = sock  # a plain one that does not block; None once it is closed
         self._poller = poller
         self._limit = limit  # bytes of one message
-        self._told = told  # whether the peer is told why it is refused
+        self.told = told  # whether the peer is told why it is refused
         self._reader: FrameReader | None = None  # while a frame has come in part
         self._events = READ  # what the poller waits for
         self._paused = False
@@ -98,7 +100,7 @@ class WebSocket:
 
     def refuse(self, status: int, reason: str) -> None:
         """Tell the peer why it is closed in a moment, by a close code of RFC 6455."""
-        if self._told:
+        if self.told:
             self.send([close_frame(status, reason)])
 
     def ready(self, events: int) -> None:
@@ -134,8 +136,8 @@ class WebSocket:
         """Set whether the owner waits for it to be writable."""
         self._change(self._events | WRITE if wanted else self._events & ~WRITE)
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes as if they had been read just now."""
+    def feed(self, data: bytes) -> int:
+        """Take bytes as if they had been read just now. Return how many messages were in them."""
         reader = self._reader or FrameReader(self._limit)
         try:
             messages = reader.feed(data)
@@ -143,7 +145,7 @@ class WebSocket:
             self.owner.received(self, error.messages)
             self.refuse(error.status, error.reason)
             self.owner.lost(self, error.reason)
-            return
+            return MANY
         before, self._reader = self._reader, None if reader.idle else reader
         self.owner.received(self, messages)
         if self._reader is None:
@@ -152,6 +154,7 @@ class WebSocket:
         elif self._sock is not None:
             begins = any(opcode < CLOSE for opcode, _ in messages)  # only behind a whole one, or at first
             self.owner.unfinished(self, reader.size, begins)
+        return len(messages)
 
     def overdue(self) -> None:
         """Give it up, as the rest of a message has not come in time; it is an unfinished_input.Holder."""
@@ -190,16 +193,22 @@ class WebSocket:
             self._poller.change(self._sock.fileno(), events)
 
     def _read(self) -> None:
+        messages, full = self._receive(FIRST_READ)
+        if full and messages < MANY and self._sock is not None and not self._paused:
+            self._receive(READ_SIZE - FIRST_READ)
+
+    def _receive(self, size: int) -> tuple[int, bool]:
+        """Read so many bytes; return how many messages they completed, and whether there were as many bytes."""
         try:
-            data = self._sock.recv(READ_SIZE)
+            data = self._sock.recv(size)
         except BlockingIOError:
-            return
+            return 0, False
         except OSError:
             data = b""
         if data:
-            self.feed(data)
-        else:
-            self.owner.lost(self, None)
+            return self.feed(data), len(data) == size
+        self.owner.lost(self, None)
+        return 0, False
 
 
 def _throw_away(sock: Any) -> None:

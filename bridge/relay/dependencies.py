@@ -115,6 +115,7 @@ class RelayPorts:
     remember: Callable[[str, str | None], None]  # notes the user of a session
     recall: Callable[[str], str | None]  # returns the user of a session, also after a restart
     close: Callable[[str, str], None]  # ends a client's connection; the client is told the code
+    charge: Callable[[str], None] = lambda sid: None  # takes one from a client's budget of what is of no use
     call_across: MakeCall = call_directly  # makes a call from any thread in the one that may make it
     visit: Callable[[str], ClientRequest | None] | None = None  # returns the request with which a client came
     client_log: ClientLog = field(default_factory=ClientLog)

@@ -33,6 +33,7 @@ PATIENCE = 5.0  # seconds for which a client is not read because the link is slo
 LONGEST_TURN = 0.002  # seconds; then others have their turn
 MOST_NAMES = 1024  # names that are remembered as permitted
 MOST_LOGGED = 100  # names of events that no handler takes; if there are more, somebody makes them up
+CHARGED = ("bad-event", "not-registered")  # who sends only what is refused so is ended at some time
 FOR_ALL = ("link-busy", "link-down", "gone")  # if one event is refused with these, so are those after it
 
 
@@ -59,6 +60,7 @@ class Upstream:
         self._messages, self._encode_many = dependencies.event_messages.messages, dependencies.encode_many
         self._deduplication = dependencies.deduplication
         self._send, self._wait_for_room = ports.send, ports.wait_for_room
+        self._charge = ports.charge
         self._calls, self._register, self._lock, self._counters = calls, register, lock, counters
         self._acks = Acks(counters)
         self._plain: set[str] = set()  # names that are permitted and have no handler
@@ -207,6 +209,8 @@ class Upstream:
                 self._pass_on(client, event, answer, done)
         except Refused as error:
             done(error)
+            if error.code in CHARGED:
+                self._charge(sid)
         return 1
 
     def _only_once(

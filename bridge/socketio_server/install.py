@@ -21,6 +21,7 @@ from bridge.counters import Counters
 from bridge.delivery.limits import Limits
 from bridge.delivery.slow_policies import POLICIES
 from bridge.engineio.environ_store import EnvironStore
+from bridge.engineio.packets import SocketIOType
 from bridge.engineio.server import EngineIOServer
 from bridge.engineio.session_context import UnreadablePacket
 from bridge.engineio.session_quota import USUAL, SessionLimits
@@ -34,6 +35,7 @@ OUTBOX = 1024 * 1024  # bytes; Centrifugo's queue of one client
 
 _Arrives = Callable[[str, str], AbstractContextManager[None]]
 
+_TYPE = re.compile(r"([0-6])(?:[0-9]+-)?(/[^,?]*)?")
 _CONNECT = re.compile(r"0(?:(/[^,?]*)[^,]*,?)?")
 
 
@@ -70,12 +72,28 @@ class _Messages:
 
     def __call__(self, sid: str, data: str | bytes) -> None:
         connect = _CONNECT.match(data) if isinstance(data, str) else None
+        if isinstance(data, str) and self._is_useless(sid, data):
+            session = self._eio.sockets.get(sid)
+            if session is None or not session.charge():
+                return
         if connect is None or not isinstance(data, str):
             self._inner(sid, data)
         elif self._is_served(connect[1] or "/"):
             self._connect(sid, connect[1] or "/", data)
         else:
             self._refuse(sid, connect[1] or "/", "Invalid namespace")
+
+    def _is_useless(self, sid: str, packet: str) -> bool:
+        """Whether it is for a namespace to which the client is not connected, a second CONNECT, or an unasked ack."""
+        found = _TYPE.match(packet)
+        if found is None:
+            return False
+        kind, namespace = found[1], found[2] or "/"
+        client = self._server.manager.sid_from_eio_sid(sid, namespace)
+        if kind == SocketIOType.CONNECT:
+            return client is not None or not self._is_served(namespace)
+        acks = kind in (SocketIOType.ACK, SocketIOType.BINARY_ACK)
+        return client is None or (acks and not self._server.manager.callbacks.get(client))
 
     def _connect(self, sid: str, namespace: str, data: str) -> None:
         arrives = self._arrives(sid, data) if self._arrives is not None and namespace == "/" else nullcontext()

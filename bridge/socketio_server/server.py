@@ -222,6 +222,12 @@ class SocketIOServer:
             self._why[sid] = code
             session.close(last=encode_event("bridge:closing", Payload.of({"code": code})))
 
+    def charge(self, sid: str) -> None:
+        """Take one from a client's budget of what is of no use. An unknown sid is no error."""
+        session = self._clients.get(sid)
+        if session is not None:
+            session.charge()
+
     def _connected(self, sid: str, eio_sid: str) -> None:
         greeting, session = self._connect_handler.greeting(sid), self._session(eio_sid)
         if session is None:

@@ -213,10 +213,10 @@ def test_an_event_beyond_the_largest_message_ends_its_connection(at: Setup, raw:
 
 def test_a_flood_of_junk_is_counted_each_time_and_logged_in_a_few_short_lines(at: Setup, raw: Raw) -> None:
     lines, before = len(at.bridge.log.entries), at.bridge.counter("bad_packets")
-    for _ in range(500):
+    for _ in range(300):  # of more, it would be closed
         raw.send('42/nowhere,["' + "x" * 1000 + '"]')
     assert raw.ask(7, '["after"]') == {"ok": True}
-    assert at.bridge.counter("bad_packets") == before + 500
+    assert at.bridge.counter("bad_packets") == before + 300
     new = at.bridge.log.entries[lines:]
     assert len(new) < 5
     assert all(len(line) < 400 for line in new)

@@ -9,20 +9,20 @@ from bridge.wire.websocket_frames import BINARY, TEXT
 
 
 def test_packets_are_parted_by_their_separator() -> None:
-    assert packets_of(b"40") == [(TEXT, b"40")]
-    assert packets_of(b'42["a"]\x1e3\x1ebAAEC\x1eb/w==') == [
+    assert list(packets_of(b"40")) == [(TEXT, b"40")]
+    assert list(packets_of(b'42["a"]\x1e3\x1ebAAEC\x1eb/w==')) == [
         (TEXT, b'42["a"]'), (TEXT, b"3"), (BINARY, b"\0\1\2"), (BINARY, b"\xff"),
     ]  # fmt: skip
-    assert packets_of(b"bAA\r\nE C\t") == [(BINARY, b"\0\1\2")]
+    assert list(packets_of(b"bAA\r\nE C\t")) == [(BINARY, b"\0\1\2")]
 
 
 @pytest.mark.parametrize("packet", [b"2", b"2probe", b"5", b"6"])
 def test_what_is_not_sent_by_polling_is_refused(packet: bytes) -> None:
     with pytest.raises(ValueError, match="by polling"):
-        packets_of(b"40\x1e" + packet)
+        list(packets_of(b"40\x1e" + packet))
 
 
 @pytest.mark.parametrize("packet", [b"bA", b"b!!!!", b"bAA=C"])
 def test_a_binary_packet_that_is_not_base64_is_refused(packet: bytes) -> None:
     with pytest.raises(ValueError, match="not base64"):
-        packets_of(packet)
+        list(packets_of(packet))

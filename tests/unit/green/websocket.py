@@ -75,9 +75,9 @@ class Case:
             return b"reset"
 
 
-def on(sock: Sock, owner: Owner | None = None, told: bool = True) -> tuple[WebSocket, Epoll]:
+def on(sock: Sock, owner: Owner | None = None, told: bool = True, limit: int = 1000) -> tuple[WebSocket, Epoll]:
     epoll = Epoll()
-    websocket = WebSocket(sock, epoll, 1000, 4000, told)  # type: ignore[arg-type]
+    websocket = WebSocket(sock, epoll, limit, 4000, told)  # type: ignore[arg-type]
     websocket.owner = owner or Owner()
     return websocket, epoll
 
@@ -129,9 +129,27 @@ def test_a_read_is_of_so_many_bytes_and_no_more() -> None:
     owner = Owner()
     websocket, _ = on(Counting(), owner)
     websocket.ready(READ)
-    assert (sizes, owner.told) == ([65536], [])
+    assert (sizes, owner.told) == ([16_384], [])
     at.websocket.ready(READ)
     assert at.owner.told == []
+
+
+def test_many_messages_are_a_turn_by_themselves_and_few_are_not() -> None:
+    for message, reads in ((masked(b"x" * 100), [16_384]), (b"\x82\xfe\x40\0" + bytes(16_388), [16_384, 49_152])):
+        sizes: list[int] = []
+        data = message * (70_000 // len(message))
+
+        class Full(Sock):
+            def recv(self, size: int, sizes: list[int] = sizes, data: bytes = data) -> bytes:
+                sizes.append(size)
+                at = sum(sizes[:-1])
+                return data[at : at + size]
+
+        owner = Owner()
+        websocket, _ = on(Full(), owner, limit=1 << 20)
+        websocket.ready(READ)
+        assert sizes == reads
+        assert all(what == "received" for what, *_ in owner.told)
 
 
 def test_who_has_gone_is_lost_and_without_an_error() -> None:

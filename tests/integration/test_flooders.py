@@ -1,0 +1,142 @@
+"""Clients that send as fast as they go: who sends what is of no use is closed, and nobody waits for any of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import websocket
+
+from tests.process import Bridge
+from tests.raw import Poll
+from tests.sites import Site, site
+from tests.viewer import Viewer, masked, until
+from tests.waiting import PATIENCE
+
+PING, PONG = 9, 10
+DEEP = "[" * 500 + "]" * 500
+
+#: What nobody has any use for.
+USELESS = {
+    "pings": masked(b"", PING),
+    "pongs": masked(b"", PONG),
+    "pings of Engine.IO": masked(b"2"),
+    "pongs of Engine.IO": masked(b"3"),
+    "a namespace that is not served": masked(b"40/nope,"),
+    "events elsewhere": masked(b'42/nope,["a"]'),
+    "a second CONNECT": masked(b"40"),
+    "acks": masked(b"431[]"),
+    "names": masked(b'421["connect"]'),
+    "half an event": masked(b"42["),
+    "numbers": masked(b'42["disconnect",1234567890123456789012345]'),
+}
+#: What may be meant.
+COSTLY = {
+    "500 levels": masked(f'42["a",{DEEP}]'.encode()),
+    "acked events": masked(b'421["a"]'),
+    "25 digits": masked(b'42["a",1234567890123456789012345]'),
+}
+
+
+@pytest.mark.parametrize("kind", USELESS)
+def test_who_sends_what_is_of_no_use_is_closed_with_1008(kind: str) -> None:
+    with site() as at:
+        honest, viewer = at.viewer(), at.viewer()
+        viewer.write(USELESS[kind] * 390)
+        viewer.emit("after", ack=5)
+        assert viewer.answer(5) == {"ok": True}
+        viewer.write(USELESS[kind] * 1000)
+        assert viewer.closed.wait(PATIENCE)
+        assert viewer.code == 1008
+        assert at.counters("clients_flooding") == [1]
+        honest.emit("after", ack=1)
+        assert honest.answer(1) == {"ok": True}
+
+
+def test_who_is_not_registered_may_try_so_often_and_no_more() -> None:
+    with site("--identity", "register") as at:
+        viewer = at.viewer()
+        viewer.write(masked(b'421["a"]') * 1000)
+        assert viewer.closed.wait(PATIENCE)
+        assert viewer.code == 1008
+        assert at.counters("refused_not_registered") > [400]
+
+
+def test_a_post_of_what_is_of_no_use_ends_its_session() -> None:
+    with site() as at:
+        poll = Poll(at.bridge)
+        assert poll.post("\x1e".join(["3"] * 390)) == 200
+        assert poll.post("\x1e".join(["3"] * 100_000)) == 400
+        until(lambda: at.counters("clients_flooding") == [1])
+
+
+def test_a_socket_that_is_tried_has_the_same_budget() -> None:
+    with site() as at:
+        poll = Poll(at.bridge)
+        tried = websocket.create_connection(poll.upgrade, PATIENCE)
+        assert tried.sock is not None
+        tried.sock.sendall(masked(b"", PING) * 1000)
+        until(lambda: at.counters("clients_flooding") == [1])
+        tried.shutdown()  # type: ignore[no-untyped-call]
+        assert poll.post("3") == 200  # as to all that are over, see docs/protocol.md
+        assert poll.post("40") == 400
+
+
+def test_no_other_refusal_counts() -> None:
+    with Bridge("--server", "127.0.0.1:1", "--when-down", "refuse") as bridge:
+        url = f"ws://127.0.0.1:{bridge.port}/socket.io/?EIO=4&transport=websocket"
+        tried = websocket.create_connection(url, PATIENCE)
+        assert tried.sock is not None
+        tried.send("40")
+        tried.sock.sendall(b"".join(masked(b'42%d["a"]' % n) for n in range(2000)))
+        while not str(answer := tried.recv()).startswith("431999["):
+            assert answer
+        assert "link-down" in str(answer)
+        tried.shutdown()  # type: ignore[no-untyped-call]
+        assert bridge.counter("clients_flooding") == 0
+
+
+@contextmanager
+def flooder(at: Site, data: bytes) -> Iterator[None]:
+    """A process that sends this for as long as it lasts."""
+    viewer = Viewer(at.bridge)
+    many = data * (64 * 1024 // len(data))
+    process = os.fork()
+    if not process:
+        try:
+            while True:
+                viewer._sock.sendall(many)
+        finally:
+            os._exit(0)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        viewer.close()
+
+
+def round_trips(honest: Viewer, seconds: float) -> int:
+    """How many events are acked in this time, one after the other."""
+    ends, count = time.monotonic() + seconds, 0
+    while time.monotonic() < ends:
+        honest.emit("honest", ack=count)
+        honest.answer(count)
+        honest.packets.clear()
+        count += 1
+    return count
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", COSTLY)
+def test_beside_a_flooder_an_honest_client_has_a_good_part_of_its_pace(kind: str) -> None:
+    with site() as at:
+        honest = at.viewer()
+        alone = round_trips(honest, 2.0)
+        with flooder(at, COSTLY[kind]):
+            round_trips(honest, 0.5)
+            assert round_trips(honest, 2.0) > alone / 20
