@@ -125,8 +125,8 @@ class SessionInput:
         if client is None or not events:
             return
         tasks = self.flow.tasks
-        first = tasks is None or (as_task and len(tasks) == 1)  # that task is the one that runs
-        taken = self._shared.events(client, events, as_task) if first else 0
+        free = tasks is None or (as_task and len(tasks) == 1)  # that task is the one that runs
+        taken = self._shared.events(client, events, as_task) if free else 0
         if taken < len(events):
             self.flow.later(self._shared.events, client, events[taken:] if taken else events, True)
 

@@ -192,23 +192,17 @@ class WebSocket:
             self._events = events
             self._poller.change(self._sock.fileno(), events)
 
-    def _read(self) -> None:
-        messages, full = self._receive(FIRST_READ)
-        if full and messages < MANY and self._sock is not None and not self._paused:
-            self._receive(READ_SIZE - FIRST_READ)
-
-    def _receive(self, size: int) -> tuple[int, bool]:
-        """Read so many bytes; return how many messages they completed, and whether there were as many bytes."""
+    def _read(self, size: int = FIRST_READ) -> None:
         try:
             data = self._sock.recv(size)
         except BlockingIOError:
-            return 0, False
+            return
         except OSError:
             data = b""
-        if data:
-            return self.feed(data), len(data) == size
-        self.owner.lost(self, None)
-        return 0, False
+        if not data:
+            self.owner.lost(self, None)
+        elif self.feed(data) < MANY and len(data) == FIRST_READ and self._sock is not None and not self._paused:
+            self._read(READ_SIZE - FIRST_READ)
 
 
 def _throw_away(sock: Any) -> None:

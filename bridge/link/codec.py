@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
@@ -30,6 +31,9 @@ BOM = b"\xef\xbb\xbf"
 #: Characters that may stand around a value: white space, and the NUL that ends a string in C.
 _AROUND = " \t\n\r\0"
 _AROUND_BYTES = _AROUND.encode()
+
+#: How bytes are written, and keys of clients' that look like it.
+_BINARY, _TYPED = b'_binary"', re.compile(r"_+binary")
 
 _ALWAYS_FINITE = frozenset((str, int, bool, type(None)))
 
@@ -159,14 +163,24 @@ class JsonEncoder:
         return text
 
     def encode_many(self, values: Sequence[object]) -> list[bytes]:
-        """Write each value as `encode` does, in a third of the time. Raises Refused if one can't be written."""
+        """Write each value as `encode` does, in a third of the time. Raises Refused if one can't be written.
+
+        The values are clients': a key `_binary` that one has typed gets one more underscore in front, so that it is not
+        taken for bytes.
+        """
         try:
             texts = [orjson.dumps(value, default=_binary) for value in values]
         except (TypeError, ValueError, RecursionError):
             texts = []
-        if not texts or any(mark in b"".join(texts) for mark in self._marks):  # an escape, or a null that was NaN
-            return [self.encode(value) for value in values]
-        return texts
+        joined = b"".join(texts)
+        if not texts or _BINARY in joined:
+            try:
+                values = [_typed_apart(value) for value in values]
+            except RecursionError:
+                raise Refused("not-json", "this can't be written as JSON: it is nested too deeply") from None
+        elif not any(mark in joined for mark in self._marks):  # no escape, and no null that was NaN
+            return texts
+        return [self.encode(value) for value in values]
 
     def _dumps(self, value: object) -> bytes:
         try:
@@ -187,6 +201,17 @@ def _dumps_anything(value: object) -> bytes:
         return json.dumps(value, ensure_ascii=False, **options).encode()
     except UnicodeEncodeError:
         return json.dumps(value, **options).encode()
+
+
+def _typed_apart(value: Any) -> Any:
+    """Return the value with one more underscore in front of each key that looks as if the bridge had written it."""
+    if isinstance(value, dict):  # by map(), so that each level is one frame: there can be hundreds
+        return dict(zip(map(_typed_key, value), map(_typed_apart, value.values()), strict=True))
+    return list(map(_typed_apart, value)) if isinstance(value, list) else value
+
+
+def _typed_key(key: Any) -> Any:
+    return "_" + key if isinstance(key, str) and _TYPED.fullmatch(key) else key
 
 
 def _binary(value: object) -> dict[str, str]:

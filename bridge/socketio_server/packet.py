@@ -14,6 +14,7 @@ Use: `SocketIO(serializer=event_packet(1 << 20, connect_data))`; `server.on(EVEN
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ __all__ = ["EVENT", "EventPacket", "event_packet", "readable"]
 EVENT = "bridge:event"
 
 _TYPES = frozenset("0123456")
+#: A packet up to its data: type, number of attachments, namespace, ack id.
+_HEAD = re.compile(r"[0-6](?:[0-9]+-)?(?:/[^,]*(?:,|\Z))?[0-9]*")
 _PLAIN = {packet.BINARY_EVENT: packet.EVENT, packet.BINARY_ACK: packet.ACK}
 
 
@@ -67,6 +70,15 @@ class EventPacket(packet.Packet):  # type: ignore[misc]
             self.id = None
         return count
 
+    @classmethod
+    def _reconstruct_binary_internal(cls, data: Any, attachments: list[bytes]) -> Any:
+        """Put the attachments into their places. Raises IndexError for -1, too, which would be the last one."""
+        if isinstance(data, dict) and data.get("_placeholder") and "num" in data:
+            number = data["num"]
+            if type(number) is not int or not 0 <= number < len(attachments):
+                raise IndexError(f"there is no attachment {number!r}")
+        return super()._reconstruct_binary_internal(data, attachments)
+
     def add_attachment(self, attachment: Any) -> bool:
         """Take the next attachment. Return whether it was the last.
 
@@ -99,6 +111,9 @@ def readable(packet_class: type[packet.Packet]) -> type[packet.Packet]:
             try:
                 if not isinstance(encoded_packet, str):
                     raise ValueError("an attachment that was not announced")
+                head = _HEAD.match(encoded_packet)
+                if head is not None and encoded_packet[head.end() : head.end() + 1].isdigit():
+                    raise ValueError("a digit that is not one of ASCII's")  # which int() takes all the same
                 count: int = super().decode(encoded_packet)
             except Exception as error:
                 raise UnreadablePacket(f"{type(error).__name__}: {error}") from None

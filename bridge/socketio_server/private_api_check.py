@@ -35,6 +35,11 @@ SEAMS: dict[tuple[str, str, str], str] = {
     ("python-socketio", "socketio", "Server._handle_eio_disconnect"): "is told when a session ends",
     ("python-socketio", "socketio.packet", "Packet.decode"): "is overridden: names, ack ids, what is no packet",
     ("python-socketio", "socketio.packet", "Packet.add_attachment"): "is overridden: limits, what is out of place",
+    (
+        "python-socketio",
+        "socketio.packet",
+        "Packet._reconstruct_binary_internal",
+    ): "is overridden: numbers of attachments that are none",
     ("python-socketio", "socketio.packet", "Packet.encode"): "is overridden: the pid in what CONNECT is answered with",
     ("python-socketio", "socketio", "Manager.pre_connect"): "is overridden: a client's old id, in `pending_connect`",
     ("python-socketio", "socketio", "Manager.connect"): "is overridden: called right after CONNECT was answered",

@@ -126,6 +126,8 @@ class FrameReader:
                 self._need = start - at
                 return at
             length = int.from_bytes(data[at + 2 : start], "big")
+            if length <= (_LARGEST_SHORT if size == 2 else _LARGEST_MIDDLE):
+                raise WebSocketError(PROTOCOL_ERROR, "a length is not written in its shortest form")
         if opcode not in _CONTROL:
             self._check(length)
         start += 4

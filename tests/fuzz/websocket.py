@@ -63,6 +63,8 @@ def _header(stream: bytes, kind: int, room: int) -> tuple[bool, int, int, int]:
         return final, opcode, -1, 0
     if size:
         length = int.from_bytes(stream[2 : 2 + size], "big")
+        if length < (126 if size == 2 else 65536):
+            raise _Wrong(PROTOCOL_ERROR)
     if opcode < 8 and length > room:
         raise _Wrong(TOO_BIG)
     return final, opcode, length, 2 + size

@@ -102,7 +102,20 @@ def test_text_that_is_no_engine_io_packet_ends_its_connection_at_once(at: Setup,
 
 
 @pytest.mark.parametrize(
-    "message", ["46", '44"x"', '45x-["a"]', '4599999999999-["a",1]', b"\x00\xff", b'2["connect"]', b""]
+    "message",
+    [
+        "42\u0663[1]",
+        "42/x,\u0663[1]",
+        "45\u0661-[1]",
+        "421\u0663[1]",
+        "46",
+        '44"x"',
+        '45x-["a"]',
+        '4599999999999-["a",1]',
+        b"\x00\xff",
+        b'2["connect"]',
+        b"",
+    ],
 )
 def test_what_is_no_socket_io_packet_ends_its_connection_at_once(at: Setup, raw: Raw, message: str | bytes) -> None:
     before = at.bridge.counter("bad_packets")
@@ -126,6 +139,8 @@ def test_text_that_is_not_utf8_ends_its_connection_at_once(at: Setup, raw: Raw) 
         (b"\x81\x02", 1002),  # not masked
         (b"\x83\x80", 1002),  # an unknown opcode
         (b"\xf1\x80", 1002),  # reserved bits
+        (b"\x81\xfe\0\x7d" + bytes(4 + 125), 1002),  # lengths that are not in their shortest form
+        (b"\x81\xff" + (65_535).to_bytes(8, "big"), 1002),
         (b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff", 1009),  # eight exbibytes to come
     ],
 )
@@ -148,6 +163,8 @@ def test_a_reserved_event_in_a_raw_packet_is_refused_with_its_code(at: Setup, ra
         (['451-7["a",{"_placeholder":true,"num":0}]', '42["b"]'], "bad-event"),  # text where bytes should be
         (['451-7["a",{"_placeholder":true,"num":5}]', b"x"], "bad-event"),
         (['451-7["a",{"_placeholder":true,"num":"x"}]', b"x"], "bad-event"),
+        (['451-7["a",{"_placeholder":true,"num":-1}]', b"x"], "bad-event"),
+        (['452-7["a",{"_placeholder":true,"num":true}]', b"x", b"y"], "bad-event"),
         (['459-7["a",{"_placeholder":true,"num":0}]', b"x" * 60_000, b"x" * 60_000], "bad-event"),
         (["451-7[]", b"x"], "bad-event"),
         (['451-7["a",{"_placeholder":true,"num":0}]', b"x" * LIMIT], "too-big"),
@@ -192,6 +209,8 @@ def test_an_argument_that_can_not_be_sent_is_refused_with_its_code(
         ('"\\ud800"', '"data":"\\ud800"'),
         ('"\\u0000\\u001f~"', '"data":"\\u0000\\u001f\\u007e"'),
         ('{"x":1,"x":2}', '"x":2'),
+        ('{"_binary":"AA==","__binary":1,"_binary_":2}', '"__binary":"AA==","___binary":1,"_binary_":2'),
+        ('[{"\\u005fbinary":12345678901234567890123}]', '"data":[{"__binary":12345678901234567890123}]'),
         ('{"":1,"__proto__":2}', '"":1,"__proto__":2'),
         ("[" * 500 + "]" * 500, '"data":' + "[" * 500 + "]" * 500),
         (",".join("1" for _ in range(1000)), '"args":[' + ",".join("1" for _ in range(1000)) + "]"),

@@ -306,3 +306,12 @@ def test_many_values_are_encoded_as_each_by_itself(encoder: JsonEncoder, many: l
 def test_of_many_values_one_that_is_no_json_refuses_all(bad: object) -> None:
     with pytest.raises(Refused, match="can't be written as JSON"):
         JsonEncoder().encode_many(["fine", bad])
+
+
+def test_a_key_that_a_client_typed_is_not_taken_for_how_bytes_are_written() -> None:
+    values = [{"a": b"\0"}, {"_binary": [{"_binary": None}], "__binary": 1}, ["_binary"], {"_binary": 1 << 70}]
+    assert JsonEncoder().encode_many(values) == [
+        b'{"a":{"_binary":"AA=="}}', b'{"__binary":[{"__binary":null}],"___binary":1}', b'["_binary"]',
+        b'{"__binary":1180591620717411303424}',
+    ]  # fmt: skip
+    assert JsonEncoder().encode({"_binary": 1}) == b'{"_binary":1}'  # a handler's is as it is
