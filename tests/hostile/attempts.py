@@ -14,9 +14,11 @@ from random import Random
 from typing import Any
 
 __all__ = [
-    "Attempt", "Kind", "Outcome", "Sender", "acked", "answered", "closed", "only_its_own", "refused", "unharmed",
+    "POLLED", "SECRET", "Attempt", "Kind", "Outcome", "Sender", "acked", "answered", "closed",
+    "only_its_own", "refused", "unharmed",
 ]  # fmt: skip
 
+POLLED = 0  # in place of a close code, where a session that polls has ended
 SECRET = b"the secret"  # in every file that must not be served
 
 
@@ -46,14 +48,15 @@ Right = Callable[[Outcome], str]
 
 @dataclass(frozen=True)
 class Attempt:
-    """One input. `data`: bytes as they are sent, in pieces; `reaches`: the server may be told of it; `leaves`: nothing
-    is waited for, the sender goes at once."""
+    """One input. `data`: bytes as they are sent, in pieces; `polls`: each is the body of a POST instead; `reaches`: the
+    server may be told of it; `leaves`: nothing is waited for, the sender goes at once."""
 
     sender: Sender
     data: tuple[bytes, ...]
     right: Right
     reaches: bool = False
     leaves: bool = False
+    polls: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def closed(*codes: int) -> Right:
     """The connection ends, with one of these close codes."""
 
     def right(outcome: Outcome) -> str:
-        fits = outcome.closed and not outcome.alive and outcome.code in codes
+        fits = outcome.closed and not outcome.alive and outcome.code in (*codes, POLLED)
         return "" if fits else f"closed: {outcome.closed} with {outcome.code}; {codes} are right"
 
     return right

@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from engineio import payload
+
 from tests.client import Client
 from tests.hostile.attempts import SECRET
 from tests.process import Bridge
@@ -21,6 +23,9 @@ from tests.waiting import PATIENCE
 __all__ = ["Honest", "arrived"]
 
 WAYS = (["websocket"], ["websocket"], ["polling"])
+payload.Payload.max_decode_packets = (
+    10_000  # of python-engineio's client, which else leaves at more than 16 in one poll
+)
 PAUSE = 0.02  # seconds between two events of a client, and between two messages of the server
 OWN = ("username", "action")
 USERS = re.compile(r"honest-\d|h\d+|nobody")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 from tests.hostile.attempts import Attempt, Kind, Sender, acked
-from tests.hostile.packet_kinds import event
+from tests.hostile.packet_kinds import event, said
 
 __all__ = ["NAME_KINDS"]
 
@@ -39,7 +39,7 @@ def _with_unseen(random: Random, word: str) -> str:
 
 
 def unseen_user(random: Random, marker: str) -> Attempt:
-    return Attempt(Sender.STRANGER, (event(7, "register", _with_unseen(random, marker)),), acked(7, "bad-user"))
+    return said(random, Sender.STRANGER, event(7, "register", _with_unseen(random, marker)), acked(7, "bad-user"))
 
 
 def look_alike(random: Random, _: str) -> Attempt:
@@ -48,7 +48,7 @@ def look_alike(random: Random, _: str) -> Attempt:
     wide = "".join(chr(ord(char) + 0xFEE0) if random.random() < 0.5 else char for char in plain[:-1])
     swapped = "".join(ALIKE.get(char, char) if random.random() < 0.6 else char for char in plain)
     name = random.choice([wide + "\uff10", swapped.replace("o", "о"), "𝓱" + plain[1:], "ｈ" + plain[1:]])
-    return Attempt(Sender.STRANGER, (event(7, "register", name),), acked(7, "bad-user"))
+    return said(random, Sender.STRANGER, event(7, "register", name), acked(7, "bad-user"))
 
 
 def no_name(random: Random, marker: str) -> Attempt:
@@ -67,32 +67,30 @@ def no_name(random: Random, marker: str) -> Attempt:
         "\u0301" * 4,
         marker + "\u0301" * 5,
     ]
-    return Attempt(Sender.STRANGER, (event(7, "register", random.choice(names)),), acked(7, "bad-user"))
+    return said(random, Sender.STRANGER, event(7, "register", random.choice(names)), acked(7, "bad-user"))
 
 
 def unseen_event(random: Random, marker: str) -> Attempt:
     name = random.choice(
         [_with_unseen(random, marker), f" {marker}", f"{marker} ", f"\t{marker}", f"\u00a0{marker}", marker * 50, ""]
     )
-    return Attempt(Sender.CLIENT, (event(7, name, marker),), acked(7, "bad-event"))
+    return said(random, Sender.CLIENT, event(7, name, marker), acked(7, "bad-event"))
 
 
 def reserved_event(random: Random, marker: str) -> Attempt:
-    return Attempt(Sender.CLIENT, (event(7, random.choice(RESERVED), marker),), acked(7, "bad-event"))
+    return said(random, Sender.CLIENT, event(7, random.choice(RESERVED), marker), acked(7, "bad-event"))
 
 
 def unregistered(random: Random, marker: str) -> Attempt:
-    return Attempt(
-        Sender.STRANGER, (event(7, random.choice(["move", "say", marker]), marker),), acked(7, "not-registered")
-    )
+    name = random.choice(["move", "say", marker])
+    return said(random, Sender.STRANGER, event(7, name, marker), acked(7, "not-registered"))
 
 
 def words_for_the_log(random: Random, marker: str) -> Attempt:
     """A name that a terminal would obey, and an event that nobody has registered for with one."""
     odd = "".join(random.choice(["\x1b[2J", "\x07", "\u202e", "\n", "\r", "\x9b31m", "\u2066"]) for _ in range(3))
-    return Attempt(
-        Sender.STRANGER, (event(7, "register", {"username": f"{marker}{odd}{marker}"}),), acked(7, "bad-user")
-    )
+    name = {"username": f"{marker}{odd}{marker}"}
+    return said(random, Sender.STRANGER, event(7, "register", name), acked(7, "bad-user"))
 
 
 NAME_KINDS = (

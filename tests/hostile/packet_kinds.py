@@ -12,15 +12,23 @@ from tests.hostile.attempts import Attempt, Kind, Right, Sender, acked, closed, 
 from tests.hostile.wire import LAST
 from tests.viewer import masked
 
-__all__ = ["PACKET_KINDS", "event"]
+__all__ = ["PACKET_KINDS", "event", "said"]
 
 ZERO = b"\0\0\0\0"  # a mask that changes nothing
 PROTOCOL, UTF8, POLICY, TOO_BIG = 1002, 1007, 1008, 1009
 
 
 def event(number: int, *values: object) -> bytes:
-    """An event that asks for an ack."""
-    return masked(f"42{number}{json.dumps(values)}".encode())
+    """The packet of an event that asks for an ack."""
+    return f"42{number}{json.dumps(values)}".encode()
+
+
+def said(
+    random: Random, sender: Sender, packet: bytes, right: Right = only_its_own, *, reaches: bool = False
+) -> Attempt:
+    """A packet in a WebSocket's frame, or now and then in the body of a POST."""
+    polls = random.random() < 0.3
+    return Attempt(sender, (packet if polls else masked(packet),), right, reaches, polls=polls)
 
 
 def client(data: bytes, right: Right = only_its_own, *, reaches: bool = False) -> Attempt:
@@ -42,7 +50,7 @@ def broken_frame(random: Random, marker: str) -> Attempt:
 
 def not_utf8(random: Random, marker: str) -> Attempt:
     odd = random.choice([b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", b"\x80"])
-    return client(masked(b'42["' + marker.encode() + odd + b'"]'), closed(UTF8))
+    return said(random, Sender.CLIENT, b'42["' + marker.encode() + odd + b'"]', closed(UTF8))
 
 
 def too_big(random: Random, _: str) -> Attempt:
@@ -52,7 +60,7 @@ def too_big(random: Random, _: str) -> Attempt:
 
 def no_packet(random: Random, marker: str) -> Attempt:
     texts = [marker, "", "9", "7", "-1", " 4", "é", "\x1e", f"8{marker}", "4", "4x", "48", f"4-1{marker}"]
-    return client(masked(random.choice(texts).encode()), closed(POLICY, PROTOCOL, UTF8))
+    return said(random, Sender.CLIENT, random.choice(texts).encode(), closed(POLICY, PROTOCOL, UTF8))
 
 
 def no_event(random: Random, marker: str) -> Attempt:
@@ -62,7 +70,7 @@ def no_event(random: Random, marker: str) -> Attempt:
         "42[]", '42[null,"{}"]', "42", '4200000000000000000000000000000["{}",]',
         '42["{}",1e999999]', '42-1["{}"]',
     ]  # fmt: skip
-    return client(masked(random.choice(shapes).format(marker).encode()))
+    return said(random, Sender.CLIENT, random.choice(shapes).format(marker).encode())
 
 
 def unknown_namespace(random: Random, marker: str) -> Attempt:
@@ -76,19 +84,21 @@ def unknown_namespace(random: Random, marker: str) -> Attempt:
             f'43{space},1["x"]',
         ]
     )
-    return client(masked(packet.encode()))
+    return said(random, Sender.CLIENT, packet.encode())
 
 
 def control_packet(random: Random, _: str) -> Attempt:
-    return client(
-        masked(random.choice([b"0{}", b"1", b"6", b"2", b"3probe", b"5", b"40", b"43[]", b"431[1]", b"44{}"]))
+    return said(
+        random,
+        Sender.CLIENT,
+        random.choice([b"0{}", b"1", b"6", b"2", b"3probe", b"5", b"40", b"43[]", b"431[1]", b"44{}"]),
     )
 
 
 def attachments(random: Random, marker: str) -> Attempt:
     count = random.choice([11, 100, 1001, 10**9, 10**25])
     places = random.choice(['{"_placeholder":true,"num":0}', '{"_placeholder":true,"num":10}', "1"])
-    return client(masked(f'45{count}-["{marker}",{places}]'.encode()), closed(POLICY))
+    return said(random, Sender.CLIENT, f'45{count}-["{marker}",{places}]'.encode(), closed(POLICY))
 
 
 def missing_attachment(random: Random, marker: str) -> Attempt:
@@ -101,7 +111,7 @@ def missing_attachment(random: Random, marker: str) -> Attempt:
 def deep(random: Random, marker: str) -> Attempt:
     depth = random.randrange(100, 5000)
     start, end = random.choice([("[", "]"), ('{"a":', "}")])
-    return client(masked(f'42["deep",{start * depth}"{marker}"{end * depth}]'.encode()), reaches=True)
+    return said(random, Sender.CLIENT, f'42["deep",{start * depth}"{marker}"{end * depth}]'.encode(), reaches=True)
 
 
 def delimiter(random: Random, marker: str) -> Attempt:
@@ -117,15 +127,18 @@ def delimiter(random: Random, marker: str) -> Attempt:
             "\u007e\ufe4f~",
         ]
     )
-    return client(event(5, "say", value), reaches=True)
+    return said(random, Sender.CLIENT, event(5, "say", value), reaches=True)
 
 
 def forged_user(random: Random, marker: str) -> Attempt:
     keys = ["username", "action", "Username", "username\0", "USERNAME", "\ufeffusername", "action "]
     made = dict.fromkeys(random.sample(keys, 3), "evil") | {"m": marker}
     twice = f'42["say",{{"username":"evil","m":"{marker}","username":"evil","action":"evil"}}]'
-    return client(
-        random.choice([event(5, "say", made), event(5, "say", made, made), masked(twice.encode())]), reaches=True
+    return said(
+        random,
+        Sender.CLIENT,
+        random.choice([event(5, "say", made), event(5, "say", made, made), twice.encode()]),
+        reaches=True,
     )
 
 
@@ -149,7 +162,7 @@ def forged_pid(random: Random, marker: str) -> Attempt:
         "offset": random.choice([marker, "0", 1, None, "9" * 30, "aaaaaa-9"]),
         "user": "honest-0",
     }
-    data = masked(b"40" + json.dumps(auth).encode()) + event(LAST, "after")
+    data = masked(b"40" + json.dumps(auth).encode()) + masked(event(LAST, "after"))
     return Attempt(Sender.SOCKET, (data,), acked(LAST, "not-registered"))
 
 
@@ -179,7 +192,7 @@ def large_before_connect(random: Random, marker: str) -> Attempt:
 def typed_binary(random: Random, marker: str) -> Attempt:
     """What the bridge writes for bytes, typed by a client."""
     value = random.choice([{"_binary": "eA=="}, [{"_binary": marker}], {"a": {"_binary": 1}}])
-    return client(event(5, "say", value, marker), reaches=True)
+    return said(random, Sender.CLIENT, event(5, "say", value, marker), reaches=True)
 
 
 def bytes_by_chance(random: Random, _: str) -> Attempt:

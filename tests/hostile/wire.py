@@ -6,16 +6,17 @@ Use: `perform(attempt, port, "h7")` -> an Outcome.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import re
 import socket
 import struct
 from collections.abc import Iterator
 
-from tests.hostile.attempts import Attempt, Outcome, Sender
+from tests.hostile.attempts import POLLED, Attempt, Outcome, Sender
 from tests.viewer import masked
 
-__all__ = ["perform"]
+__all__ = ["NotLetIn", "perform"]
 
 PATIENT = 10.0  # seconds until something is a wait for ever
 LAST = 999_999  # the number of the event by which a client shows that it goes on
@@ -25,8 +26,14 @@ UPGRADE = (
 )
 
 
+class NotLetIn(ConnectionError):
+    """The sender has not become what it was to be, before it could send anything hostile."""
+
+
 def perform(attempt: Attempt, port: int, name: str) -> Outcome:
     """Do it. `name`: what the sender registers as, if it does. Raises OSError if the bridge is not there."""
+    if attempt.polls:
+        return _polls(attempt, port, name)
     with socket.create_connection(("127.0.0.1", port), PATIENT) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if attempt.sender is Sender.TCP:
@@ -77,6 +84,38 @@ def _frames(sock: socket.socket, attempt: Attempt, name: str) -> Outcome:
     return outcome
 
 
+def _polls(attempt: Attempt, port: int, name: str) -> Outcome:
+    """Do it in bodies of POSTs."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENT)
+    outcome, path = Outcome(), "/socket.io/?EIO=4&transport=polling"
+
+    def asked(method: str, body: bytes | None = None) -> bytes:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        outcome.statuses.append(answer.status)
+        data = answer.read()
+        outcome.body += b"x-content-type-options: nosniff " + data if answer.headers["X-Content-Type-Options"] else data
+        return data
+
+    try:
+        path += "&sid=" + json.loads(asked("GET")[1:])["sid"]
+        asked("POST", b"40")
+        if attempt.sender is Sender.CLIENT:
+            asked("POST", b'421["register",' + json.dumps(name).encode() + b"]")
+        for body in (*attempt.data, b'42%d["after"]' % LAST):
+            asked("POST", body)
+        while {*outcome.statuses} == {200} and not outcome.alive:
+            packets = asked("GET").split(b"\x1e")
+            _see(((1, packet) for packet in packets), outcome)
+    except (http.client.HTTPException, ConnectionError):
+        outcome.closed = True
+    finally:
+        connection.close()
+    outcome.closed = not outcome.alive
+    outcome.code = POLLED if outcome.closed else None
+    return outcome
+
+
 def _see(frames: Iterator[tuple[int, bytes]], outcome: Outcome) -> None:
     """Take what comes until the last event was acked, or the connection has ended."""
     for opcode, data in frames:
@@ -96,11 +135,11 @@ def _head(sock: socket.socket) -> bytes:
     while b"\r\n\r\n" not in heard:
         data = sock.recv(1 << 16)
         if not data:
-            raise ConnectionError(f"the bridge refused a WebSocket: {heard!r}")
+            raise NotLetIn(f"the bridge refused a WebSocket: {heard!r}")
         heard += data
     head, _, rest = heard.partition(b"\r\n\r\n")
     if b" 101 " not in head:
-        raise ConnectionError(f"the bridge refused a WebSocket: {head!r}")
+        raise NotLetIn(f"the bridge refused a WebSocket: {head!r}")
     return rest
 
 
@@ -108,7 +147,7 @@ def _until(frames: Iterator[tuple[int, bytes]], start: bytes) -> bytes:
     for _, data in frames:
         if data.startswith(start):
             return data
-    raise ConnectionError(f"the bridge closed before {start!r}")
+    raise NotLetIn(f"the bridge closed before {start!r}")
 
 
 def _read(sock: socket.socket, heard: bytes) -> Iterator[tuple[int, bytes]]:
