@@ -109,8 +109,8 @@ def _add_static(app: Flask, folder: Path, *, alone: bool) -> None:
 
 def _page(settings: Mapping[str, object]) -> Response:
     local = is_local(request.environ)
-    shown = settings if local or settings["demo"] else {**settings, "server": ""}  # its address is not for strangers
-    return _own(render_template("bridge.html", page=shown, local=local))
+    server = settings["server"] if local or settings["demo"] else ""  # its address is not for strangers
+    return _own(render_template("bridge.html", page={**settings, "server": server, "local": local}, local=local))
 
 
 def _own(html: str, code: int = 200) -> Response:

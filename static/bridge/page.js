@@ -31,7 +31,8 @@ const who = new Who(settings.identity, emitWithAck);
 const form = new EmitForm(emitWithAck, (event, args) => wireValue(settings, who.user, event, args), settings);
 const steering = new Steering(canvas, (direction) => status.linkUp && socket.emit("move", direction), steeredFrom);
 
-for (const part of [sizes, list, status, who, form, steering, problems]) part.run();
+for (const part of [sizes, list, status, who, form, steering]) part.run();
+if (settings.local) problems.run(); // the status is told on the bridge's own machine alone
 listen();
 requestAnimationFrame(frame);
 

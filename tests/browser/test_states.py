@@ -325,3 +325,13 @@ def test_a_server_that_does_not_read_is_shown_as_such_until_it_reads(open_tab: O
         expect(state).not_to_have_text("not reading", timeout=60_000)
         expect(tab.page.locator("#notice")).to_be_hidden()
         tab.close()
+
+
+def test_a_stranger_s_page_does_not_ask_for_the_status_that_it_may_not_have(demo: Bridge, open_tab: OpenTab) -> None:
+    tab = open_tab(demo.url, extra_http_headers={"X-Forwarded-For": "203.0.113.7"}).connected()
+    assert tab.page.evaluate("bridgePage.settings.local") is False
+    asked = "performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)"
+    assert "/socket.io/" in tab.page.evaluate(asked)
+    assert "/bridge/status" not in tab.page.evaluate(asked)
+    near = open_tab(demo.url).connected()
+    near.page.wait_for_function(f"() => {asked}.includes('/bridge/status')")
