@@ -10,11 +10,16 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
+import re
 from collections.abc import Iterator
 
-from bridge.wire.websocket_frames import BINARY, TEXT
+from bridge.wire.segment import AnswerSegment, Segment
+from bridge.wire.websocket_frames import BINARY, TEXT, frame
 
-__all__ = ["PROBE", "PROBE_ANSWER", "PacketType", "SocketIOType", "packets_of"]
+__all__ = [
+    "DISCONNECTS", "PACKET", "PROBE", "PROBE_ANSWER", "PacketType", "SocketIOType", "attachments_of", "packets_of",
+    "segment_of",
+]  # fmt: skip
 
 
 class PacketType(bytes, enum.Enum):
@@ -44,8 +49,28 @@ class SocketIOType(enum.StrEnum):
     BINARY_ACK = "6"
 
 
+#: What a client sends: a Socket.IO packet in a message, or one of the short ones: close, ping, pong, upgrade, noop.
+PACKET = re.compile(rb"4[0-6]|[12356](?:probe)?\Z")
+#: A client's DISCONNECT from the default namespace, as different clients write it.
+DISCONNECTS = tuple(SocketIOType.DISCONNECT + namespace for namespace in ("", "/,", "/"))
+_UNASKED = ("42", "45")  # events, which a client has not asked for as it has for acks
+_ATTACHED = re.compile(rf"[{SocketIOType.BINARY_EVENT}{SocketIOType.BINARY_ACK}]([0-9]{{1,10}})-")
+
 _WHITE_SPACE = b" \t\r\n"  # Java's client breaks the lines of base64
 _NOT_BY_POLLING = frozenset((PacketType.PING, PROBE, PacketType.UPGRADE, PacketType.NOOP))
+
+
+def segment_of(packet: str | bytes) -> Segment:
+    """Make what an outbox takes of a packet: all but events is an answer, which its client has asked for."""
+    if isinstance(packet, bytes):
+        return Segment(frame(packet, BINARY))
+    return (Segment if packet.startswith(_UNASKED) else AnswerSegment)(frame(packet.encode()))
+
+
+def attachments_of(text: str) -> int:
+    """Return how many attachments follow a Socket.IO packet, as it says."""
+    attached = _ATTACHED.match(text)
+    return int(attached[1]) if attached else 0
 
 
 def packets_of(body: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,32 +1,42 @@
 """One client's Engine.IO session: takes what the client sends, by whichever way, and sends what its outbox has.
 
 It takes the place of python-engineio's Socket. What comes from a WebSocket (`received`) or a POST (`polling.py`) goes
-through `take` (`session_input.py`). What is for the client goes through its outbox. How a session ends is in
-`states.py`. Must not know of Socket.IO more than what its packets begin with, nor what is done about what it tells by
-its `SessionContext`.
+through `take`: events go to the relay at once, if that needs no waiting, all else in the client's own order of tasks.
+What is for the client goes through its outbox. How a session ends is in `states.py`. Must not know of Socket.IO more
+than what its packets begin with, nor what is done about what it tells by its `SessionContext`.
 
 Use: `session = Session(sid, address, shared)`; `session.outbox.put(segment)`; `session.close()`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.delivery.outbox import Outbox
 from bridge.engineio.flow_control import FlowControl
-from bridge.engineio.packets import PacketType
+from bridge.engineio.packets import DISCONNECTS, PACKET, PacketType, SocketIOType, attachments_of, segment_of
 from bridge.engineio.session_context import SessionContext, UnreadablePacket
-from bridge.engineio.session_input import SessionInput
 from bridge.engineio.states import TRANSITIONS, Action, EndReason, SessionEvent, SessionState
+from bridge.engineio.turns import FEW, take_turn
+from bridge.engineio.unfinished_input import LATE, BinaryPacket
+from bridge.engineio.useless_budget import FLOOD, charge
 from bridge.engineio.websocket import WebSocket
 from bridge.wire.segment import AnswerSegment, Segment
+from bridge.wire.socketio_packets import ReceivedEvent, decode_events
 from bridge.wire.websocket_frames import (
-    BINARY,
     CLOSE,
+    NOT_UTF8,
+    PING,
     POLICY_VIOLATION,
+    PONG,
+    TEXT,
+    TOO_BIG,
+    close_answer,
     close_frame,
     frame,
-)
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from bridge.engineio.polling import Polling
@@ -34,27 +44,32 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _PING, _NOOP = frame(PacketType.PING), frame(PacketType.NOOP)
-_UNASKED = ("42", "45")  # events, which the client has not asked for as it has for acks
+_EVENT = PacketType.MESSAGE + SocketIOType.EVENT.encode()
 
 
-class Session(SessionInput):
+class Session:
     """One client's connection, from its handshake to its end."""
 
     __slots__ = (
-        "__weakref__", "_data", "_probing", "_websocket", "address", "polling", "sid",
+        "__weakref__", "_charged", "_data", "_incomplete", "_probing", "_shared", "_websocket",
+        "address", "client", "flow", "joined", "left", "outbox", "polling", "sid", "state",
     )  # fmt: skip
 
     def __init__(self, sid: str, address: str, shared: SessionContext) -> None:
-        super().__init__()
         self.sid = sid  # python-engineio's id of it
         self.address: str = address  # the browser's
         self.state = SessionState.POLLING
+        self.client: str | None = None  # its Socket.IO id, once its events can be taken many at a time
+        self.joined = False  # whether it has been connected to any namespace
+        self.left = False  # whether it said that it leaves the default one
         self.outbox = Outbox(self, shared.limits)
         self.flow = FlowControl(self)
         self.polling: Polling | None = None  # if it began with polling
         self._shared = shared
         self._websocket: WebSocket | None = None
         self._probing: WebSocket | None = None  # one that is tried
+        self._incomplete: BinaryPacket | None = None  # whose attachments are to come; what comes between is no event
+        self._charged = 0.0  # until when its budget is used up, by time.monotonic()
         self._data: dict[str, Any] | None = None  # what a user's program keeps in it
         shared.queues.pings.add(self)
         shared.queues.joins.add(self)
@@ -75,18 +90,140 @@ class Session(SessionInput):
         self._data = data
 
     @property
+    def closed(self) -> bool:
+        """Whether it is over, or will be in a moment."""
+        return self.state in (SessionState.CLOSING, SessionState.CLOSED)
+
+    @property
     def upgraded(self) -> bool:
         """Whether it is reached by WebSocket."""
         return self._websocket is not None
 
     def send(self, packet: Any) -> None:
         """Send an engineio.Packet."""
-        encoded = packet.encode()
-        if isinstance(encoded, bytes):
-            self.outbox.put(Segment(frame(encoded, BINARY)))
+        self.outbox.put(segment_of(packet.encode()))
+
+    # What the client sends, by whichever way.
+
+    def take(self, messages: Sequence[tuple[int, bytes]], at: int = 0) -> None:
+        """Take messages in order for the length of a turn, and the rest, from index `at` on, as a task."""
+        if at or len(messages) > FEW:
+            at = take_turn(messages, at, partial(self._take_some, as_task=at > 0))
+            if at < len(messages):
+                self.flow.later(self.take, messages, at)
         else:
-            kind = Segment if encoded.startswith(_UNASKED) else AnswerSegment
-            self.outbox.put(kind(frame(encoded.encode())))
+            self._take_some(messages)
+
+    def _take_some(self, messages: Sequence[tuple[int, bytes]], as_task: bool = False) -> bool:
+        """Take messages, and events that follow each other together. Return whether more may be taken."""
+        packets: list[bytes] = []
+        for opcode, data in messages:
+            if opcode == TEXT and data.startswith(_EVENT) and self.client is not None and self._incomplete is None:
+                packets.append(data)
+                continue
+            if packets:
+                self._take_events(packets, as_task)
+                packets = []
+            if self.closed:
+                return False
+            self._take_message(opcode, data)
+        if packets:
+            self._take_events(packets, as_task)
+        return not self.closed
+
+    def _take_events(self, packets: list[bytes], as_task: bool) -> None:
+        events: list[ReceivedEvent] = []
+        for packet, event in zip(packets, decode_events(packets), strict=True):
+            if event is not None:
+                events.append(event)
+                continue
+            self._relay(events, as_task)
+            events = []
+            self._take_message(TEXT, packet)
+        self._relay(events, as_task)
+
+    def _relay(self, events: list[ReceivedEvent], as_task: bool) -> None:
+        """Give events on: at once if no task is before them, and those that have to wait as a task."""
+        client = self.client
+        if client is None or not events:
+            return
+        tasks = self.flow.tasks
+        free = tasks is None or (as_task and len(tasks) == 1)  # that task is the one that runs
+        taken = self._shared.events(client, events, as_task) if free else 0
+        if taken < len(events):
+            self.flow.later(self._shared.events, client, events[taken:] if taken else events, True)
+
+    def _take_message(self, opcode: int, data: bytes) -> None:
+        if opcode == PING:
+            if self.charge():
+                self.outbox.put(AnswerSegment(frame(data, PONG)))
+        elif opcode == CLOSE:
+            self.outbox.put(AnswerSegment(close_answer(data)))
+            self.finish(EndReason.TRANSPORT_CLOSE)
+        elif opcode == TEXT:
+            self._take_packet(data)
+        elif opcode == PONG:
+            self.charge()
+        else:
+            self._take_attachment(data)
+
+    def _take_packet(self, data: bytes) -> None:
+        kind = data[:1]
+        try:
+            text = data[1:].decode()
+        except UnicodeDecodeError:
+            self._reject("a text is not UTF-8", NOT_UTF8)
+            return
+        if not PACKET.match(data):
+            self._reject(f"this is no Engine.IO packet: {data[:75]!r}")
+        elif kind == PacketType.MESSAGE:
+            self.left = self.left or text in DISCONNECTS
+            self._take_text(text)
+        elif kind == PacketType.CLOSE:
+            self.finish(EndReason.CLIENT)
+        elif kind != PacketType.PONG or not self._shared.queues.ponged(self):
+            self.charge()
+
+    def _take_text(self, text: str) -> None:
+        self._give_incomplete()  # one whose attachments did not come, which is for socketio to say
+        count, most = attachments_of(text), self._shared.unfinished.limits.attachments
+        if count > most:
+            self._reject(f"{count} attachments are more than {most} (--max-attachments)")
+        elif count and (self.joined or self.flow.tasks is not None):
+            self._incomplete = BinaryPacket(text, count)
+            self._shared.unfinished.hold(self, self._incomplete.size)
+        else:
+            self._give_to_socketio(text)
+
+    def _give_to_socketio(self, data: str | bytes) -> None:
+        if not self.joined and self.flow.tasks is None and data[:1] != SocketIOType.CONNECT:
+            self._reject("a packet came before CONNECT")
+        else:
+            self.flow.later(self._shared.message, self, data)
+
+    def _take_attachment(self, data: bytes) -> None:
+        packet, unfinished = self._incomplete, self._shared.unfinished
+        if packet is None:
+            self._give_to_socketio(data)
+        elif packet.add(data) or packet.size > unfinished.limits.packet:  # socketio says what follows from that
+            self._give_incomplete()
+        else:
+            unfinished.hold(self, packet.size)
+
+    def _give_incomplete(self) -> None:
+        packet, self._incomplete = self._incomplete, None
+        if packet is not None:
+            self._shared.unfinished.release(self)
+            for part in packet.parts:
+                self.flow.later(self._shared.message, self, part)
+
+    def charge(self) -> bool:
+        """Take one from its budget of what is of no use; end it, and return False, if there was none left."""
+        self._charged, over = charge(self._charged)
+        if over and not self.closed:
+            self._shared.limits.counters.note("clients_flooding", "! %s is disconnected: %s", self, FLOOD)
+            self._reject(FLOOD)
+        return not over
 
     def _reject(self, reason: str, status: int = POLICY_VIOLATION) -> None:
         """End it now, as it has sent what it must not. `status`: a WebSocket's close code."""
@@ -100,6 +237,28 @@ class Session(SessionInput):
                 return
             websocket.refuse(status, reason)
         self.finish(cause)
+
+    # Of what has not come as a whole; it is an unfinished_input.Holder, of a packet whose attachments are missing.
+
+    def overdue(self) -> None:
+        """End it, as they have not come in time."""
+        self.give_up(LATE)
+
+    def give_up(self, reason: str) -> None:
+        """End it, as it holds what it must not."""
+        self._reject(reason)
+
+    def unfinished(self, websocket: WebSocket, size: int, begins: bool) -> None:
+        """Count a message that has come in part."""
+        unfinished = self._shared.unfinished
+        if not self.joined and size > unfinished.limits.before_connect:
+            websocket.give_up(f"a message before CONNECT is over {unfinished.limits.before_connect} bytes", TOO_BIG)
+        else:
+            unfinished.hold(websocket, size, begins)
+
+    def whole(self, websocket: WebSocket) -> None:
+        """There is no such message any more."""
+        self._shared.unfinished.release(websocket)
 
     # The pace of the client; it is a flow_control.Reader.
 
@@ -250,13 +409,6 @@ class Session(SessionInput):
         self.outbox.moved = False
         self._shared.queues.pongs.add(self)
 
-    def _ponged(self) -> bool:
-        awaited = self in self._shared.queues.pongs
-        if awaited:
-            self._shared.queues.pongs.discard(self)
-            self._shared.queues.pings.add(self)
-        return awaited
-
     def _expire(self, reason: EndReason) -> None:
         """End it without waiting for the client."""
         if self.upgraded:
@@ -270,10 +422,6 @@ class Session(SessionInput):
         """It is half-open no more, as it has connected to a namespace."""
         self.joined = True
         self._shared.joined(self)
-
-    def make_way(self) -> None:
-        """End it for a newer one."""
-        self.finish()
 
     # What its outbox asks for; it is a client_port.ClientPort.
 
@@ -344,15 +492,8 @@ class Session(SessionInput):
         if (self.state, event) not in TRANSITIONS:
             raise AssertionError(f"no {event.value} leads on from {self.state.value}")
         self.state, action = TRANSITIONS[self.state, event]
-        queues = self._shared.queues
-        if action is Action.LIMIT_PROBE:
-            queues.upgrades.add(self)
-        elif action is Action.END_PROBE:
-            queues.upgrades.discard(self)
-        elif action is not Action.NONE:
-            queues.discard(self)
+        self._shared.queues.follow(action, self)
+        if action.ends:
             self._shared.unfinished.release(self)
-        if action is Action.SAY_FAREWELL:
-            queues.farewells.add(self)
         if action in (Action.SAY_FAREWELL, Action.TELL_GONE):
             self.flow.later(self._shared.gone, self, reason)

@@ -44,7 +44,7 @@ class Candidate(Protocol):
     def address(self) -> str:
         """The browser's."""
 
-    def make_way(self) -> None:
+    def finish(self) -> None:
         """End now, as a newer one takes its place."""
 
 
@@ -118,7 +118,7 @@ class SessionQuota(Generic[C]):
     def _end(self, session: C) -> None:
         text = "! a client at %s is disconnected: too many connect to no namespace, and it is the oldest of them"
         self._counters.note("half_open_ended", text, session.address)
-        session.make_way()
+        session.finish()
 
 
 @lru_cache(1024)

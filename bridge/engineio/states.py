@@ -60,6 +60,11 @@ class Action(enum.Enum):
     TELL_GONE = "tell that it is gone"
     END_FAREWELL = "drop the last packets' time limit"
 
+    @property
+    def ends(self) -> bool:
+        """Whether nothing else is due any more."""
+        return self in (Action.SAY_FAREWELL, Action.TELL_GONE, Action.END_FAREWELL)
+
 
 class Transition(NamedTuple):
     """Where an event leads to, and by which action."""

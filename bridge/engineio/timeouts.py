@@ -18,6 +18,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import eventlet
 
+from bridge.engineio.states import Action
+
 __all__ = ["SessionTimeouts", "TimeoutQueue", "until_due"]
 
 T = TypeVar("T")
@@ -105,6 +107,25 @@ class SessionTimeouts(NamedTuple, Generic[T]):
     upgrades: TimeoutQueue[T]
     farewells: TimeoutQueue[T]
     packets: TimeoutQueue[Any]  # what holds a part of one, see unfinished_input.py
+
+    def follow(self, action: Action, item: T) -> None:
+        """Set and drop the time limits of a session, as this action has it."""
+        if action is Action.LIMIT_PROBE:
+            self.upgrades.add(item)
+        elif action is Action.END_PROBE:
+            self.upgrades.discard(item)
+        elif action.ends:
+            self.discard(item)
+        if action is Action.SAY_FAREWELL:
+            self.farewells.add(item)
+
+    def ponged(self, item: T) -> bool:
+        """Have the next ping due after its interval, and return True, if a session was asked for this pong."""
+        awaited = item in self.pongs
+        if awaited:
+            self.pongs.discard(item)
+            self.pings.add(item)
+        return awaited
 
     def discard(self, item: T) -> None:
         """Take back all that a session has to do."""

@@ -43,6 +43,10 @@ DEPARTURES: dict[str, Departure] = {
     "whether an answer may be stored": Departure(
         None, "no-store", "RFC 9111, section 5.2.2.5: what must not be stored, as it is for one client alone, says so"
     ),
+    "length in more bytes than it needs": Departure(
+        ["437[1]", "437[1]"], [("close", 1002)],
+        "RFC 6455, section 5.2: the minimal number of bytes MUST be used to encode the length",
+    ),
     "answer to a POST": Departure(
         "OK", "ok", "Engine.IO protocol 4, Sending data: HTTP 200 with the string `ok` in the body"
     ),

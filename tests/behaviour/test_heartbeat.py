@@ -74,12 +74,14 @@ def test_an_upgraded_session_that_does_not_answer_is_closed(quick: Site) -> None
 def test_other_messages_are_no_answer_to_a_ping(quick: Site) -> None:
     with Wire.session(quick) as wire:
         assert wire.next() == "2"
-        heard = None
+        heard, turns = None, 0
         deadline = time.monotonic() + PATIENCE
         while heard != END and time.monotonic() < deadline:
             wire.send('427["echo",1]')
-            wire.write(frame(PONG, b"x") + frame(PING, b"y"))
-            heard = [wire.next(), wire.next()][-1]  # both answers: else they pile up before the end
+            heard, turns = wire.next(), turns + 1
+            if turns % 100 == 1 and heard != END:  # not so many that it is a flood
+                wire.write(frame(PONG, b"x") + frame(PING, b"y"))
+                heard = wire.next()  # each answer: else they pile up before the end
         assert heard == END
         assert quick.reasons(wire.sid) == ["ping timeout"]
 

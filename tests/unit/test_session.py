@@ -19,7 +19,7 @@ MODULES = {
     "bridge.engineio.server": Apart("server"),
     "bridge.engineio.server, origins": Apart("server_origins"),
     "bridge.engineio.session": Apart("session"),
-    "bridge.engineio.session_input": Apart("session_input"),
+    "bridge.engineio.session, its input": Apart("session_input"),
     "bridge.engineio.session_quota": Apart("session_quota"),
     "bridge.engineio.timeouts": Apart("timeouts"),
     "bridge.engineio.turns": Apart("turns"),

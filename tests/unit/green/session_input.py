@@ -6,9 +6,9 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-from bridge.engineio import session_input as module
-from bridge.engineio.session_input import FLOOD
+from bridge.engineio import useless_budget as module
 from bridge.engineio.states import SessionState
+from bridge.engineio.useless_budget import FLOOD
 from bridge.wire.segment import Segment
 from bridge.wire.websocket_frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame
 from tests.unit.green.servers import replaced

@@ -17,7 +17,7 @@ class Seat:
     def __init__(self, at: Case, address: str) -> None:
         self.address, self.over, self._at = address, False, at
 
-    def make_way(self) -> None:
+    def finish(self) -> None:
         self.over = True
         self._at.end(self)
 
