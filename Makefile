@@ -14,7 +14,7 @@ HOSTILE ?= 10000
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz hostile mutants lint pins audit sbom bench bench-quick bench-recovery bench-framing clean unit for-test for-test-all
+.PHONY: help run run-scala check test test-all bare soak soak-slow silent fuzz hostile mutants lint pins audit sbom bench bench-quick bench-recovery bench-flooders bench-framing clean unit for-test for-test-all
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -102,6 +102,9 @@ bench-quick: $(VENV)/.bench ## the same in 4 minutes, with less of everything
 
 bench-recovery: $(VENV)/.run ## how soon clients that were cut off have what they missed, and the link is back
 	$(BIN)/python -m bench.recovery $(ARGS)
+
+bench-flooders: $(VENV)/.run ## how long an honest client waits for its acks beside one that floods
+	$(BIN)/python -m bench.flooders $(ARGS)
 
 bench-framing: $(VENV)/.run ## measure the framing
 	$(BIN)/python -m bench.framing $(ARGS)

@@ -222,16 +222,17 @@ class Session:
         self._charged, over = charge(self._charged)
         if over and not self.closed:
             self._shared.limits.counters.note("clients_flooding", "! %s is disconnected: %s", self, FLOOD)
-            self._reject(FLOOD)
+            self._reject(FLOOD, sends_on=True)
         return not over
 
-    def _reject(self, reason: str, status: int = POLICY_VIOLATION) -> None:
-        """End it now, as it has sent what it must not. `status`: a WebSocket's close code."""
+    def _reject(self, reason: str, status: int = POLICY_VIOLATION, sends_on: bool = False) -> None:
+        """End it now, as it has sent what it must not. `status`: a WebSocket's close code; `sends_on`: what still comes
+        would reset the connection, and the client never read why, so that is left unread for a moment."""
         self._shared.junk(self, reason)
         cause = EndReason.TRANSPORT_ERROR if status == POLICY_VIOLATION else EndReason.TRANSPORT_CLOSE
         websocket = self._websocket
         if self.state is SessionState.OPEN and websocket is not None:
-            if self.outbox.size and websocket.told:  # behind what is under way, which it would else break
+            if (sends_on or self.outbox.size) and websocket.told:  # behind what is under way, which it would else break
                 self.close(cause, close_frame(status, reason))
                 websocket.pause()
                 return

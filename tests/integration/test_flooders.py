@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 import websocket
 
@@ -42,6 +44,17 @@ def test_who_sends_what_is_of_no_use_is_closed_with_1008(kind: str) -> None:
         assert at.counters("clients_flooding") == [1]
         honest.emit("after", ack=1)
         assert honest.answer(1) == {"ok": True}
+
+
+@pytest.mark.parametrize("kind", ["pings", "names"])
+def test_who_floods_on_reads_why_it_is_closed_all_the_same(kind: str) -> None:
+    with site() as at:
+        viewer = at.viewer()
+        with suppress(OSError):  # it is not read any more, and then cut off
+            while not viewer.closed.is_set():
+                viewer.write(USELESS[kind] * 5000)
+        assert viewer.closed.wait(PATIENCE)
+        assert viewer.code == 1008
 
 
 def test_who_is_not_registered_may_try_so_often_and_no_more() -> None:
