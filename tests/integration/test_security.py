@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
@@ -59,13 +60,14 @@ def test_pids_are_long_and_random(bridge: Bridge) -> None:
             pids.append(client.pid)
     parts = [pid.split(".") for pid in pids]
     for session, sid, mark, signature in parts:
-        assert 6 * len(session + mark) >= 128
         assert 6 * len(signature) >= 256
         assert re.fullmatch(r"[A-Za-z0-9_-]+", session + sid + mark + signature)
     for at in range(4):
         assert len({part[at] for part in parts}) == 20
-    for at in (0, 2, 3):  # Socket.IO's id ends in a counter
-        assert all(len(set(signs)) > 1 for signs in zip(*(part[at] for part in parts), strict=True))
+    # Socket.IO's id ends in a counter, and the mark has the time at which it was made.
+    columns = [list(zip(*(part[at] for part in parts), strict=True)) for at in (0, 1, 2)]
+    random = [signs for signs in chain(*columns) if len(set(signs)) > 5]  # of 20, each one of 64
+    assert 6 * len(random) >= 128
 
 
 @pytest.mark.parametrize("place", ["query", "header", "cookie"])
