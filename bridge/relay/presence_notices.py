@@ -72,7 +72,10 @@ class PresenceNotices:
         user = client._user
         assert user is not None  # it has just been given it
         try:
-            return self.arrival(changes[0]) if changes else Arrival(user, None, Announced.NOT)
+            if not changes:
+                return Arrival(user, None, Announced.NOT)
+            self._check_looks(changes[0])
+            return self.arrival(changes[0])
         except Refused as error:
             self._users.part(client, user)
             if client._user is user:
@@ -80,12 +83,14 @@ class PresenceNotices:
             self._dismiss(user, error)  # others that the hook has made the same user
             raise
 
-    def arrival(self, change: Change) -> Arrival:
-        """Make what the server is told of a user who comes. Raises Refused if a hook refuses the user, or if somebody
-        who is there has a name that looks the same."""
-        user = change.user
-        if self._users.look_alike(user.name, change.client) is not None:
+    def _check_looks(self, change: Change) -> None:
+        """Raise Refused if somebody who is there has a name that looks the same; not for who comes back."""
+        if self._users.look_alike(change.user.name, change.client) is not None:
             raise Refused("bad-user", "somebody who is there has a name that looks the same")
+
+    def arrival(self, change: Change) -> Arrival:
+        """Make what the server is told of a user who comes, or comes back. Raises Refused if a hook refuses it."""
+        user = change.user
         hook = self._hooks.register if user.registered else self._hooks.connect
         outcome = HookOutcome(usual=True) if hook is None else self._fitting(hook, change.client)
         if outcome.usual:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.client import Client
 from tests.process import Bridge
+from tests.returning import Returning
 from tests.tcpserver import TcpServer
 from tests.viewer import until
 
@@ -52,6 +53,21 @@ def test_a_name_is_free_when_its_user_has_gone(bridge: Bridge) -> None:
             assert ann.ask("register", "ann")["ok"]
             assert other.ask("register", CYRILLIC)["error"] == "bad-user"
         until(lambda: other.ask("register", CYRILLIC)["ok"])
+
+
+def test_who_comes_back_has_its_name_though_a_look_alike_has_come_meanwhile() -> None:
+    flags = ("--identity", "register", "--grace", "0.1")
+    with TcpServer() as server, Bridge("--server", server.address, *flags) as bridge, Client(bridge.url) as other:
+        server.accept()
+        with Returning(bridge) as ann:
+            ann.emit("register", "ann", ack=0)
+            assert ann.answer(0)["ok"]
+        until(lambda: other.ask("register", CYRILLIC)["ok"])
+        with Returning(bridge, pid=ann.pid) as again:
+            assert (again.sid, again.pid) == (ann.sid, ann.pid)
+            again.wait(lambda packet: packet == '42["bridge:user",{"user":"ann"}]')
+            again.emit("move", ack=1)
+            assert again.answer(1)["ok"]
 
 
 def test_who_alone_has_a_name_may_change_it_into_one_that_looks_the_same(bridge: Bridge) -> None:

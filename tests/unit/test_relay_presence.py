@@ -389,15 +389,31 @@ TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=some(60))
 
 
-def test_who_comes_back_late_is_nobody_if_a_look_alike_has_come_meanwhile() -> None:
+@pytest.mark.parametrize("recovered", [True, False])
+def test_who_comes_back_late_has_its_name_though_a_look_alike_has_come_meanwhile(recovered: bool) -> None:
     at = registered(("a", "ann"), ("b", "bob"), away=(0.0, 3600.0))
     at.relay.disconnected("a", for_good=False)
     assert at.ask("b", "register", "аnn") == {"ok": True, "user": "аnn"}
     at.raw()
-    at.come("a")
-    assert at.said() == []
-    assert at.ask("a", "move")["error"] == "not-registered"
-    assert at.counters["refused_bad_user"] == 1
+    told = len(at.told("a", "bridge:user"))
+    at.relay.connected("a", "127.0.0.1", "", recovered)
+    assert at.said() == [notice("ann", "connected")]
+    assert at.told("a", "bridge:user")[told:] == [{"user": "ann"}]
+    assert at.ask("a", "move") == {"ok": True}
+    assert at.counters["refused_bad_user"] == 0
+
+
+def test_two_who_look_alike_since_one_came_back_stay_when_the_link_does() -> None:
+    at = registered(("a", "ann"), ("b", "bob"), away=(0.0, 3600.0))
+    at.relay.disconnected("a", for_good=False)
+    assert at.ask("b", "register", "аnn")["ok"]
+    at.come("a", "c")
+    assert at.ask("c", "register", "ａｎｎ")["error"] == "bad-user"
+    at.raw()
+    at.down()
+    at.up()
+    assert at.said() == [notice("аnn", "connected"), notice("ann", "connected")]
+    assert at.closed == []
 
 
 def test_a_name_kept_by_an_earlier_version_that_nobody_may_have_now_is_forgotten() -> None:
