@@ -40,7 +40,7 @@ class SessionAges:
     """The ages of one process's sessions. `lifetime`: seconds; `kept`: None keeps nothing beyond what pids say."""
 
     def __init__(self, lifetime: float = DAY, kept: Kept | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._lifetime, self._kept, self._clock = lifetime, kept, clock
+        self.lifetime, self._kept, self._clock = lifetime, kept, clock
         self._short, self._period = min(SHORT, lifetime / 100), lifetime / REFRESHED
         self._here: dict[str, float] = {}  # session -> when it was noted last
         self._timer = Timer(self._refresh, "bridge-sessions")
@@ -50,10 +50,10 @@ class SessionAges:
         return base64.urlsafe_b64encode(int(self._clock() * 1000).to_bytes(_TIME) + _random()).decode()
 
     def is_over(self, token: SessionToken) -> bool:
-        """Tell whether the session's last connection ended longer ago than a session lives."""
+        """Tell whether the session's last connection ended longer ago than a session lives, by the time of day."""
         if token.session in self._here:
             return False
-        since = self._clock() - self._lifetime
+        since = self._clock() - self.lifetime
         if _made(token.mark) >= since:
             return False
         last = self._kept.last_seen(token.session) if self._kept else None

@@ -100,7 +100,14 @@ class SessionRegistry:
     def _token(self, auth: Mapping[object, object]) -> SessionToken | None:
         """Return what the client shows, unless it is no pid, or one that is too old."""
         token = self._tokens.read(auth.get("pid"))
-        return None if token is None or self._ages.is_over(token) else token
+        return None if token is None or self._is_over(token) else token
+
+    def _is_over(self, token: SessionToken) -> bool:
+        """Tell whether the session was here too long ago. While it is away, this clock counts, which nobody sets."""
+        session = self._away.get(token.sid)
+        if session is None:
+            return self._ages.is_over(token)
+        return self._clock() - session.left_at > self._ages.lifetime
 
     def greet(self, auth: object) -> Greeting:
         """Decide how to answer a CONNECT with this `auth`, which may be anything."""

@@ -6,6 +6,7 @@ import pytest
 
 from bridge.delivery.history import History, Stored
 from bridge.recovery import session_registry as module
+from bridge.recovery.session_ages import DAY, SessionAges
 from bridge.recovery.session_registry import Greeting, SessionRegistry
 from bridge.recovery.session_token import TokenSigner
 from bridge.wire.offsets import Offsets
@@ -15,13 +16,16 @@ WINDOW = 120.0
 
 
 class Bridge:
-    """The sessions of one process, and messages to all."""
+    """The sessions of one process, and messages to all. `today`: the time of day."""
 
-    def __init__(self, limit: int = 1 << 20, key: bytes = b"k" * 32) -> None:
-        self.now = 0.0
+    def __init__(self, limit: int = 1 << 20, key: bytes = b"k" * 32, lifetime: float = DAY) -> None:
+        self.now, self.today = 0.0, 1_700_000_000.0
         self.offsets = Offsets()
         self.history = History(WINDOW, limit, lambda: self.now)
-        self.sessions = SessionRegistry(TokenSigner(key), self.offsets, self.history, WINDOW, lambda: self.now)
+        ages = SessionAges(lifetime, clock=lambda: self.today)
+        self.sessions = SessionRegistry(
+            TokenSigner(key), self.offsets, self.history, WINDOW, lambda: self.now, ages=ages
+        )
 
     def say(self, count: int = 1) -> str:
         """Messages; the offset of the last."""
@@ -54,6 +58,31 @@ def test_a_client_that_comes_back_has_its_sid_and_pid_and_what_came_after_its_of
     again, same = bridge.come("x", pid=pid, offset=offset)
     assert again == Greeting(one.session, "s1", pid, after=3)
     assert same == pid
+
+
+@pytest.mark.parametrize("step", [2 * DAY, -2 * DAY])
+def test_within_its_window_a_client_recovers_though_the_time_of_day_was_set(step: float) -> None:
+    bridge = Bridge()
+    _, pid = bridge.come("s1")
+    offset = bridge.say()
+    bridge.sessions.left("s1", for_good=False)
+    bridge.say()
+    bridge.today += step
+    bridge.now += WINDOW
+    assert bridge.sessions.sid_of({"pid": pid}) == "s1"
+    again, same = bridge.come("x", pid=pid, offset=offset)
+    assert (again.sid, again.after, same) == ("s1", 1, pid)
+
+
+def test_a_session_lives_no_longer_than_its_lifetime_also_within_the_window() -> None:
+    bridge = Bridge(lifetime=10)
+    one, pid = bridge.come("s1")
+    bridge.sessions.left("s1", for_good=False)
+    bridge.now += 10
+    assert bridge.sessions.sid_of({"pid": pid}) == "s1"
+    bridge.now += 1
+    again, _ = bridge.come("x", pid=pid)
+    assert again.session != one.session
 
 
 def test_without_an_offset_it_has_had_nothing_since_it_first_connected() -> None:
