@@ -24,7 +24,7 @@ DAY = 86_400.0
 SHORT = 60.0  # seconds of a connection that are not noted: its pid was made then
 REFRESHED = 24  # times in a lifetime; if the process is killed, a session loses no more than a part of that size
 
-_TIME, _RANDOM = 6, 6  # bytes of a mark: milliseconds, and what makes it another than all others
+_TIME, _RANDOM = 6, 9  # bytes of a mark: milliseconds, and what makes it another than all others
 _random = RandomBytes(_RANDOM)
 
 

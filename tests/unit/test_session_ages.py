@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 
 import pytest
@@ -41,6 +42,14 @@ def test_a_pid_is_nobodys_a_day_after_it_was_made(kept: Kept) -> None:
     assert not ages.is_over(token)
     kept.now += 2
     assert ages.is_over(token)
+
+
+def test_a_mark_has_72_bits_of_random_beside_the_time(kept: Kept) -> None:
+    ages = kept.ages()
+    marks = [base64.urlsafe_b64decode(ages.new_mark()) for _ in range(20)]
+    varied = [octets for octets in zip(*marks, strict=True) if len(set(octets)) > 5]  # of 20, each one of 256
+    assert 8 * len(varied) == 72
+    assert len({mark[:-9] for mark in marks}) == 1
 
 
 def test_a_day_is_counted_from_the_end_of_the_last_connection(kept: Kept) -> None:
