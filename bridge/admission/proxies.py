@@ -52,7 +52,7 @@ class Proxies:
         if _FOR not in environ and _HOST not in environ and _PROTO not in environ:
             return
         peer = str(environ.get("REMOTE_ADDR", ""))
-        hops = _items(environ, _FOR)
+        hops = ["" if "%" in hop else hop for hop in _items(environ, _FOR)]  # a zone may be any text
         if self._trusts(peer):
             believed = self._believed(hops)
             self._believe(environ, believed)

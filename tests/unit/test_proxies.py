@@ -36,6 +36,15 @@ def test_a_proxy_on_this_machine_is_believed_its_last_address(peer: str, forward
     assert address(peer, forwarded) == (peer if wanted is None else wanted)
 
 
+@pytest.mark.parametrize("trusted", [(), ("127.0.0.1", "fe80::/10")])
+def test_an_address_with_a_zone_is_none_in_a_header(trusted: tuple[str, ...]) -> None:
+    for forged in ("fe80::1%eth0 user='admin'", "fe80::1%eth0"):
+        assert address("127.0.0.1", forged, *trusted) == "127.0.0.1"
+        assert address("127.0.0.1", f"10.1.1.1, {forged}", *trusted) == "127.0.0.1"
+        assert address("127.0.0.1", f"{forged}, 10.1.1.1", *trusted) == "10.1.1.1"
+    assert address("fe80::1%eth0", "10.1.1.1", "fe80::/10") == "10.1.1.1"  # of a peer it is the system's word
+
+
 @pytest.mark.parametrize("peer", ["10.9.9.9", "fe80::2", "::ffff:10.9.9.9", "", "unix", "128.0.0.1"])
 def test_nobody_else_is(peer: str) -> None:
     assert address(peer, "10.1.1.1") == peer
