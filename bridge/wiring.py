@@ -115,7 +115,11 @@ def relay_dependencies(
     return RelayDependencies(
         users=users,
         event_messages=EventMessages(
-            user_key=user_key, action_key=relay.action_key, reserved=_own_keys(settings), counters=counters
+            user_key=user_key,
+            action_key=relay.action_key,
+            reserved=_own_keys(settings),
+            counters=counters,
+            shared={settings.link.reply_key} if settings.link.replies else (),
         ),
         routing=Routing(options, decode=DECODE, sids=users.sids, counters=counters, undelivered=undelivered),
         hooks=hooks,

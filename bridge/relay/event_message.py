@@ -19,10 +19,17 @@ __all__ = ["EventMessages"]
 class EventMessages:
     """Makes messages from events."""
 
-    def __init__(self, user_key: str | None, action_key: str, reserved: Iterable[str], counters: Counters) -> None:
-        """`user_key` None: no user key is written. `reserved`: keys that no client may set."""
+    def __init__(
+        self,
+        user_key: str | None,
+        action_key: str,
+        reserved: Iterable[str],
+        counters: Counters,
+        shared: Iterable[str] = (),
+    ) -> None:
+        """`user_key` None: no user key is written. `reserved`: keys that no client may set; `shared`: see OwnKeys."""
         self._user_key, self._action_key = user_key, action_key
-        self._own, self._counters = OwnKeys(reserved), counters
+        self._own, self._counters = OwnKeys(reserved, shared), counters
 
     def message(self, user: str | None, name: str, args: Sequence[object] = ()) -> dict[str, object]:
         """Make the message of one event or notice, with its keys in the order in which they are written."""

@@ -20,11 +20,13 @@ MOST_FREE = 1024  # keys that are remembered as free, of MAX_NAME characters at 
 
 
 class OwnKeys:
-    """The bridge's own keys."""
+    """The bridge's own keys. `shared`: others of its own, which clients may use too, but in no other form."""
 
-    def __init__(self, own: Iterable[str]) -> None:
+    def __init__(self, own: Iterable[str], shared: Iterable[str] = ()) -> None:
         self._own = frozenset(own)
         self._plain = {_plain(key): key for key in self._own}
+        self._shared = frozenset(key for key in shared if _plain(key) not in self._plain)
+        self._plain |= {_plain(key): key for key in self._shared}
         self._looks = {skeleton(plain).casefold(): key for plain, key in self._plain.items()}
         self._free: set[str] = set()
         #: Whether all keys of an object have been found free; False for those that were not looked at yet.
@@ -36,7 +38,9 @@ class OwnKeys:
             return None
         if key in self._own:
             return key
-        meant = self._meant(key) or ("\0" in key and self._meant(key.partition("\0")[0])) or None
+        meant = None
+        if key not in self._shared:
+            meant = self._meant(key) or ("\0" in key and self._meant(key.partition("\0")[0])) or None
         if meant is None and len(key) <= MAX_NAME:
             self._remember(key)
         return meant

@@ -44,6 +44,25 @@ def test_the_servers_answer_is_the_ack_of_the_client_that_asked_and_nobodys_mess
         assert bridge.counter("keys_stripped") == 1
 
 
+def test_what_a_server_might_take_for_an_id_of_a_question_does_not_reach_it(server: TcpServer) -> None:
+    at = Answering(server)
+    forged = {"Reply_To": "forged", "reply_to\0": "forged", "re\u200bply_to": "forged"}
+    with at.bridge as bridge, Client(bridge.url) as ann:
+        emit(ann, "price", {"of": "shovel"} | forged)
+        assert list(at.peer.message(action="price")) == ["username", "action", "of", "reply_to"]
+        ann.emit("tell", {"reply_to": "msg-17"} | forged)
+        assert at.peer.message(action="tell") == {"username": ann.sid, "action": "tell", "reply_to": "msg-17"}
+        assert bridge.counter("keys_stripped") == 6
+        bridge.said("a client's field 'Reply_To' was left out, because a server might read it as 'reply_to'")
+
+
+def test_without_replies_these_fields_are_the_pages_own(server: TcpServer) -> None:
+    with Bridge("--server", server.address) as bridge, Client(bridge.url) as ann:
+        ann.emit("tell", {"Reply_To": 1, "reply_to": 2})
+        message = server.accept().message(action="tell")
+        assert message == {"username": ann.sid, "action": "tell", "Reply_To": 1, "reply_to": 2}
+
+
 def test_the_ids_of_questions_may_be_numbers(server: TcpServer) -> None:
     at = Answering(server, "--reply-id", "number")
     with at.bridge as bridge, Client(bridge.url) as ann:

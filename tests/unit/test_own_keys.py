@@ -50,3 +50,17 @@ def test_no_more_keys_are_remembered_than_the_limit_and_no_long_ones() -> None:
         own.meant_by("x" * (MAX_NAME + 1) + str(n))
         assert len(own._free) <= own_keys.MOST_FREE
     assert max(map(len, own._free)) <= MAX_NAME
+
+
+@pytest.mark.parametrize("key", ["Reply_To", "reply_to\0", "reply_to\0x", " reply_to", "rеply_to"])
+def test_a_shared_key_is_free_as_it_is_and_found_in_any_other_form(key: str) -> None:
+    own = OwnKeys({"username"}, {"reply_to"})
+    for _ in range(2):
+        assert own.meant_by("reply_to") is None
+        assert own.meant_by(key) == "reply_to"
+        assert own.meant_by("Username") == "username"
+    assert own.are_free({"reply_to": 1})
+
+
+def test_a_shared_key_that_might_be_read_as_one_that_is_not_is_found() -> None:
+    assert OwnKeys({"username"}, {"UserName"}).meant_by("UserName") == "username"
