@@ -17,6 +17,7 @@ from bridge.visible import without_unseen
 __all__ = ["OwnKeys"]
 
 MOST_FREE = 1024  # keys that are remembered as free, of MAX_NAME characters at most
+MOST_LOOKS = 4096  # characters
 
 
 class OwnKeys:
@@ -27,7 +28,8 @@ class OwnKeys:
         self._plain = {_plain(key): key for key in self._own}
         self._shared = frozenset(key for key in shared if _plain(key) not in self._plain)
         self._plain |= {_plain(key): key for key in self._shared}
-        self._looks = {skeleton(plain).casefold(): key for plain, key in self._plain.items()}
+        self._look = _Looks()
+        self._looks = {plain.translate(self._look): key for plain, key in self._plain.items()}
         self._free: set[str] = set()
         #: Whether all keys of an object have been found free; False for those that were not looked at yet.
         self.are_free = self._free.issuperset
@@ -46,13 +48,25 @@ class OwnKeys:
         return meant
 
     def _meant(self, key: str) -> str | None:
+        if len(key) > MAX_NAME:
+            return None  # no server has such a name for it, and to look at it would take long
         plain = _plain(key)
-        return self._plain.get(plain) or (None if plain.isascii() else self._looks.get(skeleton(plain).casefold()))
+        return self._plain.get(plain) or (None if plain.isascii() else self._looks.get(plain.translate(self._look)))
 
     def _remember(self, key: str) -> None:
         if len(self._free) >= MOST_FREE:
             self._free.clear()
         self._free.add(key)
+
+
+class _Looks(dict[int, str]):
+    """What each character looks like, whatever its case, for `str.translate`: a text is looked at in linear time."""
+
+    def __missing__(self, code: int) -> str:
+        if len(self) >= MOST_LOOKS:
+            self.clear()
+        self[code] = look = skeleton(chr(code)).casefold()
+        return look
 
 
 def _plain(key: str) -> str:

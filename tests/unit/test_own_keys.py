@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from bridge.names import MAX_NAME
@@ -64,3 +66,23 @@ def test_a_shared_key_is_free_as_it_is_and_found_in_any_other_form(key: str) -> 
 
 def test_a_shared_key_that_might_be_read_as_one_that_is_not_is_found() -> None:
     assert OwnKeys({"username"}, {"UserName"}).meant_by("UserName") == "username"
+
+
+@pytest.mark.parametrize("key", ["a" + "\u0301\u0316" * 60_000, "\ufdfa" * 170_000, "username" + "\u200b" * 400_000])
+def test_what_is_too_long_for_a_name_is_not_looked_at(key: str) -> None:
+    own = OwnKeys({"username", "action"})
+    began = time.process_time()
+    assert own.meant_by(key) is None
+    assert time.process_time() - began < 0.1  # bringing its marks into order takes seconds
+
+
+def test_what_is_before_a_nul_is_looked_at_however_long_the_rest_is() -> None:
+    assert OwnKeys({"username"}).meant_by("UserName\0" + "x" * 1_000_000) == "username"
+
+
+def test_looks_of_characters_are_remembered_up_to_a_limit() -> None:
+    own = OwnKeys({"username"})
+    for code in range(0x4E00, 0x4E00 + 2 * own_keys.MOST_LOOKS):
+        assert own.meant_by(chr(code)) is None
+    assert len(own._look) <= own_keys.MOST_LOOKS
+    assert own.meant_by("uѕername") == "username"
