@@ -16,7 +16,7 @@ from eventlet.event import Event
 from bridge.engineio.packets import PacketType
 from bridge.engineio.poller import HANG_UP, Poller
 from bridge.engineio.session import Session
-from bridge.engineio.states import SessionState
+from bridge.engineio.states import EndReason, SessionState
 from bridge.wire.socketio_packets import polled
 from bridge.wire.websocket_frames import TEXT
 
@@ -46,7 +46,7 @@ class Polling:
         """Fetch what waits for the client, or once something does; None: there is a poll already, which ends both."""
         if self._waits is not None:
             self.wake(CLOSE)
-            self._session.misused()
+            self._session.finish(EndReason.TRANSPORT_ERROR)
             return None
         while self._session.outbox.fill():  # it is looked for what the client has missed
             eventlet.sleep(0)
@@ -61,7 +61,7 @@ class Polling:
         """Take the packets that are read; it returns when all are done with, so that the client sends no more
         meanwhile. False: there is a POST already, or something in this one ended the session."""
         if self._posting:
-            self._session.misused()
+            self._session.finish(EndReason.TRANSPORT_ERROR)
             return False
         said_close = False
         self._posting = True
@@ -103,7 +103,7 @@ class Polling:
 
     def ready(self, events: int) -> None:
         """End the session, as the client of a poll that waits has hung up."""
-        self._session.misused()
+        self._session.finish(EndReason.TRANSPORT_ERROR)
 
     def failed(self) -> None:
         """End the poll that waits, as `ready` has raised."""

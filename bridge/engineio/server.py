@@ -39,7 +39,7 @@ from bridge.engineio.post_body import PostBody
 from bridge.engineio.session import Session
 from bridge.engineio.session_context import SessionContext
 from bridge.engineio.session_quota import SessionLimits, SessionQuota
-from bridge.engineio.states import SessionState
+from bridge.engineio.states import EndReason, SessionState
 from bridge.engineio.timeouts import SessionTimeouts, TimeoutQueue
 from bridge.engineio.unfinished_input import MOST_ATTACHMENTS, PACKET_TIMEOUT, InputLimits, UnfinishedInput
 from bridge.engineio.upgrade import Upgrade
@@ -90,6 +90,7 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
             limits, self._queues, UnfinishedInput(inputs, self._queues.packets, limits.counters),
             message=self._message, failed=self._failed, junk=self._junk,
             gone=self._gone, ended=self._ended, slow=Session.close, joined=self.quota.joined,
+            half_open=self.quota.half_open,
         )  # fmt: skip
         self._running = False
         self.on_failure: Callable[[], object] = lambda: None  # one of the green threads without which it is none ended
@@ -292,11 +293,11 @@ class EngineIOServer(engineio.Server):  # type: ignore[misc]
         try:
             taken = polling.post(lambda: packets_of(body.read()))
         except TooLarge:
-            session.misused()
+            session.finish(EndReason.TRANSPORT_ERROR)
             return exchange.respond("413 Payload Too Large", PLAIN_TEXT, b"")
         except (ValueError, BadRequest) as error:
             self._junk(session, str(error))
-            session.misused()
+            session.finish(EndReason.TRANSPORT_ERROR)
             return exchange.refuse(Refusal.BAD_REQUEST)
         if not taken:
             return exchange.refuse(Refusal.BAD_REQUEST)

@@ -1,9 +1,8 @@
 """One client's Engine.IO session: takes what the client sends, by whichever way, and sends what its outbox has.
 
 It takes the place of python-engineio's Socket. What comes from a WebSocket (`received`) or a POST (`polling.py`) goes
-through `take`: events go to the relay at once, if that needs no waiting, all else in the client's own order of tasks.
-What is for the client goes through its outbox. How a session ends is in `states.py`. Must not know of Socket.IO more
-than what its packets begin with, nor what is done about what it tells by its `SessionContext`.
+through `take`, what is for the client through its outbox. How a session ends is in `states.py`. Must not know of
+Socket.IO more than what its packets begin with, nor what is done about what it tells by its `SessionContext`.
 
 Use: `session = Session(sid, address, shared)`; `session.outbox.put(segment)`; `session.close()`.
 """
@@ -196,10 +195,19 @@ class Session:
             self._give_to_socketio(text)
 
     def _give_to_socketio(self, data: str | bytes) -> None:
-        if not self.joined and self.flow.tasks is None and data[:1] != SocketIOType.CONNECT:
+        begins = not self.joined and self.flow.tasks is None
+        if begins and data[:1] != SocketIOType.CONNECT:
             self._reject("a packet came before CONNECT")
-        else:
-            self.flow.later(self._shared.message, self, data)
+            return
+        if begins:
+            self._shared.joined(self)  # it has done its part: whether it may connect can take a handler's time
+        self.flow.later(self._shared.message, self, data)
+        if begins:
+            self.flow.later(self._connect_answered)
+
+    def _connect_answered(self) -> None:
+        if not self.joined and not self.closed:
+            self._shared.half_open(self)
 
     def _take_attachment(self, data: bytes) -> None:
         packet, unfinished = self._incomplete, self._shared.unfinished
@@ -242,8 +250,9 @@ class Session:
     # Of what has not come as a whole; it is an unfinished_input.Holder, of a packet whose attachments are missing.
 
     def overdue(self) -> None:
-        """End it, as they have not come in time."""
-        self.give_up(LATE)
+        """End it, as they have not come in time, unless it is we who do not read them."""
+        if not self.flow.held:
+            self.give_up(LATE)
 
     def give_up(self, reason: str) -> None:
         """End it, as it holds what it must not."""
@@ -270,6 +279,8 @@ class Session:
 
     def resume(self) -> None:
         """Read it again."""
+        if self._incomplete is not None:
+            self._shared.unfinished.hold(self, self._incomplete.size, begins=True)
         if self._websocket is not None:
             self._websocket.resume()
         elif self.polling is not None:
@@ -375,10 +386,6 @@ class Session:
         if self.state is SessionState.CLOSING and not self.outbox.size and self._probing is None:
             self.finish()
 
-    def misused(self) -> None:
-        """End it, as its client polls as it must not."""
-        self.finish(EndReason.TRANSPORT_ERROR)
-
     def wake(self) -> None:
         """End a poll that waits, with what there is for it, and have a POST look again whether it may go on."""
         if self.polling is not None:
@@ -398,26 +405,17 @@ class Session:
             self._await_pong()
         else:
             self._shared.silent(self)
-            self._expire(EndReason.PING_TIMEOUT)
+            self.close(EndReason.PING_TIMEOUT, b"")
 
     def join_overdue(self) -> None:
         """End it, if it has not connected to any namespace."""
         if not self.joined:
-            self._expire(EndReason.SERVER)
+            self.close(EndReason.SERVER, b"")
 
     def _await_pong(self) -> None:
         self.flow.forget_pauses()
         self.outbox.moved = False
         self._shared.queues.pongs.add(self)
-
-    def _expire(self, reason: EndReason) -> None:
-        """End it without waiting for the client."""
-        if self.upgraded:
-            self.close(reason, b"")
-        else:
-            self.finish(reason)
-
-    # For those who count it; it is a session_quota.Candidate.
 
     def join(self) -> None:
         """It is half-open no more, as it has connected to a namespace."""
@@ -456,7 +454,9 @@ class Session:
     # The end.
 
     def close(self, reason: str = EndReason.SERVER, last: bytes | None = None) -> None:
-        """End it in order: what waits goes out first, for a second at most, or these frames in place of it."""
+        """End it in order: what waits, or these frames, go first, for a second at most; for b"" no poll is awaited."""
+        if last == b"" and not self.upgraded:
+            self.finish(reason)
         if self.closed:
             return
         if self.state is SessionState.PROBING:  # once its client polls no more, that WebSocket is all it has

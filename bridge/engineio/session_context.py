@@ -44,6 +44,7 @@ class SessionContext:
     ended: Callable[[Session], None]  # forgets it
     slow: Callable[[Session], None]  # ends it, as it can't keep up
     joined: Callable[[Session], None] = lambda session: None  # is told that it is half-open no more
+    half_open: Callable[[Session], None] = lambda session: None  # is told that it is so again
     behind: Callable[[Session], None] = lambda session: None  # is told that it begins to lose messages
     silent: Callable[[Session], None] = lambda session: None  # is told that it has not answered a ping
     who: Callable[[Session], str] = lambda session: f"a client at {session.address}"  # what the log calls it

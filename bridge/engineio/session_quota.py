@@ -63,8 +63,9 @@ class SessionQuota(Generic[C]):
         self._half_open: dict[str, dict[C, None]] = {}  # the same, the oldest of each first
 
     def refusal(self, address: str) -> str:
-        """Say why no session may begin, and count that; empty if one may."""
+        """Say why no session may begin, and count that; empty if one may. Half-open ones make way first."""
         limits = self.limits
+        self._make_way(address)
         if self._count >= limits.clients:
             reason, flag = "There are too many clients here.", f"--max-clients {limits.clients}"
         elif self._of_address.get(network_of(address), 0) >= limits.clients_per_address:
@@ -76,17 +77,22 @@ class SessionQuota(Generic[C]):
         return reason
 
     def add(self, session: C) -> None:
-        """Count a session that has begun. The oldest half-open ones end if there are too many with it."""
+        """Count a session that has begun, as a half-open one."""
         self._count += 1
-        address, limits = session.address, self.limits
-        if not is_loopback(address):
-            network = network_of(address)
+        if not is_loopback(session.address):
+            network = network_of(session.address)
             self._of_address[network] = self._of_address.get(network, 0) + 1
-            if not self._is_proxy(address):
-                of_address = self._half_open.setdefault(network, {})
-                of_address[session] = None
-                if len(of_address) > limits.half_open_per_address:
-                    self._end(next(iter(of_address)))
+        self.half_open(session)
+
+    def half_open(self, session: C) -> None:
+        """Count it as half-open, for its full time. The oldest ones end if there are too many with it."""
+        self._joins.add(session)
+        address, limits = session.address, self.limits
+        if not is_loopback(address) and not self._is_proxy(address):
+            of_address = self._half_open.setdefault(network_of(address), {})
+            of_address[session] = None
+            if len(of_address) > limits.half_open_per_address:
+                self._end(next(iter(of_address)))
         if len(self._joins) > limits.half_open:
             self._end(self._joins.oldest)
 
@@ -110,6 +116,15 @@ class SessionQuota(Generic[C]):
             self._of_address[network] = count - 1
         elif count:
             del self._of_address[network]
+
+    def _make_way(self, address: str) -> None:
+        """End the oldest half-open session where one more would be too many: of those at the address, or of all."""
+        network = network_of(address)
+        of_address = self._half_open.get(network)
+        if of_address and self._of_address.get(network, 0) >= self.limits.clients_per_address:
+            self._end(next(iter(of_address)))
+        if self._count >= self.limits.clients and len(self._joins):
+            self._end(self._joins.oldest)
 
     def _is_proxy(self, address: str) -> bool:
         found = _parsed(address) if self._proxies else None

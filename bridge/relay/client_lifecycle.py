@@ -65,12 +65,16 @@ class ClientLifecycle:
         self._connecting: set[str] = set()
         self._arriving: dict[str, _Arriving] = {}  # clients that may connect, and have not yet
 
-    def connecting(self, sid: str, address: str, session: str = "") -> None:
+    def connecting(self, sid: str, address: str, session: str = "", here: Callable[[], bool] = lambda: True) -> None:
         """Ask the hook whether a client may connect. Raises Refused; then the client has never been here.
+
+        `here`: whether it has not gone while it waited for others, whom the hook was asked of.
 
         What the hook emits, and wants the server told, waits until the client has `connected`.
         """
         with self._lock:
+            if not here():
+                raise Refused("gone", "it has gone already")
             if self._users.is_away(sid):
                 return  # to the hook and the server it has never gone
             client, changes = self._users.back(sid)

@@ -59,6 +59,9 @@ OnEvents = Callable[[str, Sequence[ReceivedEvent], OnAnswer, bool], int]
 GOODBYE = 1.0  # seconds for closing all clients; nobody waits longer for a client that does not read
 LONG_ACK = 4096  # bytes; only one with a server's answer in it is that long
 
+#: Asks whether a client may connect, or raises Refused: its sid, address, session, and whether it is still here.
+Asking = Callable[[str, str, str, Callable[[], bool]], None]
+
 
 @dataclass(frozen=True, slots=True)
 class SocketIOOptions:
@@ -84,7 +87,7 @@ class SocketIOCallbacks:
     on_failure: Callable[[], object]  # a bug has made it impossible to serve clients
     user_of: Callable[[str], str | None]  # a client's user, for the log
     #: (sid, address, session) before CONNECT is answered; raises Refused if the client may not. None: all may.
-    on_connecting: Callable[[str, str, str], None] | None = None
+    on_connecting: Asking | None = None
     client_log: ClientLog = field(default_factory=ClientLog)
 
 
@@ -163,6 +166,7 @@ class SocketIOServer:
             "connections": len(self._eio.sockets),
             "bytes_for_clients": sum(waiting),
             "bytes_for_slowest": max(waiting, default=0),
+            "bytes_unfinished": self._eio.shared.unfinished.size,
             **self._greeter.now(),
         }
 
@@ -193,13 +197,13 @@ class SocketIOServer:
                 self._why[old.client] = "replaced"
             old.close(last=encode_event("bridge:closing", Payload.of({"code": "replaced"})))
 
-    def _connecting(self, ask: Callable[[str, str, str], None], sid: str, environ: object, auth: object = None) -> None:
+    def _connecting(self, ask: Asking, sid: str, environ: object, auth: object = None) -> None:
         """Ask whether a client may connect; python-socketio calls this before it answers CONNECT."""
         session = self._session(self._server.manager.eio_sid_from_sid(sid, "/"))
         if session is None:
             raise ConnectionRefusedError("it has gone already")
         try:
-            ask(sid, session.address, self._connect_handler.session(sid))
+            ask(sid, session.address, self._connect_handler.session(sid), lambda: not session.closed)
         except Refused as error:
             self._callbacks.client_log.line("refused", sid, address=session.address, reason=error.code)
             raise ConnectionRefusedError(error.message, {"error": error.code}) from None

@@ -222,7 +222,7 @@ def test_status_has_everything_by_name() -> None:
         assert status["counters"]["link_connects"] == 1
         assert status["now"] == {
             "bytes_for_link": 0, "bytes_held": 0, "connections": 1, "bytes_for_clients": 0, "bytes_for_slowest": 0,
-            "catching_up": 0, "sessions_away": 0, "bytes_of_history": 0,
+            "bytes_unfinished": 0, "catching_up": 0, "sessions_away": 0, "bytes_of_history": 0,
         }  # fmt: skip
         rows_of_now = rows(section(PROTOCOL, "HTTP").split("`now` is")[1])
         assert status["now"].keys() == rows_of_now.keys(), "docs/protocol.md, HTTP: `now`"
@@ -249,6 +249,9 @@ def test_each_value_of_this_moment_in_the_status_rises_with_what_it_counts() -> 
             peer.send(b"0~")
             ann.until(1)
             rise("connections", "bytes_of_history")
+            ann.write(b"\x01\x80" + bytes(4))  # the first fragment of a message
+            ann.write(b"\x00\x85" + bytes(4) + b"hello")
+            rise("bytes_unfinished")
         rise("sessions_away")
         for _ in range(80):
             peer.send(b"x" * 100_000 + b"~")

@@ -117,6 +117,7 @@ def test_of_more_than_may_be_unfinished_in_all_the_largest_goes(tmp_path: Path, 
     with site("--handlers", str(written(tmp_path, SMALL))) as at, half(at.bridge, way, 1_800_000), ExitStack() as stack:
         others = [stack.enter_context(Raw(at.bridge)) for _ in range(2)]
         for other in others:
+            until(lambda: at.bridge.status()["now"]["bytes_unfinished"] > 1_700_000)  # all that has come of it is read
             other.write(frame(0x81, b'42["a","' + b"x" * 1_299_990, 1_300_000))
         until(lambda: at.counters("unfinished_dropped") == [1])
         for other in others:

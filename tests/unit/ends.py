@@ -212,10 +212,9 @@ class Ends(RuleBasedStateMachine):
 
     # What befalls it.
 
-    @rule(what=st.sampled_from(["join_overdue", "upgrade_overdue", "close", "finish", "misused"]))
+    @rule(what=st.sampled_from(["join_overdue", "upgrade_overdue", "close", "finish"]))
     def is_ended(self, what: str) -> None:
-        if not (what == "misused" and self.session.polling is None):
-            getattr(self.session, what)()
+        getattr(self.session, what)()
 
     @rule(last=st.sampled_from([None, CLOSING]))
     def its_time_is_over(self, last: bytes | None) -> None:

@@ -41,7 +41,7 @@ def test_what_is_put_in_the_place_of_what() -> None:
     at = Sio(take={"limits": other, "connect_timeout": 3.0, "sessions": SessionLimits(clients=1)})
     assert at.server.shared.limits is other
     assert at.server.shared.queues.joins.interval == 3.0
-    at.client()
+    assert at.client("40").session.joined
     assert at.ask().status == "503 Service Unavailable"
 
 

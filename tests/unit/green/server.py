@@ -125,7 +125,8 @@ def test_options_are_answered_to_whoever_asks() -> None:
 def test_over_the_limit_and_while_the_bridge_stops_nobody_new_is_let_in() -> None:
     at = Served(sessions=SessionLimits(clients=2))
     session = at.polling()
-    at.polling()
+    for one in (session, at.polling()):
+        at.server.quota.joined(one)  # else the oldest would make way
     for query, headers in WAYS:
         answer = at.ask(query, **headers)
         assert (answer.status, answer.body) == ("503 Service Unavailable", b"There are too many clients here.")

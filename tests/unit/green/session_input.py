@@ -152,3 +152,39 @@ def test_who_is_ended_for_that_is_told_so_behind_what_is_under_way() -> None:
     assert at.sent == [(TEXT, b"4ab"), (CLOSE, close_frame(1008, FLOOD)[2:])]
     at.tasks_done()
     assert ("gone", "transport error") in at.told
+
+
+def test_whose_connect_has_come_is_half_open_again_only_if_it_was_in_vain() -> None:
+    at, told = Case(), list[str]()
+    session = at.by_websocket(client=None)
+    session._shared.joined = lambda _: told.append("joined")
+    session._shared.half_open = lambda _: told.append("half-open")
+    at.say(b"40/nope,")
+    assert told == ["joined"]
+    at.tasks_done()
+    assert told == ["joined", "half-open"]
+
+    def let_in(session: Any, _: object) -> None:
+        session.join()
+
+    session._shared.message = let_in
+    at.say(b"40")
+    at.tasks_done()
+    assert told == ["joined", "half-open"] + 2 * ["joined"]
+
+
+def test_attachments_have_their_full_time_after_it_was_we_who_did_not_read() -> None:
+    at = Case()
+    session = at.by_websocket()
+    at.say(b'42["slow"]', b'451-["a"]')
+    session.flow.stop()
+    assert session.flow.held
+    session.overdue()
+    assert not session.closed
+    at.queues.packets.discard(session)
+    session.flow.start()
+    at.tasks_done()
+    assert not session.flow.held
+    assert session in at.queues.packets
+    session.overdue()
+    assert session.closed

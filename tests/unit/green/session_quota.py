@@ -44,7 +44,8 @@ class Case:
 def test_there_are_no_more_sessions_than_there_may_be() -> None:
     at = Case(clients=2)
     first = at.come()
-    at.quota.joined(at.come("192.0.2.8"))
+    for seat in (first, at.come("192.0.2.8")):
+        at.quota.joined(seat)
     assert at.quota.refusal(NEAR) == "There are too many clients here."
     at.end(first)
     assert at.quota.refusal(NEAR) == ""
@@ -53,7 +54,9 @@ def test_there_are_no_more_sessions_than_there_may_be() -> None:
 
 def test_an_address_has_no_more_than_its_share_but_this_machine_has() -> None:
     at = Case(clients_per_address=2)
-    first, _ = at.come(), at.come()
+    first, second = at.come(), at.come()
+    for seat in (first, second):
+        at.quota.joined(seat)
     for _ in range(5):
         at.come(NEAR)
     assert at.quota.refusal(FAR) == "There are too many clients at your address."
@@ -61,6 +64,34 @@ def test_an_address_has_no_more_than_its_share_but_this_machine_has() -> None:
     assert not at.quota.refusal(NEAR)
     at.end(first)
     assert not at.quota.refusal(FAR)
+
+
+def test_half_open_ones_make_way_before_anybody_is_refused() -> None:
+    at = Case(clients=3)
+    oldest, joined, newer = at.come(NEAR), at.come(), at.come()
+    at.quota.joined(joined)
+    for gone in (oldest, newer):
+        assert at.quota.refusal(NEAR) == ""
+        assert gone.over
+        at.quota.joined(at.come())
+    assert at.quota.refusal(NEAR)
+    assert not joined.over
+    at = Case(clients_per_address=2)
+    elsewhere, joined, ours = at.come("192.0.2.8"), at.come(), at.come()
+    at.quota.joined(joined)
+    assert at.quota.refusal(FAR) == ""
+    assert (elsewhere.over, ours.over) == (False, True)
+
+
+def test_who_was_let_in_nowhere_is_half_open_again_for_its_full_time() -> None:
+    at = Case(half_open_per_address=2)
+    first, second = at.come(), at.come()
+    at.quota.joined(first)
+    assert at.joins.oldest is second
+    at.quota.half_open(first)
+    assert at.joins.oldest is second
+    at.come()
+    assert (first.over, second.over) == (False, True)
 
 
 def test_of_too_many_half_open_ones_the_oldest_make_way() -> None:

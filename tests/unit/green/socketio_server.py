@@ -119,8 +119,8 @@ def test_a_client_that_comes_is_told_of_after_it_has_its_answer() -> None:
     assert at.counters["sessions_new"] == 1
     now = at.io.now()
     assert now == {
-        "connections": 1, "bytes_for_clients": 0, "bytes_for_slowest": 0, "catching_up": 0, "sessions_away": 0,
-        "bytes_of_history": 0,
+        "connections": 1, "bytes_for_clients": 0, "bytes_for_slowest": 0, "bytes_unfinished": 0,
+        "catching_up": 0, "sessions_away": 0, "bytes_of_history": 0,
     }  # fmt: skip
 
 
