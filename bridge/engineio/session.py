@@ -234,8 +234,7 @@ class Session:
         return not over
 
     def _reject(self, reason: str, status: int = POLICY_VIOLATION, sends_on: bool = False) -> None:
-        """End it now, as it has sent what it must not. `status`: a WebSocket's close code; `sends_on`: what still comes
-        would reset the connection, and the client never read why, so that is left unread for a moment."""
+        """End it, as it sent what it must not; `sends_on`: what comes is left unread, or it would not read why."""
         self._shared.junk(self, reason)
         cause = EndReason.TRANSPORT_ERROR if status == POLICY_VIOLATION else EndReason.TRANSPORT_CLOSE
         websocket = self._websocket
@@ -495,6 +494,7 @@ class Session:
         self.state, action = TRANSITIONS[self.state, event]
         self._shared.queues.follow(action, self)
         if action.ends:
+            self._incomplete = None
             self._shared.unfinished.release(self)
         if action in (Action.SAY_FAREWELL, Action.TELL_GONE):
             self.flow.later(self._shared.gone, self, reason)

@@ -188,3 +188,16 @@ def test_attachments_have_their_full_time_after_it_was_we_who_did_not_read() -> 
     assert session in at.queues.packets
     session.overdue()
     assert session.closed
+
+
+def test_what_is_given_up_is_given_up_once_and_not_kept() -> None:
+    at = Case()
+    session = at.by_websocket()
+    at.say(b'42["slow"]', b'451-["a"]')
+    session.flow.stop()
+    session.give_up("too much")
+    session.flow.start()
+    at.tasks_done()
+    assert [one for one in at.told if one[0] == "junk"] == [("junk", "too much")]
+    assert session._incomplete is None
+    assert session not in at.queues.packets
