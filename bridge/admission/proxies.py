@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ MOST_TOLD = 10  # peers whose headers are ignored that the log names
 REMEMBERED = 1024  # addresses
 
 _FOR, _HOST, _PROTO = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO"
+_WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}", re.ASCII)
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}  # some say of WebSockets that they are ones
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -52,7 +54,7 @@ class Proxies:
         if _FOR not in environ and _HOST not in environ and _PROTO not in environ:
             return
         peer = str(environ.get("REMOTE_ADDR", ""))
-        hops = ["" if "%" in hop else hop for hop in _items(environ, _FOR)]  # a zone may be any text
+        hops = [_without_port(hop) for hop in _items(environ, _FOR)]
         if self._trusts(peer):
             believed = self._believed(hops)
             self._believe(environ, believed)
@@ -99,6 +101,14 @@ class Proxies:
 def _items(environ: Mapping[str, Any], name: str) -> list[str]:
     text = str(environ.get(name, ""))
     return [item.strip() for item in text.split(",")] if text else []
+
+
+def _without_port(hop: str) -> str:
+    """Return a hop without the port that some proxies write; "" for one with a zone, which may be any text."""
+    if "%" in hop:
+        return ""
+    found = _WITH_PORT.fullmatch(hop)
+    return found[1] or found[2] if found else hop
 
 
 def _said(environ: Mapping[str, Any], name: str, believed: int) -> str:

@@ -195,6 +195,40 @@ def typed_binary(random: Random, marker: str) -> Attempt:
     return said(random, Sender.CLIENT, event(5, "say", value, marker), reaches=True)
 
 
+def odd_placeholder(random: Random, marker: str) -> Attempt:
+    """A place that no attachment is for."""
+    number = random.choice(["-1", "1", "7", "1.5", '"0"', "true", "null", "[]", "9" * 26, "-0.0"])
+    packet = f'451-["{marker}",{{"_placeholder":true,"num":{number}}}]'
+    return client(masked(packet.encode()) + masked(b"data", 2))
+
+
+def odd_ack_id(random: Random, marker: str) -> Attempt:
+    digits = random.choice(["\u0661", "\uff17", "\u096d7", "1\u0662", "\u00b2", "\u2460"])
+    return client(masked(f'42{digits}["{marker}"]'.encode()))
+
+
+def long_way_to_say_it(random: Random, marker: str) -> Attempt:
+    """A frame's length in more bytes than it needs (RFC 6455, section 5.2, forbids it)."""
+    text = f'42["{marker}"]'.encode()
+    wide = random.choice([b"\xfe" + len(text).to_bytes(2, "big"), b"\xff" + len(text).to_bytes(8, "big")])
+    return client(b"\x81" + wide + ZERO + text, closed(PROTOCOL))
+
+
+def flood(random: Random, marker: str) -> Attempt:
+    """More of what costs only the bridge than a client may send at once."""
+    one = random.choice([
+        masked(b"", 9), masked(b"x" * 125, 9), masked(b"", 10), masked(b"3"), masked(f'42/{marker},["x"]'.encode()),
+        masked(f'42["connect","{marker}"]'.encode()), masked(b'42["\\u0000"]'),
+    ])  # fmt: skip
+    return client(one * random.randrange(2000, 4000), closed(POLICY))
+
+
+def key_of_marks(random: Random, marker: str) -> Attempt:
+    """A key that takes long to bring into one form."""
+    marks = random.choice(["\u0301\u0316", "\u0316\u0301\u0327", "\ufdfa"]) * random.randrange(1000, 30_000)
+    return said(random, Sender.CLIENT, event(5, "say", {"a" + marks: marker}), reaches=True)
+
+
 def bytes_by_chance(random: Random, _: str) -> Attempt:
     return Attempt(Sender.CLIENT, (random.randbytes(random.randrange(1, 300)),), only_its_own, leaves=True)
 
@@ -217,5 +251,10 @@ PACKET_KINDS = (
     Kind("half a frame", half_a_frame),
     Kind("a large message before CONNECT", large_before_connect),
     Kind("the bridge's word for bytes, typed", typed_binary),
+    Kind("a place that no attachment is for", odd_placeholder),
+    Kind("an id of an ack in other digits", odd_ack_id),
+    Kind("a length in more bytes than it needs", long_way_to_say_it),
+    Kind("a flood of what costs nothing to send", flood),
+    Kind("a key of many marks", key_of_marks),
     Kind("bytes by chance in a WebSocket", bytes_by_chance),
 )

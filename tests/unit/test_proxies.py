@@ -29,7 +29,9 @@ def address(peer: str, forwarded: str, *trusted: str) -> str:
     ("forwarded", "wanted"),
     [
         ("10.1.1.1", "10.1.1.1"), ("10.2.2.2, 10.1.1.1", "10.1.1.1"), ("junk,  fe80::1 ", "fe80::1"),
-        ("10.1.1.1, junk", None), ("", None), ("10.1.1.1,", None), ("10.1.1.1:80", None),
+        ("10.1.1.1, junk", None), ("", None), ("10.1.1.1,", None),
+        ("10.1.1.1:80", "10.1.1.1"), ("[fe80::1]:80", "fe80::1"), ("[fe80::1]", "fe80::1"), ("10.1.1.1:", None),
+        ("10.1.1:80", None), ("fe80::1]:80", None), ("10.1.1.1:123456", None),
     ],
 )  # fmt: skip
 def test_a_proxy_on_this_machine_is_believed_its_last_address(peer: str, forwarded: str, wanted: str | None) -> None:
