@@ -40,6 +40,7 @@ KINDS: tuple[Kind, ...] = (*HTTP_KINDS, *PACKET_KINDS, *NAME_KINDS)
 
 AT_ONCE = 6
 WARM = 0.2  # of the inputs come before memory is looked at for the first time: caches and allocators fill
+SAMPLES, SAMPLE_EVERY = 8, 0.25  # looks at what is in use, and seconds between two
 SETTLED = 20.0  # seconds in which what a hostile client left behind has to be gone
 FLAGS = (
     "--identity", "register", "--site", ".", "--handlers", "game.py",
@@ -87,12 +88,12 @@ class Run:
     """One run against one bridge."""
 
     def __init__(self, bridge: Bridge, seed: int, kinds: Sequence[Kind]) -> None:
-        self._bridge, self._seed, self._kinds = bridge, seed, kinds
+        self._bridge, self._seed, self.kinds = bridge, seed, kinds
         self.report = Report()
 
     def attempt(self, number: int) -> tuple[Kind, Attempt]:
         """The input with this number; always the same."""
-        kind = self._kinds[number % len(self._kinds)]
+        kind = self.kinds[number % len(self.kinds)]
         return kind, kind.make(Random(f"{self._seed} {number}"), f"x{number}x")
 
     def attempts(self, numbers: range) -> None:
@@ -107,6 +108,14 @@ class Run:
         descriptors = len(os.listdir(f"/proc/{self._bridge.process.pid}/fd"))
         inside = {"malloc": found["malloc"], "blocks": found["blocks"], "green threads": found["green_threads"]}
         return {**inside, "descriptors": descriptors, "memory": memory(self._bridge)}
+
+    def most_used(self) -> dict[str, int]:
+        """The most of a few looks: honest clients that poll have a connection more or less from one to the next."""
+        looks = []
+        for _ in range(SAMPLES):
+            looks.append(self.used())
+            time.sleep(SAMPLE_EVERY)
+        return {what: max(look[what] for look in looks) for what in looks[0]}
 
     def settled(self, before: dict[str, int]) -> Iterator[str]:
         """Wait until no more is in use than before; say what is, if that does not come."""
@@ -156,9 +165,9 @@ def _run(run: Run, bridge: Bridge, server: TcpServer, numbers: range) -> Report:
     honest = Honest(bridge, peer)
     honest.begin()
     began = time.monotonic()
-    warm = numbers[: int(len(numbers) * WARM)]
+    warm = numbers[: max(int(len(numbers) * WARM), 2 * len(run.kinds))]
     run.attempts(warm)
-    before = run.used()
+    before = run.most_used()
     run.attempts(numbers[len(warm) :])
     report = run.report
     report.seconds = time.monotonic() - began
